@@ -1,0 +1,1 @@
+"""What is done: the nouns of the field, in walking order."""

@@ -1,0 +1,209 @@
+"""What a person sees: the command line, progress, quiet libraries, one sentence for bad input.
+
+The only door to Typer and Rich. Importing it costs under 0.1 s, so `--help` stays quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from typer import Argument, Exit, Option, Typer
+
+from pipelines.errors import Refusal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+__all__ = ["Argument", "Exit", "Option", "Typer", "guarded", "launch", "note", "progress"]
+
+# Read by the libraries at import, so set before any of them is imported.
+QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "GX_ANALYTICS_ENABLED": "false",
+    "TQDM_DISABLE": "1",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+for _key, _value in QUIET.items():
+    os.environ.setdefault(_key, _value)
+
+
+def root() -> Path:
+    """The project's root: where DVC runs the stage, or the current folder without DVC."""
+    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
+
+
+def launch(stage: str, main: Callable[..., None]) -> None:
+    """Run a stage's `main` as a command, and keep its seconds and memory for `seqproof results`."""
+    app = Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    started = time.monotonic()
+    guarded(app)
+    _keep_cost(stage, time.monotonic() - started)
+
+
+def guarded(app: Typer) -> None:
+    """Run a Typer app; a Refusal becomes one sentence on stderr and exit code 1."""
+    try:
+        code = app(standalone_mode=False)
+    except Refusal as refusal:
+        sys.exit(_say_error(str(refusal), 1))
+    except KeyboardInterrupt:
+        sys.exit(_say_error("Stopped by Ctrl-C; nothing half-written is left.", 130))
+    except Exception as error:
+        # Usage errors are Click's, which Typer carries inside itself and does not name.
+        if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
+            raise
+        sys.exit(_say_error(error.format_message(), 2))
+    if isinstance(code, int) and code:
+        sys.exit(code)
+
+
+def _say_error(sentence: str, code: int) -> int:
+    sys.stderr.write(f"seqproof: {sentence}\n")
+    return code
+
+
+def _keep_cost(stage: str, seconds: float) -> None:
+    """Seconds and peak memory of this process, outside every out: they differ from run to run."""
+    name = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    positional = len(sys.argv) > 1 and sys.argv[1] == name
+    label = f"{stage}@{name}" if positional else stage
+    folder = root() / ".seqproof" / "costs"
+    folder.mkdir(parents=True, exist_ok=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    cost = {"seconds": round(seconds, 1), "peak_mib": round(peak)}
+    (folder / f"{label}.json").write_text(json.dumps(cost), encoding="utf-8")
+
+
+def costs() -> dict[str, dict[str, float]]:
+    """What each stage cost when it last ran here: `{"train_lstm@x": {"seconds", "peak_mib"}}`."""
+    files = sorted((root() / ".seqproof" / "costs").glob("*.json"))
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
+
+
+def out() -> Console:
+    """The terminal, by Rich."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
+    """A table: the first column to the left, all others to the right. Cells may hold markup."""
+    from rich.table import Table
+
+    drawn = Table(title=title, title_justify="left")
+    for position, column in enumerate(columns):
+        drawn.add_column(column, justify="left" if position == 0 else "right")
+    for row in rows:
+        drawn.add_row(*row)
+    return drawn
+
+
+def note(text: str) -> None:
+    """One plain line for the person watching; it takes no markup, so text from data is safe."""
+    out().print(text, markup=False)
+
+
+class Progress:
+    """Done so far, of `total` units; `advance` is cheap enough for every batch."""
+
+    def __init__(self, advance: Callable[[float, str], None]) -> None:
+        self._advance = advance
+
+    def advance(self, amount: float, remark: str = "") -> None:
+        """Count `amount` more units; `remark` stands behind the bar, a loss for instance."""
+        self._advance(amount, remark)
+
+
+@contextmanager
+def progress(description: str, total: float, unit: str) -> Iterator[Progress]:
+    """A bar with rate and time left; without a terminal, a line every ten seconds instead."""
+    terminal = out()
+    if not terminal.is_terminal:
+        with _lines(description, total, unit) as counted:
+            yield counted
+        return
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    bar = Bar(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[remark]}", markup=False),
+        console=terminal,
+    )
+    with bar:
+        task = bar.add_task(description, total=total, rate="", remark="")
+
+        def advance(amount: float, remark: str) -> None:
+            rate = f"{bar.tasks[0].speed or 0:,.0f} {unit}/s"
+            bar.update(task, advance=amount, rate=rate, remark=remark)
+
+        yield Progress(advance)
+
+
+@contextmanager
+def _lines(description: str, total: float, unit: str) -> Iterator[Progress]:
+    started = said = time.monotonic()
+    done = 0.0
+    last = ""
+
+    def say() -> None:
+        rate = done / max(time.monotonic() - started, 1e-9)
+        left = (total - done) / rate if rate else 0.0
+        share = f"{done / max(total, 1e-9):4.0%}"
+        note(f"{description} {share}, {rate:,.0f} {unit}/s, {left:.0f} s left {last}".rstrip())
+
+    def advance(amount: float, remark: str) -> None:
+        nonlocal done, said, last
+        done, last = done + amount, remark
+        if time.monotonic() - said > 10:
+            said = time.monotonic()
+            say()
+
+    yield Progress(advance)
+    if time.monotonic() - started > 2:
+        say()
+
+
+@contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Hold back what compiled libraries print while they load; said after all if they fail.
+
+    TensorFlow logs from C++ before its own log level is read, so only the file descriptor helps.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as noise:
+        os.dup2(noise.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            if failed:
+                noise.seek(0)
+                sys.stderr.write(noise.read().decode("utf-8", "replace"))
+
+
+def as_json(value: Any) -> str:
+    """JSON with sorted keys, so that the same content is the same bytes."""
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"

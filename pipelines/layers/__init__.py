@@ -1,0 +1,1 @@
+"""Keras layers; no files, no params."""
