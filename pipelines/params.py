@@ -79,8 +79,8 @@ class GeneratedSource(Section):
     kind: Literal["generated"]
     generator: Literal["dates"]
     examples: Count
-    first: datetime.date
-    last: datetime.date
+    first: Annotated[datetime.date, Field(strict=False)]
+    last: Annotated[datetime.date, Field(strict=False)]
     locales: Names
 
     @model_validator(mode="after")
