@@ -45,8 +45,8 @@ class PackageSource(Section):
     """Members of a pinned archive of the package registry, downloaded and never installed."""
 
     kind: Literal["package"]
-    name: str
-    version: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.!+_-]*$")]
     archive: Literal["wheel", "sdist"]
     sha256: Sha256
     member: str = Field(description="path inside the archive; * matches within one folder")
@@ -215,11 +215,11 @@ class Corpus(Section):
             "checks.labels": (self.checks.labels, "classification"),
             "checks.max_length_ratio": (self.checks.max_length_ratio, "translation"),
         }
-        for key, (value, task) in belongs.items():
-            if value is None and self.task == task:
-                raise ValueError(f"'{key}' is missing: a corpus for {task} needs it")
-            if value is not None and self.task != task:
-                raise ValueError(f"'{key}' belongs to {task}, and this corpus is for {self.task}")
+        for key, (value, owner) in belongs.items():
+            if value is None and self.task == owner:
+                raise ValueError(f"'{key}' is missing: a corpus for {owner} needs it")
+            if value is not None and self.task != owner:
+                raise ValueError(f"'{key}' belongs to {owner}, and this corpus is for {self.task}")
         columns = COLUMNS[self.task]
         if self.split.by not in (None, *columns, *self._documents()):
             raise ValueError(f"'split.by' is {self.split.by}; the columns are {', '.join(columns)}")
@@ -436,7 +436,10 @@ def _sentence(error: ErrorDetails, tree: Mapping[str, Any]) -> str:
             return f"{where}.{str(context['discriminator']).strip(chr(39))} is missing"
         case "literal_error":
             given = str(error["input"])
-            known = [part.strip("' ") for part in str(context["expected"]).replace(" or ", ", ").split(",")]
+            known = [
+                part.strip("' ")
+                for part in str(context["expected"]).replace(" or ", ", ").split(",")
+            ]
             return f"{where} is '{given}'{_nearest(given, known)}"
         case "value_error":
             problem = str(context["error"])
@@ -479,7 +482,9 @@ def _about_key(key: str, loc: tuple[int | str, ...]) -> str:
         return f"; did you mean '{near[0]}'?"[:-1]
     owners = [owner for owner in get_args(get_args(Model)[0]) if key in owner.model_fields]
     if section and issubclass(section, _ALL_MODELS) and owners:
-        kinds = " and ".join(get_args(owner.model_fields["model"].annotation)[0] for owner in owners)
+        kinds = " and ".join(
+            get_args(owner.model_fields["model"].annotation)[0] for owner in owners
+        )
         return f" here: it belongs to {kinds}; the keys are {', '.join(known)}"
     return _nearest(key, known)
 
@@ -493,7 +498,9 @@ def _section_at(loc: tuple[int | str, ...]) -> type[Section] | None:
     here: Any = Params
     for part in loc:
         if isinstance(here, type) and issubclass(here, BaseModel):
-            by_key = {field.alias or name: field.annotation for name, field in here.model_fields.items()}
+            by_key = {
+                field.alias or name: field.annotation for name, field in here.model_fields.items()
+            }
             here = by_key.get(str(part))
         elif get_origin(here) is dict:
             here = get_args(here)[1]

@@ -1,0 +1,24 @@
+"""A trained model on text that a person types."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from commands import graph
+from pipelines import console, params
+
+
+def predict(name: str, texts: list[str]) -> None:
+    """Print what the model called `name` makes of each text."""
+    everything = params.load(Path("params.yaml"))
+    entry = params.one_of(everything.models, name, "model")
+    words = graph.command("evaluate", name)
+    with console.quiet_imports():
+        from pipelines.inference import predictor
+
+    samples = everything.corpora[entry.corpus].samples
+    trained = predictor.load(
+        graph.option(words, "model"), graph.option(words, "vocabulary"), samples
+    )
+    for text in trained.predict(texts):
+        console.note(text)

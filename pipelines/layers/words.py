@@ -1,0 +1,27 @@
+"""Between ids and vectors: embeddings and the softmax over words. B batch, T steps, V vocabulary."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+
+def embedding(size: int, width: int) -> keras.layers.Embedding:
+    """Ids (B, T) -> vectors (B, T, width), started at a standard deviation of 0.5.
+
+    Keras' own start, uniform within 0.05, leaves an LSTM's gates near their zero for hundreds of steps.
+    """
+    return keras.layers.Embedding(
+        size, width, embeddings_initializer=keras.initializers.RandomNormal(0, 0.5)
+    )
+
+
+def word_logits(log_frequencies: npt.NDArray[np.float32]) -> keras.layers.Dense:
+    """States (B, T, D) -> logits (B, T, V), the bias started at the words' log frequencies.
+
+    With a zero bias the first thing learnt is which words are common, and that pull saturates what
+    lies below.
+    """
+    bias = keras.initializers.Constant(log_frequencies)
+    return keras.layers.Dense(len(log_frequencies), bias_initializer=bias)

@@ -1,0 +1,36 @@
+"""Perceptron and MLP on word counts: what a model gets that does not see the order."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from pipelines import params
+from pipelines.text.vocabulary import PAD
+
+
+class BagOfWords(keras.Model):
+    """Softmax on word counts; with hidden layers an MLP (Rumelhart et al. 1986).
+
+    Args:
+        entry: the model's entry in params.yaml.
+        vocabulary: V.
+        labels: L.
+    """
+
+    def __init__(self, entry: params.BagOfWords, vocabulary: int, labels: int) -> None:
+        super().__init__()
+        self.vocabulary = vocabulary
+        self.hidden = [keras.layers.Dense(units, activation="relu") for units in entry.hidden]
+        self.dropout = keras.layers.Dropout(entry.dropout)
+        self.softmax = keras.layers.Dense(labels)
+
+    def call(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Ids (B, T), padded at the right -> logits (B, L)."""
+        real = tf.cast(tf.not_equal(ids, PAD), tf.float32)
+        size = self.vocabulary
+        values = tf.math.bincount(ids, weights=real, minlength=size, maxlength=size, axis=-1)
+        values.set_shape((None, size))
+        for layer in self.hidden:
+            values = self.dropout(layer(values), training=training)
+        return self.softmax(values)

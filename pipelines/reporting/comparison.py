@@ -1,0 +1,200 @@
+"""All models of a corpus side by side, the best marked, and a word where a simpler model wins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipelines.errors import Refusal
+from pipelines.params import BagOfWords, Model, NGram, Params, Seq2Seq, Task, Tokens
+
+Metrics = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number of every model: its key in the metrics file, its name, and how it is written."""
+
+    key: str
+    title: str
+    better: Literal["higher", "lower"] | None
+    form: str
+
+    @property
+    def heading(self) -> str:
+        """The title, with an arrow that points to the better side."""
+        arrow = {"higher": " ↑", "lower": " ↓", None: ""}[self.better]
+        return self.title + arrow
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number as it is read, and whether no other of its column reads better."""
+
+    text: str
+    best: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model; a cell for every column."""
+
+    model: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class CorpusTable:
+    """The models of one corpus in the order of params.yaml; `missing` have no metrics yet."""
+
+    corpus: str
+    task: Task
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    missing: tuple[str, ...]
+    remark: str
+
+
+BITS = Column("test_bits_per_character", "bits per character", "lower", ".3f")
+PERPLEXITY = Column("test_perplexity", "perplexity", "lower", ",.2f")
+ACCURACY = Column("test_accuracy", "accuracy", "higher", ".3f")
+MACRO_F1 = Column("test_macro_f1", "macro F1", "higher", ".3f")
+MAJORITY = Column("majority_accuracy", "majority class", None, ".3f")
+BLEU = Column("test_bleu", "BLEU", "higher", ".1f")
+EXACT = Column("test_exact_match", "exact match", "higher", ".3f")
+COST = (
+    Column("parameters", "parameters", None, ",.0f"),
+    Column("train_tokens_seen", "training tokens seen", None, ",.0f"),
+)
+# The first of a task's columns that its models have decides which of them is best.
+COLUMNS: Mapping[tuple[Task, Tokens], tuple[Column, ...]] = {
+    ("language_modelling", "characters"): (BITS, PERPLEXITY, *COST),
+    ("language_modelling", "words"): (PERPLEXITY, BITS, *COST),
+    ("classification", "characters"): (ACCURACY, MACRO_F1, MAJORITY, *COST),
+    ("classification", "words"): (ACCURACY, MACRO_F1, MAJORITY, *COST),
+    ("translation", "characters"): (EXACT, BLEU, PERPLEXITY, *COST),
+    ("translation", "words"): (BLEU, EXACT, PERPLEXITY, *COST),
+}
+CELLS = ("rnn", "gru", "lstm")
+
+
+def compare(params: Params, metrics: Path) -> list[CorpusTable]:
+    """A table per corpus that has models.
+
+    Args:
+        params: says which models there are; files of other models are left alone.
+        metrics: the folder that holds `<model>.json`.
+
+    Raises:
+        Refusal: a metrics file cannot be read.
+    """
+    tables = []
+    for corpus in params.corpora:
+        models = of_corpus(params, corpus)
+        if models:
+            found = {name: _read(metrics / f"{name}.json", name) for name in models}
+            tables.append(_table(params, corpus, models, found))
+    return tables
+
+
+def of_corpus(params: Params, corpus: str) -> dict[str, Model]:
+    """The models of a corpus, baselines first; `models` has the order of YAML's merge."""
+    families = (params.baseline_models, params.lstm_models, params.seq2seq_models)
+    written = {name: model for family in families for name, model in family.items()}
+    return {name: model for name, model in written.items() if model.corpus == corpus}
+
+
+def _read(path: Path, name: str) -> Metrics | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise Refusal(f"{path} is no map in JSON: delete it and run `dvc repro evaluate@{name}`.")
+    return {key: value for key, value in content.items() if isinstance(value, int | float)}
+
+
+def _table(
+    params: Params,
+    corpus: str,
+    models: Mapping[str, Model],
+    found: Mapping[str, Metrics | None],
+) -> CorpusTable:
+    task, tokens = params.corpora[corpus].task, params.corpora[corpus].tokens
+    known = {name: metrics for name, metrics in found.items() if metrics is not None}
+    columns = tuple(
+        column
+        for column in COLUMNS[task, tokens]
+        if any(column.key in metrics for metrics in known.values())
+    )
+    written = [_cells(column, list(known.values())) for column in columns]
+    return CorpusTable(
+        corpus=corpus,
+        task=task,
+        columns=columns,
+        rows=tuple(
+            Row(name, tuple(cells[place] for cells in written)) for place, name in enumerate(known)
+        ),
+        missing=tuple(name for name, metrics in found.items() if metrics is None),
+        remark=_remark(models, known, columns[0]) if columns else "",
+    )
+
+
+def _cells(column: Column, models: Sequence[Metrics]) -> list[Cell]:
+    """One column; values that read the same are equally good."""
+    rounded = [_rounded(metrics, column) for metrics in models]
+    there = [value for value in rounded if value is not None]
+    best = {"higher": max, "lower": min}[column.better](there) if column.better else None
+    return [
+        Cell(
+            "-" if value is None else format(value, column.form),
+            value is not None and value == best,
+        )
+        for value in rounded
+    ]
+
+
+def _rounded(metrics: Metrics, column: Column) -> float | None:
+    """The value as it is read: differences that the table does not show are none."""
+    value = metrics.get(column.key)
+    return None if value is None else float(format(value, column.form).replace(",", ""))
+
+
+def _remark(models: Mapping[str, Model], known: Mapping[str, Metrics], column: Column) -> str:
+    """For every model that a simpler one equals or beats, the best of these simpler ones."""
+    sign = -1.0 if column.better == "lower" else 1.0
+    scores = {name: _rounded(metrics, column) for name, metrics in known.items()}
+    good = {name: sign * score for name, score in scores.items() if score is not None}
+    beaten: dict[str, list[str]] = {}
+    for name in good:
+        simpler = [other for other in good if _size(models[other]) < _size(models[name])]
+        best = max(simpler, key=lambda other: good[other], default=name)
+        if best != name and good[best] >= good[name]:
+            beaten.setdefault(best, []).append(name)
+    return " ".join(
+        f"On this little text the simpler model {simple} "
+        + " and ".join(_over(name, good[simple] - good[name], column) for name in losers)
+        + "."
+        for simple, losers in beaten.items()
+    )
+
+
+def _over(name: str, lead: float, column: Column) -> str:
+    if lead == 0:
+        return f"does as well as {name} ({column.title})"
+    return f"wins by {format(lead, column.form)} over {name} ({column.title})"
+
+
+def _size(model: Model) -> tuple[int, ...]:
+    """Smaller is simpler: counts, then hidden layers, then tanh, GRU, LSTM, then attention."""
+    if isinstance(model, NGram):
+        return (0,)
+    if isinstance(model, BagOfWords):
+        return (0, len(model.hidden))
+    attends = isinstance(model, Seq2Seq) and model.attention != "none"
+    return (1, CELLS.index(model.cell), int(attends), model.layers)

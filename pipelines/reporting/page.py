@@ -1,0 +1,130 @@
+"""The report: one HTML page that needs no network and runs no script."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import Refusal
+from pipelines.params import Params
+from pipelines.reporting import figures
+from pipelines.reporting.comparison import CorpusTable, compare, of_corpus
+
+TEMPLATE = "page.html.jinja"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An SVG picture and the words for who cannot see it."""
+
+    words: str
+    svg: str
+
+    @property
+    def address(self) -> str:
+        """As a data address: inside <img> nothing of a picture can run."""
+        return f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode()}"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Text that a language model wrote."""
+
+    model: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """Everything about one corpus."""
+
+    table: CorpusTable
+    curves: Picture | None
+    attention: tuple[Picture, ...]
+    confusion: tuple[Picture, ...]
+    samples: tuple[Sample, ...]
+    checks: tuple[Mapping[str, Any], ...]
+
+
+def gather(
+    params: Params, metrics: Path, plots: Path, pictures: Path, checks: Path
+) -> list[Section]:
+    """Read what the stages before wrote; what is not there is left out.
+
+    Args:
+        params: says which corpora and models there are.
+        metrics: the folder of `<model>.json`.
+        plots: the folder of `<model>.csv`, the histories.
+        pictures: the folder of `<model>/attention-*.svg`, `confusion*.svg` and `sample.txt`.
+        checks: the folder of `<corpus>.json`.
+    """
+    sections = []
+    for table in compare(params, metrics):
+        models = list(of_corpus(params, table.corpus))
+        sections.append(
+            Section(
+                table=table,
+                curves=_curves(table.corpus, models, plots),
+                attention=_pictures(models, pictures, "attention", "where {} looked"),
+                confusion=_pictures(models, pictures, "confusion", "confusion matrix of {}"),
+                samples=_samples(models, pictures),
+                checks=_checks(checks / f"{table.corpus}.json"),
+            )
+        )
+    return sections
+
+
+def build(sections: Sequence[Section]) -> str:
+    """The page; the same sections give the same bytes. All text is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return templates.get_template(TEMPLATE).render(sections=sections)
+
+
+def _curves(corpus: str, models: Sequence[str], plots: Path) -> Picture | None:
+    import pandas as pd
+
+    files = {name: plots / f"{name}.csv" for name in models}
+    histories = {name: pd.read_csv(file) for name, file in files.items() if file.is_file()}
+    if not histories:
+        return None
+    svg = figures.learning_curves(histories, corpus)
+    return Picture(f"learning curves of {', '.join(histories)}", svg)
+
+
+def _pictures(models: Sequence[str], folder: Path, kind: str, words: str) -> tuple[Picture, ...]:
+    return tuple(
+        Picture(words.format(name), file.read_text(encoding="utf-8"))
+        for name in models
+        for file in sorted((folder / name).glob(f"{kind}*.svg"))
+    )
+
+
+def _samples(models: Sequence[str], folder: Path) -> tuple[Sample, ...]:
+    files = {name: folder / name / "sample.txt" for name in models}
+    return tuple(
+        Sample(name, file.read_text(encoding="utf-8"))
+        for name, file in files.items()
+        if file.is_file()
+    )
+
+
+def _checks(path: Path) -> tuple[Mapping[str, Any], ...]:
+    if not path.is_file():
+        return ()
+    try:
+        return tuple(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError:
+        raise Refusal(f"{path} is no JSON: delete it and run `dvc repro`.") from None

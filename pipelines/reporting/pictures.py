@@ -1,0 +1,26 @@
+"""The pictures of one evaluated model, as files that the report and MLflow show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.inference.evaluation import Evaluation
+from pipelines.reporting import figures
+
+
+def write(name: str, found: Evaluation, labels: Sequence[str], history: Path, folder: Path) -> None:
+    """Write learning curve, attention maps, confusion matrix and sample, as the model has them."""
+    drawn = {"learning-curve.svg": figures.learning_curves({name: pd.read_csv(history)}, name)}
+    for number, (weights, source, target) in enumerate(found.maps, 1):
+        title = f"{name}, test item {number}"
+        drawn[f"attention-{number}.svg"] = figures.attention_map(weights, source, target, title)
+    if found.confusion is not None:
+        drawn["confusion.svg"] = figures.confusion_matrix(found.confusion, labels, name)
+    if found.sample is not None:
+        drawn["sample.txt"] = found.sample
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in drawn.items():
+        (folder / file).write_text(text, encoding="utf-8", newline="\n")

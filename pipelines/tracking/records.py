@@ -1,0 +1,88 @@
+"""What a stage tells MLflow of a training and of an evaluation, whatever the kind of model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines import console, params
+from pipelines.tracking import provenance, runs
+
+
+def identity(everything: params.Params, name: str) -> runs.Identity:
+    """Experiment and name of a model's run."""
+    entry = everything.models[name]
+    task = everything.corpora[entry.corpus].task
+    prefix = everything.tracking.experiment_prefix
+    return runs.Identity(f"{prefix}{entry.corpus}", name, entry.corpus, task)
+
+
+def begin_training(
+    run: runs.Run, everything: params.Params, name: str, data: Mapping[str, Path]
+) -> None:
+    """Parameters and datasets, before the first batch: a training that fails leaves them too."""
+    entry = everything.models[name]
+    corpus = everything.corpora[entry.corpus]
+    run.log_params(entry.model_dump(mode="json") | {"seed": everything.seed})
+    run.log_params({"corpora": {entry.corpus: corpus.model_dump(mode="json", exclude_none=True)}})
+    for context, path in data.items():
+        run.log_dataset(path, context, f"{entry.corpus}-{path.stem}")
+
+
+def end_training(
+    run: runs.Run, model: Path, history: Path, seconds: float, tags: Mapping[str, str]
+) -> None:
+    """The model's hash, which its evaluation finds the run by; speed; the epochs as a table.
+
+    Args:
+        run: the open run.
+        model: the folder that was written.
+        history: the table that was written.
+        seconds: what the training took.
+        tags: device and kernel.
+    """
+    table = pd.read_csv(history)
+    run.set_tags({runs.MODEL_HASH: provenance.folder_hash(model), **tags})
+    tokens = float(table["tokens"].iloc[-1])
+    run.log_metrics({"train_seconds": seconds, "train_tokens_per_second": tokens / seconds})
+    run.log_file(history, "history")
+
+
+def end_evaluation(
+    run: runs.Run,
+    metrics: Mapping[str, float | int | str],
+    test: Path,
+    pictures: Path,
+    predictions: Path,
+) -> None:
+    """Final metrics, the test data, pictures and predictions."""
+    numbers = {key: float(value) for key, value in metrics.items() if not isinstance(value, str)}
+    run.log_metrics(numbers)
+    run.log_dataset(test, "test", f"{metrics['corpus']}-{test.stem}")
+    run.log_folder(pictures, "pictures")
+    run.log_file(predictions, "predictions")
+
+
+def epochs(run: runs.Run) -> Callable[[dict[str, float]], None]:
+    """Logs each epoch of a training as it ends."""
+    return lambda row: run.log_metrics(row, step=int(row["epoch"]))
+
+
+def tokens_seen(history: Path) -> int:
+    """Training tokens that were read, over all epochs."""
+    return int(pd.read_csv(history)["tokens"].iloc[-1])
+
+
+def write_history(history: pd.DataFrame, path: Path) -> None:
+    """The epochs of a training as CSV, the same bytes for the same numbers."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = history.to_csv(index=False, lineterminator="\n", float_format="%.9g")
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_metrics(metrics: Mapping[str, float | int | str], path: Path) -> None:
+    """Metrics as sorted, flat JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(console.as_json(dict(metrics)), encoding="utf-8", newline="\n")

@@ -1,0 +1,34 @@
+"""What the training runs on, for the record of the run."""
+
+from __future__ import annotations
+
+import platform
+
+import tensorflow as tf
+
+from pipelines import params
+from pipelines.layers.recurrent import kernel
+
+
+def describe(entry: params.Model) -> dict[str, str]:
+    """Device, kernel, threads and TensorFlow's version as words."""
+    found = tf.config.list_physical_devices("GPU")
+    name = "cpu"
+    if found:
+        details = tf.config.experimental.get_device_details(found[0])
+        name = str(details.get("device_name", "gpu"))
+    cell = getattr(entry, "cell", None)
+    return {
+        "device": name,
+        "kernel": kernel(cell) if cell else "dense",
+        "machine": platform.machine(),
+        "tensorflow": tf.__version__,
+    }
+
+
+def uses_xla(entry: params.Model) -> bool:
+    """Whether the training step is compiled by XLA.
+
+    It pays where every batch has one shape and no cuDNN kernel, which XLA does not have, is used.
+    """
+    return entry.model == "language_model" and kernel(entry.cell) != "cudnn"

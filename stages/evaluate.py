@@ -1,0 +1,52 @@
+"""Evaluate a trained model on its test split: metrics, predictions, pictures."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pipelines import console, params
+from pipelines.console import Argument, Option
+
+
+def main(
+    name: Annotated[str, Argument(help="a model of params.yaml")],
+    test: Annotated[Path, Option(help="prepared test frame")],
+    vocabulary: Annotated[Path, Option(help="vocabulary file")],
+    model: Annotated[Path, Option(help="folder of the trained model")],
+    history: Annotated[Path, Option(help="table of its epochs")],
+    metrics: Annotated[Path, Option(help="metrics file to write")],
+    predictions: Annotated[Path, Option(help="predictions file to write")],
+    pictures: Annotated[Path, Option(help="folder of pictures to write")],
+) -> None:
+    """Evaluate a trained model on its test split."""
+    everything = params.load(Path("params.yaml"))
+    entry = params.one_of(everything.models, name, "model")
+    corpus = everything.corpora[entry.corpus]
+    with console.quiet_imports():
+        from pipelines.inference import evaluation, predictor
+        from pipelines.models import saved
+        from pipelines.reporting import pictures as drawing
+        from pipelines.text import frames
+        from pipelines.tracking import provenance, records, runs
+
+    trained = predictor.load(model, vocabulary, corpus.samples)
+    frame = frames.read(test)
+    found = evaluation.BY_TASK[corpus.task](trained, frame)
+    numbers = found.metrics | {
+        "task": corpus.task,
+        "corpus": entry.corpus,
+        "test_examples": len(frame),
+        "train_tokens_seen": records.tokens_seen(history),
+        "parameters": saved.parameters(trained.model),
+    }
+    frames.write(found.predictions, predictions)
+    drawing.write(name, found, trained.vocabularies.labels, history, pictures)
+    records.write_metrics(numbers, metrics)
+    example = list(frame["source" if "source" in frame else "text"][:2])
+    identity = records.identity(everything, name)
+    with runs.evaluation(identity, console.root(), provenance.folder_hash(model)) as run:
+        records.end_evaluation(run, numbers, test, pictures, predictions)
+        run.log_model(model, vocabulary, example, trained.predict(example), corpus.samples)
+
+
+if __name__ == "__main__":
+    console.launch("evaluate", main)

@@ -1,0 +1,26 @@
+"""Every metric and picture -> one HTML page."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pipelines import console, params
+
+
+def main(
+    metrics: Annotated[Path, console.Option(help="the folder of <model>.json")],
+    plots: Annotated[Path, console.Option(help="the folder of <model>.csv, the histories")],
+    pictures: Annotated[Path, console.Option(help="the folder of <model>/*.svg and sample.txt")],
+    checks: Annotated[Path, console.Option(help="the folder of <corpus>.json")],
+    page: Annotated[Path, console.Option(help="the HTML page to write")],
+) -> None:
+    """Write the report: one page with every comparison, picture, sample and data check."""
+    from pipelines.reporting import page as report
+
+    tree = params.load(Path("params.yaml"))
+    sections = report.gather(tree, metrics, plots, pictures, checks)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(report.build(sections), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    console.launch("report", main)

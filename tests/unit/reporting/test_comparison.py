@@ -1,0 +1,97 @@
+"""The comparison: what is best, what ties, and where a simpler model wins."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines import params
+from pipelines.errors import Refusal
+from pipelines.reporting.comparison import CorpusTable, compare
+
+
+def tables(project: Path) -> dict[str, CorpusTable]:
+    read = compare(params.load(project / "params.yaml"), project / "metrics")
+    return {table.corpus: table for table in read}
+
+
+def best(table: CorpusTable, key: str) -> list[str]:
+    place = [column.key for column in table.columns].index(key)
+    return [row.model for row in table.rows if row.cells[place].best]
+
+
+def test_rows_stand_in_the_order_of_the_params_and_strays_are_left_out(project: Path) -> None:
+    read = tables(project)
+    assert list(read) == ["shakespeare", "opinions", "verses", "dates"]
+    models = ["opinions-perceptron", "opinions-mlp", "opinions-rnn", "opinions-lstm"]
+    assert [row.model for row in read["opinions"].rows] == models
+    assert read["dates"].missing == ("dates-attention",)
+    assert [row.model for row in read["dates"].rows] == ["dates-fixed"]
+
+
+def test_columns_are_those_that_the_task_has(project: Path) -> None:
+    read = tables(project)
+    assert [column.key for column in read["shakespeare"].columns] == [
+        "test_bits_per_character",
+        "parameters",
+        "train_tokens_seen",
+    ]
+    assert [column.heading for column in read["verses"].columns] == [
+        "BLEU ↑",
+        "exact match ↑",
+        "perplexity ↓",
+    ]
+    assert read["dates"].columns[0].key == "test_exact_match"
+    cells = [[cell.text for cell in row.cells] for row in read["shakespeare"].rows]
+    assert cells[0] == ["3.010", "90,000", "-"]
+
+
+def test_the_best_of_each_column_is_marked_on_its_better_side(project: Path) -> None:
+    read = tables(project)
+    assert best(read["opinions"], "test_accuracy") == ["opinions-perceptron"]
+    assert best(read["opinions"], "test_macro_f1") == ["opinions-lstm"]
+    assert best(read["opinions"], "majority_accuracy") == []
+    assert best(read["verses"], "test_perplexity") == ["verses-attention"]
+
+
+def test_values_that_read_the_same_tie(project: Path) -> None:
+    table = tables(project)["shakespeare"]
+    assert best(table, "test_bits_per_character") == ["shakespeare-rnn", "shakespeare-lstm"]
+    assert table.remark == (
+        "On this little text the simpler model shakespeare-rnn does as well as shakespeare-lstm "
+        "(bits per character)."
+    )
+
+
+def test_a_simpler_model_that_wins_is_named_with_its_lead(project: Path) -> None:
+    read = tables(project)
+    assert read["opinions"].remark == (
+        "On this little text the simpler model opinions-perceptron "
+        "wins by 0.036 over opinions-mlp (accuracy) "
+        "and wins by 0.091 over opinions-rnn (accuracy) "
+        "and wins by 0.011 over opinions-lstm (accuracy)."
+    )
+    assert read["verses"].remark == ""
+
+
+def test_a_fixed_vector_that_beats_attention_is_named(project: Path) -> None:
+    metrics = {"test_bleu": 5.0}
+    (project / "metrics" / "verses-attention.json").write_text(
+        json.dumps(metrics), encoding="utf-8"
+    )
+    remark = tables(project)["verses"].remark
+    assert "verses-fixed wins by 2.1 over verses-attention (BLEU)" in remark
+
+
+def test_no_metrics_at_all(project: Path) -> None:
+    table = compare(params.load(project / "params.yaml"), project / "nowhere")[0]
+    assert table.rows == ()
+    assert table.columns == ()
+    assert len(table.missing) == 3
+    assert table.remark == ""
+
+
+def test_a_damaged_file_is_refused_by_name(project: Path) -> None:
+    (project / "metrics" / "opinions-rnn.json").write_text("{", encoding="utf-8")
+    with pytest.raises(Refusal, match=r"opinions-rnn\.json is no map .* evaluate@opinions-rnn"):
+        tables(project)

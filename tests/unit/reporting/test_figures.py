@@ -1,0 +1,63 @@
+"""Pictures: stable bytes, valid SVG, and text that is read as it stands."""
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.reporting import figures
+
+ODD = ["$x_1$", "<script>", "a&b", " ", "\x07", "地球", "_", "$"]
+
+
+def attention() -> str:
+    weights = np.eye(len(ODD))
+    return figures.attention_map(weights, ODD, ODD, "a $title$ with <b> and $")
+
+
+def confusion() -> str:
+    counts = np.array([[500, 20, 0], [30, 4, 20], [0, 0, 0]])
+    return figures.confusion_matrix(counts, ["negative", "neutral", "$_"], "opinions")
+
+
+def curves() -> str:
+    long = pd.DataFrame({"epoch": [1, 2], "tokens": [1000, 2000], "valid_loss": [3.0, 2.0]})
+    point = pd.DataFrame({"epoch": [0], "tokens": [5_000_000], "valid_loss": [2.5]})
+    return figures.learning_curves({"shakespeare-rnn": long, "markov": point}, "one $")
+
+
+def texts(svg: str) -> list[str]:
+    elements = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    return ["".join(element.itertext()) for element in elements]
+
+
+@pytest.mark.parametrize("draw", [attention, confusion, curves])
+def test_the_same_numbers_give_the_same_bytes_and_no_date(draw: Callable[[], str]) -> None:
+    first = draw()
+    assert draw() == first
+    assert "<dc:date>" not in first
+    assert "Matplotlib" not in first  # its version would change the bytes
+
+
+def test_tokens_are_written_as_they_stand() -> None:
+    said = texts(attention())
+    visible = ["$x_1$", "<script>", "a&b", "␣", "·", "地球", "_", "$"]
+    for token in visible:
+        assert said.count(token) == 2
+    assert "a $title$ with <b> and $" in said
+
+
+def test_a_confusion_matrix_shows_counts_and_shares_of_the_true_label() -> None:
+    said = " ".join(texts(confusion()))
+    assert "500" in said
+    assert "96%" in said  # 500 of 520
+    assert "nan" not in said
+
+
+def test_every_model_has_a_line_and_tokens_are_short_numbers() -> None:
+    said = texts(curves())
+    assert "shakespeare-rnn" in said
+    assert "markov" in said
+    assert "5M" in said

@@ -1,0 +1,341 @@
+"""One run per model that holds everything, and no server that can stop a training."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pipelines import params
+from pipelines.tracking import provenance, runs, store
+
+HERE = Path(__file__).resolve().parents[3]
+COUNT = iter(range(1000))
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One store for all tests: making its tables takes seconds."""
+    return tmp_path_factory.mktemp("project")
+
+
+@pytest.fixture
+def who(monkeypatch: pytest.MonkeyPatch) -> runs.Identity:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return runs.Identity(
+        f"seqproof/opinions-{next(COUNT)}", "opinions-lstm", "opinions", "classification"
+    )
+
+
+def found(root: Path, who: runs.Identity) -> list[Any]:
+    """All runs of the experiment."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(store.address(root))
+    experiment = client.get_experiment_by_name(who.experiment)
+    assert experiment is not None
+    assert experiment.artifact_location == (root / "mlartifacts").as_uri()
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_importing_it_loads_neither_mlflow_nor_tensorflow() -> None:
+    look = "import sys; from pipelines.tracking import runs; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", look], cwd=HERE, capture_output=True, text=True)
+    assert "pipelines.tracking.runs" in said.stdout.split()
+    assert {"mlflow", "tensorflow", "pandas"}.isdisjoint(said.stdout.split())
+
+
+def test_a_run_holds_what_was_logged(
+    root: Path, who: runs.Identity, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = tmp_path / "train.parquet"
+    pd.DataFrame({"document": ["a", "b"], "line": [1, 2]}).to_parquet(train)
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "confusion.svg").write_text("<svg/>", encoding="utf-8")
+    with runs.training(who, root) as run:
+        run.log_params({"units": 100, "optimizer": {"rate": 0.001, "decay": "linear"}})
+        run.log_params({f"p{number}": "x" * 7000 for number in range(150)})
+        run.log_metrics({"valid_loss": 0.9}, step=1)
+        run.log_metrics({"valid_loss": 0.8}, step=2)
+        run.set_tags({"device": "cpu"})
+        run.log_dataset(train, "training", "opinions-train")
+        run.log_folder(tmp_path / "pictures", "pictures")
+        run.log_file(train, "data")
+    assert run.lost is None
+    (kept,) = found(root, who)
+    assert kept.info.run_name == "opinions-lstm"
+    assert kept.info.status == "FINISHED"
+    assert kept.data.params["optimizer.rate"] == "0.001"
+    assert len(kept.data.params) == 153
+    assert kept.data.metrics == {"valid_loss": 0.8}
+    assert kept.data.tags["device"] == "cpu"
+    assert kept.data.tags["seqproof.corpus"] == "opinions"
+    assert kept.data.tags["seqproof.git_commit"] == "none"
+    (dataset,) = kept.inputs.dataset_inputs
+    assert dataset.dataset.digest == provenance.file_hash(train)
+    assert json.loads(dataset.dataset.profile)["num_rows"] == 2
+    names = [column["name"] for column in json.loads(dataset.dataset.schema)["mlflow_colspec"]]
+    assert names == ["document", "line"]
+    assert dataset.tags[0].value == "training"
+    files = {path.name for path in (root / "mlartifacts" / kept.info.run_id).rglob("*.*")}
+    assert {"confusion.svg", "train.parquet"} <= files
+    said = capsys.readouterr()
+    assert said.out + said.err == ""
+
+
+def test_training_and_evaluation_land_in_one_run(root: Path, who: runs.Identity) -> None:
+    for loss in (0.9, 0.8):  # the same model trained twice: the newest run takes the evaluation
+        with runs.training(who, root) as run:
+            run.log_metrics({"loss": loss})
+            run.log_params({"units": 100})
+            run.set_tags({runs.MODEL_HASH: "one"})
+        time.sleep(0.01)
+    with runs.evaluation(who, root, "one") as run:
+        run.log_params({"units": 200, "beam": 1})
+        run.log_metrics({"test_accuracy": 0.7})
+    assert run.lost is None
+    newest, oldest = found(root, who)
+    assert newest.data.metrics == {"loss": 0.8, "test_accuracy": 0.7}
+    assert oldest.data.metrics == {"loss": 0.9}
+    # MLflow refuses a new value for a param; that is no reason to lose the rest.
+    assert newest.data.params == {"units": "100", "beam": "1"}
+    assert newest.info.status == "FINISHED"
+
+
+def test_an_evaluation_without_its_training_says_so(root: Path, who: runs.Identity) -> None:
+    with runs.training(who, root) as run:
+        run.set_tags({runs.MODEL_HASH: "one"})
+    with runs.evaluation(who, root, "another"):
+        pass
+    newest, _ = found(root, who)
+    assert newest.data.tags[runs.TRAINING] == "taken from the cache"
+    with runs.evaluation(who, root, "another"):
+        pass
+    assert len(found(root, who)) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED")]
+)
+def test_what_stops_the_training_ends_the_run(
+    root: Path, who: runs.Identity, error: type[BaseException], status: str
+) -> None:
+    with pytest.raises(error), runs.training(who, root):
+        raise error
+    (kept,) = found(root, who)
+    assert kept.info.status == status
+
+
+def test_an_experiment_deleted_in_the_ui_comes_back(root: Path, who: runs.Identity) -> None:
+    from mlflow import MlflowClient
+
+    with runs.training(who, root):
+        pass
+    client = MlflowClient(store.address(root))
+    experiment = client.get_experiment_by_name(who.experiment)
+    assert experiment is not None
+    client.delete_experiment(experiment.experiment_id)
+    with runs.training(who, root) as run:
+        run.log_metrics({"loss": 1.0})
+    assert run.lost is None
+    assert found(root, who)[0].data.metrics == {"loss": 1.0}
+
+
+def test_two_first_starts_at_once_both_succeed(who: runs.Identity, tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from pipelines.tracking import runs\n"
+        f"who = runs.Identity({who.experiment!r}, sys.argv[1], 'opinions', 'classification')\n"
+        f"with runs.training(who, Path({str(tmp_path)!r})) as run: run.log_metrics({{'loss': 1}})\n"
+        "print(run.lost, 'tensorflow' in sys.modules)"
+    )
+    command = [sys.executable, "-c", script]
+    started = [
+        subprocess.Popen(
+            [*command, name], cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for name in ("one", "two")
+    ]
+    said = [process.communicate()[0] for process in started]
+    assert said == ["None False\n", "None False\n"]
+    assert {run.info.run_name for run in found(tmp_path, who)} == {"one", "two"}
+    assert not (HERE / "mlruns").exists()
+
+
+def test_a_server_that_is_not_there_costs_seconds_and_two_sentences(
+    who: runs.Identity,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    port = closed_port()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://someone:secret@127.0.0.1:{port}")
+    started = time.monotonic()
+    with runs.training(who, tmp_path) as run:
+        run.log_params({"units": 1})
+        run.log_metrics({"loss": 1.0})
+        run.log_model(tmp_path, tmp_path / "none.json", ["in"], ["out"])
+        done = True
+    assert done
+    assert time.monotonic() - started < 20
+    assert run.lost == "Connection refused"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        f"Tracking server http://127.0.0.1:{port} was lost (Connection refused): training goes on, "
+        "its outs are written; nothing more of this run is logged.",
+        f"The training of this model ended, but tracking server http://127.0.0.1:{port} was lost "
+        "on the way (Connection refused): its run there is incomplete.",
+    ]
+
+
+def test_a_password_in_the_address_is_never_said(
+    who: runs.Identity, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with runs.training(who, root) as run:
+        run._guard(lambda: int("http://someone:secret@tracking.example.org/api"))
+    assert "tracking.example.org" in str(run.lost)
+    assert "secret" not in capsys.readouterr().out
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    port = closed_port()
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
+    places = ["--backend-store-uri", f"sqlite:///{tmp_path / 'served.db'}"]
+    files = ["--artifacts-destination", str(tmp_path / "served")]
+    quiet = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with subprocess.Popen(
+        [*command, *places, *files],
+        cwd=tmp_path,
+        env=quiet,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        try:
+            _wait_for(f"{address}/health")
+            yield address, process
+        finally:
+            _kill(process)
+
+
+def _wait_for(address: str) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(address, timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    raise TimeoutError(address)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_a_server_lost_in_the_middle_does_not_lose_the_training(
+    who: runs.Identity,
+    server: tuple[str, subprocess.Popen[bytes]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    address, process = server
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "model.json").write_text("{}", encoding="utf-8")
+    vocabulary = tmp_path / "vocabulary.json"
+    vocabulary.write_text("{}", encoding="utf-8")
+    with runs.training(who, tmp_path) as run:
+        run.log_metrics({"loss": 1.0}, step=1)
+        run.log_model(tmp_path / "weights", vocabulary, ["in"], ["out"])
+        assert run.lost is None  # a remote server takes all of it, files too
+        _kill(process)
+        started = time.monotonic()
+        run.log_metrics({"loss": 0.5}, step=2)
+        run.log_metrics({"loss": 0.4}, step=3)
+        (tmp_path / "outs").write_text("written", encoding="utf-8")
+    assert (tmp_path / "outs").exists()
+    assert time.monotonic() - started < 20
+    said = capsys.readouterr().out
+    assert said.count("training goes on") == 1
+    assert said.count("was lost") == 2
+    assert len(said.splitlines()) == 2
+    assert list((tmp_path / "served").rglob("MLmodel"))
+
+
+def _tiny_model(folder: Path, vocabulary: Path) -> list[str]:
+    """Write a bag of words with its first weights; what it says of two texts."""
+    from pipelines.inference import predictor
+    from pipelines.models import saved
+    from pipelines.text.vocabulary import load
+
+    everything = params.load(HERE / "params.yaml")
+    tokens = ["<pad>", "<unk>", "<s>", "</s>", "good", "bad"]
+    written = {"text": {"tokens": tokens, "counts": [0, 1, 0, 3, 2, 2]}}
+    labels = ["negative", "neutral", "positive"]
+    vocabulary.write_text(json.dumps({"columns": written, "labels": labels}), encoding="utf-8")
+    card = saved.Card.of(everything, "opinions-perceptron")
+    saved.save(saved.build(card.entry, load(vocabulary)), card, vocabulary, folder)
+    return predictor.load(folder, vocabulary).predict(["good", "bad bad"])
+
+
+# Keras on NumPy 2, when it saves weights.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+def test_a_logged_model_loads_back_elsewhere_and_says_the_same(
+    root: Path, who: runs.Identity, tmp_path: Path
+) -> None:
+    answers = _tiny_model(tmp_path / "model", tmp_path / "vocabulary.json")
+    with runs.training(who, root) as run:
+        started = time.monotonic()
+        run.log_model(
+            tmp_path / "model", tmp_path / "vocabulary.json", ["good", "bad bad"], answers
+        )
+        assert time.monotonic() - started < 2
+    assert run.lost is None
+    (kept,) = found(root, who)
+    (output,) = kept.outputs.model_outputs
+    folder = root / "mlartifacts" / "models" / output.model_id / "artifacts"
+    assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pickle")]
+    # Neither this repository nor the model's first folder may be needed to load it.
+    (tmp_path / "model").rename(tmp_path / "moved")
+    script = (
+        "import json, mlflow, sys\n"
+        f"mlflow.set_tracking_uri({store.address(root)!r})\n"
+        f"model = mlflow.pyfunc.load_model('models:/{output.model_id}')\n"
+        "example = model.metadata.load_input_example()\n"
+        "import pipelines\n"
+        "print(json.dumps([example, model.predict(example), pipelines.__file__]))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    said = subprocess.run(
+        [sys.executable, "-P", "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert said.returncode == 0, said.stderr
+    example, predictions, code = json.loads(said.stdout.splitlines()[-1])
+    assert example == ["good", "bad bad"]
+    assert predictions == answers
+    assert not Path(code).is_relative_to(HERE)
