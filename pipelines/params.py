@@ -126,7 +126,7 @@ class LinesReader(Section):
 
 
 class TableReader(Section):
-    """Separated values with a header; `columns` maps ours (text, label, source, target) to theirs."""
+    """Separated values with a header; `columns` maps our names of columns to theirs."""
 
     format: Literal["table"]
     separator: Annotated[str, Field(min_length=1, max_length=1)]
@@ -149,7 +149,7 @@ Reader = Annotated[
 
 
 class Cleaning(Section):
-    """What is dropped: rows over `max_length` tokens (either side), and repeated rows but the first."""
+    """What is dropped: rows over `max_length` tokens on either side, and repeated rows."""
 
     lowercase: bool
     max_length: Count
@@ -371,9 +371,10 @@ class Params(Section):
         for stage, family in families.items():
             for name, model in family.items():
                 if TRAINED_BY[model.model] != stage:
+                    right = TRAINED_BY[model.model]
                     raise ValueError(
-                        f"'{stage} models'.{name}: {model.model} is trained by "
-                        f"{TRAINED_BY[model.model]}: move the entry to '{TRAINED_BY[model.model]} models'"
+                        f"'{stage} models'.{name}: {model.model} is trained by {right}: "
+                        f"move the entry to '{right} models'"
                     )
                 if self.models.get(name) != model:
                     raise ValueError(
@@ -467,7 +468,7 @@ def _real_path(loc: tuple[int | str, ...], tree: Mapping[str, Any]) -> Iterator[
 
 
 def _dotted(path: list[str]) -> str:
-    """As `-S` takes it: the families are written where they are trained, and set through `models`."""
+    """As `-S` takes it: entries are written where they are trained, and set through `models`."""
     if path and path[0].endswith(" models"):
         path = ["models", *path[1:]]
     return ".".join(path)

@@ -29,7 +29,7 @@ def main(
     card = saved.Card.of(everything, name)
     pair = frames.read(train), frames.read(valid)
     words = vocabularies.load(vocabulary)
-    fit = {"language_model": learn.language_model, "classifier": learn.classifier}[entry.model]
+    fit = learn.language_model if entry.model == "language_model" else learn.classifier
     with runs.training(records.identity(everything, name), console.root()) as run:
         records.begin_training(run, everything, name, {"train": train, "valid": valid})
         started = time.monotonic()

@@ -172,12 +172,12 @@ def lstm_steps(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """All steps of an LSTM whose inputs are projected already, with its gradient by hand.
 
-    Keras' loop multiplies the inputs and adds up the weights' gradient step by step. Here one matrix
-    product serves all steps for the inputs (outside), and one for the gradient of the recurrent
-    kernel: two small products a step are left of five.
+    Keras' loop multiplies the inputs and adds up the weights' gradient step by step. Here one
+    matrix product serves all steps for the inputs (outside), and one for the gradient of the
+    recurrent kernel: two small products a step are left of five.
 
     Args:
-        gates: (T, B, 4 U), inputs @ kernel + bias, in Keras' order input, forget, candidate, output.
+        gates: (T, B, 4 U), inputs @ kernel + bias: input, forget, candidate, output, as in Keras.
         recurrent_kernel: (U, 4 U).
         hidden, memory: (B, U), the state before the first step.
 

@@ -1,4 +1,4 @@
-"""Between ids and vectors: embeddings and the softmax over words. B batch, T steps, V vocabulary."""
+"""Between ids and vectors: embeddings, softmax over words. B batch, T steps, V vocabulary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 def embedding(size: int, width: int) -> keras.layers.Embedding:
     """Ids (B, T) -> vectors (B, T, width), started at a standard deviation of 0.5.
 
-    Keras' own start, uniform within 0.05, leaves an LSTM's gates near their zero for hundreds of steps.
+    Keras' own start, uniform within 0.05, leaves an LSTM's gates near zero for hundreds of steps.
     """
     return keras.layers.Embedding(
         size, width, embeddings_initializer=keras.initializers.RandomNormal(0, 0.5)

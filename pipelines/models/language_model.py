@@ -36,6 +36,6 @@ class LanguageModel(keras.Model):
     def call(
         self, ids: tf.Tensor, states: list[State] | None = None, training: bool = False
     ) -> tuple[tf.Tensor, list[State]]:
-        """Ids (B, T) and the state before them -> logits (B, T, V) of each next token, state after."""
+        """Ids (B, T), state before -> logits (B, T, V) of each next token, state after."""
         outputs, states = self.stack(self.embedding(ids), states=states, training=training)
         return self.softmax(self.dropout(outputs, training=training)), states

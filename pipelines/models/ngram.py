@@ -62,7 +62,7 @@ class NGram:
         return sum(map(len, self.codes))
 
     def log_probabilities(self, stream: Ids) -> npt.NDArray[np.float64]:
-        """Nats (N - 1,) of every token of a stream (N,) but the first, given all that stand before."""
+        """Nats (N - 1,) below 0: log probability of every token of a stream (N,) but the first."""
         probability = np.full(len(stream) - 1, 1 / self.vocabulary)
         for k in range(1, self.order + 1):
             grams = _windows(stream, k, self.vocabulary)
@@ -89,9 +89,8 @@ class NGram:
         total = _look_up(contexts, totals, grams // self.vocabulary)
         different = _look_up(contexts, kinds, grams // self.vocabulary)
         known = total > 0
-        return np.where(
-            known, (seen + different * lower) / np.where(known, total + different, 1), lower
-        )
+        mixed = (seen + different * lower) / np.where(known, total + different, 1)
+        return np.where(known, mixed, lower)
 
     def save(self, folder: Path) -> None:
         """Write all counts as one table, the same bytes for the same counts."""
@@ -126,7 +125,7 @@ def _code(gram: Ids, vocabulary: int) -> int:
 
 
 def _contexts(codes: Codes, counts: Codes, vocabulary: int) -> tuple[Codes, Codes, Codes]:
-    """Every history of these n-grams: its code, how often it was seen, how many tokens follow it."""
+    """Every history: its code, how often it was seen, how many different tokens follow it."""
     contexts, starts = np.unique(codes // vocabulary, return_index=True)
     if not len(starts):
         return contexts, contexts, contexts

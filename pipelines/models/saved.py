@@ -44,7 +44,8 @@ class Card(Generic[Entry]):
 
 def build(entry: params.Model, vocabularies: Vocabularies) -> keras.Model:
     """A new Keras model with its first weights, its shapes known."""
-    import tensorflow as tf
+    with console.quiet_imports():
+        import tensorflow as tf
 
     some = tf.ones((1, 2), tf.int32)
     if entry.model == "language_model":

@@ -20,7 +20,7 @@ from pipelines.text.vocabulary import PAD
 
 
 class Memory(NamedTuple):
-    """What the decoder may look at: every encoder state (B, S, U or 2 U), and which are real (B, S)."""
+    """Every encoder state (B, S, U or 2 U), and which of them are real (B, S)."""
 
     keys: tf.Tensor
     mask: tf.Tensor
@@ -81,7 +81,7 @@ class Seq2Seq(keras.Model):
             training: whether dropout is on.
 
         Returns:
-            Logits (B, T, V), the states after, attention weights (B, T, S), zeros without attention.
+            Logits (B, T, V), the states after, weights (B, T, S), zeros without attention.
         """
         embedded = self.target_embedding(target)
         outputs, states = self.decoder(embedded, states=states, training=training)
@@ -95,7 +95,7 @@ class Seq2Seq(keras.Model):
     def call(
         self, source: tf.Tensor, target: tf.Tensor, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Teacher forcing: source (B, S), target so far (B, T) -> logits (B, T, V), weights (B, T, S)."""
+        """Teacher forcing: source (B, S), target (B, T) -> logits (B, T, V), weights (B, T, S)."""
         memory, states = self.encode(source, training=training)
         logits, _, weights = self.decode(target, states, memory, training=training)
         return logits, weights

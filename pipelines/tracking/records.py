@@ -48,6 +48,11 @@ def end_training(
     tokens = float(table["tokens"].iloc[-1])
     run.log_metrics({"train_seconds": seconds, "train_tokens_per_second": tokens / seconds})
     run.log_file(history, "history")
+    best = table.loc[table["valid_loss"].idxmin()]
+    console.note(
+        f"{model.name}: {best['valid_loss']:.3f} nats in validation after epoch "
+        f"{best['epoch']:.0f}, {seconds:,.0f} s, {tokens / seconds:,.0f} tokens/s"
+    )
 
 
 def end_evaluation(
@@ -63,6 +68,8 @@ def end_evaluation(
     run.log_dataset(test, "test", f"{metrics['corpus']}-{test.stem}")
     run.log_folder(pictures, "pictures")
     run.log_file(predictions, "predictions")
+    shown = [f"{key[5:]} {value:,.4g}" for key, value in numbers.items() if key[:5] == "test_"]
+    console.note(f"{pictures.name}: {', '.join(shown)}")
 
 
 def epochs(run: runs.Run) -> Callable[[dict[str, float]], None]:

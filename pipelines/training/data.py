@@ -1,4 +1,4 @@
-"""Frames and vocabularies -> the batches that `loop.fit` reads, one function for each kind of model."""
+"""Frames and vocabularies -> the batches that `loop.fit` reads, one function a kind of model."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ def language_model(
     train, valid = (encode.stream(frame, vocabularies, tokens) for frame in frames)
     if min(len(train), len(valid)) <= size * steps:
         raise Refusal(
-            f"models.{entry.corpus}: a batch needs batch_size x steps = {size * steps:,} tokens, and "
-            f"the splits have {len(train):,} and {len(valid):,}; lower batch_size or steps."
+            f"A batch of batch_size x steps = {size * steps:,} tokens is more than the corpus "
+            f"'{entry.corpus}' has in a split: {len(train):,} to train and {len(valid):,} to "
+            "validate; lower batch_size or steps."
         )
     shape = tf.TensorSpec((size, steps), tf.int32)
     return Data(

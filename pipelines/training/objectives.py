@@ -20,7 +20,7 @@ Objective = Callable[[keras.Model, Any, Any, bool], tuple[tf.Tensor, tf.Tensor, 
 def next_token(
     model: keras.Model, batch: Any, states: Any, training: bool
 ) -> tuple[tf.Tensor, tf.Tensor, Any]:
-    """Language model: nats per token; `batch` is inputs and targets (B, T), the state is carried."""
+    """Language model: nats per token; `batch` is inputs and targets (B, T), state carried."""
     inputs, targets = batch
     logits, states = model(inputs, states=states, training=training)
     nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
@@ -39,8 +39,10 @@ def label(
 def translation(
     model: keras.Model, batch: Any, states: Any, training: bool
 ) -> tuple[tf.Tensor, tf.Tensor, Any]:
-    """Encoder-decoder: nats per target token, `</s>` counted; `batch` is source (B, S) and target
-    (B, T + 1) from `<s>` to `</s>`."""
+    """Encoder-decoder: nats per target token, `</s>` counted.
+
+    `batch` is source (B, S) and target (B, T + 1) from `<s>` to `</s>`.
+    """
     source, target = batch
     logits, _ = model(source, target[:, :-1], training=training)
     nats = tf.nn.sparse_softmax_cross_entropy_with_logits(target[:, 1:], logits)

@@ -1,5 +1,7 @@
 """Batches: every example once, little padding, an order that only seed and epoch decide."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from pipelines import batches
@@ -44,5 +46,5 @@ def test_contiguous_rows_go_on_where_they_ended():
     for inputs, targets in found:
         assert inputs.shape == targets.shape == (4, 5)
         assert (targets == inputs + 1).all()
-    for (before, _), (after, _) in zip(found, found[1:], strict=False):
+    for (before, _), (after, _) in pairwise(found):
         assert (after[:, 0] == before[:, -1] + 1).all()

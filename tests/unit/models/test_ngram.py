@@ -1,5 +1,7 @@
 """The Markov model against nltk's Witten-Bell, and as a distribution."""
 
+from itertools import pairwise
+
 import nltk.lm
 import numpy as np
 import pytest
@@ -23,16 +25,16 @@ def test_probabilities_sum_to_one_after_any_past(order):
 
 
 def test_bigrams_are_those_of_nltk():
-    """nltk stops at the unigrams; below ours stands the uniform distribution, which is taken out."""
+    """nltk stops at the unigrams; the uniform distribution below ours is taken out."""
     model = NGram.count(IDS, 2, len(LETTERS))
     words = [LETTERS[i] for i in IDS]
     theirs = nltk.lm.WittenBellInterpolated(2)
-    grams = [[(a,) for a in words] + list(zip(words, words[1:], strict=False))]
+    grams = [[(a,) for a in words] + list(pairwise(words))]
     theirs.fit(grams, vocabulary_text=words)
     kinds = len(LETTERS)
     for past in LETTERS[:6]:
         ours = model.next_probabilities(np.array([LETTERS.index(past)], np.int32))
-        follow = [b for a, b in zip(words, words[1:], strict=False) if a == past]
+        follow = [b for a, b in pairwise(words) if a == past]
         different = len(set(follow))
         for i, letter in enumerate(LETTERS):
             unigram = (words.count(letter) + kinds * (1 / kinds)) / (len(words) + kinds)

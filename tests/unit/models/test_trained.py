@@ -1,4 +1,4 @@
-"""Every kind of model with a gradient: it learns, it is repeatable, padding and saving change nothing."""
+"""Every kind of model with a gradient: it learns, repeatably; padding and saving change nothing."""
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ def test_every_weight_gets_a_gradient(make, kind):
         batches = data.classifier(card.entry, (frame, frame), words, card.tokens, 1)
         objective = objectives.label
     batch = tf.nest.map_structure(tf.convert_to_tensor, next(iter(batches.train(1))))
-    # From a state that is not zero: a zero state gives the recurrent kernel of a first step nothing.
+    # From a state that is not zero: a zero one gives the recurrent kernel's first step nothing.
     states = tf.nest.map_structure(lambda state: state + 0.1, batches.state)
     with tf.GradientTape() as tape:
         nats, _, _ = objective(network, batch, states, True)
@@ -176,7 +176,7 @@ def test_too_short_a_text_for_one_batch_is_refused(make):
     entry = make.entry("language_model", batch_size=64, steps=64)
     words, frame = make.words("language_model"), make.frame("language_model")
     network = saved.build(entry, words)
-    with pytest.raises(Refusal, match="4,096 tokens"):
+    with pytest.raises(Refusal, match="4,096 tokens is more"):
         data.language_model(entry, network, (frame, frame), words, "characters")
 
 

@@ -1,0 +1,48 @@
+"""First-party imports as the source says them, functions' own imports too."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FIRST_PARTY = ("pipelines", "stages", "commands")
+
+
+def files() -> list[Path]:
+    """Every first-party module, relative to the root."""
+    found = [file for folder in FIRST_PARTY for file in (ROOT / folder).rglob("*.py")]
+    return sorted(file.relative_to(ROOT) for file in found)
+
+
+@cache
+def modules(file: Path) -> frozenset[str]:
+    """Everything that a file imports, as dotted names; `from a import b` gives `a.b` too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(found)
+
+
+@cache
+def first_party(file: Path) -> frozenset[Path]:
+    """The first-party files that a file imports; packages' own docstrings are left out."""
+    names = (Path(*name.split(".")) for name in modules(file) if name.split(".")[0] in FIRST_PARTY)
+    return frozenset(
+        name.with_suffix(".py") for name in names if (ROOT / name.with_suffix(".py")).is_file()
+    )
+
+
+def closure(file: Path) -> set[Path]:
+    """A file and all first-party code that it can reach."""
+    reached: set[Path] = set()
+    waiting = [file]
+    while waiting:
+        here = waiting.pop()
+        if here not in reached:
+            reached.add(here)
+            waiting += first_party(here)
+    return reached
