@@ -1,19 +1,22 @@
 # Every target makes its own virtual environment first. Nothing is assumed but Python 3.11, git and make.
 PYTHON ?= python3.11
 BIN := .venv/bin
+LOCK ?= requirements.lock
+PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --compile
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install repro test ui check lock clean
+.PHONY: install repro test ui check lock
 
 install: .venv/installed
 
-.venv/installed: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || \
-	  { echo "seqproof needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11"; exit 1; }
+.venv/installed: $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	  { echo "seqproof needs Python 3.11: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	@echo "Installing the pinned packages, a minute or two ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# As a constraint too, so that what builds a source package is pinned like all else.
+	@PIP_CONSTRAINT=$(LOCK) $(PIP) --require-hashes --no-deps --requirement $(LOCK)
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 repro: install

@@ -34,6 +34,8 @@ QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+INTERRUPTED = 130  # what Typer makes of Ctrl-C
+
 for _key, _value in QUIET.items():
     os.environ.setdefault(_key, _value)
 
@@ -58,13 +60,13 @@ def guarded(app: Typer) -> None:
         code = app(standalone_mode=False)
     except Refusal as refusal:
         sys.exit(_say_error(str(refusal), 1))
-    except KeyboardInterrupt:
-        sys.exit(_say_error("Stopped by Ctrl-C; nothing half-written is left.", 130))
     except Exception as error:
         # Usage errors are Click's, which Typer carries inside itself and does not name.
         if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
             raise
         sys.exit(_say_error(error.format_message(), 2))
+    if code == INTERRUPTED:
+        _say_error("Stopped by Ctrl-C; what this stage was to write is not there.", code)
     if isinstance(code, int) and code:
         sys.exit(code)
 
@@ -105,7 +107,8 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
 
     drawn = Table(title=title, title_justify="left")
     for position, column in enumerate(columns):
-        drawn.add_column(column, justify="left" if position == 0 else "right")
+        first = position == 0
+        drawn.add_column(column, justify="left" if first else "right", no_wrap=first)
     for row in rows:
         drawn.add_row(*row)
     return drawn

@@ -8,13 +8,14 @@ import numpy.typing as npt
 
 
 def embedding(size: int, width: int) -> keras.layers.Embedding:
-    """Ids (B, T) -> vectors (B, T, width), started at a standard deviation of 0.5.
+    """Ids (B, T) -> vectors (B, T, width), started at a standard deviation of 0.1.
 
-    Keras' own start, uniform within 0.05, leaves an LSTM's gates near zero for hundreds of steps.
+    Keras' own start, uniform within 0.05 (a standard deviation of 0.03), leaves an LSTM's gates
+    near zero for hundreds of steps. At 0.5 a text is learnt by heart soonest, but the noise in rare
+    words' vectors is never unlearnt: it cost the verses 1 BLEU, and the opinions 0.08 accuracy.
     """
-    return keras.layers.Embedding(
-        size, width, embeddings_initializer=keras.initializers.RandomNormal(0, 0.5)
-    )
+    start = keras.initializers.RandomNormal(0, 0.1)
+    return keras.layers.Embedding(size, width, embeddings_initializer=start)
 
 
 def word_logits(log_frequencies: npt.NDArray[np.float32]) -> keras.layers.Dense:

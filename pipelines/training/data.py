@@ -42,10 +42,12 @@ def language_model(
             "validate; lower batch_size or steps."
         )
     shape = tf.TensorSpec((size, steps), tf.int32)
+    count = batches.contiguous_batches(len(train), size, steps)
     return Data(
         train=lambda epoch: batches.contiguous(train, size, steps),
         valid=lambda: batches.contiguous(valid, size, steps),
-        batches=batches.contiguous_batches(len(train), size, steps),
+        batches=count,
+        tokens=count * size * steps,
         state=model.zero_state(size),
         valid_state=model.zero_state(size),
         signature=(shape, shape),
@@ -71,7 +73,8 @@ def classifier(
         return batches.pad([rows[i] for i in indices]), labels[indices]
 
     lengths = [[len(row) for row in rows] for rows, _ in pairs]
-    return _bucketed(batch, lengths, entry.batch_size, seed, (MATRIX, VECTOR), "sentences")
+    read = sum(lengths[0])
+    return _bucketed(batch, lengths, entry.batch_size, seed, (MATRIX, VECTOR), tokens, read)
 
 
 def seq2seq(
@@ -93,7 +96,8 @@ def seq2seq(
         return batches.pad([source[i] for i in indices]), batches.pad([target[i] for i in indices])
 
     lengths = [[_both(*pair) for pair in zip(*split, strict=True)] for split in pairs]
-    return _bucketed(batch, lengths, entry.batch_size, seed, (MATRIX, MATRIX), "pairs")
+    read = sum(len(target) - 1 for target in pairs[0][1])
+    return _bucketed(batch, lengths, entry.batch_size, seed, (MATRIX, MATRIX), tokens, read)
 
 
 def _both(source: encode.Ids, target: encode.Ids) -> int:
@@ -102,7 +106,13 @@ def _both(source: encode.Ids, target: encode.Ids) -> int:
 
 
 def _bucketed(
-    batch: Any, lengths: list[list[int]], size: int, seed: int, signature: Any, unit: str
+    batch: Any,
+    lengths: list[list[int]],
+    size: int,
+    seed: int,
+    signature: Any,
+    unit: str,
+    tokens: int,
 ) -> Data:
     def train(epoch: int) -> Iterator[Batch]:
         return (batch(0, indices) for indices in batches.bucketed(lengths[0], size, seed, epoch))
@@ -113,4 +123,4 @@ def _bucketed(
     pool = batches.POOL * size
     whole, rest = divmod(len(lengths[0]), pool)
     count = whole * batches.POOL + -(-rest // size)
-    return Data(train, valid, count, (), (), signature, unit)
+    return Data(train, valid, count, tokens, (), (), signature, unit)

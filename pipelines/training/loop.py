@@ -24,15 +24,17 @@ class Data:
         train: epoch, counted from 1 -> its batches, the same for the same epoch.
         valid: -> all validation batches.
         batches: how many batches an epoch of training has.
+        tokens: how many tokens an epoch of training reads; for translation, target tokens.
         state: the state before the first batch; each batch hands its own to the next.
         valid_state: the same for validation.
         signature: TensorFlow's shapes and types of a batch, so that the step is compiled once.
-        unit: what is counted, `words` for instance.
+        unit: what tokens are, `words` or `characters`.
     """
 
     train: Callable[[int], Iterable[Batch]]
     valid: Callable[[], Iterable[Batch]]
     batches: int
+    tokens: int
     state: Any
     valid_state: Any
     signature: Any
@@ -69,12 +71,15 @@ def fit(
     valid_step = _valid_step(model, objective, data)
     rows: list[dict[str, float]] = []
     best: tuple[float, list[Any]] | None = None
-    seen = 0.0
-    with console.progress("training", epochs * data.batches, "batches") as bar:
+    with console.progress("training", epochs * data.tokens, data.unit) as bar:
+
+        def advance(loss: float) -> None:
+            bar.advance(data.tokens / data.batches, f"loss {loss:.3f}")
+
         for epoch in range(1, epochs + 1):
-            loss, count = _epoch(train_step, data.train(epoch), data.state, bar)
-            seen += count
-            valid, _ = _epoch(valid_step, data.valid(), data.valid_state, None)
+            loss = _epoch(train_step, data.train(epoch), data.state, advance)
+            valid = _epoch(valid_step, data.valid(), data.valid_state, lambda loss: None)
+            seen = epoch * data.tokens
             rows.append({"epoch": epoch, "tokens": seen, "train_loss": loss, "valid_loss": valid})
             on_epoch(rows[-1])
             if best is None or valid < best[0]:
@@ -123,14 +128,13 @@ def _specs(states: Any) -> Any:
 
 
 def _epoch(
-    step: Any, batches: Iterable[Batch], states: Any, bar: console.Progress | None
-) -> tuple[float, float]:
-    """Mean loss in nats over the epoch, and how many tokens or examples it is the mean of."""
+    step: Any, batches: Iterable[Batch], states: Any, advance: Callable[[float], None]
+) -> float:
+    """Mean loss over the epoch, in nats; `advance` is told the mean so far after every batch."""
     nats, count = 0.0, 0.0
     for batch in batches:
         batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
         summed, counted, states = step(batch, states)
         nats, count = nats + float(summed), count + float(counted)
-        if bar is not None:
-            bar.advance(1, f"loss {nats / count:.3f}")
-    return nats / count, count
+        advance(nats / count)
+    return nats / count

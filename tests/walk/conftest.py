@@ -15,7 +15,12 @@ PARTS = (
     *("pipelines", "stages", "commands", "texts"),
     *("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "pyproject.toml"),
 )
-LINES = [f"the {who} {what} the {whom} ." for who in ("cat", "dog", "man") for what in ("sees", "likes", "has") for whom in ("tree", "house", "sea", "hill", "cow", "pig", "hen", "bird", "sun", "moon")]
+LINES = [
+    f"the {who} {what} the {whom} ."
+    for who in ("cat", "dog", "man")
+    for what in ("sees", "likes", "has")
+    for whom in ("tree", "house", "sea", "hill", "cow", "pig", "hen", "bird", "sun", "moon")
+]
 
 
 def tiny(tree: dict) -> dict:
@@ -35,7 +40,11 @@ def tiny(tree: dict) -> dict:
         "moods": {
             "task": "classification",
             "source": {"kind": "files", "paths": ["texts/moods.csv"]},
-            "reader": {"format": "table", "separator": ",", "columns": {"text": "words", "label": "mood"}},
+            "reader": {
+                "format": "table",
+                "separator": ",",
+                "columns": {"text": "words", "label": "mood"},
+            },
             "cleaning": {"lowercase": True, "max_length": 50, "drop_repeated": True},
             "tokens": "words",
             "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
@@ -44,8 +53,19 @@ def tiny(tree: dict) -> dict:
         },
         "days": {
             "task": "translation",
-            "source": {"kind": "generated", "generator": "dates", "examples": 60, "first": "2000-01-01", "last": "2009-12-31", "locales": ["en", "de"]},
-            "reader": {"format": "table", "separator": "\t", "columns": {"source": "source", "target": "target"}},
+            "source": {
+                "kind": "generated",
+                "generator": "dates",
+                "examples": 60,
+                "first": "2000-01-01",
+                "last": "2009-12-31",
+                "locales": ["en", "de"],
+            },
+            "reader": {
+                "format": "table",
+                "separator": "\t",
+                "columns": {"source": "source", "target": "target"},
+            },
             "cleaning": {"lowercase": True, "max_length": 60, "drop_repeated": False},
             "tokens": "characters",
             "split": {"method": "shuffled", "by": "target", "valid": 0.1, "test": 0.2},
@@ -107,7 +127,9 @@ class Project:
         files = [file for folder in folders for file in (self.folder / folder).rglob("*")]
         files.append(self.folder / "report.html")
         return {
-            str(file.relative_to(self.folder)): file.read_bytes() for file in files if file.is_file()
+            str(file.relative_to(self.folder)): file.read_bytes()
+            for file in files
+            if file.is_file()
         }
 
 
@@ -116,14 +138,18 @@ def make(folder: Path) -> Project:
     folder.mkdir(parents=True)
     for part in PARTS:
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__")
+            )
         else:
             shutil.copy(ROOT / part, folder / part)
     project = Project(folder)
     text = "\n".join(LINES) + "\n"
     (folder / "texts" / "plain.txt").write_text(text, encoding="utf-8")
     rows = [f"{line.replace(' .', '')},{'good' if 'likes' in line else 'bad'}" for line in LINES]
-    (folder / "texts" / "moods.csv").write_text("words,mood\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    (folder / "texts" / "moods.csv").write_text(
+        "words,mood\n" + "\n".join(rows) + "\n", encoding="utf-8"
+    )
     project.change(lambda tree: tree.update(tiny(tree)))
     for words in (
         ("git", "init", "-q"),
@@ -140,7 +166,7 @@ def make(folder: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
-    """A tiny project after its first `dvc repro`, and what that printed. Tests leave it as it is."""
+    """A tiny project after its first `dvc repro`, and what that printed; left as it is."""
     project = make(tmp_path_factory.mktemp("walk") / "project")
     return project, project.run("dvc", "repro")
 

@@ -188,6 +188,8 @@ def test_batches_announced_are_batches_given(make):
         found = build(entry, (frame, frame), make.words(kind), "words", 1)
         assert isinstance(found, loop.Data)
         assert len(list(found.train(1))) == found.batches
+        text = frame["target" if kind == "seq2seq" else "text"].str.split(" ").str.len()
+        assert found.tokens == text.sum() + (len(frame) if kind == "seq2seq" else 0)
 
 
 def test_the_predictor_answers_in_words(make):

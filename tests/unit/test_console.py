@@ -1,0 +1,115 @@
+"""What a person sees: one sentence for bad input, progress without a terminal, nothing else."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pipelines import console
+from pipelines.errors import Refusal
+
+
+def _app(raises):
+    app = console.Typer(add_completion=False)
+
+    @app.command()
+    def main() -> None:
+        if raises is not None:
+            raise raises
+
+    return app
+
+
+def _guarded(monkeypatch, raises):
+    monkeypatch.setattr(sys, "argv", ["seqproof"])
+    console.guarded(_app(raises))
+
+
+def test_a_refusal_is_one_sentence_and_exit_1(monkeypatch, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        _guarded(monkeypatch, Refusal("No such verse."))
+    assert exit_.value.code == 1
+    assert capsys.readouterr().err == "seqproof: No such verse.\n"
+
+
+def test_ctrl_c_is_one_sentence(monkeypatch, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        _guarded(monkeypatch, KeyboardInterrupt())
+    assert exit_.value.code == 130
+    assert "Ctrl-C" in capsys.readouterr().err
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    with pytest.raises(ZeroDivisionError):
+        _guarded(monkeypatch, ZeroDivisionError())
+
+
+def test_an_unknown_option_is_exit_2(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["seqproof", "--nonsense"])
+    with pytest.raises(SystemExit) as exit_:
+        console.guarded(_app(None))
+    assert exit_.value.code == 2
+    assert "nonsense" in capsys.readouterr().err
+
+
+def test_a_stage_keeps_its_cost(monkeypatch, tmp_path):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["train_lstm", "verses", "--train", "x"])
+
+    def main(name: str, train: str = "") -> None:
+        """Nothing."""
+
+    console.launch("train_lstm", main)
+    costs = console.costs()
+    assert set(costs) == {"train_lstm@verses"}
+    assert costs["train_lstm@verses"]["seconds"] >= 0
+    assert costs["train_lstm@verses"]["peak_mib"] > 1
+
+
+def test_progress_without_a_terminal_is_lines_and_only_for_long_work(monkeypatch, capsys):
+    clock = iter([0, 0, 1, 1, 1, 1])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    with console.progress("reading", 10, "words") as bar:
+        bar.advance(10)
+    assert capsys.readouterr().out == ""
+
+    ticks = iter([0, 0, 11, 11, 11, 22, 22, 22, 22])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(ticks))
+    with console.progress("reading", 110, "words") as bar:
+        bar.advance(55, "loss 2")
+    assert "reading  50%, 5 words/s, 11 s left loss 2" in capsys.readouterr().out
+
+
+def test_quiet_imports_hides_noise_and_says_it_after_all_on_failure(capfd):
+    script = (
+        "import os; from pipelines import console\n"
+        "with console.quiet_imports():\n os.write(2, b'noise')\n {}"
+    )
+    for last, expected in (("pass", False), ("raise ValueError", True)):
+        done = subprocess.run(
+            [sys.executable, "-c", script.format(last)], capture_output=True, text=True, check=False
+        )
+        assert ("noise" in done.stderr) is expected
+
+
+def test_json_is_sorted_and_has_no_nan():
+    assert json.loads(console.as_json({"b": 1, "a": "é"})) == {"a": "é", "b": 1}
+    assert console.as_json({"b": 1, "a": 2}) == '{\n "a": 2,\n "b": 1\n}\n'
+    with pytest.raises(ValueError, match="JSON"):
+        console.as_json({"a": float("nan")})
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['seqproof', '--help']\n"
+        "from commands.app import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'tensorflow', 'mlflow', 'dvc', 'pandas', 'pydantic', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n")
+    for verb in ("fetch", "train-lstm", "evaluate", "results", "ui"):
+        assert verb in done.stdout

@@ -1,0 +1,181 @@
+"""Every refusal of params.yaml: one sentence that names the key and the nearest valid one."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines import params
+from pipelines.errors import Refusal
+
+SHIPPED = Path(__file__).parents[2] / "params.yaml"
+TEXT = SHIPPED.read_text(encoding="utf-8")
+
+# ruff: noqa: E501
+REFUSED = {
+    "misspelt key": (
+        "order: 3",
+        "ordr: 3",
+        r"models.shakespeare-markov.ordr is no known key; did you mean 'order'",
+    ),
+    "misspelt top level": ("seed: 1", "sead: 1", r"sead is no known key; did you mean 'seed'"),
+    "key of no stage": (
+        "seed: 1",
+        "seed: 1\nfoo: 2",
+        r"foo is no known key; known: seed, tracking",
+    ),
+    "key in a source": (
+        "member: iam",
+        "membr: iam",
+        r"corpora.shakespeare.source.membr is no known key; did you mean 'member'",
+    ),
+    "wrong type": (
+        "order: 3",
+        "order: three",
+        r"models.shakespeare-markov.order is 'three': it must be a valid integer",
+    ),
+    "text for a number": ("max_size: 200", "max_size: '200'", r"vocabulary.max_size is '200'"),
+    "true for a number": (
+        "order: 3",
+        "order: true",
+        r"shakespeare-markov.order is True: it must be a valid integer",
+    ),
+    "negative rate": (
+        "rate: 0.002",
+        "rate: -1",
+        r"opinions-perceptron.optimizer.rate is -1: it must be greater than 0",
+    ),
+    "rate that is no number": ("rate: 0.002", "rate: .nan", r"optimizer.rate is nan"),
+    "batch of 0": (
+        "batch_size: 64",
+        "batch_size: 0",
+        r"batch_size is 0: it must be greater than or equal to 1",
+    ),
+    "dropout of 1": ("dropout: 0.5", "dropout: 1.0", r"dropout is 1.0: it must be less than 1"),
+    "attention on a language model": (
+        "    steps: 64",
+        "    steps: 64\n    attention: dot",
+        r"models.shakespeare-rnn.attention is no known key here: it belongs to seq2seq",
+    ),
+    "attention that does not exist": (
+        "attention: general",
+        "attention: generol",
+        r"verses-attention.attention is 'generol'; did you mean 'general'\? known: none, additive",
+    ),
+    "kind that does not exist": (
+        "kind: package",
+        "kind: packag",
+        r"source.kind is 'packag'; did you mean 'package'",
+    ),
+    "model that does not exist": (
+        "model: ngram",
+        "model: ngrm",
+        r"shakespeare-markov.model is 'ngrm'; did you mean 'ngram'",
+    ),
+    "corpus that does not exist": (
+        "corpus: shakespeare",
+        "corpus: shakespear",
+        r"no corpus is called 'shakespear'; did you mean 'shakespeare'",
+    ),
+    "corpus of another task": (
+        "corpus: shakespeare",
+        "corpus: verses",
+        r"shakespeare-markov.model: ngram is for language_modelling, but the corpus 'verses' is for translation",
+    ),
+    "name with a capital": (
+        "  shakespeare-markov:",
+        "  Shakespeare_Markov:",
+        r"names are lower-case letters",
+    ),
+    "nothing left to train on": (
+        "valid: 0.05, test: 0.05",
+        "valid: 0.5, test: 0.5",
+        r"nothing to train on",
+    ),
+    "labels on a translation": (
+        "max_length_ratio: 5.0",
+        "max_length_ratio: 5.0, labels: [a]",
+        r"'checks.labels' belongs to classification",
+    ),
+    "labels missing": (
+        ", labels: [negative, neutral, positive]",
+        "",
+        r"'checks.labels' is missing",
+    ),
+    "reader of another task": (
+        "reader: {format: plays}",
+        "reader: {format: bible, source: k, target: l}",
+        r"gives translation, not language_modelling",
+    ),
+    "dates the wrong way round": (
+        'first: "1950',
+        'first: "2950',
+        r"'first' \(2950-01-01\) is later than 'last'",
+    ),
+    "wrong hash": ("sha256: 856c", "sha256: xyzc", r"source.sha256 is 'xyzc"),
+    "no YAML": ("seed: 1", "seed: [", r"is no valid YAML"),
+    "missing section": (
+        "tracking:\n  experiment_prefix",
+        "tracking2:\n  experiment_prefix",
+        r"tracking2 is no known key; did you mean 'tracking'",
+    ),
+    "two tasks": (
+        "split: {method: contiguous, by: document",
+        "split: {method: contiguous, by: source",
+        r"'split.by' is source; the columns are text",
+    ),
+}
+
+
+def _load(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    return params.load(path)
+
+
+def test_the_shipped_file_is_sound():
+    loaded = params.load(SHIPPED)
+    assert len(loaded.models) == 11
+    assert set(loaded.corpora) == {"shakespeare", "opinions", "verses", "dates"}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_in_one_sentence(case, tmp_path):
+    right, wrong, sentence = REFUSED[case]
+    assert right in TEXT
+    with pytest.raises(Refusal, match=sentence) as refusal:
+        _load(tmp_path, TEXT.replace(right, wrong, 1))
+    assert str(refusal.value).count("\n") == 0
+    assert str(refusal.value).startswith(str(tmp_path / "params.yaml"))
+
+
+def test_a_model_under_the_wrong_stage_is_refused(tmp_path):
+    entry = re.search(r"  opinions-rnn:\n(    .*\n)+", TEXT).group()
+    moved = TEXT.replace(entry, "").replace("  verses-fixed:", f"{entry}\n  verses-fixed:")
+    with pytest.raises(Refusal, match=r"classifier is trained by train_lstm: move the entry"):
+        _load(tmp_path, moved)
+
+
+def test_a_model_written_only_under_models_is_refused(tmp_path):
+    added = TEXT + "  stray: {model: ngram, corpus: shakespeare, order: 2}\n"
+    with pytest.raises(Refusal, match=r"models.stray: write it under the stage that trains it"):
+        _load(tmp_path, added)
+
+
+def test_a_missing_file_and_a_list_are_refused(tmp_path):
+    with pytest.raises(Refusal, match="is missing: run this in the project's root"):
+        params.load(tmp_path / "params.yaml")
+    with pytest.raises(Refusal, match="must be a map"):
+        _load(tmp_path, "- 1\n")
+
+
+def test_the_tree_is_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        params.load(SHIPPED).seed = 2
+
+
+def test_an_unknown_name_gets_the_nearest():
+    with pytest.raises(
+        Refusal, match="no model called 'verses-atention'; did you mean 'verses-attention'"
+    ):
+        params.one_of(params.load(SHIPPED).models, "verses-atention", "model")

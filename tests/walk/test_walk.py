@@ -1,0 +1,271 @@
+"""`dvc repro` from end to end in a tiny clone: complete, repeatable, quiet, as narrow as can be."""
+
+import json
+import re
+import sqlite3
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from pipelines.tracking import provenance
+
+MODELS = ["plain-markov", "moods-perceptron", "plain-lstm", "moods-rnn", "days-attention"]
+RUN = re.compile(r"Running stage '([^']+)'")
+
+
+def _ran(printed):
+    return set(RUN.findall(printed))
+
+
+def _metrics(project, name):
+    return json.loads((project.folder / "metrics" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_every_stage_ran_once(walked):
+    _, printed = walked
+    corpora = ["plain", "moods", "days"]
+    expected = {"check", "report"}
+    expected |= {
+        f"{stage}@{one}" for stage in ("fetch", "preprocess", "build_vocab") for one in corpora
+    }
+    expected |= {f"evaluate@{name}" for name in MODELS}
+    expected |= {"train_baseline@plain-markov", "train_baseline@moods-perceptron"}
+    expected |= {"train_lstm@plain-lstm", "train_lstm@moods-rnn", "train_seq2seq@days-attention"}
+    assert _ran(printed) == expected
+
+
+def test_the_screen_is_free_of_library_noise(walked):
+    _, printed = walked
+    noise = re.findall(r"(?i).*(?:warning|oneDNN|absl|cuda|deprecat|alembic|traceback).*", printed)
+    assert noise == []
+
+
+def test_the_second_repro_does_nothing(walked):
+    project, _ = walked
+    before = project.outs()
+    printed = project.run("dvc", "repro")
+    assert _ran(printed) == set()
+    assert "Data and pipelines are up to date" in printed
+    assert project.outs() == before
+    assert project.run("git", "status", "--porcelain").split() == [
+        "??",
+        "dvc.lock",
+        "??",
+        "metrics/",
+    ]
+
+
+def test_metrics_are_flat_sorted_and_complete(walked):
+    project, _ = walked
+    shared = {"task", "corpus", "test_examples", "test_tokens", "parameters", "train_tokens_seen"}
+    own = {
+        "plain-lstm": {"test_bits_per_character", "test_perplexity"},
+        "plain-markov": {"test_bits_per_character", "test_perplexity"},
+        "moods-rnn": {"test_accuracy", "test_macro_f1", "majority_accuracy"},
+        "days-attention": {"test_exact_match", "test_perplexity"},
+    }
+    for name, keys in own.items():
+        metrics = _metrics(project, name)
+        assert set(metrics) == shared | keys
+        assert list(metrics) == sorted(metrics)
+    shown = project.run("dvc", "metrics", "show")
+    assert "metrics/days-attention.json" in shown
+    assert "test_exact_match" in shown
+    plots = project.run("dvc", "plots", "show", "plots/plain-lstm.csv")
+    assert "index.html" in plots
+
+
+def test_predictions_have_a_row_and_a_score_for_each_test_item(walked):
+    project, _ = walked
+    for name in MODELS:
+        rows = pd.read_parquet(project.folder / "predictions" / f"{name}.parquet")
+        assert len(rows) == _metrics(project, name)["test_examples"]
+        assert rows["nats"].notna().all()
+
+
+def test_one_mlflow_run_holds_training_and_evaluation(walked):
+    project, _ = walked
+    with sqlite3.connect(project.folder / "mlflow.db") as store:
+        runs = store.execute(
+            "select r.name, e.name, r.status, r.run_uuid "
+            "from runs r join experiments e using (experiment_id)"
+        ).fetchall()
+        assert sorted(run[0] for run in runs) == sorted(MODELS)
+        for name, experiment, status, run in runs:
+            assert experiment == f"seqproof/{name.partition('-')[0]}"
+            assert status == "FINISHED"
+            metrics = {
+                key
+                for (key,) in store.execute(
+                    "select distinct key from metrics where run_uuid = ?", [run]
+                )
+            }
+            assert {
+                "train_loss",
+                "valid_loss",
+                "train_seconds",
+                "test_tokens",
+                "parameters",
+            } <= metrics
+            params = dict(store.execute("select key, value from params where run_uuid = ?", [run]))
+            assert params["seed"] == "1"
+            tags = dict(store.execute("select key, value from tags where run_uuid = ?", [run]))
+            assert {"device", "kernel", "seqproof.git_commit"} <= set(tags)
+
+
+def test_datasets_carry_the_hash_that_dvc_gives(walked):
+    project, _ = walked
+    lock = yaml.safe_load((project.folder / "dvc.lock").read_text(encoding="utf-8"))
+    hashes = {
+        out["path"]: out["md5"] for out in lock["stages"]["preprocess@days"]["outs"] if "md5" in out
+    }
+    with sqlite3.connect(project.folder / "mlflow.db") as store:
+        digests = dict(store.execute("select name, digest from datasets"))
+    for split in ("train", "valid", "test"):
+        path = f"data/prepared/days/{split}.parquet"
+        assert digests[f"days-{split}"] == hashes[path]
+        assert provenance.file_hash(project.folder / path) == hashes[path]
+
+
+def test_the_logged_model_loads_and_predicts_as_ours(walked):
+    """In a fresh process and a foreign folder, through MLflow alone."""
+    project, _ = walked
+    script = (
+        "import mlflow, sys; mlflow.set_tracking_uri(sys.argv[1]);"
+        "found = mlflow.search_logged_models("
+        "filter_string=f\"name = '{sys.argv[2]}'\", "
+        "experiment_ids=[e.experiment_id for e in mlflow.search_experiments()], "
+        "output_format='list');"
+        "assert len(found) == 1, found;"
+        "model = mlflow.pyfunc.load_model(found[0].model_uri);"
+        "print('>>', model.predict([sys.argv[3]])[0])"
+    )
+    uri = f"sqlite:///{project.folder / 'mlflow.db'}"
+    for name, text in (
+        ("days-attention", "march 5, 2004"),
+        ("plain-lstm", "the"),
+        ("moods-rnn", "the cat likes"),
+    ):
+        ours = project.run("seqproof", "predict", name, text)
+        theirs = project.run("python", "-c", script, uri, name, text)
+        assert theirs.partition(">> ")[2].strip() == ours.strip()
+        assert ours.strip()
+    assert not list((project.folder / "mlartifacts").rglob("*.pkl"))
+
+
+def test_the_whole_walk_again_gives_the_same_bytes(walked, changed):
+    project, _ = walked
+    changed.run("dvc", "repro", "--force", "--no-run-cache")
+    assert changed.outs() == project.outs()
+
+
+def test_one_value_reruns_exactly_what_it_touches(changed):
+    def edit(tree):
+        tree["models"]["moods-rnn"]["units"] = 7
+        tree["train_lstm models"]["moods-rnn"] = tree["models"]["moods-rnn"]
+        tree["tracking"]["experiment_prefix"] = "other/"
+
+    changed.change(edit)
+    ran = _ran(changed.run("dvc", "repro"))
+    assert ran == {"check", "train_lstm@moods-rnn", "evaluate@moods-rnn", "report"}
+
+
+def test_text_of_ones_own_reruns_its_corpus_only(changed):
+    with (changed.folder / "texts" / "moods.csv").open("a", encoding="utf-8") as file:
+        file.write("the cat likes the cat,good\n")
+    ran = _ran(changed.run("dvc", "repro"))
+    assert {"fetch@moods", "preprocess@moods", "train_lstm@moods-rnn", "report"} <= ran
+    # `fetch` cannot know whose file changed; what it finds unchanged stops there.
+    assert not {one for one in ran if one.endswith(("plain", "days")) and "fetch" not in one}
+    assert not {"train_lstm@plain-lstm", "evaluate@days-attention"} & ran
+
+
+def test_an_experiment_by_dvc(changed):
+    changed.run("git", "add", "dvc.lock", "metrics")
+    changed.run("git", "commit", "-qm", "first")
+    printed = changed.run("dvc", "exp", "run", "-S", "models.plain-markov.order=2")
+    assert {"train_baseline@plain-markov", "evaluate@plain-markov"} <= _ran(printed)
+    assert not {"train_lstm@plain-lstm"} & _ran(printed)
+    refused = changed.run("dvc", "exp", "run", "-S", "models.plain-markov.ordr=2", ok=False)
+    assert "ordr" in refused
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("ordr", 3, "models.plain-markov.ordr is no known key; did you mean 'order'"),
+        ("order", 0, "models.plain-markov.order is 0: it must be greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_value_stops_at_once_and_loses_nothing(changed, key, value, sentence):
+    before = changed.outs()
+
+    def edit(tree):
+        tree["models"]["plain-markov"][key] = value
+        tree["train_baseline models"]["plain-markov"] = tree["models"]["plain-markov"]
+
+    changed.change(edit)
+    printed = changed.run("dvc", "repro", ok=False)
+    assert sentence in printed
+    assert "Traceback" not in printed
+    assert _ran(printed) == {"check"}
+    after = changed.outs()
+    assert {path: after.get(path) for path in before if path != "data/params.checked"} == {
+        path: content for path, content in before.items() if path != "data/params.checked"
+    }
+
+
+def test_a_value_that_no_stage_reads_stops_too(changed):
+    changed.change(lambda tree: tree.update(sed=1))
+    assert "sed is no known key; did you mean 'seed'" in changed.run("dvc", "repro", ok=False)
+
+
+def test_a_failed_expectation_stops_before_any_training(changed):
+    with (changed.folder / "texts" / "moods.csv").open("a", encoding="utf-8") as file:
+        file.write("the cat sees the sea,ugly\n")
+    printed = changed.run("dvc", "repro", ok=False)
+    assert "moods.csv:92" in printed
+    assert "ugly" in printed
+    assert "Traceback" not in printed
+    assert not {one for one in _ran(printed) if "train" in one}
+
+
+def test_single_stages_by_the_command_line(changed):
+    assert "90 rows read" in changed.run("seqproof", "preprocess", "plain")
+    assert "nats in validation" in changed.run("seqproof", "train-baseline", "plain-markov")
+    refused = changed.run("seqproof", "train-lstm", "plain-lstn", ok=False)
+    assert refused == (
+        "seqproof: params.yaml has no entry for train_lstm called 'plain-lstn'; "
+        "did you mean 'plain-lstm'? known: moods-rnn, plain-lstm.\n"
+    )
+    table = changed.run("seqproof", "results")
+    for name in MODELS:
+        assert name in table
+    assert "report.html" in table
+    assert re.search(r"(?i)sum", table)
+
+
+def test_outside_a_project_one_sentence(tmp_path, walked):
+    project, _ = walked
+    outside = type(project)(tmp_path)
+    assert outside.run("seqproof", "fetch", "plain", ok=False) == (
+        "seqproof: params.yaml is missing: run this in the project's root.\n"
+    )
+    assert not list(Path(tmp_path).rglob("*.yaml"))
+
+
+def test_a_lost_tracking_server_loses_no_training(changed):
+    """Nothing listens on that port: the stage ends well, says so, and its outs are written."""
+    (changed.folder / "plots" / "plain-markov.csv").unlink()
+    printed = changed.run(
+        "dvc",
+        "repro",
+        "-f",
+        "-s",
+        "train_baseline@plain-markov",
+        MLFLOW_TRACKING_URI="http://127.0.0.1:9",
+    )
+    assert "was lost" in printed
+    assert (changed.folder / "plots" / "plain-markov.csv").is_file()
