@@ -2,8 +2,8 @@
 
     python benchmarks/lstm.py
 
-Prints, for several widths, characters a second of both and the ratio of medians. Machines differ and
-are noisy: read the ratio.
+Prints, for several widths, characters a second of both and the ratio of medians. Machines
+differ and are noisy: read the ratio.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ def main(
     everything = params.load(Path("params.yaml"))
     entry = params.one_of(everything.seq2seq_models, name, "model that train_seq2seq trains")
     with console.quiet_imports():
+        from pipelines.inference import evaluation
         from pipelines.models import saved
         from pipelines.text import frames
         from pipelines.text import vocabulary as vocabularies
@@ -29,10 +30,11 @@ def main(
     card = saved.Card.of(everything, name)
     pair = frames.read(train), frames.read(valid)
     words = vocabularies.load(vocabulary)
+    scored = evaluation.validation_score(card, words, pair[1])
     with runs.training(records.identity(everything, name), console.root()) as run:
         records.begin_training(run, everything, name, {"train": train, "valid": valid})
         started = time.monotonic()
-        network, losses = learn.seq2seq(card, pair, words, records.epochs(run))
+        network, losses = learn.seq2seq(card, pair, words, records.epochs(run), scored)
         seconds = time.monotonic() - started
         saved.save(network, card, vocabulary, model)
         records.write_history(losses, history)

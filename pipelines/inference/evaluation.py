@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipelines import params
 from pipelines.inference import scores
 from pipelines.inference.predictor import Predictor
+from pipelines.models import saved
 from pipelines.text import ids as encode
 from pipelines.text import tokenizers
+from pipelines.text.vocabulary import Vocabularies
 
 Metrics = dict[str, float | int | str]
 
@@ -105,6 +109,29 @@ def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
             target = tokenizers.split(predictor.text(hypothesis.ids), tokens)
             maps.append((hypothesis.weights, tokenizers.split(source, tokens), target))
     return Evaluation(metrics, predictions, maps)
+
+
+def validation_score(
+    card: saved.Card[params.Seq2Seq], vocabularies: Vocabularies, valid: pd.DataFrame
+) -> Callable[[Any], tuple[str, Callable[[], float]]]:
+    """How a translation model in training is scored: BLEU of words, exact match of characters."""
+    name, score = ("exact_match", scores.exact_match)
+    if card.tokens == "words":
+        name, score = ("bleu", scores.bleu)
+    references = list(valid["target"])
+
+    def scored(model: Any) -> tuple[str, Callable[[], float]]:
+        # One predictor for all epochs: its search is compiled once and sees each epoch's weights.
+        predictor = Predictor(model, card, vocabularies, None)
+        search = predictor.search()
+
+        def now() -> float:
+            found = predictor.translate(list(valid["source"]), search)
+            return score([predictor.text(hypothesis.ids) for hypothesis in found], references)
+
+        return name, now
+
+    return scored
 
 
 BY_TASK = {

@@ -99,12 +99,16 @@ class Predictor:
     def _translate(self, texts: list[str]) -> list[str]:
         return [self.text(hypothesis.ids) for hypothesis in self.translate(texts)]
 
-    def translate(self, prepared: Sequence[str]) -> list[Any]:
-        """A Hypothesis for each prepared source."""
+    def search(self) -> Any:
+        """Greedy search with this model; compiled at its first use, so worth keeping."""
         from pipelines.inference.decoding import Greedy
 
+        return Greedy(self.model, self.card.cleaning.max_length)
+
+    def translate(self, prepared: Sequence[str], search: Any = None) -> list[Any]:
+        """A Hypothesis for each prepared source."""
         rows = encode.rows(prepared, self.vocabularies.columns["source"], self.card.tokens)
-        return Greedy(self.model, self.card.cleaning.max_length)(rows)
+        return list((search or self.search())(rows))
 
     def text(self, target: npt.NDArray[np.int32]) -> str:
         """Target ids (T,) as text."""

@@ -48,10 +48,9 @@ def end_training(
     tokens = float(table["tokens"].iloc[-1])
     run.log_metrics({"train_seconds": seconds, "train_tokens_per_second": tokens / seconds})
     run.log_file(history, "history")
-    best = table.nsmallest(1, "valid_loss").iloc[0]
     console.note(
-        f"{model.name}: {best['valid_loss']:.3f} nats in validation after epoch "
-        f"{best['epoch']:.0f}, {seconds:,.0f} s, {tokens / seconds:,.0f} tokens/s"
+        f"{model.name}: {table['valid_loss'].min():.3f} nats in validation at best, "
+        f"{seconds:,.0f} s, {tokens / seconds:,.0f} tokens/s"
     )
 
 

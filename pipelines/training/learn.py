@@ -15,6 +15,7 @@ from pipelines.training import data, device, loop, objectives, seeding
 
 Frames = tuple[pd.DataFrame, pd.DataFrame]  # train and valid
 OnEpoch = Callable[[dict[str, float]], None]
+Scored = Callable[[keras.Model], loop.Score]  # a model -> how it is scored in validation
 Trained = tuple[keras.Model, pd.DataFrame]  # the model of the best epoch, and the history
 
 
@@ -42,11 +43,20 @@ def classifier(
 
 
 def seq2seq(
-    card: saved.Card[params.Seq2Seq], frames: Frames, vocabularies: Vocabularies, on_epoch: OnEpoch
+    card: saved.Card[params.Seq2Seq],
+    frames: Frames,
+    vocabularies: Vocabularies,
+    on_epoch: OnEpoch,
+    scored: Scored | None = None,
 ) -> Trained:
-    """Teacher forcing: each target token from the source and the right tokens before it."""
+    """Teacher forcing: each target token from the source and the right tokens before it.
+
+    `scored` decides which epoch is best: BLEU goes on rising after the validation loss does.
+    """
     batches = data.seq2seq(card.entry, frames, vocabularies, card.tokens, card.seed)
-    return _fit(card, _start(card, vocabularies), objectives.translation, batches, on_epoch)
+    model = _start(card, vocabularies)
+    score = scored(model) if scored is not None else None
+    return _fit(card, model, objectives.translation, batches, on_epoch, score)
 
 
 def _start(card: saved.Card[params.Model], vocabularies: Vocabularies) -> keras.Model:
@@ -60,6 +70,7 @@ def _fit(
     objective: Any,
     batches: loop.Data,
     on_epoch: OnEpoch,
+    score: loop.Score | None = None,
 ) -> Trained:
     history = loop.fit(
         model,
@@ -68,6 +79,7 @@ def _fit(
         epochs=card.entry.epochs,
         optimizer=card.entry.optimizer,
         on_epoch=on_epoch,
+        score=score,
         xla=device.uses_xla(card.entry),
     )
     return model, history

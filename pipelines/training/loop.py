@@ -14,6 +14,8 @@ from pipelines import console, params
 from pipelines.training.objectives import Objective
 
 Batch = tuple[Any, Any]
+# The name of a score of the validation data, and how the model of now does: higher is better.
+Score = tuple[str, Callable[[], float]]
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,10 @@ def fit(
     epochs: int,
     optimizer: params.Optimizer,
     on_epoch: Callable[[dict[str, float]], None],
+    score: Score | None = None,
     xla: bool = False,
 ) -> pd.DataFrame:
-    """Train, and leave the model with the weights of its best epoch in validation loss.
+    """Train, and leave the model with the weights of its best epoch.
 
     Args:
         model: built already, so that `on_epoch` and `best` see all its weights.
@@ -60,10 +63,12 @@ def fit(
         epochs: how often the training data is read.
         optimizer: rate, its decay, clipping by the global norm (Pascanu et al. 2013).
         on_epoch: called with each row of the history as it is made.
+        score: what the best epoch is best in; validation loss if None.
         xla: compile the step with XLA; worth it where every batch has one shape.
 
     Returns:
-        The history, one row an epoch: epoch, tokens seen, train_loss and valid_loss in nats.
+        The history, one row an epoch: epoch, tokens seen, train_loss and valid_loss in nats, and
+        `valid_<score>` if there is one.
     """
     adam = _adam(optimizer, epochs * data.batches)
     adam.build(model.trainable_variables)
@@ -81,9 +86,12 @@ def fit(
             valid = _epoch(valid_step, data.valid(), data.valid_state, lambda loss: None)
             seen = epoch * data.tokens
             rows.append({"epoch": epoch, "tokens": seen, "train_loss": loss, "valid_loss": valid})
+            merit = -valid
+            if score is not None:
+                merit = rows[-1][f"valid_{score[0]}"] = score[1]()
             on_epoch(rows[-1])
-            if best is None or valid < best[0]:
-                best = (valid, model.get_weights())
+            if best is None or merit > best[0]:
+                best = (merit, model.get_weights())
     if best is not None:
         model.set_weights(best[1])
     return pd.DataFrame(rows).astype({"epoch": "int64", "tokens": "int64"})

@@ -8,6 +8,7 @@ from pipelines.inference.predictor import Predictor
 from pipelines.models import saved
 from pipelines.models.ngram import NGram
 from pipelines.text import ids as encode
+from pipelines.training import learn
 
 
 def test_bleu_by_hand():
@@ -76,3 +77,35 @@ def test_translation_perplexity_is_of_all_target_tokens(make):
     mean = found.predictions["nats"].sum() / lengths.sum()
     assert found.metrics["test_perplexity"] == pytest.approx(np.exp(mean))
     assert len(found.maps) == 3
+
+
+def test_the_epoch_of_the_best_score_is_kept(make):
+    """Not that of the lowest loss: the score here falls with every epoch, so the first is kept."""
+    frame, words = make.frame("seq2seq"), make.words("seq2seq")
+    card = make.card("seq2seq", epochs=3)
+    weights = []
+
+    def scored(model):
+        def score():
+            weights.append(model.get_weights())
+            return -float(len(weights))
+
+        return "bleu", score
+
+    model, history = learn.seq2seq(card, (frame, frame), words, lambda row: None, scored)
+    assert history["valid_bleu"].tolist() == [-1, -2, -3]
+    assert history["valid_loss"].is_monotonic_decreasing
+    for kept, first in zip(model.get_weights(), weights[0], strict=True):
+        np.testing.assert_array_equal(kept, first)
+
+
+def test_validation_score_is_bleu_of_what_is_translated(make):
+    """It sees the weights of the moment, though its search is compiled once."""
+    frame, words = make.frame("seq2seq"), make.words("seq2seq")
+    card = make.card("seq2seq", epochs=120)
+    scored = evaluation.validation_score(card, words, frame)
+    model, history = learn.seq2seq(card, (frame, frame), words, lambda row: None, scored)
+    assert history["valid_bleu"].iloc[0] < 60
+    assert history["valid_bleu"].max() == pytest.approx(100)
+    found = evaluation.translation(Predictor(model, card, words, None), frame)
+    assert found.metrics["test_bleu"] == pytest.approx(100)
