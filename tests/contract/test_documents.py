@@ -1,0 +1,67 @@
+"""README and docs name commands, stages and keys that exist, and all of the keys."""
+
+import re
+
+import yaml
+from pydantic import BaseModel
+
+from commands.app import STAGES, app
+from pipelines import params
+from tests.contract.imports import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHELL = "\n".join(re.findall(r"```bash\n(.*?)```", README, flags=re.S))
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+def test_make_targets_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"^make (\w+)", SHELL, flags=re.M))
+    assert {"repro", "test", "ui", "check", "install"} <= named
+    for target in named:
+        assert re.search(rf"^{target}:", makefile, flags=re.M), target
+
+
+def test_seqproof_verbs_exist():
+    verbs = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert set(STAGES) <= verbs
+    named = set(re.findall(r"seqproof ([a-z-]+)", SHELL))
+    assert named
+    assert named <= verbs
+
+
+def test_stages_and_models_exist():
+    graph = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    for stage, name in re.findall(r"dvc repro (\w+)@([\w-]+)", SHELL):
+        assert stage in graph
+        assert name in PARAMS["models"] or name in PARAMS["corpora"]
+    for model, key in re.findall(r"-S models\.([\w-]+)\.(\w+)=", SHELL):
+        assert key in PARAMS["models"][model]
+
+
+def test_the_example_of_ones_own_text_is_sound(tmp_path):
+    example = yaml.safe_load(re.search(r"```yaml\n(.*?)```", README, flags=re.S).group(1))
+    tree = PARAMS | {"corpora": PARAMS["corpora"] | example["corpora"]}
+    models = example["train_lstm models"]
+    tree["train_lstm models"] = PARAMS["train_lstm models"] | models
+    tree["models"] = PARAMS["models"] | models
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    assert params.load(path).models["diary-lstm"].corpus == "diary"
+
+
+def test_every_key_is_documented():
+    text = (ROOT / "docs" / "params.md").read_text(encoding="utf-8")
+    sections = [one for one in vars(params).values() if isinstance(one, type)]
+    for section in sections:
+        if issubclass(section, BaseModel) and section.__module__ == params.__name__:
+            for key in section.model_fields:
+                if not key.endswith("_models"):
+                    assert re.search(rf"\b{key}\b", text), f"{section.__name__}.{key}"
+
+
+def test_links_lead_to_files():
+    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for link in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+            if "://" not in link:
+                assert (document.parent / link).exists(), f"{document.name}: {link}"
