@@ -102,13 +102,17 @@ def out() -> Console:
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
-    """A table: the first column to the left, all others to the right. Cells may hold markup."""
+    """A table: the first column to the left, all others to the right. Cells may hold markup.
+
+    In a narrow terminal the heads wrap and the cells never do: half a number is a wrong number.
+    """
     from rich.table import Table
+    from rich.text import Text
 
     drawn = Table(title=title, title_justify="left")
     for position, column in enumerate(columns):
-        first = position == 0
-        drawn.add_column(column, justify="left" if first else "right", no_wrap=first)
+        widest = max((Text.from_markup(row[position]).cell_len for row in rows), default=0)
+        drawn.add_column(column, justify="left" if position == 0 else "right", min_width=widest)
     for row in rows:
         drawn.add_row(*row)
     return drawn
@@ -149,6 +153,7 @@ def progress(description: str, total: float, unit: str) -> Iterator[Progress]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[remark]}", markup=False),
         console=terminal,
+        transient=True,  # what a stage found stays on the screen, its bars do not
     )
     with bar:
         task = bar.add_task(description, total=total, rate="", remark="")

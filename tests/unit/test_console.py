@@ -113,3 +113,12 @@ def test_help_imports_nothing_heavy():
     assert done.stdout.endswith("[]\n")
     for verb in ("fetch", "train-lstm", "evaluate", "results", "ui"):
         assert verb in done.stdout
+
+
+def test_a_narrow_table_wraps_heads_and_never_numbers(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = [["a-long-model-name", "[bold]1,161,803[/bold]", "2,345,678"]]
+    console.out().print(console.table("t", ["model", "many parameters", "tokens seen"], rows))
+    shown = capsys.readouterr().out
+    for cell in ("a-long-model-name", "1,161,803", "2,345,678"):
+        assert cell in shown
