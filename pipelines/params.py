@@ -311,6 +311,15 @@ class Seq2Seq(_Recurrent):
     bidirectional: bool
     attention: Score
 
+    @model_validator(mode="after")
+    def _widths_fit(self) -> Self:
+        if self.attention == "dot" and self.bidirectional:
+            raise ValueError(
+                "'attention: dot' needs encoder states as wide as the decoder's, and a "
+                "bidirectional encoder's are twice as wide: use 'general' or 'bidirectional: false'"
+            )
+        return self
+
 
 Model = Annotated[
     NGram | BagOfWords | LanguageModel | Classifier | Seq2Seq, Field(discriminator="model")

@@ -77,8 +77,10 @@ class Predictor:
             self.samples.temperature,
             np.random.default_rng(self.card.seed),
         )
-        words = ["\n" if token == END else vocabulary.tokens[token] for token in written]
-        return tokenizers.join(words, self.card.tokens)
+        drawn = written[len(start) :]
+        words = ["\n" if token == END else vocabulary.tokens[token] for token in drawn]
+        given = tokenizers.split(beginning, self.card.tokens)  # unknown to the model or not
+        return tokenizers.join([*given, *words], self.card.tokens)
 
     def logits(self, rows: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.float32]:
         """A classifier's logits (N, L) of rows of ids."""

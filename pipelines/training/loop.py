@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 import tensorflow as tf
 
 from pipelines import console, params
+from pipelines.errors import Refusal
 from pipelines.training.objectives import Objective
 
 Batch = tuple[Any, Any]
@@ -69,6 +71,9 @@ def fit(
     Returns:
         The history, one row an epoch: epoch, tokens seen, train_loss and valid_loss in nats, and
         `valid_<score>` if there is one.
+
+    Raises:
+        Refusal: the loss is no finite number any more.
     """
     adam = _adam(optimizer, epochs * data.batches)
     adam.build(model.trainable_variables)
@@ -144,5 +149,10 @@ def _epoch(
         batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
         summed, counted, states = step(batch, states)
         nats, count = nats + float(summed), count + float(counted)
+        if not math.isfinite(nats):
+            raise Refusal(
+                "The training diverged: its loss is no finite number. Lower optimizer.rate or "
+                "optimizer.clip_norm of this model; nothing was written."
+            )
         advance(nats / count)
     return nats / count

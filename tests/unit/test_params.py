@@ -62,6 +62,11 @@ REFUSED = {
         "attention: generol",
         r"verses-attention.attention is 'generol'; did you mean 'general'\? known: none, additive",
     ),
+    "dot attention on unequal widths": (
+        "attention: general",
+        "attention: dot",
+        r"verses-attention: 'attention: dot' needs encoder states as wide",
+    ),
     "kind that does not exist": (
         "kind: package",
         "kind: packag",

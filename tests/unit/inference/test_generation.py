@@ -62,3 +62,10 @@ def test_the_same_text_at_every_call(make):
     assert len(text) == 42
     assert set(text) <= set("to be or not that is the question\n")
     assert UNK not in encode.rows([text.replace("\n", "")], words.columns["text"], "characters")[0]
+
+
+def test_a_beginning_of_unknown_characters_stays_as_it_was_typed(make):
+    words, card = make.words("ngram"), make.card("ngram")
+    model = NGram.count(encode.stream(make.frame("ngram"), words, "characters"), 3, 20)
+    samples = Samples(beginning="to", length=5, temperature=1.0)
+    assert Predictor(model, card, words, samples).write("ß☃").startswith("ß☃")

@@ -198,3 +198,10 @@ def test_the_predictor_answers_in_words(make):
     assert predictor.predict(["a b c d", "B  c"]) == ["d c b a", "c b"]
     with pytest.raises(Refusal, match="Text 2 is empty"):
         predictor.predict(["a", "  "])
+
+
+def test_a_training_that_diverges_is_refused(make):
+    """A rate that no clipping saves: the weights are no finite numbers after some steps."""
+    optimizer = {"rate": 1e38, "decay": "constant", "clip_norm": 1e30}
+    with pytest.raises(Refusal, match=r"Lower optimizer\.rate"):
+        _train(make, "seq2seq", 5, optimizer=optimizer)
