@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from pipelines.params import Score
 
-MASKED = -1e9  # far below any score, yet finite, so that no gradient turns into NaN
+MASKED = -1e9  # far below any score: exactly 0 after the softmax, and yet no gradient is NaN
 
 
 class Attention(keras.layers.Layer):
@@ -54,9 +54,8 @@ class Attention(keras.layers.Layer):
         Returns:
             Context (B, T, K) and weights (B, T, S): each row sums to 1 and is 0 on padding.
         """
-        real = mask[:, None, :]
-        scores = tf.where(real, self._scores(query, keys), MASKED)
-        weights = tf.nn.softmax(scores) * tf.cast(real, scores.dtype)
+        scores = tf.where(mask[:, None, :], self._scores(query, keys), MASKED)
+        weights = tf.nn.softmax(scores)
         return tf.matmul(weights, keys), weights
 
     def _scores(self, query: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:

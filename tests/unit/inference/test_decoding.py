@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from pipelines.inference.decoding import Greedy
 from pipelines.models import saved
@@ -81,3 +82,33 @@ def test_no_hypothesis_is_longer_than_the_limit(make):
     for one in Greedy(model, 5)([np.array([4, 5], np.int32)] * 3):
         assert len(one.ids) <= 6
         assert not {PAD, START, END} & set(one.ids.tolist())
+
+
+class _Scripted:
+    """Stands in for a model: says 4 as often as the source's first id says, then `</s>`."""
+
+    LENGTH = 7  # of the vocabulary
+
+    def encode(self, source):
+        return (source, source > 0), [[tf.cast(source[:, :1] - 4, tf.float32)]]
+
+    def decode(self, target, states, memory):
+        left = states[0][0][:, 0]
+        ending = tf.cast(left <= 0, tf.float32)
+        # The likeliest has 0.5; after the end too, which must then not be counted.
+        share = 0.5 * (
+            ending[:, None] * tf.one_hot([END], self.LENGTH)
+            + (1 - ending[:, None]) * tf.one_hot([4], self.LENGTH)
+        )
+        logits = tf.math.log(share + 0.5 / self.LENGTH)[:, None]
+        weights = tf.ones((tf.shape(target)[0], 1, tf.shape(memory[0])[1]))
+        return logits, [[states[0][0] - 1]], weights
+
+
+def test_nats_of_a_hypothesis_end_where_it_ends():
+    rows = [np.array([5], np.int32), np.array([8], np.int32)]
+    short, long = Greedy(_Scripted(), 10)(rows)
+    assert (short.ids.tolist(), long.ids.tolist()) == ([4], [4] * 4)
+    each = -np.log(0.5 + 0.5 / 7)
+    assert short.nats == pytest.approx(2 * each, rel=1e-4)
+    assert long.nats == pytest.approx(5 * each, rel=1e-4)
