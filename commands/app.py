@@ -70,11 +70,11 @@ def results() -> None:
     from commands.results import results as show
 
     words = graph.command("report", None)
-    show(graph.option(words, "metrics"), graph.option(words, "page"))
+    show(graph.option(words, "metrics"), graph.option(words, "page"), graph.stages())
 
 
 @app.command()
-def ui(port: Annotated[int, Option(help="port on this machine")] = 5000) -> None:
+def ui(port: Annotated[int, Option(min=1, max=65535, help="port on this machine")] = 5000) -> None:
     """Open MLflow on the runs."""
     from commands.ui import ui as serve
 

@@ -43,6 +43,14 @@ def command(stage: str, name: str | None) -> list[str]:
     return shlex.split(found.cmd)
 
 
+def stages() -> list[str]:
+    """Every stage of the graph by its name, `train_lstm@shakespeare-lstm` for instance."""
+    from dvc.repo import Repo
+
+    with Repo(".") as repo:
+        return sorted(str(stage.addressing) for stage in repo.index.stages)
+
+
 def option(words: list[str], name: str) -> Path:
     """The path that a command gives to an option."""
     return Path(words[words.index(f"--{name}") + 1])

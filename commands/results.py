@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines import console, params
 from pipelines.reporting.comparison import Cell, CorpusTable, compare
 
 
-def results(metrics: Path, page: Path) -> None:
+def results(metrics: Path, page: Path, stages: Iterable[str]) -> None:
     """Print the comparison per corpus, seconds and memory per stage, and the report's address.
 
     Args:
         metrics: the folder of `<model>.json`, relative to the project's root.
         page: the report, relative to the project's root.
+        stages: those of the graph; what others cost once is of no interest.
     """
     root = console.root()
     for table in compare(params.load(root / "params.yaml"), root / metrics):
         _print_table(table)
-    _print_costs(console.costs())
+    _print_costs(console.costs(stages))
     report = root / page
     if report.is_file():
         console.note(f"The report: {report.as_uri()}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
-from pipelines import console
+from pipelines import console, params
 from pipelines.tracking import store
 
 
 def ui(port: int) -> None:
     """Become `mlflow ui` on this machine's port `port`; a remote server has its own address."""
     root = console.root()
+    params.load(root / "params.yaml")  # outside a project there is nothing to show
     address = store.address(root)
     if address.startswith(("http://", "https://")):
         console.note(f"MLFLOW_TRACKING_URI names a server, open it: {store.shown(address)}")

@@ -11,7 +11,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +60,10 @@ def guarded(app: Typer) -> None:
         code = app(standalone_mode=False)
     except Refusal as refusal:
         sys.exit(_say_error(str(refusal), 1))
+    except OSError as error:
+        # A full disk, a read-only folder, a name too long: the system says it best.
+        what = f"{error.filename}: " if error.filename else ""
+        sys.exit(_say_error(f"{what}{error.strerror or error}.", 1))
     except Exception as error:
         # Usage errors are Click's, which Typer carries inside itself and does not name.
         if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
@@ -85,13 +89,22 @@ def _keep_cost(stage: str, seconds: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     cost = {"seconds": round(seconds, 1), "peak_mib": round(peak)}
-    (folder / f"{label}.json").write_text(json.dumps(cost), encoding="utf-8")
+    temporary = folder / f".{label}.{os.getpid()}"
+    temporary.write_text(json.dumps(cost), encoding="utf-8")
+    temporary.replace(folder / f"{label}.json")
 
 
-def costs() -> dict[str, dict[str, float]]:
-    """What each stage cost when it last ran here: `{"train_lstm@x": {"seconds", "peak_mib"}}`."""
-    files = sorted((root() / ".seqproof" / "costs").glob("*.json"))
-    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
+def costs(stages: Iterable[str]) -> dict[str, dict[str, float]]:
+    """What each of these stages cost when it last ran here, if it did.
+
+    As `{"train_lstm@x": {"seconds": 3.1, "peak_mib": 900}}`.
+    """
+    files = {stage: root() / ".seqproof" / "costs" / f"{stage}.json" for stage in stages}
+    return {
+        stage: json.loads(file.read_text(encoding="utf-8"))
+        for stage, file in files.items()
+        if file.is_file()
+    }
 
 
 def out() -> Console:

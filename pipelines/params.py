@@ -24,10 +24,11 @@ Tokens = Literal["characters", "words"]
 Cell = Literal["rnn", "gru", "lstm"]
 Score = Literal["none", "additive", "general", "dot"]
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Width = Annotated[int, Field(ge=1, le=65536)]  # of a layer; beyond it a typing mistake
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 
@@ -280,14 +281,14 @@ class BagOfWords(_Trained):
     """Softmax on word counts: a perceptron without `hidden` layers, an MLP with them."""
 
     model: Literal["bag_of_words"]
-    hidden: Annotated[tuple[Count, ...], Field(strict=False)]
+    hidden: Annotated[tuple[Width, ...], Field(strict=False)]
 
 
 class _Recurrent(_Trained):
     cell: Cell
-    embedding: Count
-    units: Count
-    layers: Count
+    embedding: Width
+    units: Width
+    layers: Annotated[int, Field(ge=1, le=64)]
 
 
 class LanguageModel(_Recurrent):
@@ -338,6 +339,7 @@ SOLVES: Mapping[str, Task] = {
     "classifier": "classification",
     "seq2seq": "translation",
 }
+FAMILIES = tuple(f"{stage} models" for stage in sorted(set(TRAINED_BY.values())))
 NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 Name = Annotated[str, Field(pattern=NAME)]
 
@@ -396,6 +398,20 @@ class Params(Section):
         return self
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe, and a key written twice is an error: else the second would win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key '{key.value}' is written twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep=deep)
+
+
 def load(path: Path) -> Params:
     """Read and check a whole `params.yaml`.
 
@@ -404,7 +420,7 @@ def load(path: Path) -> Params:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        tree = yaml.safe_load(text)
+        tree = yaml.load(text, Loader=_Loader)
     except FileNotFoundError:
         raise Refusal(f"{path} is missing: run this in the project's root.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -416,7 +432,8 @@ def load(path: Path) -> Params:
     except ValidationError as error:
         # A misspelt key is both unknown and missing; the first of these says more.
         first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-        raise Refusal(f"{path}: {_sentence(first, tree)}.") from None
+        sentence = _sentence(first, tree)
+        raise Refusal(f"{path}: {sentence}{'' if sentence.endswith('?') else '.'}") from None
 
 
 def one_of(names: Mapping[str, Any], name: str, what: str) -> Any:
@@ -461,8 +478,28 @@ def _sentence(error: ErrorDetails, tree: Mapping[str, Any]) -> str:
 
 
 def _rule(error: ErrorDetails) -> str:
-    """What a value must be, in the words of pydantic without its 'Input should be'."""
-    return error["msg"].replace("Input should be", "must be").replace("String should", "must")
+    """What a value must be, in our words where pydantic's speak of Python."""
+    if error["type"].endswith("_type") and isinstance(error["input"], str) and _is_number(error):
+        return "is text to YAML: write 4e-3 as 4.0e-3, and no quotes around a number"
+    ours = {
+        "tuple_type": "must be a list",
+        "dict_type": "must be a map",
+        "model_type": "must be a map",
+        "model_attributes_type": "must be a map",
+        "too_short": "must not be empty",
+        "finite_number": "must be a finite number",
+        "string_pattern_mismatch": f"must match {error.get('ctx', {}).get('pattern')}",
+    }
+    plain = error["msg"].replace("Input should be", "must be").replace("String should", "must")
+    return ours.get(error["type"], plain)
+
+
+def _is_number(error: ErrorDetails) -> bool:
+    try:
+        float(error["input"])
+    except ValueError:
+        return False
+    return True
 
 
 def _real_path(loc: tuple[int | str, ...], tree: Mapping[str, Any]) -> Iterator[int | str]:
@@ -478,7 +515,7 @@ def _real_path(loc: tuple[int | str, ...], tree: Mapping[str, Any]) -> Iterator[
 
 def _dotted(path: list[str]) -> str:
     """As `-S` takes it: entries are written where they are trained, and set through `models`."""
-    if path and path[0].endswith(" models"):
+    if path and path[0] in FAMILIES and len(path) > 1:
         path = ["models", *path[1:]]
     return ".".join(path)
 
@@ -489,7 +526,7 @@ def _about_key(key: str, loc: tuple[int | str, ...]) -> str:
     known = _keys(section) if section else []
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     if near:
-        return f"; did you mean '{near[0]}'?"[:-1]
+        return f": did you mean '{near[0]}'?"
     owners = [owner for owner in get_args(get_args(Model)[0]) if key in owner.model_fields]
     if section and issubclass(section, _ALL_MODELS) and owners:
         kinds = " and ".join(

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 from pipelines import console, params
+from pipelines import history as epochs
 from pipelines.console import Argument, Option
+from pipelines.errors import Refusal
 
 
 def main(
@@ -25,17 +27,23 @@ def main(
         from pipelines.inference import evaluation, predictor
         from pipelines.models import saved
         from pipelines.reporting import pictures as drawing
-        from pipelines.text import frames
+        from pipelines.text import frames, ids
         from pipelines.tracking import provenance, records, runs
 
     trained = predictor.load(model, vocabulary, corpus.samples)
+    if trained.card.entry != entry:
+        raise Refusal(
+            f"The model in {model} is not what params.yaml says of '{name}': train it again, with "
+            f"`dvc repro evaluate@{name}`."
+        )
     frame = frames.read(test)
+    ids.require(frame, trained.vocabularies, corpus.task)
     found = evaluation.BY_TASK[corpus.task](trained, frame)
     numbers = found.metrics | {
         "task": corpus.task,
         "corpus": entry.corpus,
         "test_examples": len(frame),
-        "train_tokens_seen": records.tokens_seen(history),
+        "train_tokens_seen": epochs.tokens_seen(epochs.read(history)),
         "parameters": saved.parameters(trained.model),
     }
     frames.write(found.predictions, predictions)

@@ -7,6 +7,7 @@ from typing import Annotated
 import pandas as pd
 
 from pipelines import console, params
+from pipelines import history as epochs
 from pipelines.console import Argument, Option
 from pipelines.models import saved
 from pipelines.text import frames, ids
@@ -28,6 +29,8 @@ def main(
     card = saved.Card.of(everything, name)
     pair = frames.read(train), frames.read(valid)
     words = vocabularies.load(vocabulary)
+    for frame in pair:
+        ids.require(frame, words, card.task)
     with runs.training(records.identity(everything, name), console.root()) as run:
         records.begin_training(run, everything, name, {"train": train, "valid": valid})
         started = time.monotonic()
@@ -41,7 +44,7 @@ def main(
             tags = device.describe(card.entry)
         seconds = time.monotonic() - started
         saved.save(learnt, card, vocabulary, model)
-        records.write_history(losses, history)
+        epochs.write(losses, history)
         records.end_training(run, model, history, seconds, tags)
 
 

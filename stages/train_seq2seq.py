@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pipelines import console, params
+from pipelines import history as epochs
 from pipelines.console import Argument, Option
 
 
@@ -22,7 +23,7 @@ def main(
     with console.quiet_imports():
         from pipelines.inference import evaluation
         from pipelines.models import saved
-        from pipelines.text import frames
+        from pipelines.text import frames, ids
         from pipelines.text import vocabulary as vocabularies
         from pipelines.tracking import records, runs
         from pipelines.training import device, learn
@@ -30,6 +31,8 @@ def main(
     card = saved.Card.of(everything, name)
     pair = frames.read(train), frames.read(valid)
     words = vocabularies.load(vocabulary)
+    for frame in pair:
+        ids.require(frame, words, card.task)
     scored = evaluation.validation_score(card, words, pair[1])
     with runs.training(records.identity(everything, name), console.root()) as run:
         records.begin_training(run, everything, name, {"train": train, "valid": valid})
@@ -37,7 +40,7 @@ def main(
         network, losses = learn.seq2seq(card, pair, words, records.epochs(run), scored)
         seconds = time.monotonic() - started
         saved.save(network, card, vocabulary, model)
-        records.write_history(losses, history)
+        epochs.write(losses, history)
         records.end_training(run, model, history, seconds, device.describe(entry))
 
 

@@ -109,28 +109,23 @@ def load(folder: Path, vocabulary: Path) -> tuple[Any, Card[Any], Vocabularies]:
     Raises:
         Refusal: there is no model, or it was trained on another vocabulary.
     """
-    described = _described(folder)
-    if described["vocabulary"] != _hash(vocabulary):
+    vocabularies = load_vocabularies(vocabulary)
+    card, trained_with = _described(folder)
+    if trained_with != _hash(vocabulary):
         raise Refusal(
             f"The model in {folder} was trained with another vocabulary than {vocabulary}: "
             "train it again, or give the vocabulary it was trained with."
         )
-    vocabularies = load_vocabularies(vocabulary)
-    adapter: TypeAdapter[Any] = TypeAdapter(params.Model)
-    card: Card[Any] = Card(
-        adapter.validate_python(described["model"]),
-        described["task"],
-        described["tokens"],
-        params.Cleaning.model_validate(described["cleaning"]),
-        described["seed"],
-    )
     if card.entry.model == "ngram":
         from pipelines.models.ngram import NGram
 
         size = len(vocabularies.columns["text"])
         return NGram.load(folder, card.entry.order, size), card, vocabularies
     model = build(card.entry, vocabularies)
-    model.load_weights(folder / WEIGHTS)
+    try:
+        model.load_weights(folder / WEIGHTS)
+    except (OSError, ValueError, KeyError):
+        raise _damaged(folder / WEIGHTS) from None
     return model, card, vocabularies
 
 
@@ -141,13 +136,23 @@ def parameters(model: keras.Model | NGram) -> int:
     return model.parameters if isinstance(model, NGram) else int(model.count_params())
 
 
-def _described(folder: Path) -> dict[str, Any]:
+def _described(folder: Path) -> tuple[Card[Any], str]:
+    """The card of a model, and the hash of its vocabulary."""
+    adapter: TypeAdapter[Any] = TypeAdapter(params.Model)
     try:
-        return dict(json.loads((folder / "model.json").read_text(encoding="utf-8")))
+        said = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        entry, cleaning = adapter.validate_python(said["model"]), said["cleaning"]
+        cleaning = params.Cleaning.model_validate(cleaning)
+        card = Card(entry, said["task"], said["tokens"], cleaning, said["seed"])
+        return card, str(said["vocabulary"])
     except FileNotFoundError:
         raise Refusal(f"There is no model in {folder}: train it first, with `dvc repro`.") from None
-    except ValueError:
-        raise Refusal(f"{folder / 'model.json'} is damaged: train the model again.") from None
+    except (ValueError, KeyError, TypeError):
+        raise _damaged(folder / "model.json") from None
+
+
+def _damaged(file: Path) -> Refusal:
+    return Refusal(f"{file} is missing or damaged: train the model again.")
 
 
 def _hash(vocabulary: Path) -> str:

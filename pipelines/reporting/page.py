@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines import history as epochs
 from pipelines.errors import Refusal
 from pipelines.params import Params
 from pipelines.reporting import figures
@@ -94,10 +95,8 @@ def build(sections: Sequence[Section]) -> str:
 
 
 def _curves(corpus: str, models: Sequence[str], plots: Path) -> Picture | None:
-    import pandas as pd
-
     files = {name: plots / f"{name}.csv" for name in models}
-    histories = {name: pd.read_csv(file) for name, file in files.items() if file.is_file()}
+    histories = {name: epochs.read(file) for name, file in files.items() if file.is_file()}
     if not histories:
         return None
     svg = figures.learning_curves(histories, corpus)

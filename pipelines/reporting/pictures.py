@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
+from pipelines import history as epochs
 from pipelines.inference.evaluation import Evaluation
 from pipelines.reporting import figures
 
 
 def write(name: str, found: Evaluation, labels: Sequence[str], history: Path, folder: Path) -> None:
     """Write learning curve, attention maps, confusion matrix and sample, as the model has them."""
-    drawn = {"learning-curve.svg": figures.learning_curves({name: pd.read_csv(history)}, name)}
+    drawn = {"learning-curve.svg": figures.learning_curves({name: epochs.read(history)}, name)}
     for number, (weights, source, target) in enumerate(found.maps, 1):
         title = f"{name}, test item {number}"
         drawn[f"attention-{number}.svg"] = figures.attention_map(weights, source, target, title)

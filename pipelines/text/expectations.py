@@ -285,4 +285,7 @@ def _places(rows: pd.DataFrame, column: str | None) -> Iterable[str]:
 
 
 def _listed(result: Mapping[str, Any]) -> str:
+    missing = result.get("partial_missing_list")
+    if missing:
+        return f"no {', no '.join(map(str, missing))}"
     return ", ".join(map(str, result.get("observed_value") or ["nothing"]))

@@ -9,10 +9,26 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines import params
+from pipelines.errors import Refusal
 from pipelines.text import tokenizers
 from pipelines.text.vocabulary import END, START, Vocabularies, Vocabulary
 
 Ids = npt.NDArray[np.int32]
+
+
+def require(frame: pd.DataFrame, vocabularies: Vocabularies, task: params.Task) -> None:
+    """See that a frame and its vocabularies are those of a corpus for this task.
+
+    Raises:
+        Refusal: they belong to another.
+    """
+    columns = params.COLUMNS[task]
+    words = [column for column in columns if column != "label"]
+    if not set(columns) <= set(frame.columns) or not set(words) <= set(vocabularies.columns):
+        raise Refusal(
+            f"A model for {task} reads the columns {' and '.join(columns)}, and this frame or this "
+            "vocabulary has others: give the files of its own corpus."
+        )
 
 
 def rows(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import pandas as pd
-
 from pipelines import console, params
+from pipelines import history as epochs_table
 from pipelines.tracking import provenance, runs
 
 
@@ -43,9 +42,9 @@ def end_training(
         seconds: what the training took.
         tags: device and kernel.
     """
-    table = pd.read_csv(history)
+    table = epochs_table.read(history)
     run.set_tags({runs.MODEL_HASH: provenance.folder_hash(model), **tags})
-    tokens = float(table["tokens"].iloc[-1])
+    tokens = epochs_table.tokens_seen(table)
     run.log_metrics({"train_seconds": seconds, "train_tokens_per_second": tokens / seconds})
     run.log_file(history, "history")
     console.note(
@@ -74,18 +73,6 @@ def end_evaluation(
 def epochs(run: runs.Run) -> Callable[[dict[str, float]], None]:
     """Logs each epoch of a training as it ends."""
     return lambda row: run.log_metrics(row, step=int(row["epoch"]))
-
-
-def tokens_seen(history: Path) -> int:
-    """Training tokens that were read, over all epochs."""
-    return int(pd.read_csv(history)["tokens"].iloc[-1])
-
-
-def write_history(history: pd.DataFrame, path: Path) -> None:
-    """The epochs of a training as CSV, the same bytes for the same numbers."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = history.to_csv(index=False, lineterminator="\n", float_format="%.9g")
-    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_metrics(metrics: Mapping[str, float | int | str], path: Path) -> None:

@@ -31,26 +31,29 @@ def language_model(
     """One contiguous stream in `batch_size` rows, the state carried from batch to batch.
 
     Raises:
-        Refusal: a split is too short for one batch.
+        Refusal: the text is too short for one batch.
     """
     size, steps = entry.batch_size, entry.steps
     train, valid = (encode.stream(frame, vocabularies, tokens) for frame in frames)
-    if min(len(train), len(valid)) <= size * steps:
+    # A short validation text is read in fewer rows, so that none of it need be left out.
+    rows = min(size, (len(valid) - 1) // steps)
+    if len(train) <= size * steps or rows < 1:
         raise Refusal(
-            f"A batch of batch_size x steps = {size * steps:,} tokens is more than the corpus "
-            f"'{entry.corpus}' has in a split: {len(train):,} to train and {len(valid):,} to "
-            "validate; lower batch_size or steps."
+            f"models: the corpus '{entry.corpus}' has {len(train):,} tokens to train and "
+            f"{len(valid):,} to validate; a batch needs batch_size x steps = {size * steps:,} of "
+            f"the former and steps = {steps} of the latter: lower batch_size or steps."
         )
-    shape = tf.TensorSpec((size, steps), tf.int32)
+    shape, valid_shape = (tf.TensorSpec((many, steps), tf.int32) for many in (size, rows))
     count = batches.contiguous_batches(len(train), size, steps)
     return Data(
         train=lambda epoch: batches.contiguous(train, size, steps),
-        valid=lambda: batches.contiguous(valid, size, steps),
+        valid=lambda: batches.contiguous(valid, rows, steps),
         batches=count,
         tokens=count * size * steps,
         state=model.zero_state(size),
-        valid_state=model.zero_state(size),
+        valid_state=model.zero_state(rows),
         signature=(shape, shape),
+        valid_signature=(valid_shape, valid_shape),
         unit=tokens,
     )
 
@@ -123,4 +126,4 @@ def _bucketed(
     pool = batches.POOL * size
     whole, rest = divmod(len(lengths[0]), pool)
     count = whole * batches.POOL + -(-rest // size)
-    return Data(train, valid, count, tokens, (), (), signature, unit)
+    return Data(train, valid, count, tokens, (), (), signature, signature, unit)

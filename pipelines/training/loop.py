@@ -32,6 +32,7 @@ class Data:
         state: the state before the first batch; each batch hands its own to the next.
         valid_state: the same for validation.
         signature: TensorFlow's shapes and types of a batch, so that the step is compiled once.
+        valid_signature: the same for validation.
         unit: what tokens are, `words` or `characters`.
     """
 
@@ -42,6 +43,7 @@ class Data:
     state: Any
     valid_state: Any
     signature: Any
+    valid_signature: Any
     unit: str
 
 
@@ -133,7 +135,7 @@ def _valid_step(model: keras.Model, objective: Objective, data: Data) -> Any:
     def step(batch: Batch, states: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
         return objective(model, batch, states, False)
 
-    return step.get_concrete_function(data.signature, _specs(data.valid_state))
+    return step.get_concrete_function(data.valid_signature, _specs(data.valid_state))
 
 
 def _specs(states: Any) -> Any:

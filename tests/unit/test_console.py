@@ -61,8 +61,9 @@ def test_a_stage_keeps_its_cost(monkeypatch, tmp_path):
         """Nothing."""
 
     console.launch("train_lstm", main)
-    costs = console.costs()
+    costs = console.costs(["train_lstm@verses", "never@ran"])
     assert set(costs) == {"train_lstm@verses"}
+    assert console.costs(["of@another"]) == {}
     assert costs["train_lstm@verses"]["seconds"] >= 0
     assert costs["train_lstm@verses"]["peak_mib"] > 1
 

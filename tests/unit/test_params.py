@@ -16,9 +16,9 @@ REFUSED = {
     "misspelt key": (
         "order: 3",
         "ordr: 3",
-        r"models.shakespeare-markov.ordr is no known key; did you mean 'order'",
+        r"models.shakespeare-markov.ordr is no known key: did you mean 'order'",
     ),
-    "misspelt top level": ("seed: 1", "sead: 1", r"sead is no known key; did you mean 'seed'"),
+    "misspelt top level": ("seed: 1", "sead: 1", r"sead is no known key: did you mean 'seed'"),
     "key of no stage": (
         "seed: 1",
         "seed: 1\nfoo: 2",
@@ -27,7 +27,7 @@ REFUSED = {
     "key in a source": (
         "member: iam",
         "membr: iam",
-        r"corpora.shakespeare.source.membr is no known key; did you mean 'member'",
+        r"corpora.shakespeare.source.membr is no known key: did you mean 'member'",
     ),
     "wrong type": (
         "order: 3",
@@ -118,11 +118,47 @@ REFUSED = {
         r"'first' \(2950-01-01\) is later than 'last'",
     ),
     "wrong hash": ("sha256: 856c", "sha256: xyzc", r"source.sha256 is 'xyzc"),
+    "rate that is infinite": (
+        "rate: 0.002",
+        "rate: .inf",
+        r"rate is inf: it must be a finite number",
+    ),
+    "rate that YAML reads as text": (
+        "rate: 0.002",
+        "rate: 4e-3",
+        r"rate is '4e-3': it is text to YAML: write 4e-3 as 4.0e-3",
+    ),
+    "absurd width": (
+        "units: 256",
+        "units: 999999999",
+        r"units is 999999999: it must be less than or equal to 65536",
+    ),
+    "number for a list": ("hidden: []", "hidden: 3", r"hidden is 3: it must be a list"),
+    "key written twice": (
+        "seed: 1",
+        "seed: 1\nseed: 2",
+        r"the key 'seed' is written twice.*line 6",
+    ),
+    "model written twice": (
+        "  opinions-mlp:",
+        "  shakespeare-markov:",
+        r"the key 'shakespeare-markov' is written twice",
+    ),
+    "family misspelt": (
+        "train_lstm models:",
+        "train_lsmt models:",
+        r"train_lsmt models is no known key: did you mean 'train_lstm models'",
+    ),
+    "empty list": (
+        "labels: [negative, neutral, positive]",
+        "labels: []",
+        r"checks.labels is \(\): it must not be empty|labels is \[\]: it must not be empty",
+    ),
     "no YAML": ("seed: 1", "seed: [", r"is no valid YAML"),
     "missing section": (
         "tracking:\n  experiment_prefix",
         "tracking2:\n  experiment_prefix",
-        r"tracking2 is no known key; did you mean 'tracking'",
+        r"tracking2 is no known key: did you mean 'tracking'",
     ),
     "two tasks": (
         "split: {method: contiguous, by: document",

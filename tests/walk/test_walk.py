@@ -269,3 +269,38 @@ def test_a_lost_tracking_server_loses_no_training(changed):
     )
     assert "was lost" in printed
     assert (changed.folder / "plots" / "plain-markov.csv").is_file()
+
+
+def test_files_of_another_corpus_and_a_full_disk_are_one_sentence(changed):
+    stage = ("python", "-m", "stages.train_baseline", "plain-markov")
+    outs = ("--model", "models/x", "--history", "plots/x.csv")
+    days = "data/prepared/days/train.parquet"
+    words = ("--vocabulary", "data/vocabulary/days.json")
+    printed = changed.run(*stage, "--train", days, "--valid", days, *words, *outs, ok=False)
+    assert "give the files of its own corpus" in printed
+    assert "Traceback" not in printed
+    assert not (changed.folder / "models" / "x").exists()
+    plain = "data/prepared/plain/train.parquet"
+    words = ("--vocabulary", "data/vocabulary/plain.json")
+    nowhere = ("--model", "/proc/x/y", "--history", "plots/x.csv")
+    printed = changed.run(*stage, "--train", plain, "--valid", plain, *words, *nowhere, ok=False)
+    assert "/proc/x" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_model_that_is_not_that_of_params_is_not_evaluated(changed):
+    evaluate = "python -m stages.evaluate plain-lstm --test data/prepared/plain/test.parquet"
+    evaluate += " --vocabulary data/vocabulary/plain.json --model models/plain-markov"
+    evaluate += " --history plots/plain-markov.csv --metrics metrics/x.json"
+    evaluate += " --predictions predictions/x.parquet --pictures pictures/x"
+    printed = changed.run(*evaluate.split(), ok=False)
+    assert "is not what params.yaml says of 'plain-lstm'" in printed
+    assert not (changed.folder / "metrics" / "x.json").exists()
+
+
+def test_ui_outside_a_project_starts_nothing(tmp_path, walked):
+    project, _ = walked
+    outside = type(project)(tmp_path)
+    assert "params.yaml is missing" in outside.run("seqproof", "ui", ok=False)
+    assert list(tmp_path.iterdir()) == []
+    assert "65535" in project.run("seqproof", "ui", "--port", "99999999", ok=False)

@@ -176,7 +176,7 @@ def test_too_short_a_text_for_one_batch_is_refused(make):
     entry = make.entry("language_model", batch_size=64, steps=64)
     words, frame = make.words("language_model"), make.frame("language_model")
     network = saved.build(entry, words)
-    with pytest.raises(Refusal, match="4,096 tokens is more"):
+    with pytest.raises(Refusal, match=r"batch_size x steps = 4,096 of the former and steps = 64"):
         data.language_model(entry, network, (frame, frame), words, "characters")
 
 
@@ -205,3 +205,50 @@ def test_a_training_that_diverges_is_refused(make):
     optimizer = {"rate": 1e38, "decay": "constant", "clip_norm": 1e30}
     with pytest.raises(Refusal, match=r"Lower optimizer\.rate"):
         _train(make, "seq2seq", 5, optimizer=optimizer)
+
+
+def test_a_short_validation_text_is_enough(make):
+    """Training fills its batch; validation is read in as many rows as it has."""
+    words, frame = make.words("language_model"), make.frame("language_model")
+    card = make.card("language_model", batch_size=4, steps=20, epochs=1)
+    trained, history = learn.language_model(card, (frame, frame.iloc[:3]), words, lambda row: None)
+    found = data.language_model(card.entry, trained, (frame, frame.iloc[:3]), words, card.tokens)
+    inputs, _ = next(iter(found.valid()))
+    assert inputs.shape == (2, 20)
+    assert np.isfinite(history["valid_loss"]).all()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("model.json", b"{}"),
+        ("model.json", b"no json"),
+        ("model.json", None),
+        (saved.WEIGHTS, b"\x89HDF"),
+        (saved.WEIGHTS, None),
+    ],
+)
+def test_a_damaged_model_is_refused(make, tmp_path, file, content):
+    words = tmp_path / "words.json"
+    vocabulary.save(make.words("classifier"), words)
+    card = make.card("classifier")
+    saved.save(saved.build(card.entry, make.words("classifier")), card, words, tmp_path / "model")
+    if content is None:
+        (tmp_path / "model" / file).unlink()
+    else:
+        (tmp_path / "model" / file).write_bytes(content)
+    with pytest.raises(Refusal, match=r"train (the model|it)"):
+        saved.load(tmp_path / "model", words)
+
+
+def test_weights_of_another_shape_are_refused(make, tmp_path):
+    words = tmp_path / "words.json"
+    vocabulary.save(make.words("classifier"), words)
+    for units in (8, 9):
+        card = make.card("classifier", units=units)
+        network = saved.build(card.entry, make.words("classifier"))
+        saved.save(network, card, words, tmp_path / str(units))
+    weights = (tmp_path / "8" / saved.WEIGHTS).read_bytes()
+    (tmp_path / "9" / saved.WEIGHTS).write_bytes(weights)
+    with pytest.raises(Refusal, match="damaged"):
+        saved.load(tmp_path / "9", words)

@@ -31,7 +31,10 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "params.yaml").write_bytes((HERE / "params.yaml").read_bytes())
     for name, metrics in METRICS.items():
         write(tmp_path / "metrics" / f"{name}.json", json.dumps(metrics))
-        write(tmp_path / "plots" / f"{name}.csv", "epoch,tokens,valid_loss\n1,1000,2.0\n")
+        write(
+            tmp_path / "plots" / f"{name}.csv",
+            "epoch,tokens,train_loss,valid_loss\n1,1000,2.5,2.0\n",
+        )
     write(tmp_path / "metrics" / "of-a-model-long-gone.json", '{"test_accuracy": 1.0}')
     write(tmp_path / "pictures" / "verses-attention" / "attention-1.svg", "<svg>one</svg>")
     write(tmp_path / "pictures" / "opinions-lstm" / "confusion.svg", "<svg>two</svg>")

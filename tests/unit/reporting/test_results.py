@@ -20,11 +20,12 @@ def said(
     for stage, seconds, peak in (
         ("fetch@verses", 1.5, 90),
         ("train_lstm@opinions-lstm", 1200.2, 800),
+        ("train_lstm@of-a-model-that-was-removed", 5000.0, 900),
     ):
         cost = {"seconds": seconds, "peak_mib": peak}
         (costs / f"{stage}.json").write_text(json.dumps(cost), encoding="utf-8")
     (project / "report.html").write_text("", encoding="utf-8")
-    results(Path("metrics"), Path("report.html"))
+    results(Path("metrics"), Path("report.html"), ["fetch@verses", "train_lstm@opinions-lstm"])
     return capsys.readouterr().out.splitlines()
 
 
@@ -58,7 +59,7 @@ def test_before_anything_ran(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DVC_ROOT", str(project))
-    results(Path("nowhere"), Path("report.html"))
+    results(Path("nowhere"), Path("report.html"), [])
     out = capsys.readouterr().out
     assert "`dvc repro evaluate@shakespeare-lstm` makes them" in out
     assert "No stage ran here yet" in out
