@@ -32,6 +32,8 @@ def ui_arguments(root: Path, port: int) -> list[str]:
 def shown(uri: str) -> str:
     """The address without the password that it may hold."""
     parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri  # put together again, the slashes of sqlite's paths would be fewer
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
