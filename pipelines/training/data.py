@@ -35,7 +35,7 @@ def language_model(
     """
     size, steps = entry.batch_size, entry.steps
     train, valid = (encode.stream(frame, vocabularies, tokens) for frame in frames)
-    # A short validation text is read in fewer rows, so that none of it need be left out.
+    # A short validation text is read in fewer rows, so that there is a batch at all.
     rows = min(size, (len(valid) - 1) // steps)
     if len(train) <= size * steps or rows < 1:
         raise Refusal(
