@@ -15,7 +15,7 @@ from tests.contract.imports import ROOT, closure
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 BODIES = {name: stage.get("do", stage) for name, stage in GRAPH.items()}
-FAMILIES = ("train_baseline", "train_lstm", "train_seq2seq")
+FAMILIES = params.STAGES
 
 
 def _paths(entries):

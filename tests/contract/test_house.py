@@ -34,7 +34,7 @@ MAY = {
     "stages": {"pipelines"},
     "commands": {"pipelines", "commands"},
 }
-SHARED = {"pipelines"}  # params, console, errors, batches
+SHARED = {"pipelines", "pipelines/schema"}  # params, console, errors, batches
 
 
 def _folder(file):

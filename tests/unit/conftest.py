@@ -11,7 +11,7 @@ from pipelines import params
 from pipelines.models import saved
 from pipelines.text import vocabulary
 
-OPTIMIZER = {"rate": 0.01, "decay": "constant", "clip_norm": 1.0}
+OPTIMIZER = {"method": "adam", "rate": 0.01, "decay": "constant", "clip_norm": 1.0}
 TRAINED = {"dropout": 0.0, "batch_size": 8, "epochs": 1, "optimizer": OPTIMIZER}
 RECURRENT = {**TRAINED, "cell": "lstm", "embedding": 16, "units": 32, "layers": 1}
 CLEANING = params.Cleaning(lowercase=True, max_length=12, drop_repeated=False)
@@ -23,10 +23,10 @@ SOURCES = ["a b c d", "b c", "d c b a a", "c", "a a b", "d d c b", "b a", "c a d
 def entry_of(model: str, **changes: object) -> params.Model:
     """An entry of params.yaml for a small model of this kind."""
     kinds = {
-        "ngram": (params.NGram, {"order": 3}),
+        "ngram": (params.NGram, {"order": 3, "smoothing": "witten_bell"}),
         "bag_of_words": (params.BagOfWords, {**TRAINED, "hidden": (16,)}),
         "language_model": (params.LanguageModel, {**RECURRENT, "batch_size": 2, "steps": 10}),
-        "classifier": (params.Classifier, {**RECURRENT, "bidirectional": True}),
+        "classifier": (params.Classifier, {**RECURRENT, "bidirectional": True, "pooling": "last"}),
         "seq2seq": (params.Seq2Seq, {**RECURRENT, "bidirectional": True, "attention": "general"}),
     }
     kind, fields = kinds[model]

@@ -76,6 +76,7 @@ def tiny(tree: dict) -> dict:
     keep = {
         "train_baseline models": {"shakespeare-markov": "plain", "opinions-perceptron": "moods"},
         "train_lstm models": {"shakespeare-lstm": "plain", "opinions-rnn": "moods"},
+        "fine_tune models": {},
         "train_seq2seq models": {"dates-attention": "days"},
     }
     small = {"epochs": 1, "batch_size": 4, "steps": 8, "embedding": 4, "units": 6}

@@ -1,0 +1,1 @@
+"""The types of `params.yaml`, section by section."""

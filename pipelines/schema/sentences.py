@@ -1,0 +1,159 @@
+"""One sentence for a rule of `params.yaml` that is broken."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from pipelines.schema.models import FAMILIES, MODELS, Model
+from pipelines.schema.values import Section
+
+
+def sentence(error: ErrorDetails, tree: Mapping[str, Any], root: type[Section]) -> str:
+    """One sentence for a broken rule.
+
+    Args:
+        error: what pydantic says.
+        tree: what was read.
+        root: the type of the whole tree.
+    """
+    path = [str(part) for part in _real_path(error["loc"], tree)]
+    path += [str(error["loc"][-1])] if error["type"] == "missing" else []
+    where = _dotted(path)
+    key = path[-1] if path else ""
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{where} is no known key{_about_key(key, error['loc'], root)}"
+        case "missing":
+            return f"{where} is missing"
+        case "union_tag_invalid":
+            tag, given = str(context["discriminator"]).strip("'"), str(context["tag"])
+            known = [part.strip(" '") for part in str(context["expected_tags"]).split(",")]
+            return f"{where}.{tag} is '{given}'{nearest(given, known)}"
+        case "union_tag_not_found":
+            return f"{where}.{str(context['discriminator']).strip(chr(39))} is missing"
+        case "literal_error":
+            given = str(error["input"])
+            known = [
+                part.strip("' ")
+                for part in str(context["expected"]).replace(" or ", ", ").split(",")
+            ]
+            return f"{where} is '{given}'{nearest(given, known)}"
+        case "value_error":
+            problem = str(context["error"])
+            return f"{where}: {problem}" if where else problem
+        case "string_pattern_mismatch" if path and path[-1] == "[key]":
+            return f"{_dotted(path[:-1])}: names are lower-case letters, digits and single hyphens"
+        case _:
+            return f"{where} is {error['input']!r}: it {_rule(error)}"
+
+
+def _rule(error: ErrorDetails) -> str:
+    """What a value must be, in our words where pydantic's speak of Python."""
+    if error["type"].endswith("_type") and isinstance(error["input"], str) and _is_number(error):
+        return "is text to YAML: write 4e-3 as 4.0e-3, and no quotes around a number"
+    ours = {
+        "tuple_type": "must be a list",
+        "dict_type": "must be a map",
+        "model_type": "must be a map",
+        "model_attributes_type": "must be a map",
+        "too_short": "must not be empty",
+        "finite_number": "must be a finite number",
+        "string_pattern_mismatch": f"must match {error.get('ctx', {}).get('pattern')}",
+    }
+    plain = error["msg"].replace("Input should be", "must be").replace("String should", "must")
+    return ours.get(error["type"], plain)
+
+
+def _is_number(error: ErrorDetails) -> bool:
+    try:
+        float(error["input"])
+    except ValueError:
+        return False
+    return True
+
+
+def _real_path(loc: tuple[int | str, ...], tree: Mapping[str, Any]) -> Iterator[int | str]:
+    """The location without the tags that pydantic puts in for the kinds of a union."""
+    node: Any = tree
+    for part in loc:
+        if isinstance(part, int) or (isinstance(node, Mapping) and part in node):
+            node = node[part]
+            yield part
+        elif part == "[key]":
+            yield part
+
+
+def _dotted(path: list[str]) -> str:
+    """As `-S` takes it: entries are written where they are trained, and set through `models`."""
+    if path and path[0] in FAMILIES and len(path) > 1:
+        path = ["models", *path[1:]]
+    return ".".join(path)
+
+
+def _about_key(key: str, loc: tuple[int | str, ...], root: type[Section]) -> str:
+    """What an unknown key may have meant: a neighbour, or a key of another kind of section."""
+    section = _section_at(loc[:-1], root)
+    known = _keys(section) if section else []
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    if near:
+        return f": did you mean '{near[0]}'?"
+    owners = [owner for owner in get_args(get_args(Model)[0]) if key in owner.model_fields]
+    if section and issubclass(section, MODELS) and owners:
+        kinds = " and ".join(
+            get_args(owner.model_fields["model"].annotation)[0] for owner in owners
+        )
+        return f" here: it belongs to {kinds}; the keys are {', '.join(known)}"
+    return nearest(key, known)
+
+
+def _keys(section: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _section_at(loc: tuple[int | str, ...], root: type[Section]) -> type[Section] | None:
+    """Walk the types along a location, tags included, to the section that refused a key."""
+    here: Any = root
+    for part in loc:
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            by_key = {
+                field.alias or name: field.annotation for name, field in here.model_fields.items()
+            }
+            here = by_key.get(str(part))
+        elif get_origin(here) is dict:
+            here = get_args(here)[1]
+        elif get_origin(here) is tuple:
+            here = get_args(here)[0]
+        here = _narrow(here, part)
+    return here if isinstance(here, type) and issubclass(here, Section) else None
+
+
+def _narrow(here: Any, part: int | str) -> Any:
+    if get_origin(here) is Annotated:
+        here = get_args(here)[0]
+    if get_origin(here) in (Union, UnionType):
+        kinds = [kind for kind in get_args(here) if kind is not type(None)]
+        for kind in kinds:
+            fields = getattr(kind, "model_fields", {})
+            tags = [get_args(field.annotation) for name, field in fields.items() if name in _TAGS]
+            if any(part in tag for tag in tags):
+                return kind
+        return kinds[0] if len(kinds) == 1 else here
+    return here
+
+
+def nearest(given: str, known: Any) -> str:
+    """A hint at the nearest of the known names, and all of them."""
+    names = [str(name) for name in known]
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return f"; {hint}known: {', '.join(names)}"
+
+
+_TAGS = ("kind", "format", "model", "method")
