@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 from pipelines import console
-from pipelines.console import Argument, Option, Typer
+from pipelines.console import Argument, Command, Option, Typer
 
 app = Typer(
     name="seqproof",
@@ -22,6 +23,7 @@ STAGES = {
     "build-vocab": "Build the vocabulary of a corpus from its training split.",
     "train-baseline": "Train a perceptron, an MLP or a Markov model.",
     "train-lstm": "Train a recurrent language model or classifier.",
+    "fine-tune": "Train a classifier that starts from a trained language model.",
     "train-seq2seq": "Train an encoder-decoder, with or without attention.",
     "evaluate": "Evaluate a trained model on its test split.",
     "report": "Put every metric and picture on one HTML page.",
@@ -64,6 +66,46 @@ def predict(
 
 
 @app.command()
+def translate(
+    name: Annotated[str, Argument(help="a trained encoder-decoder")],
+    texts: Annotated[list[str], Argument(help="what to translate")],
+    beam: Annotated[int | None, Option(min=1, help="hypotheses kept at each step")] = None,
+    n_best: Annotated[int | None, Option(min=1, help="so many of each, with their scores")] = None,
+    length_penalty: Annotated[float | None, Option(min=0, help="above 0 favours the long")] = None,
+    coverage_penalty: Annotated[
+        float | None, Option(min=0, help="above 0 leaves less of the source out")
+    ] = None,
+    replace_unknown: Annotated[
+        bool | None, Option("--replace-unknown", help="unknown words by those of the source")
+    ] = None,
+) -> None:
+    """Translate; what is not given is as params.yaml says."""
+    from commands import translate as command
+
+    search = {"beam": beam, "length_penalty": length_penalty, "coverage_penalty": coverage_penalty}
+    command.translate(name, texts, n_best, search | {"replace_unknown": replace_unknown})
+
+
+@app.command()
+def generate(
+    name: Annotated[str, Argument(help="a trained language model")],
+    beginning: Annotated[str | None, Option(help="text to go on with")] = None,
+    length: Annotated[int | None, Option(help="tokens to write")] = None,
+    temperature: Annotated[float | None, Option(help="near 0 careful, above 1 wild")] = None,
+    top_k: Annotated[int | None, Option(help="draw from so many of the likeliest tokens")] = None,
+    top_p: Annotated[
+        float | None, Option(help="draw from the fewest tokens that are so likely together")
+    ] = None,
+    seed: Annotated[int | None, Option(help="another seed, another text")] = None,
+) -> None:
+    """Let a language model write; what is not given is as params.yaml says."""
+    from commands import generate as command
+
+    options = {"beginning": beginning, "length": length, "temperature": temperature}
+    command.generate(name, options | {"top_k": top_k, "top_p": top_p, "seed": seed})
+
+
+@app.command()
 def results() -> None:
     """Compare all models, and say what each stage cost."""
     from commands import graph
@@ -79,6 +121,38 @@ def ui(port: Annotated[int, Option(min=1, max=65535, help="port on this machine"
     from commands.ui import ui as serve
 
     serve(port)
+
+
+class _New(Command):
+    """Where `--template` stands last, its value is empty, and the refusal says what it may be."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [*args, ""] if args[-1:] == ["--template"] else args)
+
+
+@app.command(cls=_New)
+def new(
+    folder: Annotated[Path, Argument(metavar="DIR", help="made if need be; must be empty")],
+    template: Annotated[str, Option(metavar="NAME", help="see docs/templates.md")] = "",
+) -> None:
+    """Make a project from a template: a benchmark with a number to reach."""
+    from commands.new import new as make
+
+    make(folder, template)
+
+
+@app.command()
+def publish(
+    projects: Annotated[list[Path] | None, Argument(help="folders that `new` made")] = None,
+    data: Annotated[Path, Option("--json", help="results so far, to add to")] = Path(
+        "docs/results.json"
+    ),
+    page: Annotated[Path, Option(help="the same as a page")] = Path("docs/results.md"),
+) -> None:
+    """Put what projects reached beside the published numbers."""
+    from commands.publish import publish as put
+
+    put(projects or [], data, page)
 
 
 def main() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,39 @@ def stages() -> list[str]:
 
     with Repo(".") as repo:
         return sorted(str(stage.addressing) for stage in repo.index.stages)
+
+
+def commands(stage: str, root: Path) -> dict[str, list[str]]:
+    """The words of all commands of a stage in the project `root`, by the name each is for."""
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        names = {one.name: one.cmd for one in repo.index.stages}
+    return {
+        name.removeprefix(f"{stage}@"): shlex.split(command)
+        for name, command in names.items()
+        if name.startswith(f"{stage}@")
+    }
+
+
+def initialise(root: Path) -> None:
+    """`dvc init` in a folder that Git tracks and that is still to be renamed; no analytics.
+
+    Raises:
+        Refusal: DVC will not.
+    """
+    os.environ.setdefault("DVC_NO_ANALYTICS", "true")
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # else it says what to type next, too
+    try:
+        with Repo.init(str(root)) as repo, repo.config.edit() as settings:
+            settings["core"]["analytics"] = False
+        # What DVC keeps elsewhere goes by the folder's present name.
+        shutil.rmtree(repo.site_cache_dir, ignore_errors=True)
+    except DvcException as error:
+        raise Refusal(f"DVC refuses to initialise the project: {error}.") from None
 
 
 def option(words: list[str], name: str) -> Path:

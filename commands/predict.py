@@ -16,9 +16,12 @@ def predict(name: str, texts: list[str]) -> None:
     with console.quiet_imports():
         from pipelines.inference import predictor
 
-    samples = everything.corpora[entry.corpus].samples
+    corpus = everything.corpora[entry.corpus]
     trained = predictor.load(
-        graph.option(words, "model"), graph.option(words, "vocabulary"), samples
+        graph.option(words, "model"),
+        graph.option(words, "vocabulary"),
+        corpus.samples,
+        corpus.search,
     )
     for text in trained.predict(texts):
         console.note(text)

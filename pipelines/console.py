@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typer import Argument, Exit, Option, Typer
+from typer.core import TyperCommand as Command
 
 from pipelines.errors import Refusal
 
@@ -24,7 +25,17 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["Argument", "Exit", "Option", "Typer", "guarded", "launch", "note", "progress"]
+__all__ = [
+    "Argument",
+    "Command",
+    "Exit",
+    "Option",
+    "Typer",
+    "guarded",
+    "launch",
+    "note",
+    "progress",
+]
 
 # Read by the libraries at import, so set before any of them is imported.
 QUIET = {
@@ -94,12 +105,13 @@ def _keep_cost(stage: str, seconds: float) -> None:
     temporary.replace(folder / f"{label}.json")
 
 
-def costs(stages: Iterable[str]) -> dict[str, dict[str, float]]:
-    """What each of these stages cost when it last ran here, if it did.
+def costs(stages: Iterable[str], project: Path | None = None) -> dict[str, dict[str, float]]:
+    """What each of these stages cost when it last ran here, or in another project, if it did.
 
     As `{"train_lstm@x": {"seconds": 3.1, "peak_mib": 900}}`.
     """
-    files = {stage: root() / ".seqproof" / "costs" / f"{stage}.json" for stage in stages}
+    folder = (project or root()) / ".seqproof" / "costs"
+    files = {stage: folder / f"{stage}.json" for stage in stages}
     return {
         stage: json.loads(file.read_text(encoding="utf-8"))
         for stage, file in files.items()
@@ -111,7 +123,7 @@ def out() -> Console:
     """The terminal, by Rich."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, emoji=False)
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:

@@ -15,24 +15,20 @@ from pydantic import Field, ValidationError, model_validator
 
 from pipelines.errors import Refusal
 from pipelines.schema.corpora import (
-    COLUMNS,
-    BibleReader,
     Cleaning,
     Corpus,
     Download,
     FilesSource,
     GeneratedSource,
-    LinesReader,
+    GivenSplit,
     PackageSource,
-    ParallelReader,
-    PlaysReader,
-    RatingsReader,
-    Reader,
     Samples,
+    Search,
+    SharesSplit,
     Source,
     Split,
-    TableReader,
     UrlSource,
+    VocabularyParams,
 )
 from pipelines.schema.models import (
     FAMILIES,
@@ -47,10 +43,23 @@ from pipelines.schema.models import (
     Seq2Seq,
     trained_by,
 )
+from pipelines.schema.readers import (
+    COLUMNS,
+    BibleReader,
+    ByFileReader,
+    LinesReader,
+    ParallelReader,
+    PlaysReader,
+    RatingsReader,
+    Reader,
+    TableReader,
+)
 from pipelines.schema.sentences import nearest, sentence
 from pipelines.schema.values import (
+    SUB_WORDS,
     Cell,
     Name,
+    Pooling,
     Score,
     Section,
     Seed,
@@ -64,8 +73,10 @@ __all__ = [
     "FAMILIES",
     "SOLVES",
     "STAGES",
+    "SUB_WORDS",
     "BagOfWords",
     "BibleReader",
+    "ByFileReader",
     "Cell",
     "Classifier",
     "Cleaning",
@@ -73,6 +84,7 @@ __all__ = [
     "Download",
     "FilesSource",
     "GeneratedSource",
+    "GivenSplit",
     "LanguageModel",
     "LinesReader",
     "Model",
@@ -83,13 +95,16 @@ __all__ = [
     "ParallelReader",
     "Params",
     "PlaysReader",
+    "Pooling",
     "RatingsReader",
     "Reader",
     "Samples",
     "Score",
+    "Search",
     "Section",
     "Seed",
     "Seq2Seq",
+    "SharesSplit",
     "Smoothing",
     "Source",
     "Split",
@@ -98,6 +113,7 @@ __all__ = [
     "Tokens",
     "Tracking",
     "UrlSource",
+    "VocabularyParams",
     "load",
     "one_of",
     "trained_by",
@@ -136,6 +152,7 @@ class Params(Section):
                     f"{where}.model: {model.model} is for {SOLVES[model.model]}, "
                     f"but the corpus '{model.corpus}' is for {corpus.task}"
                 )
+            _fits_its_text(where, model, corpus)
         families = self.families()
         for stage, family in families.items():
             for name, model in family.items():
@@ -181,6 +198,27 @@ class Params(Section):
                     f"{where}.{key} is {getattr(model, key)}, and that of '{model.init_from}', "
                     f"which it starts from, is {getattr(start, key)}: make them the same"
                 )
+
+
+def _fits_its_text(where: str, model: Model, corpus: Corpus) -> None:
+    """What a translation model may ask of its corpus, and the other way round."""
+    if not isinstance(model, Seq2Seq):
+        return
+    if model.tied == "all" and not corpus.vocabulary.shared:
+        raise ValueError(
+            f"{where}.tied: 'all' needs one vocabulary of source and target: give "
+            f"corpora.{model.corpus} 'vocabulary.shared: true', or write 'tied: target'"
+        )
+    if model.resample is not None and corpus.tokens not in SUB_WORDS:
+        raise ValueError(
+            f"{where}.resample draws other sub-words, and corpora.{model.corpus} has "
+            f"'tokens: {corpus.tokens}': take it out, or take {' or '.join(SUB_WORDS)}"
+        )
+    if corpus.search is not None and corpus.search.replace_unknown and model.attention == "none":
+        raise ValueError(
+            f"{where}.attention: 'none' cannot say which source word an unknown word stands for: "
+            f"take 'replace_unknown' out of corpora.{model.corpus}.search"
+        )
 
 
 class _Loader(yaml.SafeLoader):

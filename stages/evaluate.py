@@ -30,7 +30,7 @@ def main(
         from pipelines.text import frames, ids
         from pipelines.tracking import provenance, records, runs
 
-    trained = predictor.load(model, vocabulary, corpus.samples)
+    trained = predictor.load(model, vocabulary, corpus.samples, corpus.search)
     if trained.card.entry != entry:
         raise Refusal(
             f"The model in {model} is not what params.yaml says of '{name}': train it again, with "
@@ -53,7 +53,8 @@ def main(
     identity = records.identity(everything, name)
     with runs.evaluation(identity, console.root(), provenance.folder_hash(model)) as run:
         records.end_evaluation(run, numbers, test, pictures, predictions)
-        run.log_model(model, vocabulary, example, trained.predict(example), corpus.samples)
+        said = trained.predict(example)
+        run.log_model(model, vocabulary, example, said, corpus.samples, corpus.search)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ def main(
         from pipelines.text import corpus as readers
 
     checker = expectations.Checker(entry)
-    read = readers.read(raw, entry.reader, entry.task, sources.names(entry.source))
+    order = sources.names(entry.source)
+    read = readers.read(raw, entry.reader, entry.task, order, entry.split)
     checker.raw(read)
     cleaned = cleaning.clean(read, entry)
     parts = splits.split(cleaned, entry.split, settings.seed)
@@ -46,15 +47,15 @@ def main(
 def unknown_rates(
     parts: Mapping[str, "pd.DataFrame"], corpus: params.Corpus
 ) -> dict[str, dict[str, float]]:
-    """Share of tokens outside the vocabulary that `build_vocab` will build, by split and column."""
+    """Share of tokens outside the vocabulary that `build_vocab` will build, by split and column.
+
+    Of sub-words it is that of characters never seen in training: no others are unknown.
+    """
     from pipelines.text import vocabulary
 
-    known = vocabulary.of_frame(parts["train"], corpus).columns
+    known = vocabulary.foreseen(parts["train"], corpus).columns
     return {
-        name: {
-            column: vocabulary.unknown_rate(known[column], part[column], corpus.tokens)
-            for column in known
-        }
+        name: {column: vocabulary.unknown_rate(known[column], part[column]) for column in known}
         for name, part in parts.items()
     }
 

@@ -39,8 +39,10 @@ def main(
             records.epochs(run)(dict(losses.iloc[0]))
         else:
             with console.quiet_imports():
+                from pipelines.inference import evaluation
                 from pipelines.training import device, learn
-            learnt, losses = learn.classifier(card, pair, words, records.epochs(run))
+            scored = evaluation.validation_score(card, words, pair[1])
+            learnt, losses = learn.classifier(card, pair, words, records.epochs(run), scored)
             tags = device.describe(card.entry)
         seconds = time.monotonic() - started
         saved.save(learnt, card, vocabulary, model)
@@ -56,8 +58,9 @@ def _count(
     """Count n-grams, which needs no TensorFlow; its one pass over the text is one epoch."""
     from pipelines.models.ngram import NGram
 
-    text, unseen = (ids.stream(frame, words, card.tokens) for frame in pair)
-    learnt = NGram.count(text, card.entry.order, len(words.columns["text"]))
+    text, unseen = (ids.stream(frame, words) for frame in pair)
+    size = len(words.columns["text"])
+    learnt = NGram.count(text, card.entry.order, size, card.entry.smoothing)
     losses = [-learnt.log_probabilities(stream).mean() for stream in (text, unseen)]
     row = {"epoch": 1, "tokens": len(text) - 1, "train_loss": losses[0], "valid_loss": losses[1]}
     return learnt, pd.DataFrame([row]), {"device": "cpu", "kernel": "counts"}

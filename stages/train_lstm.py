@@ -21,6 +21,7 @@ def main(
     everything = params.load(Path("params.yaml"))
     entry = params.one_of(everything.lstm_models, name, "model that train_lstm trains")
     with console.quiet_imports():
+        from pipelines.inference import evaluation
         from pipelines.models import saved
         from pipelines.text import frames, ids
         from pipelines.text import vocabulary as vocabularies
@@ -32,11 +33,12 @@ def main(
     words = vocabularies.load(vocabulary)
     for frame in pair:
         ids.require(frame, words, card.task)
+    scored = evaluation.validation_score(card, words, pair[1])
     fit = learn.language_model if entry.model == "language_model" else learn.classifier
     with runs.training(records.identity(everything, name), console.root()) as run:
         records.begin_training(run, everything, name, {"train": train, "valid": valid})
         started = time.monotonic()
-        network, losses = fit(card, pair, words, records.epochs(run))
+        network, losses = fit(card, pair, words, records.epochs(run), scored)
         seconds = time.monotonic() - started
         saved.save(network, card, vocabulary, model)
         epochs.write(losses, history)

@@ -15,10 +15,12 @@ from pipelines.inference import scores
 from pipelines.inference.predictor import Predictor
 from pipelines.models import saved
 from pipelines.text import ids as encode
-from pipelines.text import tokenizers
 from pipelines.text.vocabulary import Vocabularies
 
 Metrics = dict[str, float | int | str]
+Compared = Callable[[list[str], list[str]], float]
+# A model in training -> the name of its score, and how it does now.
+Scored = Callable[[Any], tuple[str, Callable[[], float]]]
 
 
 @dataclass(frozen=True)
@@ -45,15 +47,18 @@ def language_modelling(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     from pipelines.inference.scoring import stream_nats
 
     tokens = predictor.card.tokens
-    stream = encode.stream(test, predictor.vocabularies, tokens)
+    stream = encode.stream(test, predictor.vocabularies)
     nats = stream_nats(predictor.model, stream)
-    lengths = [len(tokenizers.split(text, tokens)) + 1 for text in test["text"]]
+    lengths = [
+        len(ids) + 1 for ids in encode.rows(test["text"], predictor.vocabularies.columns["text"])
+    ]
     starts = np.cumsum([0, *lengths[:-1]])
     metrics: Metrics = {
         "test_tokens": len(nats),
         "test_perplexity": float(np.exp(nats.mean())),
     }
     if tokens == "characters":
+        metrics["test_nats_per_character"] = float(nats.mean())
         metrics["test_bits_per_character"] = float(nats.mean() / np.log(2))
     predictions = test.assign(tokens=lengths, nats=np.add.reduceat(nats, starts))
     sample = None
@@ -65,7 +70,7 @@ def language_modelling(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
 def classification(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     """Accuracy, macro F1, the majority class's accuracy beside them, and the confusion matrix."""
     labels = predictor.vocabularies.labels
-    rows = encode.rows(test["text"], predictor.vocabularies.columns["text"], predictor.card.tokens)
+    rows = encode.rows(test["text"], predictor.vocabularies.columns["text"])
     logits = predictor.logits(rows).astype(np.float64)
     logs = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
     predicted = [labels[best] for best in logs.argmax(axis=1)]
@@ -84,54 +89,93 @@ def classification(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
 
 
 def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
-    """Exact match and, over words, BLEU of greedy hypotheses; perplexity of the references."""
+    """Scores of what the predictor's search finds; perplexity of the references.
+
+    Exact match always. BLEU of words; over sub-words, whose text is plain, sacreBLEU's own tokens
+    and chrF; each with its signature, without which no two numbers can be compared.
+    """
+    from pipelines.inference import decoding
     from pipelines.inference.scoring import translation_nats
 
-    tokens = predictor.card.tokens
-    found = predictor.translate(list(test["source"]))
-    hypotheses = [predictor.text(hypothesis.ids) for hypothesis in found]
-    references = list(test["target"])
+    sources, references = list(test["source"]), list(test["target"])
+    found = [some[0] for some in predictor.translate(sources)]
+    pairs = list(zip(found, sources, strict=True))
+    hypotheses = [predictor.text(*pair) for pair in pairs]
     nats, lengths = translation_nats(predictor, test)
     metrics: Metrics = {
+        "search": decoding.described(predictor.search),
         "test_tokens": int(lengths.sum()),
         "test_exact_match": scores.exact_match(hypotheses, references),
         "test_perplexity": float(np.exp(nats.sum() / lengths.sum())),
     }
+    for name, score in _text_scores(predictor.card, hypotheses, references).items():
+        metrics |= {name: score.value, f"{name}_signature": score.signature}
     predictions = test.assign(hypothesis=hypotheses, nats=nats, tokens=lengths)
-    if tokens == "words":
-        metrics["test_bleu"] = scores.bleu(hypotheses, references)
-        predictions["bleu"] = scores.sentence_bleu(hypotheses, references)
-    else:
+    if predictor.card.tokens == "characters":
         predictions["exact"] = [a == b for a, b in zip(hypotheses, references, strict=True)]
-    maps = []
-    if predictor.card.entry.attention != "none":
-        for source, hypothesis in list(zip(test["source"], found, strict=True))[:3]:
-            target = tokenizers.split(predictor.text(hypothesis.ids), tokens)
-            maps.append((hypothesis.weights, tokenizers.split(source, tokens), target))
+    else:
+        options = _bleu_options(predictor.card)
+        predictions["bleu"] = scores.sentence_bleu(hypotheses, references, **options)
+    attends = predictor.card.entry.attention != "none"
+    maps = [_map(predictor, *pair) for pair in pairs[:3]] if attends else []
     return Evaluation(metrics, predictions, maps)
 
 
+def _text_scores(
+    card: saved.Card[Any], hypotheses: list[str], references: list[str]
+) -> dict[str, scores.Score]:
+    """Scores of n-grams by their names in a metrics file; characters have none."""
+    if card.tokens == "characters":
+        return {}
+    bleu = scores.bleu(hypotheses, references, **_bleu_options(card))
+    if card.tokens not in params.SUB_WORDS:
+        return {"test_bleu": bleu}
+    chrf = scores.chrf(hypotheses, references, card.cleaning.lowercase)
+    return {"test_sacrebleu": bleu, "test_chrf": chrf}
+
+
+def _bleu_options(card: saved.Card[Any]) -> dict[str, Any]:
+    """The text of sub-words is plain; all other is tokenised already, and as it stands."""
+    if card.tokens in params.SUB_WORDS:
+        return {"tokenizer": "13a", "lowercase": card.cleaning.lowercase}
+    return {"tokenizer": "none"}
+
+
+def _map(predictor: Predictor, hypothesis: Any, source: str) -> tuple[Any, list[str], list[str]]:
+    columns = predictor.vocabularies.columns
+    target = columns["target"].words(hypothesis.ids)
+    return hypothesis.weights, columns["source"].split(source), target
+
+
 def validation_score(
-    card: saved.Card[params.Seq2Seq], vocabularies: Vocabularies, valid: pd.DataFrame
-) -> Callable[[Any], tuple[str, Callable[[], float]]]:
-    """How a translation model in training is scored: BLEU of words, exact match of characters."""
-    name, score = ("exact_match", scores.exact_match)
-    if card.tokens == "words":
-        name, score = ("bleu", scores.bleu)
-    references = list(valid["target"])
+    card: saved.Card[Any], vocabularies: Vocabularies, valid: pd.DataFrame
+) -> Scored | None:
+    """How a model in training is scored, the higher the better; None where its loss says all.
+
+    A translation by BLEU, of characters by exact match, greedily whatever the search of the test; a
+    classification by macro F1.
+    """
+    if card.task == "language_modelling":
+        return None
+    given, wanted = (list(valid[column]) for column in params.COLUMNS[card.task])
+    name, score = _validated_by(card, vocabularies)
 
     def scored(model: Any) -> tuple[str, Callable[[], float]]:
-        # One predictor for all epochs: its search is compiled once and sees each epoch's weights.
+        # One predictor for all epochs: what it compiles once sees each epoch's weights.
         predictor = Predictor(model, card, vocabularies, None)
-        search = predictor.search()
-
-        def now() -> float:
-            found = predictor.translate(list(valid["source"]), search)
-            return score([predictor.text(hypothesis.ids) for hypothesis in found], references)
-
-        return name, now
+        return name, lambda: score(predictor.answers(given), wanted)
 
     return scored
+
+
+def _validated_by(card: saved.Card[Any], vocabularies: Vocabularies) -> tuple[str, Compared]:
+    """The name of a score, and the score of what was said beside what was wanted."""
+    if card.task == "classification":
+        return "macro_f1", lambda said, wanted: scores.macro_f1(said, wanted, vocabularies.labels)
+    if card.tokens == "characters":
+        return "exact_match", scores.exact_match
+    options = _bleu_options(card)
+    return "bleu", lambda said, wanted: scores.bleu(said, wanted, **options).value
 
 
 BY_TASK = {

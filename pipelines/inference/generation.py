@@ -1,4 +1,4 @@
-"""Text that a language model writes, token by token."""
+"""Text that a language model writes, token by token. V vocabulary, N tokens."""
 
 from __future__ import annotations
 
@@ -8,59 +8,94 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipelines import params
 from pipelines.models.ngram import NGram
 from pipelines.text.vocabulary import END, PAD, START, UNK
 
 Ids = npt.NDArray[np.int32]
-Step = Callable[[int], npt.NDArray[np.float64]]  # a token -> log probabilities (V,) of the next
+Real = npt.NDArray[np.float64]
+Step = Callable[[int], Real]  # a token -> log probabilities (V,) of the next
+
+
+def steps(model: Any) -> Step:
+    """A language model as a function from each token of a text to what may follow it."""
+    return _ngram_steps(model) if isinstance(model, NGram) else _recurrent_steps(model)
 
 
 def write(
-    step: Step, beginning: Ids, length: int, temperature: float, random: np.random.Generator
+    step: Step,
+    beginning: Ids,
+    samples: params.Samples,
+    random: np.random.Generator,
+    advance: Callable[[float], None] | None = None,
 ) -> Ids:
-    """Draw `length` tokens after a beginning.
+    """Draw tokens after a beginning.
 
     Args:
         step: takes the next token and gives the log probabilities of the one after it.
         beginning: (N,), N >= 1.
-        length: how many tokens to draw.
-        temperature: divides the log probabilities; near 0 the likeliest token always wins.
+        samples: how many tokens, and from what they are drawn.
         random: where chance comes from.
+        advance: told of every token drawn.
 
     Returns:
-        (N + length,), the beginning and what was drawn.
+        (length,), what was drawn.
     """
     for token in beginning[:-1]:
         step(int(token))
-    written = [int(token) for token in beginning]
-    for _ in range(length):
-        logits = step(written[-1]) / temperature
-        # What stands for no text is never drawn.
-        logits[[PAD, UNK, START]] = -np.inf
-        probability = np.exp(logits - logits.max())
-        written.append(int(random.choice(len(logits), p=probability / probability.sum())))
-    return np.array(written, dtype=np.int32)
+    last, drawn = int(beginning[-1]), []
+    for _ in range(samples.length):
+        probability = distribution(step(last), samples)
+        last = int(random.choice(len(probability), p=probability))
+        drawn.append(last)
+        if advance is not None:
+            advance(1)
+    return np.array(drawn, dtype=np.int32)
 
 
-def ngram_steps(model: NGram) -> Step:
-    """The steps of a Markov model."""
+def distribution(log_probabilities: Real, samples: params.Samples) -> Real:
+    """What the next token is drawn from, (V,); it sums to 1.
+
+    The temperature divides the logarithms: near 0 the likeliest token always wins. Then only the
+    `top_k` likeliest tokens stay (Fan et al. 2018), and of these the fewest that together have at
+    least the share `top_p` (the nucleus of Holtzman et al. 2020). Of equals the lower id stays.
+
+    Args:
+        log_probabilities: (V,), nats below 0; a constant added to all changes nothing.
+        samples: temperature, `top_k` and `top_p`.
+    """
+    logits = log_probabilities.astype(np.float64)
+    logits[[PAD, UNK, START]] = -np.inf  # what stands for no text is never drawn
+    with np.errstate(over="ignore"):  # near 0 the unlikely end at minus infinity, as they should
+        probability = np.exp((logits - logits.max()) / samples.temperature)
+    probability /= probability.sum()
+    kept = np.argsort(-probability, kind="stable")[: samples.top_k]
+    if samples.top_p is not None:
+        together = np.cumsum(probability[kept])
+        kept = kept[: np.searchsorted(together, samples.top_p * together[-1]) + 1]
+    narrowed = np.zeros_like(probability)
+    narrowed[kept] = probability[kept]
+    return narrowed / narrowed.sum()
+
+
+def _ngram_steps(model: NGram) -> Step:
     past = [END]
 
-    def step(token: int) -> npt.NDArray[np.float64]:
+    def step(token: int) -> Real:
         past.append(token)
         return np.log(model.next_probabilities(np.array(past[-model.order :], dtype=np.int32)))
 
     return step
 
 
-def recurrent_steps(model: Any) -> Step:
-    """The steps of a LanguageModel, its state carried from one to the next."""
+def _recurrent_steps(model: Any) -> Step:
+    """The state is carried from one step to the next."""
     import tensorflow as tf
 
     compiled = tf.function(lambda ids, states: model(ids, states=states))
     _, states = compiled(tf.constant([[END]]), model.zero_state(1))
 
-    def step(token: int) -> npt.NDArray[np.float64]:
+    def step(token: int) -> Real:
         nonlocal states
         logits, states = compiled(tf.constant([[token]]), states)
         return tf.nn.log_softmax(logits[0, 0]).numpy().astype(np.float64)

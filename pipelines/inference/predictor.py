@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,15 @@ import numpy.typing as npt
 from pipelines import batches, params
 from pipelines.errors import Refusal
 from pipelines.models import saved
-from pipelines.text import cleaning, tokenizers
+from pipelines.text import cleaning
 from pipelines.text import ids as encode
-from pipelines.text.vocabulary import END, Vocabularies
+from pipelines.text.vocabulary import END, UNK, Vocabularies
+
+if TYPE_CHECKING:
+    from pipelines.inference.decoding import Decoder, Hypothesis
 
 BATCH = 256
+PIECES = 3  # `max_length` counts words: so many sub-words of each may be written
 
 
 @dataclass(frozen=True)
@@ -25,19 +30,38 @@ class Predictor:
     """A model with all that it needs to read and write text.
 
     Attributes:
-        model: the Keras model or the n-gram counts.
+        model: the Keras model, an Ensemble of them, or the n-gram counts.
         card: what it is.
         vocabularies: its ids.
         samples: how a language model goes on with a text; None for all others.
+        search: how a translation is looked for; greedily if None.
     """
 
     model: Any
     card: saved.Card[Any]
     vocabularies: Vocabularies
     samples: params.Samples | None
+    search: params.Search | None = None
 
     def predict(self, texts: Sequence[str]) -> list[str]:
         """Each text's continuation, label or translation.
+
+        Raises:
+            Refusal: a text is empty once it is cleaned.
+        """
+        return self.answers(self.prepared(texts))
+
+    def answers(self, prepared: list[str]) -> list[str]:
+        """The same of texts that are prepared already."""
+        answer: dict[params.Task, Callable[[list[str]], list[str]]] = {
+            "language_modelling": self._continue,
+            "classification": self._label,
+            "translation": self._translate,
+        }
+        return answer[self.card.task](prepared)
+
+    def prepared(self, texts: Sequence[str]) -> list[str]:
+        """What a person typed, as the model's corpus was prepared.
 
         Raises:
             Refusal: a text is empty once it is cleaned.
@@ -46,82 +70,116 @@ class Predictor:
         for number, text in enumerate(prepared, 1):
             if not text.strip():
                 raise Refusal(f"Text {number} is empty: give at least one word.")
-        answer: dict[params.Task, Callable[[list[str]], list[str]]] = {
-            "language_modelling": self._continue,
-            "classification": self._label,
-            "translation": self._translate,
-        }
-        return answer[self.card.task](prepared)
+        return prepared
 
     def _continue(self, texts: list[str]) -> list[str]:
         return [self.write(text) for text in texts]
 
-    def write(self, beginning: str) -> str:
-        """A beginning and what the model writes after it; the same text at every call."""
+    def write(self, beginning: str, advance: Callable[[float], None] | None = None) -> str:
+        """A beginning and what the model writes after it; the same text at every call.
+
+        Args:
+            beginning: prepared text of at least one token.
+            advance: told of every token as it is drawn.
+        """
         from pipelines.inference import generation
 
         if self.samples is None:
             raise ValueError("a language model needs samples to write")
         vocabulary = self.vocabularies.columns["text"]
         # A line's end is one token, printed as the newline it stands for.
-        start = vocabulary.ids(tokenizers.split(beginning, self.card.tokens))
-        steps = (
-            generation.ngram_steps(self.model)
-            if self.card.entry.model == "ngram"
-            else generation.recurrent_steps(self.model)
-        )
-        written = generation.write(
-            steps,
-            start,
-            self.samples.length,
-            self.samples.temperature,
-            np.random.default_rng(self.card.seed),
-        )
-        drawn = written[len(start) :]
+        start = vocabulary.encode(beginning)
+        seed = self.card.seed if self.samples.seed is None else self.samples.seed
+        random = np.random.default_rng(seed)
+        drawn = generation.write(generation.steps(self.model), start, self.samples, random, advance)
         words = ["\n" if token == END else vocabulary.tokens[token] for token in drawn]
-        given = tokenizers.split(beginning, self.card.tokens)  # unknown to the model or not
-        return tokenizers.join([*given, *words], self.card.tokens)
+        given = vocabulary.split(beginning)  # unknown to the model or not
+        return vocabulary.join([*given, *words])
 
-    def logits(self, rows: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.float32]:
-        """A classifier's logits (N, L) of rows of ids."""
+    @cached_property
+    def _classify(self) -> Any:
         import tensorflow as tf
 
-        compiled = tf.function(self.model, reduce_retracing=True)
+        shape = tf.TensorSpec((None, None), tf.int32)
+        return tf.function(lambda ids: self.model(ids), input_signature=[shape])
+
+    def logits(self, rows: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.float32]:
+        """A classifier's logits (N, L) of rows of ids; compiled at the first call."""
         found: npt.NDArray[np.float32] = np.zeros(
             (len(rows), len(self.vocabularies.labels)), np.float32
         )
         for indices in batches.by_length([len(row) for row in rows], BATCH):
-            found[indices] = compiled(tf.constant(batches.pad([rows[i] for i in indices]))).numpy()
+            found[indices] = self._classify(batches.pad([rows[i] for i in indices])).numpy()
         return found
 
     def _label(self, texts: list[str]) -> list[str]:
-        rows = encode.rows(texts, self.vocabularies.columns["text"], self.card.tokens)
+        rows = encode.rows(texts, self.vocabularies.columns["text"])
         return [self.vocabularies.labels[best] for best in self.logits(rows).argmax(axis=1)]
 
     def _translate(self, texts: list[str]) -> list[str]:
-        return [self.text(hypothesis.ids) for hypothesis in self.translate(texts)]
+        found = self.translate(texts)
+        return [self.text(some[0], source) for some, source in zip(found, texts, strict=True)]
 
-    def search(self) -> Any:
-        """Greedy search with this model; compiled at its first use, so worth keeping."""
-        from pipelines.inference.decoding import Greedy
+    @cached_property
+    def _decoder(self) -> Decoder:
+        from pipelines.inference.decoding import Decoder
 
-        return Greedy(self.model, self.card.cleaning.max_length)
+        self._check_search()
+        pieces = PIECES if self.card.tokens in params.SUB_WORDS else 1
+        return Decoder(self.model, self.card.cleaning.max_length * pieces, self.search)
 
-    def translate(self, prepared: Sequence[str], search: Any = None) -> list[Any]:
-        """A Hypothesis for each prepared source."""
-        rows = encode.rows(prepared, self.vocabularies.columns["source"], self.card.tokens)
-        return list((search or self.search())(rows))
+    def _check_search(self) -> None:
+        search, tokens = self.search, self.card.tokens
+        if search is None:
+            return
+        for key in ("coverage_penalty", "replace_unknown"):
+            if getattr(search, key) and self.card.entry.attention == "none":
+                raise Refusal(
+                    f"'search.{key}' goes by the attention, and this model has "
+                    "'attention: none': take it out, or give the model an attention."
+                )
+        if search.replace_unknown and tokens not in ("words", "spaces"):
+            raise Refusal(
+                "'search.replace_unknown' puts a source word in the place of an unknown one, and "
+                f"this corpus has 'tokens: {tokens}': take it out, or take words."
+            )
 
-    def text(self, target: npt.NDArray[np.int32]) -> str:
-        """Target ids (T,) as text."""
-        return tokenizers.join(self.vocabularies.columns["target"].words(target), self.card.tokens)
+    def translate(self, prepared: Sequence[str], n_best: int = 1) -> list[list[Hypothesis]]:
+        """At most `n_best` hypotheses for each prepared source, the best first.
+
+        The search is compiled at the first call.
+
+        Raises:
+            Refusal: it needs an attention or words, and the model has none.
+        """
+        rows = encode.rows(prepared, self.vocabularies.columns["source"])
+        return self._decoder(rows, n_best)
+
+    def text(self, hypothesis: Hypothesis, source: str) -> str:
+        """A hypothesis for a prepared source as text.
+
+        With `replace_unknown` the source word that got most of its attention stands for each
+        unknown one (Luong et al. 2015, on rare words; Jean et al. 2015).
+        """
+        target = self.vocabularies.columns["target"]
+        words = target.words(hypothesis.ids)
+        if self.search is not None and self.search.replace_unknown:
+            said = self.vocabularies.columns["source"].split(source)
+            for at in np.flatnonzero(hypothesis.ids == UNK):
+                words[at] = said[hypothesis.weights[at].argmax()]
+        return target.join(words)
 
 
-def load(folder: Path, vocabulary: Path, samples: params.Samples | None = None) -> Predictor:
+def load(
+    folder: Path,
+    vocabulary: Path,
+    samples: params.Samples | None = None,
+    search: params.Search | None = None,
+) -> Predictor:
     """Read a trained model.
 
     Raises:
         Refusal: there is none, or it speaks another vocabulary.
     """
     model, card, vocabularies = saved.load(folder, vocabulary)
-    return Predictor(model, card, vocabularies, samples)
+    return Predictor(model, card, vocabularies, samples, search)

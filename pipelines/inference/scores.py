@@ -3,24 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Tokenizer = Literal["none", "13a"]
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """Corpus BLEU, 0 to 100, of text that is tokenised already (Papineni et al. 2002; sacreBLEU of
-    Post 2018 with `tokenize=none`)."""
+@dataclass(frozen=True)
+class Score:
+    """A score of a whole corpus, 0 to 100, and the signature that says how it was computed."""
+
+    value: float
+    signature: str
+
+
+def bleu(
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    tokenizer: Tokenizer = "none",
+    lowercase: bool = False,
+) -> Score:
+    """Corpus BLEU (Papineni et al. 2002) by sacreBLEU (Post 2018).
+
+    Args:
+        hypotheses: what was translated.
+        references: one for each.
+        tokenizer: `none` for text that is tokenised already, `13a` for plain text.
+        lowercase: whether case is left out of account.
+    """
     from sacrebleu.metrics import BLEU
 
-    scorer = BLEU(tokenize="none", force=True)
-    return float(scorer.corpus_score(list(hypotheses), [list(references)]).score)
+    metric = BLEU(tokenize=tokenizer, lowercase=lowercase, force=True)
+    return _score(metric, hypotheses, references)
 
 
-def sentence_bleu(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
+def chrf(hypotheses: Sequence[str], references: Sequence[str], lowercase: bool = False) -> Score:
+    """Corpus chrF2 (Popovic 2015) by sacreBLEU: F score of character 1- to 6-grams."""
+    from sacrebleu.metrics import CHRF
+
+    return _score(CHRF(lowercase=lowercase), hypotheses, references)
+
+
+def _score(metric: Any, hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+    value = float(metric.corpus_score(list(hypotheses), [list(references)]).score)
+    return Score(value, str(metric.get_signature()))
+
+
+def sentence_bleu(
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    tokenizer: Tokenizer = "none",
+    lowercase: bool = False,
+) -> list[float]:
     """BLEU of each sentence alone, 0 to 100, over the orders that it has."""
     from sacrebleu.metrics import BLEU
 
-    scorer = BLEU(tokenize="none", force=True, effective_order=True)
+    metric = BLEU(tokenize=tokenizer, lowercase=lowercase, force=True, effective_order=True)
     pairs = zip(hypotheses, references, strict=True)
-    return [float(scorer.sentence_score(one, [other]).score) for one, other in pairs]
+    return [float(metric.sentence_score(one, [other]).score) for one, other in pairs]
 
 
 def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> float:

@@ -53,9 +53,9 @@ def translation_nats(predictor: Any, test: Any) -> tuple[Nats, Nats]:
     from pipelines.text import ids as encode
     from pipelines.text.vocabulary import PAD
 
-    columns, tokens = predictor.vocabularies.columns, predictor.card.tokens
-    source = encode.rows(test["source"], columns["source"], tokens)
-    target = encode.rows(test["target"], columns["target"], tokens, ends=True)
+    columns = predictor.vocabularies.columns
+    source = encode.rows(test["source"], columns["source"])
+    target = encode.rows(test["target"], columns["target"], ends=True)
     shape = tf.TensorSpec((None, None), tf.int32)
 
     @tf.function(input_signature=(shape, shape))

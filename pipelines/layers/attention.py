@@ -15,8 +15,10 @@ class Attention(keras.layers.Layer):
 
     Args:
         score: `additive` v . tanh(W query + U key) (Bahdanau et al. 2015, appendix A.1.2);
-            `general` query . W key and `dot` query . key (Luong et al. 2015, section 3.1).
-        units: width of the hidden layer of `additive`.
+            `dot` query . key, `general` query . W key (Luong et al. 2015, section 3.1), `scaled`
+            g (query . W key) with a learnt g; `coverage` v . tanh(W query + U key + w c), where c
+            is all the attention that a source step has had so far (See et al. 2017, section 2.3).
+        units: width of the hidden layer of `additive` and `coverage`.
     """
 
     def __init__(self, score: Score, units: int) -> None:
@@ -32,17 +34,32 @@ class Attention(keras.layers.Layer):
             ValueError: `dot` with D != K.
         """
         queries, keys = query_shape[-1], keys_shape[-1]
-        if self.score == "additive":
+        if self.score in ("additive", "coverage"):
             self.query_kernel = self.add_weight((queries, self.units), name="query_kernel")
             self.key_kernel = self.add_weight((keys, self.units), name="key_kernel")
             self.v = self.add_weight((self.units,), name="v", initializer="random_normal")
-        elif self.score == "general":
+        elif self.score in ("general", "scaled"):
             self.key_kernel = self.add_weight((keys, queries), name="key_kernel")
         elif queries != keys:
             raise ValueError(f"dot attention needs equal widths, not {queries} and {keys}")
+        if self.score == "scaled":
+            self.scale = self.add_weight((), name="scale", initializer="ones")
+        if self.score == "coverage":
+            self.coverage_kernel = self.add_weight((self.units,), name="coverage_kernel")
+
+    def project(self, keys: tf.Tensor) -> tf.Tensor:
+        """Keys (B, S, K) as the score reads them, (B, S, D or units): once for all target steps."""
+        if self.score == "dot":
+            return keys
+        return tf.tensordot(keys, self.key_kernel, 1)
 
     def call(
-        self, query: tf.Tensor, keys: tf.Tensor, mask: tf.Tensor
+        self,
+        query: tf.Tensor,
+        keys: tf.Tensor,
+        mask: tf.Tensor,
+        projected: tf.Tensor | None = None,
+        coverage: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Attend.
 
@@ -50,20 +67,26 @@ class Attention(keras.layers.Layer):
             query: (B, T, D), decoder states.
             keys: (B, S, K), encoder states.
             mask: (B, S), true on real source steps.
+            projected: what `project` makes of the keys, if it is at hand.
+            coverage: (B, S), the sum of the weights of all steps before, for `coverage`.
 
         Returns:
             Context (B, T, K) and weights (B, T, S): each row sums to 1 and is 0 on padding.
         """
-        scores = tf.where(mask[:, None, :], self._scores(query, keys), MASKED)
+        projected = self.project(keys) if projected is None else projected
+        scores = tf.where(mask[:, None, :], self._scores(query, projected, coverage), MASKED)
         weights = tf.nn.softmax(scores)
         return tf.matmul(weights, keys), weights
 
-    def _scores(self, query: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+    def _scores(
+        self, query: tf.Tensor, projected: tf.Tensor, coverage: tf.Tensor | None
+    ) -> tf.Tensor:
         """(B, T, S)."""
-        if self.score == "additive":
-            query = tf.tensordot(query, self.query_kernel, 1)[:, :, None, :]
-            keys = tf.tensordot(keys, self.key_kernel, 1)[:, None, :, :]
-            return tf.einsum("btsu,u->bts", tf.tanh(query + keys), self.v)
-        if self.score == "general":
-            keys = tf.tensordot(keys, self.key_kernel, 1)
-        return tf.matmul(query, keys, transpose_b=True)
+        if self.score in ("additive", "coverage"):
+            hidden = tf.tensordot(query, self.query_kernel, 1)[:, :, None, :]
+            hidden += projected[:, None, :, :]
+            if coverage is not None:
+                hidden += coverage[:, None, :, None] * self.coverage_kernel
+            return tf.tensordot(tf.tanh(hidden), self.v, 1)
+        scores = tf.matmul(query, projected, transpose_b=True)
+        return self.scale * scores if self.score == "scaled" else scores

@@ -1,4 +1,4 @@
-"""Recurrent layers over right-padded sequences: tanh RNN, GRU, LSTM; one way, both ways, stacked.
+"""Recurrent layers over right-padded sequences: tanh RNN, ReLU RNN, GRU, LSTM; stacked, both ways.
 
 Shapes: B batch, T steps, D inputs, U units. Padding never reaches a result: outputs are 0 there and
 the state returned is the one after the last real step, so no kernel ever needs to know of masks
@@ -7,54 +7,97 @@ except cuDNN's LSTM, whose cell state cannot be read at each step.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, Self
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from pipelines import params
+from pipelines.layers.products import Precision, product
+from pipelines.layers.steps import (
+    gru_step,
+    gru_steps,
+    lstm_step,
+    lstm_steps,
+    rnn_step,
+    rnn_steps,
+)
 from pipelines.params import Cell
 
-Kernel = Literal["cudnn", "fused", "loop"]
+Kernel = Literal["cudnn", "fused"]
 State = list[tf.Tensor]
 
 
 def kernel(cell: Cell) -> Kernel:
     """How a cell is computed here, for the run's record.
 
-    `cudnn`: NVIDIA's kernel, for LSTM and GRU where there is a GPU. `fused`: `lstm_steps` below.
-    `loop`: Keras' own loop.
+    `cudnn`: NVIDIA's kernel, for LSTM and GRU where there is a GPU. `fused`: `layers/steps`, the
+    inputs projected for all steps at once.
     """
-    if cell != "rnn" and tf.config.list_physical_devices("GPU"):
-        return "cudnn"
-    return "fused" if cell == "lstm" else "loop"
+    gated = cell in ("gru", "lstm")
+    return "cudnn" if gated and tf.config.list_physical_devices("GPU") else "fused"
 
 
-def _keras_layer(cell: Cell, units: int) -> keras.layers.Layer:
-    options = {"return_sequences": True, "return_state": True}
+class ForgetBias(keras.initializers.Initializer):
+    """The bias (4 U,) of an LSTM: `value` for the forget gate, 0 for the others."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
+        """Input, forget, candidate, output, as in Keras."""
+        gates = np.repeat([0.0, self.value, 0.0, 0.0], shape[0] // 4)
+        return tf.constant(gates, dtype or tf.float32)
+
+
+def _keras_layer(cell: Cell, units: int, forget_bias: float | None) -> keras.layers.Layer:
+    options: dict[str, Any] = {"return_sequences": True, "return_state": True}
     if cell == "rnn":
         return keras.layers.SimpleRNN(units, **options)
+    if cell == "irnn":
+        start = {"recurrent_initializer": "identity", "activation": "relu"}
+        return keras.layers.SimpleRNN(units, **options, **start)
     # True, not "auto": a GPU that falls back to the slow loop in silence is a defect.
     options["use_cudnn"] = kernel(cell) == "cudnn"
-    return {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[cell](units, **options)
+    if cell == "gru":
+        return keras.layers.GRU(units, **options)
+    if forget_bias is not None:
+        options |= {"unit_forget_bias": False, "bias_initializer": ForgetBias(forget_bias)}
+    return keras.layers.LSTM(units, **options)
 
 
 class Recurrent(keras.layers.Layer):
     """One recurrent layer, forwards or backwards.
 
-    tanh RNN: Elman (1990). LSTM: Hochreiter and Schmidhuber (1997) with the forget gate of Gers et
-    al. (2000), its bias started at 1. GRU: Cho et al. (2014).
+    tanh RNN: Elman (1990). ReLU RNN from the identity (`irnn`): Le et al. (2015). LSTM: Hochreiter
+    and Schmidhuber (1997) with the forget gate of Gers et al. (2000). GRU: Cho et al. (2014).
 
     Args:
-        cell: `rnn`, `gru` or `lstm`.
+        cell: `rnn`, `irnn`, `gru` or `lstm`.
         units: U.
         reverse: read each sequence from its last real step to its first.
+        forget_bias: what an LSTM's forget gate starts from; 1 if None (Jozefowicz et al. 2015).
+        weight_drop: share of the recurrent kernel that is 0 for a whole batch of training (Merity
+            et al. 2017, section 2): dropped before the kernel is used, so that it stays fused.
+        precision: of matrix products, outside cuDNN.
     """
 
-    def __init__(self, cell: Cell, units: int, reverse: bool = False) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        units: int,
+        reverse: bool = False,
+        forget_bias: float | None = None,
+        weight_drop: float | None = None,
+        precision: Precision = None,
+    ) -> None:
         super().__init__()
-        self.cell, self.units, self.reverse = cell, units, reverse
+        self.cell, self.units, self.reverse, self.precision = cell, units, reverse, precision
         self.kernel = kernel(cell)
-        self.recurrence = _keras_layer(cell, units)
+        self.recurrence = _keras_layer(cell, units, forget_bias)
+        self.weight_drop = keras.layers.Dropout(weight_drop or 0.0)
         self.supports_masking = True  # masks come as arguments; Keras must not warn of its own
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -66,7 +109,11 @@ class Recurrent(keras.layers.Layer):
         return [tf.zeros((batch, self.units)) for _ in range(2 if self.cell == "lstm" else 1)]
 
     def call(
-        self, inputs: tf.Tensor, mask: tf.Tensor | None = None, state: State | None = None
+        self,
+        inputs: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        state: State | None = None,
+        training: bool = False,
     ) -> tuple[tf.Tensor, State]:
         """Run over all steps.
 
@@ -74,6 +121,7 @@ class Recurrent(keras.layers.Layer):
             inputs: (B, T, D).
             mask: (B, T), true on real steps; padding stands at the right, no row is all padding.
             state: the state before the first step; zeros if None.
+            training: whether weights are dropped.
 
         Returns:
             Outputs (B, T, U), 0 on padding, and the state after each row's last real step.
@@ -82,30 +130,79 @@ class Recurrent(keras.layers.Layer):
         state = self.zero_state(tf.shape(inputs)[0]) if state is None else state
         if self.reverse:
             inputs = _reverse(inputs, lengths)
-        outputs, state = self._run(inputs, mask, lengths, state)
+        run = self._cudnn if self.kernel == "cudnn" else self._fused
+        outputs, state = run(inputs, mask, lengths, state, training)
         if mask is not None:
             outputs *= tf.cast(mask, outputs.dtype)[:, :, None]
         return (_reverse(outputs, lengths) if self.reverse else outputs), state
 
-    def _run(
-        self, inputs: tf.Tensor, mask: tf.Tensor | None, lengths: tf.Tensor | None, state: State
+    def _weights(self, training: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        cell = self.recurrence.cell
+        recurrent = tf.convert_to_tensor(cell.recurrent_kernel)
+        dropped = self.weight_drop(recurrent, training=training)
+        return tf.convert_to_tensor(cell.kernel), dropped, tf.convert_to_tensor(cell.bias)
+
+    def _fused(
+        self,
+        inputs: tf.Tensor,
+        mask: tf.Tensor | None,
+        lengths: tf.Tensor | None,
+        state: State,
+        training: bool,
     ) -> tuple[tf.Tensor, State]:
-        if self.kernel == "fused":
-            cell = self.recurrence.cell
-            gates = tf.tensordot(inputs, cell.kernel, 1) + cell.bias
-            hidden, memory = lstm_steps(
-                tf.transpose(gates, (1, 0, 2)), tf.convert_to_tensor(cell.recurrent_kernel), *state
-            )
-            outputs = tf.transpose(hidden, (1, 0, 2))
-            return outputs, [
-                _last(outputs, lengths),
-                _last(tf.transpose(memory, (1, 0, 2)), lengths),
-            ]
+        inward, recurrent, bias = self._weights(training)
+        gru = self.cell == "gru"
+        gates = product(inputs, inward, self.precision) + (bias[0] if gru else bias)
+        gates = tf.transpose(gates, (1, 0, 2))
+        kept: tuple[tf.Tensor, ...]
         if self.cell == "lstm":
-            outputs, *state = self.recurrence(inputs, mask=mask, initial_state=state)
-            return outputs, list(state)
-        outputs, *_ = self.recurrence(inputs, initial_state=state)
-        return outputs, [_last(outputs, lengths)]
+            kept = lstm_steps(gates, recurrent, state[0], state[1], self.precision)
+        elif gru:
+            kept = (gru_steps(gates, recurrent, bias[1], state[0], self.precision),)
+        else:
+            kept = (rnn_steps(gates, recurrent, state[0], self._activation(), self.precision),)
+        rows = [tf.transpose(part, (1, 0, 2)) for part in kept]
+        return rows[0], [_last(part, lengths) for part in rows]
+
+    def stepper(self, training: bool) -> Callable[[tf.Tensor, State], tuple[tf.Tensor, State]]:
+        """One step at a time, weights dropped once for all of them: (inputs @ kernel without the
+        bias (B, G), state) -> output (B, U), state."""
+        _, recurrent, bias = self._weights(training)
+        gru = self.cell == "gru"
+
+        def step(gates: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+            gates += bias[0] if gru else bias
+            if self.cell == "lstm":
+                state = list(lstm_step(gates, recurrent, state[0], state[1], self.precision))
+            elif gru:
+                state = [gru_step(gates, recurrent, bias[1], state[0], self.precision)]
+            else:
+                activation = self._activation()
+                state = [rnn_step(gates, recurrent, state[0], activation, self.precision)]
+            return state[0], state
+
+        return step
+
+    def _activation(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        return tf.tanh if self.cell == "rnn" else tf.nn.relu
+
+    def _cudnn(
+        self,
+        inputs: tf.Tensor,
+        mask: tf.Tensor | None,
+        lengths: tf.Tensor | None,
+        state: State,
+        training: bool,
+    ) -> tuple[tf.Tensor, State]:
+        (outputs, *last), _ = self.recurrence.stateless_call(
+            list(self._weights(training)),
+            self.recurrence.non_trainable_variables,
+            inputs,
+            # A GRU's last state is one of its outputs: it runs without the mask.
+            mask=mask if self.cell == "lstm" else None,
+            initial_state=state,
+        )
+        return outputs, last if self.cell == "lstm" else [_last(outputs, lengths)]
 
 
 class RecurrentStack(keras.layers.Layer):
@@ -113,23 +210,65 @@ class RecurrentStack(keras.layers.Layer):
     (Zaremba et al. 2014: only on the connections that are not recurrent).
 
     Args:
-        cell, units: as for `Recurrent`.
+        cell, units, forget_bias, weight_drop, precision: as for `Recurrent`.
         layers: how many.
+        dropout: rate on the inputs of every layer.
         bidirectional: two layers at each height, one in each direction, their outputs concatenated
             (Schuster and Paliwal, 1997), so that outputs are 2 U wide.
-        dropout: rate on the inputs of every layer.
+        input_dropout: rate on the inputs of the lowest layer; `dropout` if None.
+        variational: one dropout mask for all steps of a sequence (Gal and Ghahramani, 2016).
+        residual: above the lowest layer, outputs are added to inputs (Wu et al. 2016, section 3.1).
     """
 
     def __init__(
-        self, cell: Cell, units: int, layers: int, dropout: float, bidirectional: bool = False
+        self,
+        cell: Cell,
+        units: int,
+        layers: int,
+        dropout: float,
+        bidirectional: bool = False,
+        *,
+        input_dropout: float | None = None,
+        variational: bool | None = None,
+        residual: bool | None = None,
+        forget_bias: float | None = None,
+        weight_drop: float | None = None,
+        precision: Precision = None,
     ) -> None:
         super().__init__()
-        self.forwards = [Recurrent(cell, units) for _ in range(layers)]
-        self.backwards = [Recurrent(cell, units, reverse=True) for _ in range(layers)]
-        self.backwards = self.backwards if bidirectional else []
+
+        def layer(reverse: bool) -> Recurrent:
+            return Recurrent(cell, units, reverse, forget_bias, weight_drop, precision)
+
+        self.forwards = [layer(reverse=False) for _ in range(layers)]
+        self.backwards = [layer(reverse=True) for _ in range(layers)] if bidirectional else []
         self.width = units * (2 if bidirectional else 1)
-        self.dropout = keras.layers.Dropout(dropout)
+        bottom = dropout if input_dropout is None else input_dropout
+        rates = [bottom, *[dropout] * (layers - 1)]
+        self.dropouts = [dropout_layer(rate, variational) for rate in rates]
+        self.residual, self.precision = residual, precision
         self.supports_masking = True
+
+    @classmethod
+    def of(
+        cls,
+        entry: params.LanguageModel | params.Classifier | params.Seq2Seq,
+        bidirectional: bool = False,
+    ) -> Self:
+        """The stack that an entry of params.yaml describes."""
+        return cls(
+            entry.cell,
+            entry.units,
+            entry.layers,
+            entry.dropout,
+            bidirectional,
+            input_dropout=entry.input_dropout,
+            variational=entry.variational,
+            residual=entry.residual,
+            forget_bias=entry.forget_bias,
+            weight_drop=entry.weight_drop,
+            precision=entry.precision,
+        )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the weights for inputs of shape (B, T, D)."""
@@ -156,116 +295,65 @@ class RecurrentStack(keras.layers.Layer):
         """
         outputs, last = inputs, []
         for height, layer in enumerate(self.forwards):
-            outputs = self.dropout(outputs, training=training)
-            below = outputs
-            outputs, state = layer(below, mask=mask, state=states[height] if states else None)
+            below = self.dropouts[height](outputs, training=training)
+            before = states[height] if states else None
+            above, state = layer(below, mask=mask, state=before, training=training)
             if self.backwards:
-                back, back_state = self.backwards[height](below, mask=mask)
-                outputs = tf.concat([outputs, back], axis=2)
+                back, back_state = self.backwards[height](below, mask=mask, training=training)
+                above = tf.concat([above, back], axis=2)
                 state = [tf.concat(pair, axis=1) for pair in zip(state, back_state, strict=True)]
+            outputs = above + outputs if self.residual and height else above
             last.append(state)
         return outputs, last
 
+    def by_step(
+        self, inputs: tf.Tensor, fed: int, training: bool
+    ) -> Callable[[tf.Tensor, tf.Tensor, list[State]], tuple[tf.Tensor, list[State]]]:
+        """The same stack step by step, for inputs of which a part is known one step earlier only.
 
-def lstm_steps(
-    gates: tf.Tensor, recurrent_kernel: tf.Tensor, hidden: tf.Tensor, memory: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """All steps of an LSTM whose inputs are projected already, with its gradient by hand.
+        What is known is projected for all steps at once. Its layers run on `layers/steps` whatever
+        the device: cuDNN has no single steps.
 
-    Keras' loop multiplies the inputs and adds up the weights' gradient step by step. Here one
-    matrix product serves all steps for the inputs (outside), and one for the gradient of the
-    recurrent kernel: two small products a step are left of five.
+        Args:
+            inputs: (B, T, D), known beforehand.
+            fed: how wide the other part of the inputs is.
+            training: whether dropout is on.
 
-    Args:
-        gates: (T, B, 4 U), inputs @ kernel + bias: input, forget, candidate, output, as in Keras.
-        recurrent_kernel: (U, 4 U).
-        hidden, memory: (B, U), the state before the first step.
+        Returns:
+            (t, fed (B, F), states) -> output of the top layer (B, U), states.
+        """
+        if not self.built:
+            self.build((None, None, inputs.shape[-1] + fed))
+        kernels = [tf.convert_to_tensor(layer.recurrence.cell.kernel) for layer in self.forwards]
+        steppers = [layer.stepper(training) for layer in self.forwards]
+        below, beside = tf.split(kernels[0], [inputs.shape[-1], fed])
+        dropped = self.dropouts[0](inputs, training=training)
+        projected = product(dropped, below, self.precision)
+        ones = tf.ones((tf.shape(inputs)[0], tf.shape(inputs)[1], self.width))
+        masks = [dropout(ones, training=training) for dropout in self.dropouts[1:]]
 
-    Returns:
-        Hidden and memory after every step, both (T, B, U).
-    """
+        def step(
+            t: tf.Tensor, fed: tf.Tensor, states: list[State]
+        ) -> tuple[tf.Tensor, list[State]]:
+            gates = projected[:, t] + product(fed, beside, self.precision)
+            output, state = steppers[0](gates, states[0])
+            after = [state]
+            for height, stepper in enumerate(steppers[1:], start=1):
+                under = output * masks[height - 1][:, t]
+                above, state = stepper(
+                    product(under, kernels[height], self.precision), states[height]
+                )
+                output = above + output if self.residual else above
+                after.append(state)
+            return output, after
 
-    @tf.custom_gradient
-    def run(
-        gates: tf.Tensor, recurrent_kernel: tf.Tensor, hidden: tf.Tensor, memory: tf.Tensor
-    ) -> tuple[tuple[tf.Tensor, tf.Tensor], object]:
-        active, hiddens, memories = _lstm_forward(gates, recurrent_kernel, hidden, memory)
-
-        def gradient(d_hiddens: tf.Tensor, d_memories: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            before = tf.concat([memory[None], memories[:-1]], axis=0)
-            d_gates, d_hidden, d_memory = _lstm_backward(
-                active, before, memories, recurrent_kernel, d_hiddens, d_memories
-            )
-            inputs = tf.concat([hidden[None], hiddens[:-1]], axis=0)
-            d_kernel = tf.einsum("tbu,tbg->ug", inputs, d_gates)
-            return d_gates, d_kernel, d_hidden, d_memory
-
-        return (hiddens, memories), gradient
-
-    hiddens, memories = run(gates, recurrent_kernel, hidden, memory)
-    return hiddens, memories
-
-
-def _lstm_forward(
-    gates: tf.Tensor, recurrent_kernel: tf.Tensor, hidden: tf.Tensor, memory: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Activated gates (T, B, 4 U), hidden and memory (T, B, U)."""
-    steps = tf.shape(gates)[0]
-
-    def step(
-        t: tf.Tensor, hidden: tf.Tensor, memory: tf.Tensor, *kept: tf.TensorArray
-    ) -> tuple[Any, ...]:
-        i, f, g, o = tf.split(gates[t] + tf.matmul(hidden, recurrent_kernel), 4, axis=1)
-        i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
-        memory = f * memory + i * g
-        hidden = o * tf.tanh(memory)
-        now = (tf.concat([i, f, g, o], axis=1), hidden, memory)
-        kept = tuple(array.write(t, value) for array, value in zip(kept, now, strict=True))
-        return t + 1, hidden, memory, *kept
-
-    start = (0, hidden, memory, *(_array(steps) for _ in range(3)))
-    _, _, _, *kept = tf.while_loop(lambda t, *_: t < steps, step, start)
-    active, hiddens, memories = (array.stack() for array in kept)
-    return active, hiddens, memories
+        return step
 
 
-def _lstm_backward(
-    active: tf.Tensor,
-    before: tf.Tensor,
-    memories: tf.Tensor,
-    recurrent_kernel: tf.Tensor,
-    d_hiddens: tf.Tensor,
-    d_memories: tf.Tensor,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Gradients of the gates (T, B, 4 U) and of the first state (B, U each)."""
-    steps = tf.shape(active)[0]
-    i, f, g, o = tf.split(active, 4, axis=2)
-    squashed = tf.tanh(memories)
-    # What does not depend on later steps is computed for all steps at once.
-    to_memory = o * (1 - squashed * squashed)
-    to_output = squashed * o * (1 - o)
-    to_gates = tf.concat([g * i * (1 - i), before * f * (1 - f), i * (1 - g * g)], axis=2)
-    transposed = tf.transpose(recurrent_kernel)
-
-    def step(
-        k: tf.Tensor, d_hidden: tf.Tensor, d_memory: tf.Tensor, kept: tf.TensorArray
-    ) -> tuple[Any, ...]:
-        t = steps - 1 - k
-        d_hidden += d_hiddens[t]
-        d_memory += d_memories[t] + d_hidden * to_memory[t]
-        d_gates = tf.concat(
-            [tf.tile(d_memory, (1, 3)) * to_gates[t], d_hidden * to_output[t]], axis=1
-        )
-        return k + 1, tf.matmul(d_gates, transposed), d_memory * f[t], kept.write(t, d_gates)
-
-    zero = tf.zeros_like(before[0])
-    start = (0, zero, zero, _array(steps))
-    _, d_hidden, d_memory, kept = tf.while_loop(lambda k, *_: k < steps, step, start)
-    return kept.stack(), d_hidden, d_memory
-
-
-def _array(steps: tf.Tensor) -> tf.TensorArray:
-    return tf.TensorArray(tf.float32, size=steps, element_shape=(None, None))
+def dropout_layer(rate: float, variational: bool | None) -> keras.layers.Layer:
+    """Dropout of (B, T, D); with `variational` a unit is dropped at all steps or at none."""
+    kind = keras.layers.SpatialDropout1D if variational else keras.layers.Dropout
+    return kind(rate)
 
 
 def _reverse(values: tf.Tensor, lengths: tf.Tensor | None) -> tf.Tensor:

@@ -6,13 +6,14 @@ import keras
 import tensorflow as tf
 
 from pipelines import params
+from pipelines.layers.pooling import Pool
 from pipelines.layers.recurrent import RecurrentStack
-from pipelines.layers.words import embedding
+from pipelines.layers.words import Words
 from pipelines.text.vocabulary import PAD
 
 
 class Classifier(keras.Model):
-    """Embedding, recurrent layers, softmax on the last state. B batch, T steps, L labels.
+    """Embedding, recurrent layers, softmax on a pool of the outputs. B batch, T steps, L labels.
 
     Args:
         entry: the model's entry in params.yaml.
@@ -22,15 +23,16 @@ class Classifier(keras.Model):
 
     def __init__(self, entry: params.Classifier, vocabulary: int, labels: int) -> None:
         super().__init__()
-        self.embedding = embedding(vocabulary, entry.embedding)
-        self.stack = RecurrentStack(
-            entry.cell, entry.units, entry.layers, entry.dropout, entry.bidirectional
-        )
-        self.dropout = keras.layers.Dropout(entry.dropout)
+        self.embedding = Words(vocabulary, entry.embedding, entry.word_dropout)
+        self.stack = RecurrentStack.of(entry, entry.bidirectional)
+        self.pool = Pool(entry.pooling, entry.units)
+        top = entry.dropout if entry.output_dropout is None else entry.output_dropout
+        self.dropout = keras.layers.Dropout(top)
         self.softmax = keras.layers.Dense(labels)
 
     def call(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Ids (B, T), padded at the right -> logits (B, L)."""
         mask = tf.not_equal(ids, PAD)
-        _, states = self.stack(self.embedding(ids), mask=mask, training=training)
-        return self.softmax(self.dropout(states[-1][0], training=training))
+        embedded = self.embedding(ids, training=training)
+        outputs, _ = self.stack(embedded, mask=mask, training=training)
+        return self.softmax(self.dropout(self.pool(outputs, mask=mask), training=training))

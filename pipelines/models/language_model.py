@@ -8,12 +8,14 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipelines import params
-from pipelines.layers.recurrent import RecurrentStack, State
-from pipelines.layers.words import embedding, word_logits
+from pipelines.layers.recurrent import RecurrentStack, State, dropout_layer
+from pipelines.layers.words import WordLogits, Words
 
 
 class LanguageModel(keras.Model):
-    """Embedding, recurrent layers, softmax. Shapes: B batch, T steps, V vocabulary.
+    """Embedding, recurrent layers, softmax. Shapes: B batch, T steps, U units, V vocabulary.
+
+    With `tied` and more or fewer units than the embedding is wide, a linear layer stands between.
 
     Args:
         entry: the model's entry in params.yaml.
@@ -24,10 +26,14 @@ class LanguageModel(keras.Model):
         self, entry: params.LanguageModel, log_frequencies: npt.NDArray[np.float32]
     ) -> None:
         super().__init__()
-        self.embedding = embedding(len(log_frequencies), entry.embedding)
-        self.stack = RecurrentStack(entry.cell, entry.units, entry.layers, entry.dropout)
-        self.dropout = keras.layers.Dropout(entry.dropout)
-        self.softmax = word_logits(log_frequencies)
+        self.ar, self.tar, self.tied = entry.ar, entry.tar, bool(entry.tied)
+        self.embedding = Words(len(log_frequencies), entry.embedding, entry.word_dropout)
+        self.stack = RecurrentStack.of(entry)
+        top = entry.dropout if entry.output_dropout is None else entry.output_dropout
+        self.dropout = dropout_layer(top, entry.variational)
+        narrow = self.tied and entry.units != entry.embedding
+        self.narrow = keras.layers.Dense(entry.embedding, use_bias=False) if narrow else None
+        self.softmax = WordLogits(log_frequencies, self.tied, entry.precision)
 
     def zero_state(self, batch: int) -> list[State]:
         """The state before any text."""
@@ -37,5 +43,21 @@ class LanguageModel(keras.Model):
         self, ids: tf.Tensor, states: list[State] | None = None, training: bool = False
     ) -> tuple[tf.Tensor, list[State]]:
         """Ids (B, T), state before -> logits (B, T, V) of each next token, state after."""
-        outputs, states = self.stack(self.embedding(ids), states=states, training=training)
-        return self.softmax(self.dropout(outputs, training=training)), states
+        embedded = self.embedding(ids, training=training)
+        outputs, states = self.stack(embedded, states=states, training=training)
+        read = self.dropout(outputs, training=training)
+        if training:
+            self._regularise(outputs, read)
+        if self.narrow is not None:
+            read = self.narrow(read)
+        embeddings = tf.convert_to_tensor(self.embedding.embeddings) if self.tied else None
+        return self.softmax(read, embeddings), states
+
+    def _regularise(self, outputs: tf.Tensor, read: tf.Tensor) -> None:
+        """Activations (B, T, U) that are large after dropout, or that change fast, cost something
+        (Merity et al. 2017, section 4.3, alpha and beta; there as here a mean over units)."""
+        if self.ar is not None:
+            self.add_loss(self.ar * tf.reduce_mean(tf.square(read)))
+        if self.tar is not None:
+            change = outputs[:, 1:] - outputs[:, :-1]
+            self.add_loss(self.tar * tf.reduce_mean(tf.square(change)))

@@ -1,9 +1,12 @@
-"""Models on disk: `model.json` says what it is, beside its weights; both are stable bytes."""
+"""Models on disk, a folder each: `model.json` says what it is, `vocabulary.json` what its ids mean.
+
+Beside them stand the weights. All are stable bytes, and the folder needs nothing outside itself.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
     from pipelines.models.ngram import NGram
 
-WEIGHTS = "model.weights.h5"
+WEIGHTS, VOCABULARY = "model.weights.h5", "vocabulary.json"
 Entry = TypeVar("Entry", covariant=True)  # which kind of model a card describes
 
 
@@ -39,7 +42,8 @@ class Card(Generic[Entry]):
         """The card of a model of params.yaml."""
         entry = everything.models[name]
         corpus = everything.corpora[entry.corpus]
-        return Card(entry, corpus.task, corpus.tokens, corpus.cleaning, everything.seed)
+        seed = everything.seed if entry.seed is None else entry.seed
+        return Card(entry, corpus.task, corpus.tokens, corpus.cleaning, seed)
 
 
 def build(entry: params.Model, vocabularies: Vocabularies) -> keras.Model:
@@ -83,35 +87,43 @@ def save(model: Any, card: Card[Any], vocabulary: Path, folder: Path) -> None:
     Args:
         model: what was trained.
         card: what it is.
-        vocabulary: the file whose ids it speaks; its hash is kept.
+        vocabulary: the file whose ids it speaks, copied beside the weights.
         folder: made if need be.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(vocabulary, folder / VOCABULARY)
     if card.entry.model == "ngram":
         model.save(folder)
     else:
-        model.save_weights(folder / WEIGHTS)
+        members = getattr(model, "members", [model])
+        for member, file in zip(members, _weights(card.entry), strict=True):
+            member.save_weights(folder / file)
     described = {
-        "model": card.entry.model_dump(mode="json"),
+        "model": card.entry.model_dump(mode="json", exclude_none=True),
         "task": card.task,
         "tokens": card.tokens,
         "cleaning": card.cleaning.model_dump(mode="json"),
         "seed": card.seed,
-        "vocabulary": _hash(vocabulary),
     }
     text = console.as_json(described)
     (folder / "model.json").write_text(text, encoding="utf-8", newline="\n")
 
 
-def load(folder: Path, vocabulary: Path) -> tuple[Any, Card[Any], Vocabularies]:
+def load(folder: Path, vocabulary: Path | None = None) -> tuple[Any, Card[Any], Vocabularies]:
     """Read what `save` wrote.
+
+    Args:
+        folder: the model's.
+        vocabulary: the file that it must have been trained with; whatever it was if None.
 
     Raises:
         Refusal: there is no model, or it was trained on another vocabulary.
     """
-    vocabularies = load_vocabularies(vocabulary)
-    card, trained_with = _described(folder)
-    if trained_with != _hash(vocabulary):
+    card, own = _described(folder), folder / VOCABULARY
+    if not own.is_file():
+        raise _damaged(own)
+    vocabularies = load_vocabularies(vocabulary or own)
+    if vocabulary is not None and vocabulary.read_bytes() != own.read_bytes():
         raise Refusal(
             f"The model in {folder} was trained with another vocabulary than {vocabulary}: "
             "train it again, or give the vocabulary it was trained with."
@@ -120,31 +132,51 @@ def load(folder: Path, vocabulary: Path) -> tuple[Any, Card[Any], Vocabularies]:
         from pipelines.models.ngram import NGram
 
         size = len(vocabularies.columns["text"])
-        return NGram.load(folder, card.entry.order, size), card, vocabularies
-    model = build(card.entry, vocabularies)
+        entry = card.entry
+        return NGram.load(folder, entry.order, size, entry.smoothing), card, vocabularies
+    members = [_restored(card.entry, vocabularies, folder / file) for file in _weights(card.entry)]
+    return together(members), card, vocabularies
+
+
+def together(members: list[keras.Model]) -> Any:
+    """One model, or several as an ensemble that answers like one."""
+    from pipelines.models.ensemble import Ensemble
+
+    return members[0] if len(members) == 1 else Ensemble(members)
+
+
+def _weights(entry: Any) -> list[str]:
+    """The files of weights, one for each member of an ensemble."""
+    members = range(2, (entry.ensemble or 1) + 1)
+    return [WEIGHTS, *(f"model-{number}.weights.h5" for number in members)]
+
+
+def _restored(entry: params.Model, vocabularies: Vocabularies, file: Path) -> keras.Model:
+    model = build(entry, vocabularies)
     try:
-        model.load_weights(folder / WEIGHTS)
+        model.load_weights(file)
     except (OSError, ValueError, KeyError):
-        raise _damaged(folder / WEIGHTS) from None
-    return model, card, vocabularies
+        raise _damaged(file) from None
+    return model
 
 
 def parameters(model: keras.Model | NGram) -> int:
     """How many numbers were learnt."""
     from pipelines.models.ngram import NGram
 
-    return model.parameters if isinstance(model, NGram) else int(model.count_params())
+    if isinstance(model, NGram):
+        return model.parameters
+    return sum(int(member.count_params()) for member in getattr(model, "members", [model]))
 
 
-def _described(folder: Path) -> tuple[Card[Any], str]:
-    """The card of a model, and the hash of its vocabulary."""
+def _described(folder: Path) -> Card[Any]:
+    """The card of a model."""
     adapter: TypeAdapter[Any] = TypeAdapter(params.Model)
     try:
         said = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         entry, cleaning = adapter.validate_python(said["model"]), said["cleaning"]
         cleaning = params.Cleaning.model_validate(cleaning)
-        card = Card(entry, said["task"], said["tokens"], cleaning, said["seed"])
-        return card, str(said["vocabulary"])
+        return Card(entry, said["task"], said["tokens"], cleaning, said["seed"])
     except FileNotFoundError:
         raise Refusal(f"There is no model in {folder}: train it first, with `dvc repro`.") from None
     except (ValueError, KeyError, TypeError):
@@ -153,7 +185,3 @@ def _described(folder: Path) -> tuple[Card[Any], str]:
 
 def _damaged(file: Path) -> Refusal:
     return Refusal(f"{file} is missing or damaged: train the model again.")
-
-
-def _hash(vocabulary: Path) -> str:
-    return hashlib.md5(vocabulary.read_bytes(), usedforsecurity=False).hexdigest()

@@ -1,6 +1,6 @@
 """Encoder-decoder (Sutskever et al. 2014), with attention over all encoder states or without.
 
-Shapes: B batch, S source steps, T target steps, U units, V target vocabulary.
+Shapes: B batch, S source steps, T target steps, U units, E embedding, V target vocabulary.
 """
 
 from __future__ import annotations
@@ -14,25 +14,40 @@ import tensorflow as tf
 
 from pipelines import params
 from pipelines.layers.attention import Attention
-from pipelines.layers.recurrent import RecurrentStack, State
-from pipelines.layers.words import embedding, word_logits
+from pipelines.layers.recurrent import RecurrentStack, State, dropout_layer
+from pipelines.layers.words import WordLogits, Words
 from pipelines.text.vocabulary import PAD
 
 
 class Memory(NamedTuple):
-    """Every encoder state (B, S, U or 2 U), and which of them are real (B, S)."""
+    """What the decoder may look at: every encoder state (B, S, U or 2 U), which of them are real
+    (B, S), and what the attention's score makes of them (B, S, D)."""
 
     keys: tf.Tensor
     mask: tf.Tensor
+    projected: tf.Tensor
+
+
+class States(NamedTuple):
+    """What the decoder carries from step to step.
+
+    `layers` are the states of its recurrent layers. `fed` is what it attended to at the step before
+    (B, E), `covered` the attention that each source step has had (B, S); both are (B, 0) where the
+    model makes no use of them.
+    """
+
+    layers: list[State]
+    fed: tf.Tensor
+    covered: tf.Tensor
 
 
 class Seq2Seq(keras.Model):
     """Encoder, bridge, decoder, attention, softmax.
 
-    No input feeding: the decoder's states do not depend on the attention, so its recurrence runs
-    over the whole target at once, and then attends for all steps at once. State and context are
-    combined linearly before the softmax, not through the tanh of Luong et al. (2015): at the start
-    of training the pull towards the common words saturates it.
+    Without input feeding the decoder's states do not depend on the attention, so its recurrence
+    runs over the whole target at once, and then attends for all steps at once. State and context
+    are combined linearly before the softmax, not through the tanh of Luong et al. (2015): at the
+    start of training the pull towards the common words saturates it.
 
     Args:
         entry: the model's entry in params.yaml.
@@ -47,31 +62,48 @@ class Seq2Seq(keras.Model):
         log_frequencies: npt.NDArray[np.float32],
     ) -> None:
         super().__init__()
-        self.source_embedding = embedding(source_vocabulary, entry.embedding)
-        self.encoder = RecurrentStack(
-            entry.cell, entry.units, entry.layers, entry.dropout, entry.bidirectional
-        )
-        states = entry.layers * (2 if entry.cell == "lstm" else 1)
-        self.bridge = [keras.layers.Dense(entry.units, "tanh") for _ in range(states)]
-        self.target_embedding = embedding(len(log_frequencies), entry.embedding)
-        self.decoder = RecurrentStack(entry.cell, entry.units, entry.layers, entry.dropout)
+        size = len(log_frequencies)
+        self.target_embedding = Words(size, entry.embedding, entry.word_dropout)
+        self.source_embedding = self.target_embedding
+        if entry.tied != "all":
+            self.source_embedding = Words(source_vocabulary, entry.embedding, entry.word_dropout)
+        self.encoder = RecurrentStack.of(entry, entry.bidirectional)
+        self.bridge = _bridge(entry)
+        self.decoder = RecurrentStack.of(entry)
+        self.covers, self.feeds = entry.attention == "coverage", bool(entry.input_feeding)
         scored = entry.attention != "none"
         self.attention = Attention(entry.attention, entry.units) if scored else None
         self.combine = keras.layers.Dense(entry.embedding)
-        self.dropout = keras.layers.Dropout(entry.dropout)
-        self.softmax = word_logits(log_frequencies)
+        top = entry.dropout if entry.output_dropout is None else entry.output_dropout
+        self.dropout = dropout_layer(top, entry.variational)
+        self.tied = entry.tied is not None
+        self.softmax = WordLogits(log_frequencies, self.tied, entry.precision)
+        self.seeds = keras.random.SeedGenerator() if entry.scheduled_sampling else None
 
-    def encode(self, source: tf.Tensor, training: bool = False) -> tuple[Memory, list[State]]:
+    def encode(self, source: tf.Tensor, training: bool = False) -> tuple[Memory, States]:
         """Source ids (B, S) -> what the decoder may look at, and the states it starts from."""
         mask = tf.not_equal(source, PAD)
-        embedded = self.source_embedding(source)
+        embedded = self.source_embedding(source, training=training)
         keys, states = self.encoder(embedded, mask=mask, training=training)
+        count, steps = tf.unstack(tf.shape(source))
+        fed = tf.zeros((count, self.combine.units if self.feeds else 0))
+        covered = tf.zeros((count, steps if self.covers else 0))
+        projected = keys if self.attention is None else self._projected(keys)
+        return Memory(keys, mask, projected), States(self._bridged(states), fed, covered)
+
+    def _projected(self, keys: tf.Tensor) -> tf.Tensor:
+        assert self.attention is not None
+        if not self.attention.built:
+            self.attention.build((None, None, self.decoder.width), keys.shape)
+        return self.attention.project(keys)
+
+    def _bridged(self, states: list[State]) -> list[State]:
         bridge = iter(self.bridge)
-        return Memory(keys, mask), [[next(bridge)(part) for part in state] for state in states]
+        return [[next(bridge)(part) for part in state] for state in states]
 
     def decode(
-        self, target: tf.Tensor, states: list[State], memory: Memory, training: bool = False
-    ) -> tuple[tf.Tensor, list[State], tf.Tensor]:
+        self, target: tf.Tensor, states: States, memory: Memory, training: bool = False
+    ) -> tuple[tf.Tensor, States, tf.Tensor]:
         """Predict each next token of a target.
 
         Args:
@@ -83,14 +115,78 @@ class Seq2Seq(keras.Model):
         Returns:
             Logits (B, T, V), the states after, weights (B, T, S), zeros without attention.
         """
-        embedded = self.target_embedding(target)
-        outputs, states = self.decoder(embedded, states=states, training=training)
-        weights = tf.zeros((tf.shape(target)[0], tf.shape(target)[1], tf.shape(memory.mask)[1]))
-        if self.attention is not None:
-            context, weights = self.attention(outputs, memory.keys, memory.mask)
-            outputs = tf.concat([outputs, context], axis=2)
-        combined = self.dropout(self.combine(outputs), training=training)
-        return self.softmax(combined), states, weights
+        embedded = self.target_embedding(target, training=training)
+        if self.feeds:
+            read, states, weights = self._feed(embedded, states, memory, training)
+        else:
+            outputs, layers = self.decoder(embedded, states=states.layers, training=training)
+            read, covered, weights = self._attend(outputs, states.covered, memory)
+            read = self.dropout(read, training=training)
+            states = States(layers, states.fed, covered)
+        embeddings = self.target_embedding.embeddings
+        logits = self.softmax(read, tf.convert_to_tensor(embeddings) if self.tied else None)
+        return logits, states, weights
+
+    def _attend(
+        self, outputs: tf.Tensor, covered: tf.Tensor, memory: Memory
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Decoder outputs (B, T, U) -> what the softmax reads (B, T, E), coverage, weights."""
+        if self.attention is None:
+            shape = tf.concat([tf.shape(outputs)[:2], tf.shape(memory.mask)[1:]], 0)
+            return self.combine(outputs), covered, tf.zeros(shape)
+        if self.covers:
+            context, covered, weights = self._cover(outputs, covered, memory)
+        else:
+            context, weights = self.attention(outputs, *memory)
+        return self.combine(tf.concat([outputs, context], axis=2)), covered, weights
+
+    def _cover(
+        self, outputs: tf.Tensor, covered: tf.Tensor, memory: Memory
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Attend step by step: what is covered depends on the step before."""
+        assert self.attention is not None
+        attention, steps = self.attention, tf.shape(outputs)[1]
+
+        def step(
+            t: tf.Tensor, covered: tf.Tensor, contexts: tf.TensorArray, kept: tf.TensorArray
+        ) -> tuple[tf.Tensor, ...]:
+            query = outputs[:, t : t + 1]
+            context, weights = attention(query, *memory, coverage=covered)
+            covered += weights[:, 0]
+            return t + 1, covered, contexts.write(t, context[:, 0]), kept.write(t, weights[:, 0])
+
+        start = (0, covered, _array(steps), _array(steps))
+        _, covered, contexts, kept = tf.while_loop(lambda t, *_: t < steps, step, start)
+        return _rows(contexts, memory.keys.shape[-1]), covered, _rows(kept, None)
+
+    def _feed(
+        self, embedded: tf.Tensor, states: States, memory: Memory, training: bool
+    ) -> tuple[tf.Tensor, States, tf.Tensor]:
+        """Input feeding (Luong et al. 2015, section 3.3): the whole decoder step by step.
+
+        What is read before the softmax, (B, T, E), also is part of the next step's input.
+        """
+        assert self.attention is not None
+        attention, steps = self.attention, tf.shape(embedded)[1]
+        decoder = self.decoder.by_step(embedded, self.combine.units, training)
+        # Masks of ones are drawn for all steps before the first, as without input feeding.
+        ones = tf.ones((tf.shape(embedded)[0], steps, self.combine.units))
+        kept_units = self.dropout(ones, training=training)
+
+        def step(
+            t: tf.Tensor, states: States, reads: tf.TensorArray, kept: tf.TensorArray
+        ) -> tuple[tf.Tensor, States, tf.TensorArray, tf.TensorArray]:
+            output, layers = decoder(t, states.fed, states.layers)
+            covered = states.covered if self.covers else None
+            context, weights = attention(output[:, None], *memory, coverage=covered)
+            read = self.combine(tf.concat([output, context[:, 0]], axis=1)) * kept_units[:, t]
+            covered = states.covered + weights[:, 0] if self.covers else states.covered
+            states = States(layers, read, covered)
+            return t + 1, states, reads.write(t, read), kept.write(t, weights[:, 0])
+
+        start = (0, states, _array(steps), _array(steps))
+        _, states, reads, kept = tf.while_loop(lambda t, *_: t < steps, step, start)
+        return _rows(reads, self.combine.units), states, _rows(kept, None)
 
     def call(
         self, source: tf.Tensor, target: tf.Tensor, training: bool = False
@@ -99,3 +195,28 @@ class Seq2Seq(keras.Model):
         memory, states = self.encode(source, training=training)
         logits, _, weights = self.decode(target, states, memory, training=training)
         return logits, weights
+
+
+def _bridge(entry: params.Seq2Seq) -> list[keras.layers.Layer]:
+    """One layer for each part of the state of each recurrent layer."""
+    parts = entry.layers * (2 if entry.cell == "lstm" else 1)
+    if entry.bridge == "copy":
+        return [keras.layers.Identity() for _ in range(parts)]
+    if entry.bridge == "zero":
+        units = entry.units
+        return [
+            keras.layers.Lambda(lambda part: tf.zeros((tf.shape(part)[0], units)))
+            for _ in range(parts)
+        ]
+    return [keras.layers.Dense(entry.units, "tanh") for _ in range(parts)]
+
+
+def _array(steps: tf.Tensor) -> tf.TensorArray:
+    return tf.TensorArray(tf.float32, size=steps, element_shape=(None, None))
+
+
+def _rows(array: tf.TensorArray, width: int | None) -> tf.Tensor:
+    """(T, B, D) -> (B, T, D)."""
+    rows = tf.transpose(array.stack(), (1, 0, 2))
+    rows.set_shape((None, None, width))
+    return rows

@@ -64,6 +64,8 @@ ACCURACY = Column("test_accuracy", "accuracy", "higher", ".3f")
 MACRO_F1 = Column("test_macro_f1", "macro F1", "higher", ".3f")
 MAJORITY = Column("majority_accuracy", "majority class", None, ".3f")
 BLEU = Column("test_bleu", "BLEU", "higher", ".1f")
+SACREBLEU = Column("test_sacrebleu", "sacreBLEU", "higher", ".1f")  # of sub-words
+CHRF = Column("test_chrf", "chrF", "higher", ".1f")
 EXACT = Column("test_exact_match", "exact match", "higher", ".3f")
 COST = (
     Column("parameters", "parameters", None, ",.0f"),
@@ -76,7 +78,7 @@ COLUMNS: Mapping[tuple[Task, Tokens], tuple[Column, ...]] = {
     ("classification", "characters"): (ACCURACY, MACRO_F1, MAJORITY, *COST),
     ("classification", "words"): (ACCURACY, MACRO_F1, MAJORITY, *COST),
     ("translation", "characters"): (EXACT, BLEU, PERPLEXITY, *COST),
-    ("translation", "words"): (BLEU, EXACT, PERPLEXITY, *COST),
+    ("translation", "words"): (BLEU, SACREBLEU, CHRF, EXACT, PERPLEXITY, *COST),
 }
 CELLS = ("rnn", "gru", "lstm")
 
@@ -129,7 +131,7 @@ def _table(
     known = {name: metrics for name, metrics in found.items() if metrics is not None}
     columns = tuple(
         column
-        for column in COLUMNS[task, tokens]
+        for column in COLUMNS[task, "characters" if tokens == "characters" else "words"]
         if any(column.key in metrics for metrics in known.values())
     )
     written = [_cells(column, list(known.values())) for column in columns]

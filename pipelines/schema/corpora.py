@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines.schema.values import Count, Names, Positive, Section, Sha256, Share, Task, Tokens
+from pipelines.schema.readers import COLUMNS, Reader, formats, problem
+from pipelines.schema.values import (
+    SUB_WORDS,
+    Count,
+    Names,
+    Positive,
+    Section,
+    Seed,
+    Sha256,
+    Share,
+    Task,
+    Tokens,
+)
+
+Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 # Sources: where bytes come from -----------------------------------------------------------------
 
@@ -67,56 +80,6 @@ Source = Annotated[
 ]
 
 
-# Readers: raw bytes -> frame --------------------------------------------------------------------
-
-
-class PlaysReader(Section):
-    """Markdown plays, one document a file, one row a speech."""
-
-    format: Literal["plays"]
-
-
-class RatingsReader(Section):
-    """Rated sentences (Hutto and Gilbert, 2014): mean rating beyond +-threshold is an opinion."""
-
-    format: Literal["ratings"]
-    threshold: Positive
-
-
-class BibleReader(Section):
-    """Aligned verses of two Bibles of one SQLite file, named by their letters there."""
-
-    format: Literal["bible"]
-    source: str
-    target: str
-
-
-class LinesReader(Section):
-    """Plain text, one row a line, one document a file."""
-
-    format: Literal["lines"]
-
-
-class TableReader(Section):
-    """Separated values with a header; `columns` maps our names of columns to theirs."""
-
-    format: Literal["table"]
-    separator: Annotated[str, Field(min_length=1, max_length=1)]
-    columns: dict[Literal["text", "label", "source", "target"], str]
-
-
-class ParallelReader(Section):
-    """Two files of aligned lines: the first is the source, the second the target."""
-
-    format: Literal["parallel"]
-
-
-Reader = Annotated[
-    PlaysReader | RatingsReader | BibleReader | LinesReader | TableReader | ParallelReader,
-    Field(discriminator="format"),
-]
-
-
 # Corpora ----------------------------------------------------------------------------------------
 
 
@@ -128,11 +91,15 @@ class Cleaning(Section):
     drop_repeated: bool
 
 
-class Split(Section):
-    """Shares of the valid and test rows; rows that share the column `by` stay together."""
+class SharesSplit(Section):
+    """Shares of the valid and test rows.
 
-    method: Literal["contiguous", "shuffled"]
-    by: Literal["document", "source", "target", "text"] | None = None
+    `contiguous` keeps the order of the rows, `shuffled` draws them, `stratified` draws the same
+    shares of every label. Rows that share the column `by` stay together.
+    """
+
+    method: Literal["contiguous", "shuffled", "stratified"]
+    by: Literal["document", "line", "source", "target", "text"] | None = None
     valid: Share
     test: Share
 
@@ -140,14 +107,41 @@ class Split(Section):
     def _leaves_training_rows(self) -> Self:
         if self.valid + self.test >= 1:
             raise ValueError(f"'valid' + 'test' is {self.valid + self.test:g}: nothing to train on")
+        if self.by and self.method == "stratified":
+            raise ValueError("'by' means nothing with 'method: stratified': take it out")
         return self
 
 
+class GivenSplit(Section):
+    """The split that a benchmark comes with: the files of each part, by name."""
+
+    method: Literal["given"]
+    train: Names
+    valid: Names
+    test: Names
+
+    @model_validator(mode="after")
+    def _once_each(self) -> Self:
+        files = [*self.train, *self.valid, *self.test]
+        twice = sorted({file for file in files if files.count(file) > 1})
+        if twice:
+            raise ValueError(f"'{twice[0]}' is named twice: a file belongs to one part")
+        return self
+
+
+Split = Annotated[SharesSplit | GivenSplit, Field(discriminator="method")]
+
+
 class VocabularyParams(Section):
-    """The `max_size` most frequent training tokens that occur at least `min_count` times."""
+    """The `max_size` most frequent training tokens that occur at least `min_count` times.
+
+    Of sub-words all pieces are kept, however rare: whole words are made of them. `shared` makes
+    one vocabulary of source and target.
+    """
 
     max_size: Count
-    min_count: Count
+    min_count: Count | None = None
+    shared: bool | None = None
 
 
 class Checks(Section):
@@ -160,11 +154,32 @@ class Checks(Section):
 
 
 class Samples(Section):
-    """Text that `evaluate` lets every language model of the corpus write."""
+    """Text that `evaluate` lets every language model of the corpus write.
+
+    `top_k` draws from so many of the likeliest tokens (Fan et al. 2018), `top_p` from the fewest
+    that are so likely together (Holtzman et al. 2020); `seed` draws another text than the model's.
+    """
 
     beginning: Annotated[str, Field(min_length=1)]
     length: Count
     temperature: Positive
+    top_k: Count | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    seed: Seed | None = None
+
+
+class Search(Section):
+    """How `evaluate` looks for the likeliest translation: greedily if it is left out.
+
+    A beam of so many hypotheses; the penalties are alpha and beta of Wu et al. (2016, section 7).
+    `replace_unknown` puts the source token that was attended to most in the place of an unknown
+    one (Luong et al. 2015).
+    """
+
+    beam: Count
+    length_penalty: Penalty | None = None
+    coverage_penalty: Penalty | None = None
+    replace_unknown: bool | None = None
 
 
 class Corpus(Section):
@@ -179,43 +194,57 @@ class Corpus(Section):
     vocabulary: VocabularyParams
     checks: Checks
     samples: Samples | None = None
+    search: Search | None = None
 
     @model_validator(mode="after")
     def _fits_its_task(self) -> Self:
-        belongs = {
+        needed = {
             "samples": (self.samples, "language_modelling"),
             "checks.labels": (self.checks.labels, "classification"),
             "checks.max_length_ratio": (self.checks.max_length_ratio, "translation"),
         }
-        for key, (value, owner) in belongs.items():
-            if value is None and self.task == owner:
+        allowed = {
+            "search": (self.search, "translation"),
+            "vocabulary.shared": (self.vocabulary.shared, "translation"),
+        }
+        for key, (value, owner) in (needed | allowed).items():
+            if value is None and self.task == owner and key in needed:
                 raise ValueError(f"'{key}' is missing: a corpus for {owner} needs it")
             if value is not None and self.task != owner:
                 raise ValueError(f"'{key}' belongs to {owner}, and this corpus is for {self.task}")
-        columns = COLUMNS[self.task]
-        if self.split.by not in (None, *columns, *self._documents()):
-            raise ValueError(f"'split.by' is {self.split.by}; the columns are {', '.join(columns)}")
-        if isinstance(self.reader, TableReader) and set(self.reader.columns) != set(columns):
-            raise ValueError(f"'reader.columns' must name {' and '.join(columns)}, and no others")
-        if READS[self.reader.format] not in (None, self.task):
-            task = READS[self.reader.format]
-            raise ValueError(f"'reader.format: {self.reader.format}' gives {task}, not {self.task}")
+        found = problem(self.reader, self.task)
+        if found:
+            raise ValueError(found)
         return self
 
-    def _documents(self) -> tuple[str, ...]:
-        return ("document",) if self.task == "language_modelling" else ()
+    @model_validator(mode="after")
+    def _splits_what_it_has(self) -> Self:
+        split = self.split
+        if isinstance(split, GivenSplit):
+            if "ratings" in formats(self.reader):
+                raise ValueError(
+                    "'split.method: given' needs files for each part, and 'reader.format: ratings' "
+                    "reads one archive: use 'method: shuffled'"
+                )
+            return self
+        if split.method == "stratified" and self.task != "classification":
+            raise ValueError(
+                f"'split.method: stratified' is by label, and this corpus is for {self.task}"
+            )
+        extra = {"language_modelling": ("document",), "translation": ("line",)}
+        columns = (*COLUMNS[self.task], *extra.get(self.task, ()))
+        if split.by not in (None, *columns):
+            raise ValueError(f"'split.by' is {split.by}; the columns are {', '.join(columns)}")
+        return self
 
-
-COLUMNS: Mapping[Task, tuple[str, ...]] = {
-    "language_modelling": ("text",),
-    "classification": ("text", "label"),
-    "translation": ("source", "target"),
-}
-READS: Mapping[str, Task | None] = {
-    "plays": "language_modelling",
-    "lines": "language_modelling",
-    "ratings": "classification",
-    "bible": "translation",
-    "parallel": "translation",
-    "table": None,
-}
+    @model_validator(mode="after")
+    def _counts_tokens(self) -> Self:
+        given, sub_words = self.vocabulary.min_count is not None, self.tokens in SUB_WORDS
+        if given and sub_words:
+            raise ValueError(
+                f"'vocabulary.min_count' means nothing with 'tokens: {self.tokens}', which keep "
+                "every piece: take it out"
+            )
+        if not given and not sub_words:
+            raise ValueError("'vocabulary.min_count' is missing: write 1 to keep every token")
+        return self

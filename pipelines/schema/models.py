@@ -15,6 +15,7 @@ from pipelines.schema.values import (
     Count,
     Dropout,
     Name,
+    Pooling,
     Positive,
     Score,
     Section,
@@ -88,19 +89,18 @@ class _Trained(Section):
     corpus: str
     seed: Seed | None = None
     dropout: Dropout
-    batch_size: Count | None = None
     epochs: Count
     patience: Count | None = None
     average: Count | None = None
     ensemble: Annotated[int, Field(ge=2, le=16)] | None = None
     accumulate: Count | None = None
-    precision: Literal["bfloat16"] | None = None
     optimizer: Optimizer
 
 
 class _Bucketed(_Trained):
     """Batches of examples of like length: so many examples, or so many tokens with padding."""
 
+    batch_size: Count | None = None
     batch_tokens: Count | None = None
 
     @model_validator(mode="after")
@@ -124,7 +124,8 @@ class _Recurrent(Section):
     `dropout` falls on the inputs of every layer and on what the softmax reads (Zaremba et al.
     2014); `input_dropout` and `output_dropout` take its place at the bottom and at the top. With
     `variational` one mask serves all steps (Gal and Ghahramani, 2016); `word_dropout` drops whole
-    words, `weight_drop` weights of the recurrent kernel (Merity et al. 2017).
+    words, `weight_drop` weights of the recurrent kernel (Merity et al. 2017). `precision` is that
+    of matrix products.
     """
 
     cell: Cell
@@ -138,6 +139,7 @@ class _Recurrent(Section):
     word_dropout: Dropout | None = None
     weight_drop: Dropout | None = None
     variational: bool | None = None
+    precision: Literal["bfloat16"] | None = None
 
     @model_validator(mode="after")
     def _only_an_lstm_forgets(self) -> Self:
@@ -155,6 +157,7 @@ class LanguageModel(_Trained, _Recurrent):
     """
 
     model: Literal["language_model"]
+    batch_size: Count
     steps: Count
     tied: bool | None = None
     random_steps: bool | None = None
@@ -162,9 +165,9 @@ class LanguageModel(_Trained, _Recurrent):
     tar: Positive | None = None
 
     @model_validator(mode="after")
-    def _rows(self) -> Self:
-        if self.batch_size is None:
-            raise ValueError("'batch_size' is missing: the rows that the text is read in")
+    def _change_takes_two_steps(self) -> Self:
+        if self.tar is not None and self.steps == 1:
+            raise ValueError("'tar' compares each step with the one before: give 'steps' above 1")
         return self
 
 
@@ -177,7 +180,7 @@ class Classifier(_Bucketed, _Recurrent):
 
     model: Literal["classifier"]
     bidirectional: bool
-    pooling: Literal["last", "mean", "max", "attention"]
+    pooling: Pooling
     class_weights: Literal["balanced"] | None = None
     init_from: Name | None = None
 
@@ -226,6 +229,11 @@ class Seq2Seq(_Bucketed, _Recurrent):
             )
         if self.input_feeding and self.attention == "none":
             raise ValueError("'input_feeding' feeds what was attended to: give an 'attention'")
+        if self.bridge == "zero" and self.attention == "none":
+            raise ValueError(
+                "'bridge: zero' with 'attention: none' tells the decoder nothing of the source: "
+                "give an 'attention', or another 'bridge'"
+            )
         return self
 
 

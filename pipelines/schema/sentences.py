@@ -10,7 +10,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from pipelines.schema.models import FAMILIES, MODELS, Model
+from pipelines.schema.corpora import Corpus
+from pipelines.schema.models import FAMILIES, MODELS
 from pipelines.schema.values import Section
 
 
@@ -39,7 +40,7 @@ def sentence(error: ErrorDetails, tree: Mapping[str, Any], root: type[Section]) 
         case "union_tag_not_found":
             return f"{where}.{str(context['discriminator']).strip(chr(39))} is missing"
         case "literal_error":
-            given = str(error["input"])
+            given = _written(error["input"])
             known = [
                 part.strip("' ")
                 for part in str(context["expected"]).replace(" or ", ", ").split(",")
@@ -51,7 +52,17 @@ def sentence(error: ErrorDetails, tree: Mapping[str, Any], root: type[Section]) 
         case "string_pattern_mismatch" if path and path[-1] == "[key]":
             return f"{_dotted(path[:-1])}: names are lower-case letters, digits and single hyphens"
         case _:
-            return f"{where} is {error['input']!r}: it {_rule(error)}"
+            return f"{where} is {_quoted(error['input'])}: it {_rule(error)}"
+
+
+def _written(value: Any) -> str:
+    """A value as YAML writes it, where Python writes another word."""
+    words = {True: "true", False: "false", None: "null"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def _quoted(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else _written(value)
 
 
 def _rule(error: ErrorDetails) -> str:
@@ -100,17 +111,20 @@ def _dotted(path: list[str]) -> str:
 def _about_key(key: str, loc: tuple[int | str, ...], root: type[Section]) -> str:
     """What an unknown key may have meant: a neighbour, or a key of another kind of section."""
     section = _section_at(loc[:-1], root)
+    if section and issubclass(section, MODELS) and _owners(key):
+        return f" here: it belongs to {', '.join(_owners(key))}"
     known = _keys(section) if section else []
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     if near:
         return f": did you mean '{near[0]}'?"
-    owners = [owner for owner in get_args(get_args(Model)[0]) if key in owner.model_fields]
-    if section and issubclass(section, MODELS) and owners:
-        kinds = " and ".join(
-            get_args(owner.model_fields["model"].annotation)[0] for owner in owners
-        )
-        return f" here: it belongs to {kinds}; the keys are {', '.join(known)}"
-    return nearest(key, known)
+    return nearest(key, sorted(known) if section and issubclass(section, MODELS) else known)
+
+
+def _owners(key: str) -> list[str]:
+    """The kinds of models that have a key, or else the corpora."""
+    kinds = [kind for kind in MODELS if key in kind.model_fields]
+    named = [get_args(kind.model_fields["model"].annotation)[0] for kind in kinds]
+    return named or (["a corpus"] if key in Corpus.model_fields else [])
 
 
 def _keys(section: type[BaseModel]) -> list[str]:
@@ -151,7 +165,7 @@ def _narrow(here: Any, part: int | str) -> Any:
 def nearest(given: str, known: Any) -> str:
     """A hint at the nearest of the known names, and all of them."""
     names = [str(name) for name in known]
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return f"; {hint}known: {', '.join(names)}"
 

@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Task = Literal["language_modelling", "classification", "translation"]
 Tokens = Literal["characters", "words", "spaces", "bpe", "unigram"]
+SUB_WORDS: tuple[Tokens, ...] = ("bpe", "unigram")
 Cell = Literal["rnn", "irnn", "gru", "lstm"]
 Score = Literal["none", "additive", "dot", "general", "scaled", "coverage"]
 Smoothing = Literal["witten_bell", "kneser_ney"]
+Pooling = Literal["last", "mean", "max", "attention"]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]

@@ -7,8 +7,8 @@ import unicodedata
 
 import pandas as pd
 
-from pipelines.params import COLUMNS, Cleaning, Corpus, Tokens
-from pipelines.text import tokenizers
+from pipelines.params import COLUMNS, SUB_WORDS, Cleaning, Corpus, GivenSplit, Tokens
+from pipelines.text import subwords, tokenizers
 
 _LINE_ENDS = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
 _BLANKS = re.compile(r"[^\S\n]+")
@@ -20,16 +20,23 @@ def prepare(text: str, cleaning: Cleaning, tokens: Tokens) -> str:
     """Prepared text: NFC, single blanks, lowercase if asked for, words between single spaces.
 
     Under `characters` line ends stay, also the last one: they are what a language model learns.
+    Under `spaces` and of sub-words the text stays as it is between its blanks.
     """
     text = _INVISIBLE.sub("", _LINE_ENDS.sub("\n", text))
     text = unicodedata.normalize("NFC", text.lower() if cleaning.lowercase else text)
+    if tokens == "characters":
+        return _BLANKS.sub(" ", text).strip(" ")
     if tokens == "words":
         return tokenizers.words(text)
-    return _BLANKS.sub(" ", text).strip(" ")
+    if tokens in SUB_WORDS:
+        text = text.replace(subwords.BLANK, "_")
+    return " ".join(text.split())
 
 
 def clean(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
     """Prepared rows, without the empty, the over-long and (if asked for) the repeated ones.
+
+    Where the split is given, only training rows go: a benchmark's test rows are all of them.
 
     Args:
         frame: raw rows, as `corpus.read` gives them.
@@ -39,9 +46,18 @@ def clean(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
         A new frame with the same columns; `document` and `line` still say where a row is from.
     """
     frame = frame.copy()
-    columns = text_columns(corpus)
-    for column in columns:
+    for column in text_columns(corpus):
         frame[column] = [prepare(text, corpus.cleaning, corpus.tokens) for text in frame[column]]
+    if isinstance(corpus.split, GivenSplit):
+        training = frame["document"].isin(corpus.split.train)
+        kept = pd.concat([_kept(frame[training], corpus), frame[~training]])
+    else:
+        kept = _kept(frame, corpus)
+    return kept.reset_index(drop=True)
+
+
+def _kept(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
+    columns = text_columns(corpus)
     kept = pd.Series(True, index=frame.index)
     for column in columns:
         kept &= frame[column].str.strip() != ""
@@ -49,7 +65,7 @@ def clean(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
     frame = frame[kept]
     if corpus.cleaning.drop_repeated:
         frame = frame[_first_seen(frame[columns])]
-    return frame.reset_index(drop=True)
+    return frame
 
 
 def text_columns(corpus: Corpus) -> list[str]:
@@ -58,7 +74,7 @@ def text_columns(corpus: Corpus) -> list[str]:
 
 
 def lengths(texts: pd.Series[str], tokens: Tokens) -> pd.Series[int]:
-    """Number of tokens of each prepared text."""
+    """Number of tokens of each prepared text; of sub-words, which come later, that of words."""
     return texts.map(lambda text: len(tokenizers.split(text, tokens))).astype("int64")
 
 

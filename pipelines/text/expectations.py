@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.errors import Refusal
-from pipelines.params import COLUMNS, Corpus
+from pipelines.params import COLUMNS, SUB_WORDS, Corpus, GivenSplit
 from pipelines.text.cleaning import lengths, text_columns
 
 with warnings.catch_warnings():
@@ -106,8 +106,10 @@ class Checker:
         }
         measured = _beside(frame, sizes, "length of")
         rules = _labels(corpus, all_occur=name == "train")
+        most = corpus.cleaning.max_length if _is_cleaned(corpus, name) else None
+        unit = "words" if corpus.tokens in SUB_WORDS else "tokens"
         for column, size in sizes.items():
-            rules += _length_rules(column, size, corpus.cleaning.max_length, "tokens")
+            rules += _length_rules(column, size, most, unit)
             measured[f"unknown {column}"] = rates[column]
             rules.append(_known(column, rates[column], corpus))
         if corpus.checks.max_length_ratio is not None:
@@ -154,22 +156,15 @@ def _enough_rows(corpus: Corpus, frame: pd.DataFrame) -> Rule:
     return Rule(f"there are at least {least:,} rows", expectation, observed=len(frame))
 
 
-def _length_rules(column: str, sizes: pd.Series[int], most: int, unit: str) -> list[Rule]:
-    helper, observed = f"length of {column}", _worst(sizes)
-    return [
-        Rule(
-            f"no {column} is empty",
-            gxe.ExpectColumnValuesToBeBetween(column=helper, min_value=1),
-            column,
-            float(sizes.min()) if len(sizes) else None,
-        ),
-        Rule(
-            f"no {column} has more than {most:,} {unit}",
-            gxe.ExpectColumnValuesToBeBetween(column=helper, max_value=most),
-            column,
-            observed,
-        ),
-    ]
+def _length_rules(column: str, sizes: pd.Series[int], most: int | None, unit: str) -> list[Rule]:
+    helper = f"length of {column}"
+    least = float(sizes.min()) if len(sizes) else None
+    some = gxe.ExpectColumnValuesToBeBetween(column=helper, min_value=1)
+    rules = [Rule(f"no {column} is empty", some, column, least)]
+    if most is not None:
+        few = gxe.ExpectColumnValuesToBeBetween(column=helper, max_value=most)
+        rules.append(Rule(f"no {column} has more than {most:,} {unit}", few, column, _worst(sizes)))
+    return rules
 
 
 def _labels(corpus: Corpus, all_occur: bool = False) -> list[Rule]:
@@ -201,7 +196,7 @@ def _alike_in_length(ratios: pd.Series[float], most: float) -> Rule:
 def _known(column: str, rate: float, corpus: Corpus) -> Rule:
     most = corpus.checks.max_unknown_rate
     return Rule(
-        f"at most {most:.3g} of the {corpus.tokens} of {column} are outside the vocabulary",
+        f"at most {most:.3g} of the {_unknowns(corpus)} of {column} are outside the vocabulary",
         gxe.ExpectColumnMaxToBeBetween(column=f"unknown {column}", max_value=most),
         column,
         rate,
@@ -221,8 +216,20 @@ def _beside(frame: pd.DataFrame, measures: Mapping[str, Any], prefix: str) -> pd
     return frame.assign(**{f"{prefix} {column}": values for column, values in measures.items()})
 
 
+def _is_cleaned(corpus: Corpus, split: str) -> bool:
+    """Whether long and repeated rows went from this split, as `cleaning.clean` does it."""
+    return split == "train" or not isinstance(corpus.split, GivenSplit)
+
+
+def _unknowns(corpus: Corpus) -> str:
+    """What may be unknown: a character is all that sub-words can fail to make up."""
+    return "words" if corpus.tokens in ("words", "spaces") else "characters"
+
+
 def _unrepeated(corpus: Corpus) -> list[str]:
     """Columns none of whose values may stand in two splits, as `params.yaml` promises."""
+    if isinstance(corpus.split, GivenSplit):
+        return []
     by = [corpus.split.by] if corpus.split.by else []
     dropped = text_columns(corpus) if corpus.cleaning.drop_repeated else []
     return list(dict.fromkeys([*by, *dropped]))

@@ -10,7 +10,6 @@ import pandas as pd
 
 from pipelines import params
 from pipelines.errors import Refusal
-from pipelines.text import tokenizers
 from pipelines.text.vocabulary import END, START, Vocabularies, Vocabulary
 
 Ids = npt.NDArray[np.int32]
@@ -31,23 +30,24 @@ def require(frame: pd.DataFrame, vocabularies: Vocabularies, task: params.Task) 
         )
 
 
-def rows(
-    texts: Iterable[str], vocabulary: Vocabulary, tokens: params.Tokens, ends: bool = False
-) -> list[Ids]:
-    """Each text as ids (T,); with `ends` between `<s>` and `</s>`."""
-    encoded = [vocabulary.ids(tokenizers.split(text, tokens)) for text in texts]
-    if not ends:
-        return encoded
-    return [np.concatenate([[START], ids, [END]]).astype(np.int32) for ids in encoded]
+def rows(texts: Iterable[str], vocabulary: Vocabulary, ends: bool = False) -> list[Ids]:
+    """Each prepared text as ids (T,); with `ends` between `<s>` and `</s>`."""
+    encoded = [vocabulary.encode(text) for text in texts]
+    return [between_ends(ids) for ids in encoded] if ends else encoded
 
 
-def stream(frame: pd.DataFrame, vocabularies: Vocabularies, tokens: params.Tokens) -> Ids:
+def between_ends(ids: Ids) -> Ids:
+    """Ids (T,) between `<s>` and `</s>`, (T + 2,)."""
+    return np.concatenate([[START], ids, [END]]).astype(np.int32)
+
+
+def stream(frame: pd.DataFrame, vocabularies: Vocabularies) -> Ids:
     """The rows of a language model's frame as one stream (N,), `</s>` after every row.
 
     The stream starts with one `</s>` too, so that the first token has something before it.
     """
     parts = [np.array([END], np.int32)]
-    for ids in rows(frame["text"], vocabularies.columns["text"], tokens):
+    for ids in rows(frame["text"], vocabularies.columns["text"]):
         parts += [ids, parts[0]]
     return np.concatenate(parts)
 

@@ -1,8 +1,12 @@
-"""Prepared text -> tokens, and back; under `words` it is the tokens with single spaces between."""
+"""Prepared text -> tokens, and back; all but characters stand between single blanks in it.
+
+Sub-words are cut from the words between blanks, by what `build_vocab` has learnt: see `subwords`.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from pipelines.params import Tokens
 
@@ -21,12 +25,12 @@ def words(text: str) -> str:
 
 
 def split(text: str, tokens: Tokens) -> list[str]:
-    """The tokens of prepared text; of an empty text, none."""
+    """The characters of prepared text, or what stands between its blanks; of no text, nothing."""
     if tokens == "characters":
         return list(text)
     return text.split(" ") if text else []
 
 
-def join(tokens: list[str], kind: Tokens) -> str:
+def join(tokens: Iterable[str], kind: Tokens) -> str:
     """Prepared text again: `join(split(text, kind), kind) == text`."""
     return ("" if kind == "characters" else " ").join(tokens)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipelines import console
-from pipelines.params import Samples
+from pipelines.params import Samples, Search
 from pipelines.tracking import entries, provenance, store
 
 T = TypeVar("T")
@@ -113,6 +113,7 @@ class Run:
         example: list[str],
         predictions: list[str],
         samples: Samples | None = None,
+        search: Search | None = None,
     ) -> None:
         """Keep the model such that `mlflow.pyfunc.load_model` gives it back: text in, text out.
 
@@ -122,16 +123,19 @@ class Run:
             example: texts to show a caller what goes in.
             predictions: what the model answers to them, so that nothing is predicted here.
             samples: how a language model goes on with a text.
+            search: how a translation is looked for.
         """
         artifacts = {"model": model, "vocabulary": vocabulary}
-        self._guard(lambda: self._send_model(artifacts, example, predictions, samples))
+        sections = {"samples": samples, "search": search}
+        config = {key: one.model_dump(mode="json") for key, one in sections.items() if one}
+        self._guard(lambda: self._send_model(artifacts, example, predictions, config))
 
     def _send_model(
         self,
         artifacts: Mapping[str, Path],
         example: list[str],
         predictions: list[str],
-        samples: Samples | None,
+        config: Mapping[str, Any],
     ) -> None:
         from mlflow.entities import LoggedModelOutput
 
@@ -142,7 +146,6 @@ class Run:
         self._client.log_outputs(self._id, [LoggedModelOutput(logged.model_id, step=0)])
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / "model"
-            config = {"samples": samples.model_dump(mode="json")} if samples else {}
             entries.save_model(folder, self._id, logged, artifacts, example, config)
             entries.write(folder / "output_example.json", predictions)
             self._client.log_model_artifacts(logged.model_id, str(folder))

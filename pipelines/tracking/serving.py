@@ -26,13 +26,15 @@ class TextModel(mlflow.pyfunc.PythonModel):
         """Load the weights once, when MLflow loads the model."""
         # TensorFlow is imported here and not above: logging a model must not load it again.
         from pipelines.inference import predictor
-        from pipelines.params import Samples
+        from pipelines.params import Samples, Search
 
-        samples = (context.model_config or {}).get("samples")
+        config = context.model_config or {}
+        samples, search = config.get("samples"), config.get("search")
         self._predictor = predictor.load(
             Path(context.artifacts[MODEL]),
             Path(context.artifacts[VOCABULARY]),
             Samples.model_validate(samples) if samples else None,
+            Search.model_validate(search) if search else None,
         )
 
     def predict(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -15,10 +16,11 @@ from pipelines import batches, params
 from pipelines.errors import Refusal
 from pipelines.text import ids as encode
 from pipelines.text.vocabulary import Vocabularies
-from pipelines.training.loop import Batch, Data
+from pipelines.training.loop import Batch, Batches, Data
 
 MATRIX = tf.TensorSpec((None, None), tf.int32)
 VECTOR = tf.TensorSpec((None,), tf.int32)
+VALID_BATCH = 64
 
 
 def language_model(
@@ -26,7 +28,7 @@ def language_model(
     model: keras.Model,
     frames: tuple[pd.DataFrame, pd.DataFrame],
     vocabularies: Vocabularies,
-    tokens: params.Tokens,
+    seed: int,
 ) -> Data:
     """One contiguous stream in `batch_size` rows, the state carried from batch to batch.
 
@@ -34,7 +36,7 @@ def language_model(
         Refusal: the text is too short for one batch.
     """
     size, steps = entry.batch_size, entry.steps
-    train, valid = (encode.stream(frame, vocabularies, tokens) for frame in frames)
+    train, valid = (encode.stream(frame, vocabularies) for frame in frames)
     # A short validation text is read in fewer rows, so that there is a batch at all.
     rows = min(size, (len(valid) - 1) // steps)
     if len(train) <= size * steps or rows < 1:
@@ -43,18 +45,33 @@ def language_model(
             f"{len(valid):,} to validate; a batch needs batch_size x steps = {size * steps:,} of "
             f"the former and steps = {steps} of the latter: lower batch_size or steps."
         )
-    shape, valid_shape = (tf.TensorSpec((many, steps), tf.int32) for many in (size, rows))
-    count = batches.contiguous_batches(len(train), size, steps)
+
+    def cut(epoch: int) -> list[int]:
+        if entry.random_steps:
+            return batches.random_steps(len(train), size, steps, seed, epoch)
+        return batches.even_steps(len(train), size, steps)
+
+    def read(epoch: int) -> Batches:
+        drawn = cut(epoch)
+        return Batches(len(drawn), lambda: batches.contiguous(train, size, drawn))
+
+    def weight(batch: Batch) -> float:
+        """A short batch is a short step (Merity et al. 2017, section 4.1)."""
+        return batch[0].shape[1] / steps
+
+    unread = batches.even_steps(len(valid), rows, steps)
+    shape = tf.TensorSpec((size, None if entry.random_steps else steps), tf.int32)
+    valid_shape = tf.TensorSpec((rows, steps), tf.int32)
     return Data(
-        train=lambda epoch: batches.contiguous(train, size, steps),
-        valid=lambda: batches.contiguous(valid, rows, steps),
-        batches=count,
-        tokens=count * size * steps,
+        train=read,
+        valid=Batches(len(unread), lambda: batches.contiguous(valid, rows, unread)),
+        tokens=size * sum(cut(1)),
         state=model.zero_state(size),
         valid_state=model.zero_state(rows),
         signature=(shape, shape),
         valid_signature=(valid_shape, valid_shape),
-        unit=tokens,
+        unit=_unit(vocabularies),
+        weight=weight,
     )
 
 
@@ -62,68 +79,95 @@ def classifier(
     entry: params.Classifier | params.BagOfWords,
     frames: tuple[pd.DataFrame, pd.DataFrame],
     vocabularies: Vocabularies,
-    tokens: params.Tokens,
     seed: int,
 ) -> Data:
     """Sentences and labels, batched by length."""
-    pairs = []
-    for frame in frames:
-        rows = encode.rows(frame["text"], vocabularies.columns["text"], tokens)
-        pairs.append((rows, encode.labels(frame["label"], vocabularies)))
+    words = vocabularies.columns["text"]
 
-    def batch(split: int, indices: npt.NDArray[np.int64]) -> Batch:
-        rows, labels = pairs[split]
-        return batches.pad([rows[i] for i in indices]), labels[indices]
+    def side(frame: pd.DataFrame) -> _Side:
+        rows = [[row] for row in encode.rows(frame["text"], words)]
+        labels = encode.labels(frame["label"], vocabularies)
+        return _Side(rows, lambda rows, at: (_padded(rows, at, 0), labels[at]))
 
-    lengths = [[len(row) for row in rows] for rows, _ in pairs]
-    read = sum(lengths[0])
-    return _bucketed(batch, lengths, entry.batch_size, seed, (MATRIX, VECTOR), tokens, read)
+    train, valid = side(frames[0]), side(frames[1])
+    signature = (MATRIX, VECTOR)
+    return _bucketed(entry, lambda epoch: train, valid, seed, signature, vocabularies)
 
 
 def seq2seq(
     entry: params.Seq2Seq,
     frames: tuple[pd.DataFrame, pd.DataFrame],
     vocabularies: Vocabularies,
-    tokens: params.Tokens,
     seed: int,
 ) -> Data:
-    """Source and target sentences, batched by the length of both."""
-    pairs = []
-    for frame in frames:
-        source = encode.rows(frame["source"], vocabularies.columns["source"], tokens)
-        target = encode.rows(frame["target"], vocabularies.columns["target"], tokens, ends=True)
-        pairs.append((source, target))
+    """Source and target sentences, batched by the length of the target and then of the source: a
+    padded target position costs a softmax.
 
-    def batch(split: int, indices: npt.NDArray[np.int64]) -> Batch:
-        source, target = pairs[split]
-        return batches.pad([source[i] for i in indices]), batches.pad([target[i] for i in indices])
+    With `resample` each epoch cuts the training text into other sub-words.
+    """
 
-    lengths = [[_both(*pair) for pair in zip(*split, strict=True)] for split in pairs]
-    read = sum(len(target) - 1 for target in pairs[0][1])
-    return _bucketed(batch, lengths, entry.batch_size, seed, (MATRIX, MATRIX), tokens, read)
+    def side(frame: pd.DataFrame, epoch: int | None) -> _Side:
+        columns = []
+        for column, ends in (("target", True), ("source", False)):
+            words = vocabularies.columns[column]
+            if epoch is None or entry.resample is None:
+                columns.append(encode.rows(frame[column], words, ends=ends))
+            else:
+                drawn = words.resampled(list(frame[column]), entry.resample, seed + epoch)
+                columns.append([encode.between_ends(ids) if ends else ids for ids in drawn])
+        rows = [list(pair) for pair in zip(*columns, strict=True)]
+        return _Side(rows, lambda rows, at: (_padded(rows, at, 1), _padded(rows, at, 0)))
+
+    train, valid = side(frames[0], None), side(frames[1], None)
+    fresh = (lambda epoch: side(frames[0], epoch)) if entry.resample else lambda epoch: train
+    return _bucketed(entry, fresh, valid, seed, (MATRIX, MATRIX), vocabularies)
 
 
-def _both(source: encode.Ids, target: encode.Ids) -> int:
-    """Sort by the target, where a padded position costs a softmax, and then by the source."""
-    return len(target) * 100_000 + len(source)
+@dataclass(frozen=True)
+class _Side:
+    """One split: the sequences of each example, and how some examples become a batch."""
+
+    rows: list[list[encode.Ids]]
+    batch: Callable[[list[list[encode.Ids]], npt.NDArray[np.int64]], Batch]
+
+    def lengths(self) -> batches.Lengths:
+        """(N, K)."""
+        return np.array([[len(ids) for ids in row] for row in self.rows], dtype=np.int64)
+
+    def read(self, indices: list[npt.NDArray[np.int64]]) -> Batches:
+        """Batches of these examples."""
+        return Batches(len(indices), lambda: (self.batch(self.rows, at) for at in indices))
+
+
+def _padded(
+    rows: list[list[encode.Ids]], indices: npt.NDArray[np.int64], column: int
+) -> encode.Ids:
+    return batches.pad([rows[i][column] for i in indices])
 
 
 def _bucketed(
-    batch: Any,
-    lengths: list[list[int]],
-    size: int,
+    entry: params.BagOfWords | params.Classifier | params.Seq2Seq,
+    train: Callable[[int], _Side],
+    valid: _Side,
     seed: int,
     signature: Any,
-    unit: str,
-    tokens: int,
+    vocabularies: Vocabularies,
 ) -> Data:
-    def train(epoch: int) -> Iterator[Batch]:
-        return (batch(0, indices) for indices in batches.bucketed(lengths[0], size, seed, epoch))
+    def read(epoch: int) -> Batches:
+        side = train(epoch)
+        sizes = {"batch_size": entry.batch_size, "batch_tokens": entry.batch_tokens}
+        return side.read(batches.bucketed(side.lengths(), seed, epoch, **sizes))
 
-    def valid() -> Iterator[Batch]:
-        return (batch(1, indices) for indices in batches.by_length(lengths[1], size))
+    lengths = train(1).lengths()[:, 0]
+    # Of a target, `<s>` is given and never predicted.
+    tokens = int(lengths.sum()) - (len(lengths) if entry.model == "seq2seq" else 0)
+    order = batches.by_length(list(valid.lengths()[:, 0]), VALID_BATCH)
+    unit = _unit(vocabularies)
+    return Data(read, valid.read(order), tokens, (), (), signature, signature, unit)
 
-    pool = batches.POOL * size
-    whole, rest = divmod(len(lengths[0]), pool)
-    count = whole * batches.POOL + -(-rest // size)
-    return Data(train, valid, count, tokens, (), (), signature, signature, unit)
+
+def _unit(vocabularies: Vocabularies) -> str:
+    """What tokens are called in rates."""
+    kind = next(iter(vocabularies.columns.values())).kind
+    named = {"characters": "characters", "bpe": "sub-words", "unigram": "sub-words"}
+    return named.get(kind, "words")

@@ -29,6 +29,9 @@ def describe(entry: params.Model) -> dict[str, str]:
 def uses_xla(entry: params.Model) -> bool:
     """Whether the training step is compiled by XLA.
 
-    It pays where every batch has one shape and no cuDNN kernel, which XLA does not have, is used.
+    It pays where every batch has one shape and no cuDNN kernel, which XLA does not have, is used;
+    with bfloat16 it loses the processor's own products of that format.
     """
-    return entry.model == "language_model" and kernel(entry.cell) != "cudnn"
+    if entry.model != "language_model" or kernel(entry.cell) == "cudnn":
+        return False
+    return not entry.random_steps and entry.precision is None

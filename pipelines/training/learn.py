@@ -10,13 +10,16 @@ import pandas as pd
 
 from pipelines import params
 from pipelines.models import saved
+from pipelines.text import ids as encode
 from pipelines.text.vocabulary import Vocabularies
 from pipelines.training import data, device, loop, objectives, seeding
 
 Frames = tuple[pd.DataFrame, pd.DataFrame]  # train and valid
 OnEpoch = Callable[[dict[str, float]], None]
-Scored = Callable[[keras.Model], loop.Score]  # a model -> how it is scored in validation
-Trained = tuple[keras.Model, pd.DataFrame]  # the model of the best epoch, and the history
+# A model -> how it is scored in validation, if by anything else than its loss.
+Scored = Callable[[keras.Model], loop.Score] | None
+Trained = tuple[Any, pd.DataFrame]  # the model of the best epoch, and the history
+Prepared = Callable[[keras.Model], None]  # what is done to a new model before it is trained
 
 
 def language_model(
@@ -24,11 +27,15 @@ def language_model(
     frames: Frames,
     vocabularies: Vocabularies,
     on_epoch: OnEpoch,
+    scored: Scored = None,
 ) -> Trained:
     """Truncated backpropagation through time over one stream, the state carried."""
-    model = _start(card, vocabularies)
-    batches = data.language_model(card.entry, model, frames, vocabularies, card.tokens)
-    return _fit(card, model, objectives.next_token, batches, on_epoch)
+
+    def one(model: keras.Model, seed: int) -> tuple[objectives.Objective, loop.Data]:
+        batches = data.language_model(card.entry, model, frames, vocabularies, seed)
+        return objectives.next_token, batches
+
+    return _train(card, vocabularies, one, on_epoch, scored)
 
 
 def classifier(
@@ -36,10 +43,20 @@ def classifier(
     frames: Frames,
     vocabularies: Vocabularies,
     on_epoch: OnEpoch,
+    scored: Scored = None,
+    prepared: Prepared | None = None,
 ) -> Trained:
     """A label for each text; recurrent or on word counts."""
-    batches = data.classifier(card.entry, frames, vocabularies, card.tokens, card.seed)
-    return _fit(card, _start(card, vocabularies), objectives.label, batches, on_epoch)
+    objective: objectives.Objective = objectives.label
+    if card.entry.class_weights is not None:
+        known = encode.labels(frames[0]["label"], vocabularies)
+        weights = objectives.balanced(known, len(vocabularies.labels))
+        objective = objectives.weighted_label(weights)
+
+    def one(model: keras.Model, seed: int) -> tuple[objectives.Objective, loop.Data]:
+        return objective, data.classifier(card.entry, frames, vocabularies, seed)
+
+    return _train(card, vocabularies, one, on_epoch, scored, prepared)
 
 
 def seq2seq(
@@ -47,39 +64,54 @@ def seq2seq(
     frames: Frames,
     vocabularies: Vocabularies,
     on_epoch: OnEpoch,
-    scored: Scored | None = None,
+    scored: Scored = None,
 ) -> Trained:
     """Teacher forcing: each target token from the source and the right tokens before it.
 
     `scored` decides which epoch is best: BLEU goes on rising after the validation loss does.
     """
-    batches = data.seq2seq(card.entry, frames, vocabularies, card.tokens, card.seed)
-    model = _start(card, vocabularies)
-    score = scored(model) if scored is not None else None
-    return _fit(card, model, objectives.translation, batches, on_epoch, score)
+    entry = card.entry
+    objective = objectives.translation(entry.label_smoothing, entry.scheduled_sampling)
+
+    def one(model: keras.Model, seed: int) -> tuple[objectives.Objective, loop.Data]:
+        return objective, data.seq2seq(entry, frames, vocabularies, seed)
+
+    return _train(card, vocabularies, one, on_epoch, scored)
 
 
-def _start(card: saved.Card[params.Model], vocabularies: Vocabularies) -> keras.Model:
-    seeding.seed_everything(card.seed)
-    return saved.build(card.entry, vocabularies)
-
-
-def _fit(
+def _train(
     card: saved.Card[Any],
-    model: keras.Model,
-    objective: Any,
-    batches: loop.Data,
+    vocabularies: Vocabularies,
+    one: Callable[[keras.Model, int], tuple[objectives.Objective, loop.Data]],
     on_epoch: OnEpoch,
-    score: loop.Score | None = None,
+    scored: Scored,
+    prepared: Prepared | None = None,
 ) -> Trained:
-    history = loop.fit(
-        model,
-        objective,
-        batches,
-        epochs=card.entry.epochs,
-        optimizer=card.entry.optimizer,
-        on_epoch=on_epoch,
-        score=score,
-        xla=device.uses_xla(card.entry),
-    )
-    return model, history
+    """One model, or as an ensemble several from successive seeds, one after the other."""
+    members: list[keras.Model] = []
+    rows: list[dict[str, float]] = []
+    for seed in range(card.seed, card.seed + (card.entry.ensemble or 1)):
+        seeding.seed_everything(seed)
+        model = saved.build(card.entry, vocabularies)
+        if prepared is not None:
+            prepared(model)
+        objective, batches = one(model, seed)
+        behind = {key: rows[-1][key] if rows else 0 for key in ("epoch", "tokens")}
+
+        def kept(row: dict[str, float], behind: dict[str, float] = behind) -> None:
+            """Epochs and tokens go on counting from one member to the next."""
+            rows.append(row | {key: row[key] + behind[key] for key in behind})
+            on_epoch(rows[-1])
+
+        loop.fit(
+            model,
+            objective,
+            batches,
+            card.entry,
+            on_epoch=kept,
+            score=scored(model) if scored is not None else None,
+            xla=device.uses_xla(card.entry),
+        )
+        members.append(model)
+    history = pd.DataFrame(rows).astype({"epoch": "int64", "tokens": "int64"})
+    return saved.together(members), history

@@ -4,6 +4,11 @@ import ast
 from functools import cache
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from pipelines import params
+from pipelines.schema import corpora, models, readers
+
 ROOT = Path(__file__).parents[2]
 FIRST_PARTY = ("pipelines", "stages", "commands")
 
@@ -46,3 +51,14 @@ def closure(file: Path) -> set[Path]:
             reached.add(here)
             waiting += first_party(here)
     return reached
+
+
+def sections() -> list[type[BaseModel]]:
+    """Every section of params.yaml."""
+    found = {
+        one
+        for module in (params, corpora, models, readers)
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, BaseModel)
+    }
+    return sorted(found - {BaseModel}, key=lambda one: one.__name__)

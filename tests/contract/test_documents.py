@@ -3,11 +3,10 @@
 import re
 
 import yaml
-from pydantic import BaseModel
 
 from commands.app import STAGES, app
 from pipelines import params
-from tests.contract.imports import ROOT
+from tests.contract.imports import ROOT, sections
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHELL = "\n".join(re.findall(r"```bash\n(.*?)```", README, flags=re.S))
@@ -52,12 +51,10 @@ def test_the_example_of_ones_own_text_is_sound(tmp_path):
 
 def test_every_key_is_documented():
     text = (ROOT / "docs" / "params.md").read_text(encoding="utf-8")
-    sections = [one for one in vars(params).values() if isinstance(one, type)]
-    for section in sections:
-        if issubclass(section, BaseModel) and section.__module__ == params.__name__:
-            for key in section.model_fields:
-                if not key.endswith("_models"):
-                    assert re.search(rf"\b{key}\b", text), f"{section.__name__}.{key}"
+    for section in sections():
+        for key in section.model_fields:
+            if not key.endswith("_models"):
+                assert re.search(rf"\b{key}\b", text), f"{section.__name__}.{key}"
 
 
 def test_links_lead_to_files():

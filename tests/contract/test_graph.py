@@ -7,10 +7,9 @@ from typing import Literal, get_args, get_origin
 
 import pytest
 import yaml
-from pydantic import BaseModel
 
 from pipelines import params
-from tests.contract.imports import ROOT, closure
+from tests.contract.imports import ROOT, closure, sections
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -88,7 +87,7 @@ def test_no_section_of_params_is_dead():
         for key in body.get("params", [])
         if key.count(".") == 2
     }
-    assert set(params.Corpus.model_fields) - corpus == {"samples"}
+    assert set(params.Corpus.model_fields) - corpus == {"samples", "search"}
     assert "corpora.${item.corpus}" in BODIES["evaluate"]["params"]
 
 
@@ -99,10 +98,7 @@ def test_no_field_of_the_tree_is_dead():
         for folder in ("pipelines", "stages", "commands")
         for file in (ROOT / folder).rglob("*.py")
     )
-    sections = [
-        one for one in vars(params).values() if isinstance(one, type) and issubclass(one, BaseModel)
-    ]
-    for section in sections:
+    for section in sections():
         for field, described in section.model_fields.items():
             if (
                 get_origin(described.annotation) is Literal

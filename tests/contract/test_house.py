@@ -15,6 +15,7 @@ DOORS = {
     "yaml": "pipelines/params.py",
     "matplotlib": "pipelines/reporting/figures.py",
     "sacrebleu": "pipelines/inference/scores.py",
+    "sentencepiece": "pipelines/text/subwords.py",
     "dvc": "commands/graph.py",
 }
 # What each folder may import; what stands lower down the walk never imports what stands higher.

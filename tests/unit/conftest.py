@@ -53,9 +53,9 @@ def frame_of(model: str) -> pd.DataFrame:
 def words_of(model: str) -> vocabulary.Vocabularies:
     """The vocabularies of that frame."""
     frame = frame_of(model)
-    split = list if model in ("ngram", "language_model") else str.split
+    kind: params.Tokens = "characters" if model in ("ngram", "language_model") else "words"
     columns = {
-        column: vocabulary.build([split(text) for text in frame[column]], 100, 1)
+        column: vocabulary.build(list(frame[column]), kind, 100, 1)
         for column in frame
         if column != "label"
     }

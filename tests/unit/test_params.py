@@ -38,7 +38,7 @@ REFUSED = {
     "true for a number": (
         "order: 3",
         "order: true",
-        r"shakespeare-markov.order is True: it must be a valid integer",
+        r"shakespeare-markov.order is true: it must be a valid integer",
     ),
     "negative rate": (
         "rate: 0.002",
@@ -55,7 +55,17 @@ REFUSED = {
     "attention on a language model": (
         "    steps: 64",
         "    steps: 64\n    attention: dot",
-        r"models.shakespeare-rnn.attention is no known key here: it belongs to seq2seq",
+        r"models.shakespeare-rnn.attention is no known key here: it belongs to seq2seq\.",
+    ),
+    "key of several other kinds": (
+        "    steps: 64",
+        "    steps: 64\n    batch_tokens: 100",
+        r"batch_tokens is no known key here: it belongs to bag_of_words, classifier, seq2seq\.",
+    ),
+    "search on a model": (
+        "attention: general",
+        "attention: general\n    search: {beam: 5}",
+        r"verses-attention.search is no known key here: it belongs to a corpus\.",
     ),
     "attention that does not exist": (
         "attention: general",
@@ -109,7 +119,7 @@ REFUSED = {
     ),
     "reader of another task": (
         "reader: {format: plays}",
-        "reader: {format: bible, source: k, target: l}",
+        "reader: {format: bible, source: k, targets: {fr: l}}",
         r"gives translation, not language_modelling",
     ),
     "dates the wrong way round": (
@@ -176,7 +186,7 @@ def _load(tmp_path, text):
 
 def test_the_shipped_file_is_sound():
     loaded = params.load(SHIPPED)
-    assert len(loaded.models) == 11
+    assert {model.model for model in loaded.models.values()} == set(params.SOLVES)
     assert set(loaded.corpora) == {"shakespeare", "opinions", "verses", "dates"}
 
 
@@ -198,7 +208,8 @@ def test_a_model_under_the_wrong_stage_is_refused(tmp_path):
 
 
 def test_a_model_written_only_under_models_is_refused(tmp_path):
-    added = TEXT + "  stray: {model: ngram, corpus: shakespeare, order: 2}\n"
+    model = "{model: ngram, corpus: shakespeare, order: 2, smoothing: witten_bell}"
+    added = f"{TEXT}  stray: {model}\n"
     with pytest.raises(Refusal, match=r"models.stray: write it under the stage that trains it"):
         _load(tmp_path, added)
 

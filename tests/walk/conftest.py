@@ -24,19 +24,21 @@ LINES = [
 
 
 def tiny(tree: dict) -> dict:
-    """params.yaml made small: own texts instead of packages, two epochs, few units."""
+    """params.yaml made small: own texts instead of packages, one epoch, few units."""
+    plain = {
+        "task": "language_modelling",
+        "source": {"kind": "files", "paths": ["texts/plain.txt"]},
+        "reader": {"format": "lines"},
+        "cleaning": {"lowercase": False, "max_length": 200, "drop_repeated": False},
+        "tokens": "characters",
+        "split": {"method": "contiguous", "valid": 0.1, "test": 0.1},
+        "vocabulary": {"max_size": 100, "min_count": 1},
+        "checks": {"min_rows": 10, "max_unknown_rate": 0.5},
+        "samples": {"beginning": "the", "length": 20, "temperature": 0.8},
+    }
     tree["corpora"] = {
-        "plain": {
-            "task": "language_modelling",
-            "source": {"kind": "files", "paths": ["texts/plain.txt"]},
-            "reader": {"format": "lines"},
-            "cleaning": {"lowercase": False, "max_length": 200, "drop_repeated": False},
-            "tokens": "characters",
-            "split": {"method": "contiguous", "valid": 0.1, "test": 0.1},
-            "vocabulary": {"max_size": 100, "min_count": 1},
-            "checks": {"min_rows": 10, "max_unknown_rate": 0.5},
-            "samples": {"beginning": "the", "length": 20, "temperature": 0.8},
-        },
+        "plain": plain,
+        "phrases": plain | {"tokens": "words"},
         "moods": {
             "task": "classification",
             "source": {"kind": "files", "paths": ["texts/moods.csv"]},
@@ -75,12 +77,14 @@ def tiny(tree: dict) -> dict:
     }
     keep = {
         "train_baseline models": {"shakespeare-markov": "plain", "opinions-perceptron": "moods"},
-        "train_lstm models": {"shakespeare-lstm": "plain", "opinions-rnn": "moods"},
-        "fine_tune models": {},
+        "train_lstm models": {
+            "shakespeare-lstm": "plain",
+            "shakespeare-rnn": "phrases",
+            "opinions-rnn": "moods",
+        },
         "train_seq2seq models": {"dates-attention": "days"},
     }
     small = {"epochs": 1, "batch_size": 4, "steps": 8, "embedding": 4, "units": 6}
-    tree["models"] = {}
     for family, models in keep.items():
         entries = {}
         for name, corpus in models.items():
@@ -88,7 +92,10 @@ def tiny(tree: dict) -> dict:
             entry |= {key: value for key, value in small.items() if key in entry}
             entries[f"{corpus}-{name.partition('-')[2]}"] = entry
         tree[family] = entries
-        tree["models"] |= entries
+    tuned = tree["train_lstm models"]["moods-rnn"] | {"init_from": "phrases-rnn"}
+    tree["fine_tune models"] = {"moods-tuned": tuned}
+    families = (*keep, "fine_tune models")
+    tree["models"] = {name: entry for family in families for name, entry in tree[family].items()}
     return tree
 
 
@@ -108,7 +115,7 @@ class Project:
             env={**clean, "PATH": path, "COLUMNS": "200", **environment},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,  # on a busy machine too
             check=False,
         )
         printed = done.stdout + done.stderr

@@ -11,7 +11,10 @@ import yaml
 
 from pipelines.tracking import provenance
 
-MODELS = ["plain-markov", "moods-perceptron", "plain-lstm", "moods-rnn", "days-attention"]
+MODELS = [
+    *("plain-markov", "moods-perceptron", "plain-lstm", "phrases-rnn", "moods-rnn"),
+    *("moods-tuned", "days-attention"),
+]
 RUN = re.compile(r"Running stage '([^']+)'")
 
 
@@ -25,14 +28,15 @@ def _metrics(project, name):
 
 def test_every_stage_ran_once(walked):
     _, printed = walked
-    corpora = ["plain", "moods", "days"]
+    corpora = ["plain", "phrases", "moods", "days"]
     expected = {"check", "report"}
     expected |= {
         f"{stage}@{one}" for stage in ("fetch", "preprocess", "build_vocab") for one in corpora
     }
     expected |= {f"evaluate@{name}" for name in MODELS}
     expected |= {"train_baseline@plain-markov", "train_baseline@moods-perceptron"}
-    expected |= {"train_lstm@plain-lstm", "train_lstm@moods-rnn", "train_seq2seq@days-attention"}
+    expected |= {"train_lstm@plain-lstm", "train_lstm@phrases-rnn", "train_lstm@moods-rnn"}
+    expected |= {"fine_tune@moods-tuned", "train_seq2seq@days-attention"}
     assert _ran(printed) == expected
 
 
@@ -155,6 +159,47 @@ def test_the_logged_model_loads_and_predicts_as_ours(walked):
     assert not list((project.folder / "mlartifacts").rglob("*.pkl"))
 
 
+def test_a_classifier_starts_from_the_words_of_its_language_model(walked):
+    project, printed = walked
+    words = json.loads((project.folder / "data/vocabulary/moods.json").read_text(encoding="utf-8"))
+    size = len(words["columns"]["text"]["tokens"]) - 4
+    assert f"moods-tuned: {size} of {size} words start from phrases-rnn" in printed
+    histories = [
+        pd.read_csv(project.folder / f"plots/moods-{name}.csv") for name in ("rnn", "tuned")
+    ]
+    assert histories[0]["train_loss"][0] != histories[1]["train_loss"][0]
+
+
+def test_a_start_that_is_no_language_model_writes_nothing(walked):
+    project, _ = walked
+    parts = [f"--{part}=data/prepared/moods/{part}.parquet" for part in ("train", "valid")]
+    parts += [
+        "--vocabulary=data/vocabulary/moods.json",
+        "--model=models/x",
+        "--history=plots/x.csv",
+    ]
+    stage = ("python", "-m", "stages.fine_tune", "moods-tuned", "--start=models/moods-rnn")
+    assert project.run(*stage, *parts, ok=False) == (
+        "seqproof: The model in models/moods-rnn is a classifier, and a classifier can start from "
+        "a language model only: let 'init_from' name one.\n"
+    )
+    assert not (project.folder / "models" / "x").exists()
+
+
+def test_generate_writes_what_evaluate_wrote_and_other_text_from_another_seed(walked):
+    project, _ = walked
+    sample = (project.folder / "pictures/plain-lstm/sample.txt").read_text(encoding="utf-8")
+    assert project.run("seqproof", "generate", "plain-lstm") == f"{sample}\n"
+    other = ("seqproof", "generate", "plain-lstm", "--seed", "5", "--length", "30")
+    written = project.run(*other, "--beginning", "a cat")
+    assert written.startswith("a cat")
+    assert len(written) == len("a cat") + 30 + 1
+    assert written == project.run(*other, "--beginning", "a cat")
+    assert written[5:25] != sample[3:]
+    refused = project.run("seqproof", "generate", "moods-rnn", ok=False)
+    assert refused.startswith("seqproof: 'moods-rnn' is a classifier, and only a language model")
+
+
 def test_the_whole_walk_again_gives_the_same_bytes(walked, changed):
     project, _ = walked
     changed.run("dvc", "repro", "--force", "--no-run-cache")
@@ -162,14 +207,17 @@ def test_the_whole_walk_again_gives_the_same_bytes(walked, changed):
 
 
 def test_one_value_reruns_exactly_what_it_touches(changed):
+    """Of a language model: the classifier that starts from it too, and no other."""
+
     def edit(tree):
-        tree["models"]["moods-rnn"]["units"] = 7
-        tree["train_lstm models"]["moods-rnn"] = tree["models"]["moods-rnn"]
+        tree["models"]["phrases-rnn"]["epochs"] = 2
+        tree["train_lstm models"]["phrases-rnn"] = tree["models"]["phrases-rnn"]
         tree["tracking"]["experiment_prefix"] = "other/"
 
     changed.change(edit)
     ran = _ran(changed.run("dvc", "repro"))
-    assert ran == {"check", "train_lstm@moods-rnn", "evaluate@moods-rnn", "report"}
+    trained = {"train_lstm@phrases-rnn", "fine_tune@moods-tuned"}
+    assert ran == {"check", *trained, "evaluate@phrases-rnn", "evaluate@moods-tuned", "report"}
 
 
 def test_text_of_ones_own_reruns_its_corpus_only(changed):
@@ -238,7 +286,7 @@ def test_single_stages_by_the_command_line(changed):
     refused = changed.run("seqproof", "train-lstm", "plain-lstn", ok=False)
     assert refused == (
         "seqproof: params.yaml has no entry for train_lstm called 'plain-lstn'; "
-        "did you mean 'plain-lstm'? known: moods-rnn, plain-lstm.\n"
+        "did you mean 'plain-lstm'? known: moods-rnn, phrases-rnn, plain-lstm.\n"
     )
     table = changed.run("seqproof", "results")
     for name in MODELS:

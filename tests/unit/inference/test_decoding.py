@@ -1,18 +1,49 @@
-"""Greedy search on a model that reverses sequences: the oracle of the field."""
+"""Scores of hypotheses by hand, and a model that reverses sequences: the oracle of the field."""
 
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 
-from pipelines.inference.decoding import Greedy
-from pipelines.models import saved
+from pipelines import params
+from pipelines.inference.decoding import Decoder, described, score
 from pipelines.text import ids as encode
 from pipelines.text import vocabulary
-from pipelines.text.vocabulary import END, PAD, START
 from pipelines.training import learn
 
 LETTERS = "abcdefgh"
+BEAM = params.Search(beam=5, length_penalty=1.0, coverage_penalty=0.2)
+
+
+def test_length_penalty_by_hand():
+    """Eleven tokens and the end: (5 + 12) / 6."""
+    weights = np.full((11, 3), 1 / 3, np.float32)
+    assert score(34.0, weights, params.Search(beam=1)) == -34
+    assert score(34.0, weights, params.Search(beam=1, length_penalty=1.0)) == pytest.approx(-12)
+    half = params.Search(beam=1, length_penalty=0.5)
+    assert score(34.0, weights, half) == pytest.approx(-34 / np.sqrt(17 / 6))
+
+
+def test_coverage_penalty_by_hand():
+    """The first source step got 1.5, the second half, the third a quarter of the attention."""
+    weights = np.array([[0.9, 0.1, 0.0], [0.6, 0.4, 0.0], [0.0, 0.0, 0.25]], np.float32)
+    found = score(2.0, weights, params.Search(beam=1, coverage_penalty=0.4))
+    assert found == pytest.approx(-2 + 0.4 * (np.log(0.5) + np.log(0.25)), rel=1e-5)
+
+
+def test_a_source_without_attention_costs_much_and_no_infinity():
+    found = score(2.0, np.array([[1.0, 0.0]]), params.Search(beam=1, coverage_penalty=1.0))
+    assert -np.inf < found < -20
+    nothing = score(2.0, np.zeros((0, 4)), params.Search(beam=1, coverage_penalty=1.0))
+    assert -np.inf < nothing < found
+
+
+def test_a_search_in_words():
+    assert described(None) == described(params.Search(beam=1)) == "greedy"
+    assert described(params.Search(beam=5, length_penalty=0.0)) == "beam 5"
+    every = params.Search(beam=10, length_penalty=0.6, coverage_penalty=0.2, replace_unknown=True)
+    assert described(every) == (
+        "beam 10, length penalty 0.6, coverage penalty 0.2, unknown words replaced"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +56,7 @@ def reverser():
     texts = list(dict.fromkeys(texts))
     frame = pd.DataFrame({"source": texts, "target": [text[::-1] for text in texts]})
     words = vocabulary.Vocabularies(
-        {column: vocabulary.build(map(str.split, frame[column]), 50, 1) for column in frame}
+        {column: vocabulary.build(list(frame[column]), "words", 50, 1) for column in frame}
     )
     card = card_of(
         "seq2seq",
@@ -33,7 +64,7 @@ def reverser():
         batch_size=32,
         epochs=10,
         units=48,
-        optimizer={"rate": 0.01, "decay": "linear", "clip_norm": 1.0},
+        optimizer={"method": "adam", "rate": 0.01, "decay": "linear", "clip_norm": 1.0},
     )
     unseen = frame.iloc[-200:]
     model, _ = learn.seq2seq(card, (frame.iloc[:-200], unseen), words, lambda row: None)
@@ -42,73 +73,45 @@ def reverser():
 
 def _rows(reverser):
     _, unseen, words = reverser
-    return encode.rows(unseen["source"], words.columns["source"], "words")
+    return encode.rows(unseen["source"], words.columns["source"])
 
 
-def test_unseen_sequences_are_reversed(reverser):
+@pytest.mark.parametrize("search", [None, BEAM], ids=described)
+def test_unseen_sequences_are_reversed(reverser, search):
     model, unseen, words = reverser
-    found = Greedy(model, 12)(_rows(reverser))
-    texts = [" ".join(words.columns["target"].words(one.ids)) for one in found]
+    found = Decoder(model, 12, search)(_rows(reverser))
+    texts = [words.columns["target"].text(one.ids) for (one,) in found]
     right = np.mean([a == b for a, b in zip(texts, unseen["target"], strict=True)])
     assert right >= 0.98
 
 
-def test_a_batch_is_as_one_by_one(reverser):
-    search, rows = Greedy(reverser[0], 12), _rows(reverser)[:20]
-    together = search(rows)
-    for row, one in zip(rows, together, strict=True):
-        alone = search([row])[0]
+@pytest.mark.parametrize("search", [None, BEAM], ids=described)
+def test_a_batch_is_as_one_by_one(reverser, search):
+    decoder, rows = Decoder(reverser[0], 12, search), _rows(reverser)[:20]
+    for row, (one,) in zip(rows, decoder(rows), strict=True):
+        alone = decoder([row])[0][0]
         assert one.ids.tolist() == alone.ids.tolist()
         assert one.nats == pytest.approx(alone.nats, abs=1e-3)
         np.testing.assert_allclose(one.weights, alone.weights, atol=1e-4)
 
 
+@pytest.mark.parametrize("length_penalty", [0.0, 1.0])
+def test_a_trained_beam_never_finds_less_than_greedy_search(reverser, length_penalty):
+    one, five = (params.Search(beam=beam, length_penalty=length_penalty) for beam in (1, 5))
+    greedy, best = (Decoder(reverser[0], 12, search)(_rows(reverser)) for search in (one, five))
+    for (least,), (most,) in zip(greedy, best, strict=True):
+        assert most.score >= least.score - 1e-5
+
+
 def test_weights_are_over_the_real_source(reverser):
     rows = _rows(reverser)[:20]
-    for row, one in zip(rows, Greedy(reverser[0], 12)(rows), strict=True):
+    for row, (one,) in zip(rows, Decoder(reverser[0], 12)(rows), strict=True):
         assert one.weights.shape == (len(one.ids), len(row))
         np.testing.assert_allclose(one.weights.sum(axis=1), 1, atol=1e-4)
 
 
 def test_attention_of_a_reverser_runs_backwards(reverser):
     row = _rows(reverser)[0]
-    found = Greedy(reverser[0], 12)([row])[0]
+    found = Decoder(reverser[0], 12)([row])[0][0]
     looked = found.weights.argmax(axis=1)
     assert np.corrcoef(looked, np.arange(len(looked)))[0, 1] < -0.5
-
-
-def test_no_hypothesis_is_longer_than_the_limit(make):
-    model = saved.build(make.entry("seq2seq"), make.words("seq2seq"))
-    for one in Greedy(model, 5)([np.array([4, 5], np.int32)] * 3):
-        assert len(one.ids) <= 6
-        assert not {PAD, START, END} & set(one.ids.tolist())
-
-
-class _Scripted:
-    """Stands in for a model: says 4 as often as the source's first id says, then `</s>`."""
-
-    LENGTH = 7  # of the vocabulary
-
-    def encode(self, source):
-        return (source, source > 0), [[tf.cast(source[:, :1] - 4, tf.float32)]]
-
-    def decode(self, target, states, memory):
-        left = states[0][0][:, 0]
-        ending = tf.cast(left <= 0, tf.float32)
-        # The likeliest has 0.5; after the end too, which must then not be counted.
-        share = 0.5 * (
-            ending[:, None] * tf.one_hot([END], self.LENGTH)
-            + (1 - ending[:, None]) * tf.one_hot([4], self.LENGTH)
-        )
-        logits = tf.math.log(share + 0.5 / self.LENGTH)[:, None]
-        weights = tf.ones((tf.shape(target)[0], 1, tf.shape(memory[0])[1]))
-        return logits, [[states[0][0] - 1]], weights
-
-
-def test_nats_of_a_hypothesis_end_where_it_ends():
-    rows = [np.array([5], np.int32), np.array([8], np.int32)]
-    short, long = Greedy(_Scripted(), 10)(rows)
-    assert (short.ids.tolist(), long.ids.tolist()) == ([4], [4] * 4)
-    each = -np.log(0.5 + 0.5 / 7)
-    assert short.nats == pytest.approx(2 * each, rel=1e-4)
-    assert long.nats == pytest.approx(5 * each, rel=1e-4)

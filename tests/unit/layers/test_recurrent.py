@@ -1,32 +1,15 @@
-"""Recurrent layers against an independent NumPy forward pass, Keras' own gradients, and padding."""
+"""One recurrent layer: padding, direction, carried state, first weights, weight drop, and cuDNN."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.layers.recurrent import Recurrent, RecurrentStack, kernel, lstm_steps
+from pipelines.layers import recurrent
+from pipelines.layers.recurrent import Recurrent
 
 RANDOM = np.random.default_rng(0)
-CELLS = ["rnn", "gru", "lstm"]
-
-
-def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def _numpy_lstm(x, kernel_, recurrent, bias):
-    """(B, T, D) -> hidden (B, T, U) and the last memory, one step at a time."""
-    units = recurrent.shape[0]
-    h, c = np.zeros((len(x), units)), np.zeros((len(x), units))
-    hidden = []
-    for t in range(x.shape[1]):
-        z = x[:, t] @ kernel_ + h @ recurrent + bias
-        i, f, g, o = np.split(z, 4, axis=1)
-        c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
-        h = _sigmoid(o) * np.tanh(c)
-        hidden.append(h)
-    return np.stack(hidden, 1), c
+CELLS = ["rnn", "irnn", "gru", "lstm"]
 
 
 def _layer(cell, units=5, inputs=3, **options):
@@ -40,45 +23,11 @@ def _inputs(batch=4, steps=7, inputs=3):
     return RANDOM.normal(size=(batch, steps, inputs)).astype(np.float32)
 
 
-def test_lstm_is_the_numpy_lstm():
-    layer, x = _layer("lstm"), _inputs()
-    outputs, (h, c) = layer(x)
-    weights = [weight.numpy() for weight in layer.recurrence.weights]
-    hidden, memory = _numpy_lstm(x, *weights)
-    np.testing.assert_allclose(outputs, hidden, atol=1e-6)
-    np.testing.assert_allclose(h, hidden[:, -1], atol=1e-6)
-    np.testing.assert_allclose(c, memory, atol=1e-6)
+def _mask(lengths, steps=7):
+    return tf.constant(np.arange(steps) < np.array(lengths)[:, None])
 
 
-def test_rnn_is_the_numpy_rnn():
-    layer, x = _layer("rnn"), _inputs()
-    inward, recurrent, bias = (weight.numpy() for weight in layer.recurrence.weights)
-    h = np.zeros((4, 5))
-    for t in range(7):
-        h = np.tanh(x[:, t] @ inward + h @ recurrent + bias)
-    np.testing.assert_allclose(layer(x)[1][0], h, atol=1e-6)
-
-
-def test_lstm_gradient_by_hand_is_the_gradient_of_keras():
-    """Through outputs and both parts of the last state, with a first state that is not zero."""
-    layer, x = _layer("lstm"), tf.constant(_inputs())
-    first = [tf.constant(RANDOM.normal(size=(4, 5)), tf.float32) for _ in range(2)]
-    weights = layer.recurrence.trainable_variables
-
-    def gradients(run):
-        with tf.GradientTape() as tape:
-            tape.watch([x, *first])
-            outputs, (h, c) = run()
-            loss = tf.reduce_sum(outputs**2) + tf.reduce_sum(h**3) + tf.reduce_sum(tf.sin(c))
-        return tape.gradient(loss, [x, *first, *weights])
-
-    def by_keras():
-        outputs, h, c = layer.recurrence(x, initial_state=first)
-        return outputs, (h, c)
-
-    ours = gradients(lambda: layer(x, state=first))
-    for mine, theirs in zip(ours, gradients(by_keras), strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+# Padding, direction, state ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -87,8 +36,7 @@ def test_padding_changes_nothing(cell, reverse):
     layer, x = _layer(cell, reverse=reverse), _inputs()
     alone, state = layer(x)
     padded = np.concatenate([x, 100 * np.ones((4, 3, 3), np.float32)], axis=1)
-    mask = np.arange(10) < 7
-    outputs, padded_state = layer(padded, mask=tf.constant(np.tile(mask, (4, 1))))
+    outputs, padded_state = layer(padded, mask=_mask([7] * 4, 10))
     np.testing.assert_allclose(outputs[:, :7], alone, atol=1e-6)
     assert not np.any(outputs[:, 7:])
     for mine, theirs in zip(padded_state, state, strict=True):
@@ -99,8 +47,7 @@ def test_padding_changes_nothing(cell, reverse):
 def test_rows_of_different_length_are_as_alone(cell):
     layer, x = _layer(cell, reverse=True), _inputs()
     lengths = [7, 1, 4, 6]
-    mask = tf.constant(np.arange(7) < np.array(lengths)[:, None])
-    outputs, state = layer(x, mask=mask)
+    outputs, state = layer(x, mask=_mask(lengths))
     for row, length in enumerate(lengths):
         alone, alone_state = layer(x[row : row + 1, :length])
         np.testing.assert_allclose(outputs[row, :length], alone[0], atol=1e-6)
@@ -125,34 +72,115 @@ def test_reverse_reads_from_the_last_real_step():
     np.testing.assert_allclose(outputs, turned[:, ::-1], atol=1e-6)
 
 
-def test_bidirectional_stack_concatenates_both_ways():
-    keras.utils.set_random_seed(3)
-    stack = RecurrentStack("lstm", 5, layers=2, dropout=0.0, bidirectional=True)
-    outputs, states = stack(tf.constant(_inputs()))
-    assert outputs.shape == (4, 7, 10)
-    assert [[part.shape for part in state] for state in states] == [[(4, 10), (4, 10)]] * 2
-    # The forward half of the state is its last output, the backward half its first.
-    np.testing.assert_allclose(states[1][0][:, :5], outputs[:, -1, :5], atol=1e-6)
-    np.testing.assert_allclose(states[1][0][:, 5:], outputs[:, 0, 5:], atol=1e-6)
+# First weights ----------------------------------------------------------------------------------
+
+
+def test_a_relu_network_starts_from_the_identity():
+    _, kernel, bias = _layer("irnn").get_weights()
+    np.testing.assert_array_equal(kernel, np.eye(5))
+    np.testing.assert_array_equal(bias, np.zeros(5))
+    _, kernel, _ = _layer("rnn").get_weights()
+    assert np.abs(kernel - np.eye(5)).max() > 0.1
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, 1.0), (0.0, 0.0), (2.5, 2.5)])
+def test_only_the_forget_gate_has_a_bias_at_first(given, expected):
+    *_, bias = _layer("lstm", forget_bias=given).get_weights()
+    np.testing.assert_array_equal(bias, np.repeat([0, expected, 0, 0], 5))
+
+
+# Weight drop ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_dropped_weights_get_no_gradient_and_all_others_do(cell):
+    layer = _layer(cell, units=24, weight_drop=0.4)
+    x, seed = tf.constant(_inputs()), layer.weight_drop.seed_generator
+    state = np.array(seed.state)
+    with tf.GradientTape() as tape:
+        outputs, _ = layer(x, training=True)
+        loss = tf.reduce_sum(outputs**2)
+    inward, gradient, bias = tape.gradient(loss, layer.recurrence.trainable_variables)
+    seed.state.assign(state)  # the same draw again
+    kept = layer.weight_drop(tf.ones(gradient.shape), training=True) > 0
+    np.testing.assert_array_equal(gradient != 0, kept)
+    assert np.mean(kept) == pytest.approx(0.6, abs=0.05)
+    assert np.all(inward != 0)
+    assert np.all(bias[-1] != 0)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_dropped_weights_are_zero_and_the_others_larger(cell):
+    layer = _layer(cell, weight_drop=0.4)
+    x, seed = tf.constant(_inputs()), layer.weight_drop.seed_generator
+    state = np.array(seed.state)
+    dropped, _ = layer(x, training=True)
+    seed.state.assign(state)
+    inward, kernel, bias = layer.get_weights()
+    by_hand = _layer(cell)
+    by_hand.set_weights([inward, layer.weight_drop(tf.constant(kernel), training=True), bias])
+    np.testing.assert_allclose(dropped, by_hand(x)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_no_weight_is_dropped_without_training(cell):
+    layer, x = _layer(cell, weight_drop=0.4), tf.constant(_inputs())
+    plain = _layer(cell)
+    np.testing.assert_array_equal(layer(x)[0], plain(x)[0])
+    assert np.any(layer(x, training=True)[0] != plain(x)[0])
+
+
+# cuDNN ------------------------------------------------------------------------------------------
 
 
 def test_kernel_without_a_gpu(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
-    assert [kernel(cell) for cell in CELLS] == ["loop", "loop", "fused"]
+    assert [recurrent.kernel(cell) for cell in CELLS] == ["fused"] * 4
 
 
 def test_kernel_with_a_gpu(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"])
-    assert [kernel(cell) for cell in CELLS] == ["loop", "cudnn", "cudnn"]
+    assert [recurrent.kernel(cell) for cell in CELLS] == ["fused", "fused", "cudnn", "cudnn"]
     assert _layer("lstm").recurrence.use_cudnn is True
+    assert _layer("gru").recurrence.use_cudnn is True
 
 
-def test_xla_gives_the_same_steps():
-    layer, x = _layer("lstm"), _inputs()
-    gates = tf.transpose(
-        tf.tensordot(x, layer.recurrence.cell.kernel, 1) + layer.recurrence.cell.bias, (1, 0, 2)
-    )
-    arguments = (gates, tf.constant(layer.recurrence.cell.recurrent_kernel), *layer.zero_state(4))
-    plain = lstm_steps(*arguments)
-    compiled = tf.function(lstm_steps, jit_compile=True)(*arguments)
-    np.testing.assert_allclose(plain[0], compiled[0], atol=1e-6)
+def _as_on_a_gpu(monkeypatch, cell, **options):
+    """A layer on the path to cuDNN, but for the kernel itself: Keras' own loop stands for it."""
+    monkeypatch.setattr(recurrent, "kernel", lambda cell: "cudnn")
+    layer = _layer(cell, **options)
+    monkeypatch.undo()
+    layer.recurrence.use_cudnn = False
+    return layer
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("lengths", [None, [7, 1, 4, 6]])
+def test_the_way_to_cudnn_gives_what_the_fused_steps_give(monkeypatch, cell, reverse, lengths):
+    layers = [_as_on_a_gpu(monkeypatch, cell, reverse=reverse), _layer(cell, reverse=reverse)]
+    assert [layer.kernel for layer in layers] == ["cudnn", "fused"]
+    x, first = tf.constant(_inputs()), layers[1].zero_state(4)
+    first = [part + 0.3 for part in first]
+    mask = None if lengths is None else _mask(lengths)
+
+    def found(layer):
+        with tf.GradientTape() as tape:
+            tape.watch([x, *first])
+            outputs, state = layer(x, mask=mask, state=first)
+            loss = tf.reduce_sum(outputs**2) + sum(tf.reduce_sum(tf.sin(part)) for part in state)
+        weights = layer.recurrence.trainable_variables
+        return [outputs, *state, *tape.gradient(loss, [x, *first, *weights])]
+
+    for mine, theirs in zip(*map(found, layers), strict=True):
+        assert np.any(theirs)
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_weights_are_dropped_on_the_way_to_cudnn(monkeypatch, cell):
+    layer = _as_on_a_gpu(monkeypatch, cell, units=24, weight_drop=0.4)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(tf.constant(_inputs()), training=True)[0] ** 2)
+    _, gradient, _ = tape.gradient(loss, layer.recurrence.trainable_variables)
+    assert np.mean(gradient == 0) == pytest.approx(0.4, abs=0.05)

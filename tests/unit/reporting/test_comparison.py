@@ -46,6 +46,22 @@ def test_columns_are_those_that_the_task_has(project: Path) -> None:
     assert cells[0] == ["3.010", "90,000", "-"]
 
 
+def test_sub_words_are_compared_by_their_own_bleu(project: Path) -> None:
+    path = project / "params.yaml"
+    words = "tokens: words\n    split: {method: shuffled, valid: 0.05, test: 0.1}\n"
+    sizes = "    vocabulary: {max_size: 10000, min_count: 2}\n    checks: {min_rows: 6000"
+    text = path.read_text(encoding="utf-8")
+    assert words + sizes in text
+    without = words.replace("words", "bpe") + sizes.replace(", min_count: 2", "")
+    path.write_text(text.replace(words + sizes, without), encoding="utf-8")
+    for name, found in (("verses-fixed", 9.0), ("verses-attention", 20.0)):
+        metrics = json.dumps({"test_sacrebleu": found, "test_exact_match": 0.5})
+        (project / "metrics" / f"{name}.json").write_text(metrics, encoding="utf-8")
+    table = tables(project)["verses"]
+    assert [column.key for column in table.columns] == ["test_sacrebleu", "test_exact_match"]
+    assert best(table, "test_sacrebleu") == ["verses-attention"]
+
+
 def test_the_best_of_each_column_is_marked_on_its_better_side(project: Path) -> None:
     read = tables(project)
     assert best(read["opinions"], "test_accuracy") == ["opinions-perceptron"]

@@ -35,6 +35,7 @@ TREE: dict[str, Any] = {
     "corpora": {"said": OPINIONS},
     "train_baseline models": {},
     "train_lstm models": {},
+    "fine_tune models": {},
     "train_seq2seq models": {},
     "models": {},
 }
@@ -83,6 +84,52 @@ def test_the_three_stages_from_file_to_vocabulary(project: Path) -> None:
     assert words.columns["text"].tokens[4:8] == ("!", "it'", "s", "so")
     assert words.columns["text"].counts[vocabulary.END] == 32
     assert all(found["success"] for found in json.loads(checks.read_text("utf-8")))
+
+
+@pytest.mark.parametrize("tokens", ["bpe", "unigram"])
+def test_sub_words_are_learnt_from_the_training_rows(
+    tokens: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings(project, tokens=tokens, vocabulary={"max_size": 40})
+    fetch.main("said", Path("data/raw"))
+    with monkeypatch.context() as only_once:
+        only_once.delattr("pipelines.text.subwords.train")  # preprocess has no use for it
+        train, valid, _, checks = preprocessed()
+    build_vocab.main("said", train, Path("one.json"))
+    build_vocab.main("said", train, Path("two.json"))
+    assert Path("one.json").read_bytes() == Path("two.json").read_bytes()
+
+    assert frames.read(train)["text"].str.match("it's so (good|bad) [0-9]+!$").all()
+    words = vocabulary.load(Path("one.json")).columns["text"]
+    assert (words.kind, words.counts[vocabulary.END]) == (tokens, len(frames.read(train)))
+    for text in frames.read(valid)["text"]:
+        assert words.text(words.encode(text)) == text
+    rules = [found["rule"] for found in json.loads(checks.read_text("utf-8"))]
+    assert "at most 0.5 of the characters of text are outside the vocabulary" in rules
+
+
+def test_a_given_split_keeps_all_of_its_test_rows(project: Path) -> None:
+    parts = {"train": ["a.txt"], "valid": ["b.txt"], "test": ["c.txt"]}
+    for (file,) in parts.values():
+        write(Path("texts") / file, "one\none\none two three\n")
+    settings(
+        project,
+        task="language_modelling",
+        source={"kind": "files", "paths": ["texts/c.txt", "texts/a.txt", "texts/b.txt"]},
+        reader={"format": "lines"},
+        cleaning={"lowercase": True, "max_length": 2, "drop_repeated": True},
+        split={"method": "given", **parts},
+        checks={"min_rows": 7, "max_unknown_rate": 0.5},
+        samples={"beginning": "one", "length": 1, "temperature": 1.0},
+    )
+    fetch.main("said", Path("data/raw"))
+    train, valid, test, _ = preprocessed()
+    assert frames.read(train)["text"].tolist() == ["one"]
+    for path in (valid, test):
+        assert frames.read(path)["text"].tolist() == ["one", "one", "one two three"]
+    write(Path("data", "raw", "mapping.txt"), "0\n")
+    with pytest.raises(Refusal, match=r"'mapping\.txt', and 'split' does not name it"):
+        preprocessed()
 
 
 def test_the_same_bytes_again(project: Path) -> None:

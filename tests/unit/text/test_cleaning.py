@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+from pipelines import params
 from pipelines.params import Cleaning
 from pipelines.text import cleaning
 
@@ -29,6 +30,17 @@ def test_words_are_lowered_composed_and_single_spaced() -> None:
         cleaning.prepare(" E\u0301t\u00c9 L'An\n2\x00 ", settings(True), "words") == "été l' an 2"
     )
     assert cleaning.prepare("Ab", settings(False), "words") == "Ab"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "prepared"),
+    [("spaces", "it's <unk> 3.5 a▁b Ｎ"), ("bpe", "it's <unk> 3.5 a_b Ｎ")],  # noqa: RUF001
+)
+def test_what_stands_between_blanks_stays(tokens: params.Tokens, prepared: str) -> None:
+    raw = " it's <unk>\t3.5\n\na▁b\u00a0Ｎ\u200b \n"  # noqa: RUF001
+    assert cleaning.prepare(raw, settings(), tokens) == prepared
+    assert cleaning.prepare(prepared, settings(), tokens) == prepared
+    assert cleaning.prepare("A B", settings(True), tokens) == "a b"
 
 
 def frame(**columns: list[str]) -> pd.DataFrame:
@@ -65,3 +77,29 @@ def test_a_text_is_dropped_if_seen_whatever_its_label(make_corpus) -> None:
 def test_lengths_are_counted_in_tokens(make_corpus) -> None:
     corpus = make_corpus(tokens="characters", cleaning={"max_length": 3})
     assert cleaning.clean(frame(text=["abc", "abcd"]), corpus)["text"].tolist() == ["abc"]
+
+
+def test_of_sub_words_the_words_are_counted(make_corpus) -> None:
+    sizes = {"max_size": 100, "min_count": None}
+    corpus = make_corpus(tokens="bpe", vocabulary=sizes, cleaning={"max_length": 2})
+    cleaned = cleaning.clean(frame(text=["one two", "one two three", "o"]), corpus)
+    assert cleaned["text"].tolist() == ["one two", "o"]
+
+
+def test_only_training_rows_of_a_given_split_go(make_corpus) -> None:
+    """A benchmark is measured on all of its test rows, whatever they are."""
+    corpus = make_corpus(
+        "classification",
+        cleaning={"max_length": 2, "drop_repeated": True},
+        split=params.GivenSplit(method="given", train=("a",), valid=("b",), test=("c",)),
+    )
+    texts = ["X y", "x y", "x y z", "new"]
+    raw = pd.concat(
+        [frame(text=texts, label=["bad"] * 4).assign(document=name) for name in "abc"],
+        ignore_index=True,
+    )
+    cleaned = cleaning.clean(raw, corpus)
+    kept = {name: rows["line"].tolist() for name, rows in cleaned.groupby("document")}
+    assert kept == {"a": [1, 4], "b": [1, 2, 3, 4], "c": [1, 2, 3, 4]}
+    assert cleaned["text"].tolist()[2:6] == ["x y", "x y", "x y z", "new"]
+    assert cleaned.index.tolist() == list(range(10))

@@ -15,7 +15,7 @@ PLAYS = params.PlaysReader(format="plays")
 RATINGS = params.RatingsReader(format="ratings", threshold=0.5)
 LINES = params.LinesReader(format="lines")
 PARALLEL = params.ParallelReader(format="parallel")
-BIBLE = params.BibleReader(format="bible", source="k", target="l")
+BIBLE = params.BibleReader(format="bible", source="k", targets={"fr": "l"})
 
 
 def table(separator: str = ",", **columns: str) -> params.TableReader:
@@ -111,10 +111,22 @@ def test_verses_are_aligned_and_those_of_one_side_skipped(tmp_path: Path) -> Non
     assert (tmp_path / "a b#.db").read_bytes() == before
 
 
+def test_several_targets_are_asked_for_by_the_first_word(tmp_path: Path) -> None:
+    """Johnson et al. (2017): one model for all; the rows of a verse share its number."""
+    bible(tmp_path / "b.db")
+    reader = params.BibleReader(format="bible", source="k", targets={"fr": "l", "xx": "c"})
+    frame = corpus.read(tmp_path, reader, "translation")
+    assert rows(frame, "line", "source", "target") == [
+        (1, "2fr In the beginning", "Au commencement"),
+        (1, "2xx In the beginning", "x"),
+        (4, "2fr Now", "Voici"),
+    ]
+
+
 def test_unknown_bibles_are_refused(tmp_path: Path) -> None:
     bible(tmp_path / "b.db")
-    reader = params.BibleReader(format="bible", source="k", target="q")
-    with pytest.raises(Refusal, match=r"'target: q' is no Bible of b\.db; it has c, k, l\."):
+    reader = params.BibleReader(format="bible", source="k", targets={"fr": "q"})
+    with pytest.raises(Refusal, match=r"'targets.fr: q' is no Bible of b\.db; it has c, k, l\."):
         corpus.read(tmp_path, reader, "translation")
     (tmp_path / "b.db").write_bytes(b"no database at all, but long enough to be looked at" * 9)
     with pytest.raises(Refusal, match="no database of Bibles"):
@@ -165,7 +177,7 @@ def test_parallel_files_follow_the_order_of_params(tmp_path: Path) -> None:
 
 def test_unlike_parallel_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1\n2\n3\n", encoding="utf-8")
-    with pytest.raises(Refusal, match="takes two files, and the corpus has 1"):
+    with pytest.raises(Refusal, match="takes two files, source and target, and here are 1: a"):
         corpus.read(tmp_path, PARALLEL, "translation")
     (tmp_path / "b").write_text("1\n2\n", encoding="utf-8")
     with pytest.raises(Refusal, match="a has 3 lines and b 2"):
@@ -184,3 +196,80 @@ def test_bad_bytes_are_refused_with_their_line(tmp_path: Path) -> None:
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="run fetch first"):
         corpus.read(tmp_path, LINES, "language_modelling")
+
+
+def test_labels_may_be_numbers_that_stand_for_names(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("so good \n\nbad: \u2028 yes\n", encoding="utf-8")
+    (tmp_path / "labels.txt").write_bytes(b"1\r\n\r\n0 \r\n")
+    order = ["text.txt", "labels.txt"]
+    named = params.ParallelReader(format="parallel", labels={"0": "anger", "1": "joy"})
+    frame = corpus.read(tmp_path, named, "classification", order)
+    assert rows(frame, "document", "line", "text", "label") == [
+        ("text.txt", 1, "so good ", "joy"),
+        ("text.txt", 3, "bad: \u2028 yes", "anger"),
+    ]
+    frame = corpus.read(tmp_path, PARALLEL, "classification", order)
+    assert frame["label"].tolist() == ["1", "0"]
+    few = params.ParallelReader(format="parallel", labels={"1": "joy"})
+    with pytest.raises(Refusal, match=r"labels\.txt:3 is '0', and 'reader.labels' names only 1\."):
+        corpus.read(tmp_path, few, "classification", order)
+
+
+def given(**parts: list[str]) -> params.GivenSplit:
+    return params.GivenSplit.model_validate({"method": "given", **parts})
+
+
+def test_given_parts_are_read_in_their_own_order(tmp_path: Path) -> None:
+    for part, lines in (("tr", "1\n2\n"), ("va", "3\n"), ("te", "4\n5\n")):
+        for side in ("de", "en"):
+            (tmp_path / f"{part}.{side}").write_text(f"{side} {lines}", encoding="utf-8")
+    split = given(train=["tr.de", "tr.en"], valid=["va.de", "va.en"], test=["te.en", "te.de"])
+    frame = corpus.read(tmp_path, PARALLEL, "translation", ["te.de", "tr.en"], split)
+    assert rows(frame, "document", "line", "source", "target") == [
+        ("tr.de", 1, "de 1", "en 1"),
+        ("tr.de", 2, "2", "2"),
+        ("va.de", 1, "de 3", "en 3"),
+        ("te.en", 1, "en 4", "de 4"),
+        ("te.en", 2, "5", "5"),
+    ]
+
+
+def test_given_parts_name_every_file_and_no_other(tmp_path: Path) -> None:
+    for name in ("train.txt", "valid.txt", "test.txt"):
+        (tmp_path / name).write_text("a\n", encoding="utf-8")
+    split = given(train=["train.txt"], valid=["val.txt"], test=["test.txt"])
+    says = (
+        r"'split' names 'val\.txt', and 'source' brings no such file; the nearest is 'valid\.txt'"
+    )
+    with pytest.raises(Refusal, match=says):
+        corpus.read(tmp_path, LINES, "language_modelling", (), split)
+    split = given(train=["train.txt"], valid=["valid.txt"], test=["test.txt"])
+    assert len(corpus.read(tmp_path, LINES, "language_modelling", (), split)) == 3
+    (tmp_path / "mapping.txt").write_text("a\n", encoding="utf-8")
+    with pytest.raises(Refusal, match=r"brings 'mapping\.txt', and 'split' does not name it"):
+        corpus.read(tmp_path, LINES, "language_modelling", (), split)
+
+
+def by_file(**readers: Any) -> params.ByFileReader:
+    files = {name.replace("_", "."): reader for name, reader in readers.items()}
+    return params.ByFileReader.model_validate({"format": "by_file", "files": files})
+
+
+def test_files_of_several_formats_in_one_corpus(tmp_path: Path) -> None:
+    cells = b'id,text\r\n1,"a ""quoted"" tweet,\r\nof two lines"\r\n2,plain\r\n'
+    (tmp_path / "a.csv").write_bytes(cells)
+    (tmp_path / "b.txt").write_text("one\ntwo\n", encoding="utf-8")
+    table_of = {"format": "table", "separator": ",", "columns": {"text": "text"}}
+    reader = by_file(a_csv=table_of, b_txt={"format": "lines"})
+    frame = corpus.read(tmp_path, reader, "language_modelling", ["b.txt", "a.csv"])
+    assert rows(frame, "document", "line", "text") == [
+        ("b.txt", 1, "one"),
+        ("b.txt", 2, "two"),
+        ("a.csv", 2, 'a "quoted" tweet,\nof two lines'),
+        ("a.csv", 4, "plain"),
+    ]
+    with pytest.raises(Refusal, match=r"brings 'b\.txt', and 'reader.files' does not name it"):
+        corpus.read(tmp_path, by_file(a_csv=table_of), "language_modelling")
+    reader = by_file(a_csv=table_of, b_txt={"format": "lines"}, c_txt={"format": "lines"})
+    with pytest.raises(Refusal, match=r"'reader.files' names 'c\.txt', and 'source' brings no"):
+        corpus.read(tmp_path, reader, "language_modelling")

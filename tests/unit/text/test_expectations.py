@@ -201,6 +201,50 @@ def test_too_many_unknown_tokens(make_corpus) -> None:
     assert f"test: {rule}; found: 0.14" in said
 
 
+GIVEN = params.GivenSplit(method="given", train=("a",), valid=("b",), test=("c",))
+
+
+def test_given_rows_may_be_long_and_repeated_but_never_empty(make_corpus) -> None:
+    corpus = make_corpus(
+        "classification", cleaning={"max_length": 2, "drop_repeated": True}, split=GIVEN
+    )
+    splits = opinion_splits()
+    splits["test"] = frame(21, text=["a", "d e f"], label=["bad", "good"])
+    Checker(corpus).prepared(splits, rates(splits))
+    splits["train"]["text"] = ["a", "d e f"]
+    assert "train: no text has more than 2 tokens; 1 of 2" in refused(corpus, splits)
+    splits["train"]["text"], splits["test"]["text"] = ["a", "b"], ["", "c"]
+    assert "test: no text is empty; 1 of 2 rows break this:\n    d.txt:21" in refused(
+        corpus, splits
+    )
+
+
+def test_rows_of_a_verse_in_two_splits(make_corpus) -> None:
+    corpus = make_corpus("translation", split={"by": "line"})
+    splits = verse_splits()
+    Checker(corpus).prepared(splits, rates(splits, columns=("source", "target")))
+    splits["test"]["line"] = 2
+    assert "no line stands in two splits; 1 of 4" in refused(corpus, splits)
+
+
+def test_sub_words_are_checked_as_words_and_characters(make_corpus) -> None:
+    corpus = make_corpus(
+        "classification",
+        tokens="unigram",
+        vocabulary={"min_count": None},
+        cleaning={"max_length": 2},
+        checks={"max_unknown_rate": 0.1},
+    )
+    splits = opinion_splits()
+    checker = Checker(corpus)
+    checker.prepared(splits, rates(splits, 0.05))
+    rules = {found["rule"]: found["observed"] for found in checker.report}
+    assert rules["no text has more than 2 words"] is not None
+    assert "at most 0.1 of the characters of text are outside the vocabulary" in rules
+    splits["train"]["text"] = ["good", "one two three"]
+    assert "no text has more than 2 words; 1 of 2" in refused(corpus, splits)
+
+
 def test_columns_of_a_prepared_frame(opinions: params.Corpus) -> None:
     splits = opinion_splits()
     splits["valid"] = splits["valid"].drop(columns="label")

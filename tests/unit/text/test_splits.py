@@ -8,9 +8,9 @@ from pipelines.errors import Refusal
 from pipelines.text import splits
 
 
-def how(method: str = "shuffled", by: str | None = None, share: float = 0.1) -> params.Split:
+def how(method: str = "shuffled", by: str | None = None, share: float = 0.1) -> params.SharesSplit:
     tree: dict[str, Any] = {"method": method, "by": by, "valid": share, "test": share}
-    return params.Split.model_validate(tree)
+    return params.SharesSplit.model_validate(tree)
 
 
 def frame(rows: int = 100, groups: int = 100) -> pd.DataFrame:
@@ -83,3 +83,102 @@ def test_at_least_one_each_and_too_few_are_refused() -> None:
         splits.split(frame(9), how("contiguous", "document"), seed=1)
     with pytest.raises(Refusal, match="0 rows"):
         splits.split(frame(0), how(), seed=1)
+
+
+def labelled(**counts: int) -> pd.DataFrame:
+    labels = [label for label, count in counts.items() for _ in range(count)]
+    return pd.DataFrame({"document": "d", "line": range(len(labels)), "label": labels})
+
+
+def test_stratified_keeps_the_shares_of_each_label() -> None:
+    parts = splits.split(labelled(bad=627, fine=212, good=161), how("stratified", share=0.1), 1)
+    for name, counts in {
+        "train": {"bad": 501, "fine": 170, "good": 129},
+        "valid": {"bad": 63, "fine": 21, "good": 16},
+        "test": {"bad": 63, "fine": 21, "good": 16},
+    }.items():
+        assert parts[name]["label"].value_counts().to_dict() == counts
+    assert sorted(line for name in parts for line in lines(parts, name)) == list(range(1000))
+
+
+def test_stratified_rows_are_shuffled_by_the_seed() -> None:
+    one, again, other = (
+        splits.split(labelled(bad=60, good=40), how("stratified"), seed) for seed in (1, 1, 2)
+    )
+    assert all(lines(one, name) == lines(again, name) for name in one)
+    assert set(lines(one, "test")) != set(lines(other, "test"))
+    neighbours = one["train"]["label"]
+    assert (neighbours == neighbours.shift()).mean() < 0.8, "labels do not stand in blocks"
+
+
+def test_a_rare_label_is_in_every_part_or_refused() -> None:
+    parts = splits.split(labelled(bad=50, rare=3), how("stratified"), 1)
+    assert ["rare" in set(part["label"]) for part in parts.values()] == [True] * 3
+    with pytest.raises(Refusal, match="2 rows of the label 'rare' are too few to split"):
+        splits.split(labelled(bad=50, rare=2), how("stratified"), 1)
+
+
+def running(lengths: list[int]) -> pd.DataFrame:
+    """Rows that are so long with the line end that follows each."""
+    texts = ["x" * (length - 1) for length in lengths]
+    return pd.DataFrame({"document": "d", "line": range(len(texts)), "text": texts})
+
+
+def test_a_running_text_is_cut_by_its_characters() -> None:
+    """Ninety short rows and ten long ones: of 1,000 characters each row has 1, or 91."""
+    parts = splits.split(running([1] * 90 + [91] * 10), how("contiguous"), seed=1)
+    sizes = {name: (part["text"].str.len() + 1).sum() for name, part in parts.items()}
+    assert sizes == {"train": 90 + 8 * 91, "valid": 91, "test": 91}
+    assert lines(parts, "train") == list(range(98))
+
+
+def test_the_nearest_end_of_a_row_is_the_cut() -> None:
+    # The cuts are meant at 60 and 80 of 100 characters.
+    parts = splits.split(running([30, 25, 29, 10, 6]), how("contiguous", share=0.2), seed=1)
+    assert [lines(parts, name) for name in parts] == [[0, 1], [2], [3, 4]]
+    parts = splits.split(running([30, 34, 13, 23]), how("contiguous", share=0.2), seed=1)
+    assert [lines(parts, name) for name in parts] == [[0, 1], [2], [3]]
+
+
+@pytest.mark.parametrize("lengths", [[1, 1, 98], [98, 1, 1], [1, 98, 1]])
+def test_no_part_of_a_running_text_is_empty(lengths: list[int]) -> None:
+    parts = splits.split(running(lengths), how("contiguous"), seed=1)
+    assert [len(part) for part in parts.values()] == [1, 1, 1]
+    with pytest.raises(Refusal, match="2 rows are too few"):
+        splits.split(running(lengths[:2]), how("contiguous"), seed=1)
+
+
+def test_labelled_rows_are_counted_and_not_measured() -> None:
+    frame = running([1] * 90 + [91] * 10).assign(label="a")
+    parts = splits.split(frame, how("contiguous"), seed=1)
+    assert [len(part) for part in parts.values()] == [80, 10, 10]
+
+
+def test_rows_of_one_line_stay_together() -> None:
+    rows = pd.DataFrame({"document": "d", "line": [n // 2 for n in range(200)], "target": "t"})
+    parts = splits.split(rows, how(by="line"), seed=1)
+    assert [len(part) for part in parts.values()] == [160, 20, 20]
+    assert all((part["line"].value_counts() == 2).all() for part in parts.values())
+
+
+def given(**files: str) -> params.GivenSplit:
+    lists = {name: (file,) for name, file in files.items()}
+    return params.GivenSplit.model_validate({"method": "given", **lists})
+
+
+def test_given_parts_are_those_of_their_files() -> None:
+    rows = pd.DataFrame({"document": [*"bbbacca"], "line": [1, 2, 3, 1, 1, 2, 2], "text": "x"})
+    parts = splits.split(rows, given(train="b", valid="c", test="a"), seed=1)
+    assert {name: set(part["document"]) for name, part in parts.items()} == {
+        "train": {"b"},
+        "valid": {"c"},
+        "test": {"a"},
+    }
+    assert lines(parts, "train") == [1, 2, 3]
+    assert parts["test"].index.tolist() == [0, 1]
+
+
+def test_a_given_part_that_is_empty_is_refused() -> None:
+    rows = pd.DataFrame({"document": ["b", "c"], "line": [1, 1], "text": "x"})
+    with pytest.raises(Refusal, match=r"No row of a\.txt is left for 'train'"):
+        splits.split(rows, given(train="a.txt", valid="c", test="b"), seed=1)

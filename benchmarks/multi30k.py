@@ -1,0 +1,80 @@
+"""Seconds until a translator of Multi30k reaches a BLEU in validation, in JoeyNMT's timed shape.
+
+    python benchmarks/multi30k.py PROJECT
+
+PROJECT is a project of the template `multi30k` whose corpus is fetched and prepared. English to
+German, words, lowercase, embeddings 256, bidirectional LSTM 512, decoder 512, additive attention,
+input feeding, Adam 1e-3, batch 64; greedy BLEU of tokens after every epoch, which the seconds
+contain.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from pipelines import console, params
+
+with console.quiet_imports():
+    from pipelines.inference import evaluation
+    from pipelines.models import saved
+    from pipelines.text import frames, vocabulary
+    from pipelines.training import learn
+
+SHAPE = {
+    "model": "seq2seq",
+    "corpus": "multi30k",
+    "cell": "lstm",
+    "embedding": 256,
+    "units": 512,
+    "layers": 1,
+    "bidirectional": True,
+    "attention": "additive",
+    "input_feeding": True,
+    "dropout": 0.3,
+    "batch_size": 64,
+    "epochs": 10,
+    "optimizer": {"method": "adam", "rate": 0.001, "decay": "linear", "clip_norm": 1.0},
+}
+
+
+def main() -> None:
+    """Train, and print BLEU against seconds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("project", type=Path)
+    parser.add_argument("--corpus", default="multi30k")
+    parser.add_argument("--until", type=float, default=24.9, help="BLEU in validation")
+    parser.add_argument("--precision", choices=["bfloat16"])
+    given = parser.parse_args()
+    corpus = params.load(given.project / "params.yaml").corpora[given.corpus]
+    turned = {"source": "target", "target": "source"}  # prepared German to English
+    folder = given.project / "data"
+    train, valid = (
+        frames.read(folder / "prepared" / given.corpus / f"{split}.parquet").rename(columns=turned)
+        for split in ("train", "valid")
+    )
+    known = vocabulary.load(folder / "vocabulary" / f"{given.corpus}.json").columns
+    words = vocabulary.Vocabularies({turned[column]: one for column, one in known.items()})
+    entry = params.Seq2Seq.model_validate(SHAPE | {"precision": given.precision})
+    card = saved.Card(entry, corpus.task, corpus.tokens, corpus.cleaning, 1)
+    started = time.monotonic()
+
+    def said(row: dict[str, float]) -> None:
+        seconds = time.monotonic() - started
+        console.note(
+            f"epoch {row['epoch']}: BLEU {row['valid_bleu']:.1f} after {seconds:,.0f} s, "
+            f"{row['tokens'] / seconds:,.0f} target words/s with validation"
+        )
+        if row["valid_bleu"] >= given.until:
+            raise KeyboardInterrupt
+
+    scored = evaluation.validation_score(card, words, valid)
+    try:
+        learn.seq2seq(card, (train, valid), words, said, scored)
+    except KeyboardInterrupt:
+        console.note(f"BLEU {given.until} is reached.")
+
+
+if __name__ == "__main__":
+    main()

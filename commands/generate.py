@@ -1,0 +1,75 @@
+"""A trained language model that writes text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from commands import graph
+from pipelines import console, params
+from pipelines.errors import Refusal
+from pipelines.schema.sentences import nearest, sentence
+
+
+def generate(name: str, options: Mapping[str, Any]) -> None:
+    """Print what the model called `name` writes.
+
+    Args:
+        name: a language model.
+        options: what differs from the `samples` of its corpus; None for what does not.
+
+    Raises:
+        Refusal: another kind of model, an impossible option, or a beginning of no text.
+    """
+    everything = params.load(Path("params.yaml"))
+    entry = params.one_of(everything.models, name, "model")
+    corpus = everything.corpora[entry.corpus]
+    if corpus.samples is None:
+        writers = [key for key, one in everything.models.items() if _writes(one)]
+        raise Refusal(
+            f"'{name}' is a {entry.model}, and only a language model writes text"
+            f"{nearest(name, writers)}."
+        )
+    given = {key: value for key, value in options.items() if value is not None}
+    samples = _changed(corpus.samples, given)
+    words = graph.command("evaluate", name)
+    with console.quiet_imports():
+        from pipelines.inference import predictor
+    trained = predictor.load(
+        graph.option(words, "model"), graph.option(words, "vocabulary"), samples
+    )
+    # Without one given, the text is that of `evaluate`.
+    typed = "beginning" in given
+    beginning = trained.prepared([samples.beginning])[0] if typed else samples.beginning
+    with _progress(samples.length) as bar:
+        text = trained.write(beginning, bar.advance if bar else None)
+    console.note(text)
+
+
+def _writes(entry: params.Model) -> bool:
+    return params.SOLVES[entry.model] == "language_modelling"
+
+
+def _changed(samples: params.Samples, given: Mapping[str, Any]) -> params.Samples:
+    if given.get("temperature") == 0:
+        raise Refusal(
+            "--temperature is 0: give one near 0, such as 0.01, or --top-k 1, for the likeliest "
+            "token every time."
+        )
+    try:
+        return params.Samples.model_validate({**samples.model_dump(), **given})
+    except ValidationError as error:
+        said = sentence(error.errors()[0], given, params.Samples)
+        key, _, problem = said.partition(" ")
+        raise Refusal(f"--{key.replace('_', '-')} {problem}.") from None
+
+
+def _progress(length: int) -> AbstractContextManager[console.Progress | None]:
+    """A bar on a terminal alone: in a file or a pipe there is to be nothing but the text."""
+    if not console.out().is_terminal:
+        return nullcontext()
+    return console.progress("writing", length, "tokens")

@@ -1,0 +1,30 @@
+"""Values of params.yaml that a person changes for one command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from pipelines.errors import Refusal
+from pipelines.params import Section
+from pipelines.schema.sentences import sentence
+
+S = TypeVar("S", bound=Section)
+
+
+def changed(section: S, given: Mapping[str, Any]) -> S:
+    """A section with the values given; None stands for what was not.
+
+    Raises:
+        Refusal: the option that cannot have its value.
+    """
+    options = {key: value for key, value in given.items() if value is not None}
+    kind = type(section)
+    try:
+        return kind.model_validate(section.model_dump() | options)
+    except ValidationError as error:
+        said = sentence(error.errors()[0], options, kind)
+        key, _, problem = said.partition(" ")
+        raise Refusal(f"--{key.replace('_', '-')} {problem}.") from None

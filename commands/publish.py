@@ -1,0 +1,123 @@
+"""`seqproof publish`: what projects reached, beside the published numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from commands import graph, templates
+from pipelines import console, params
+from pipelines.errors import Refusal
+from pipelines.reporting import results, results_page
+
+
+def publish(projects: list[Path], data: Path, page: Path) -> None:
+    """Replace the results of these projects' templates, and write all results as data and page.
+
+    Without projects only what people wrote of them is read again.
+
+    Args:
+        projects: folders that `seqproof new` made, whose models were trained on this machine.
+        data: JSON of the results so far.
+        page: the same as Markdown.
+
+    Raises:
+        Refusal: a project lacks something; nothing is written then.
+    """
+    known = results.read(data)
+    fresh: dict[str, results.Run] = {}
+    for project in projects:
+        origin = _origin(project)
+        name = origin["template"]
+        if name in fresh:
+            raise Refusal(f"Two of the projects are of the template '{name}': publish one of them.")
+        fresh[name] = _run(project, origin)
+    merged = {
+        name: run.model_copy(update={"remark": templates.remark(name)})
+        for name, run in (known | fresh).items()
+    }
+    _write({data: results.as_json(merged), page: results_page.page(merged)})
+    for name in fresh:
+        console.note(f"{name} is published in {page}.")
+
+
+def _origin(project: Path) -> dict[str, str]:
+    """What `seqproof new` wrote of the project."""
+    path = project / ".seqproof" / "origin.json"
+    try:
+        origin = json.loads(path.read_text(encoding="utf-8"))
+        return {key: str(origin[key]) for key in ("template", "git_commit", "git_dirty")}
+    except FileNotFoundError:
+        raise Refusal(f"{path} is missing: `seqproof new` makes the projects to publish.") from None
+    except (ValueError, TypeError, KeyError):
+        raise Refusal(f"{path} is not as `seqproof new` wrote it: make the project anew.") from None
+
+
+def _run(project: Path, origin: dict[str, str]) -> results.Run:
+    """The results of one project."""
+    name = origin["template"]
+    entries = _as_the_template(project, name)
+    commands = graph.commands("evaluate", project)
+    goals = templates.goals(name)
+    models = dict.fromkeys(model for goal in goals for model in goal.models)
+    found = {
+        model: results.metrics(project / graph.option(commands[model], "metrics"), model)
+        for model in models
+    }
+    stages = {f"{params.trained_by(entries[model])}@{model}": model for model in models}
+    costs = console.costs(stages, project)
+    seconds = {stages[stage]: cost["seconds"] for stage, cost in costs.items()}
+    return results.Run(
+        commit=origin["git_commit"],
+        changed=origin["git_dirty"] == "true",
+        machine=machine(next(iter(entries.values()))),
+        rows=tuple(results.row(goal, found, seconds) for goal in goals),
+        remark="",
+    )
+
+
+def _as_the_template(project: Path, name: str) -> dict[str, params.Model]:
+    """The models of a project whose parameters are those of its template."""
+    here = params.load(project / "params.yaml")
+    if here != params.load(templates.find(name)):
+        raise Refusal(
+            f"{project / 'params.yaml'} is not the template '{name}' as it is now: "
+            "its numbers are of other values."
+        )
+    return here.models
+
+
+def machine(entry: params.Model) -> results.Machine:
+    """This machine, and what TensorFlow trains such a model on here."""
+    with console.quiet_imports():
+        from pipelines.training import device
+
+    described = device.describe(entry)
+    return results.Machine(
+        cpu=_cpu(),
+        cores=len(os.sched_getaffinity(0)),
+        memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        device=described["device"],
+        tensorflow=described["tensorflow"],
+    )
+
+
+def _cpu() -> str:
+    """The processor's name, as Linux says it."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n")
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "unknown processor")
+
+
+def _write(texts: dict[Path, str]) -> None:
+    """Whole files or none: each is written beside its place first."""
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _beside(path).write_text(text, encoding="utf-8", newline="\n")
+    for path in texts:
+        _beside(path).replace(path)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")

@@ -1,0 +1,75 @@
+"""The outputs of all steps of a recurrent stack -> one vector. B batch, T steps, D wide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from pipelines.params import Pooling
+
+
+class Pool(keras.layers.Layer):
+    """What a text comes to, padding left out.
+
+    - `last`: what each direction says once it has read the whole text: forwards at the last real
+      step, backwards at the first.
+    - `mean`, `max`: of each unit over the steps (Collobert et al. 2011, section 3.3).
+    - `attention`: a mean whose weights are learnt, softmax(query . tanh(W h + b)) over the steps
+      (Yang et al. 2016, section 2.2, of words).
+
+    Args:
+        kind: one of the four.
+        units: of the forward direction.
+    """
+
+    def __init__(self, kind: Pooling, units: int) -> None:
+        super().__init__()
+        self.kind, self.units = kind, units
+        self.supports_masking = True
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make what attention learns for outputs of shape (B, T, D)."""
+        if self.kind == "attention":
+            width = input_shape[-1]
+            self.projection = keras.layers.Dense(width, activation="tanh")
+            self.projection.build(input_shape)
+            self.query = self.add_weight((width, 1), name="query")
+
+    def call(self, outputs: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Pool.
+
+        Args:
+            outputs: (B, T, D), forwards in the first `units` of D and backwards in the rest.
+            mask: (B, T), true on real steps; padding stands at the right, no row is all padding.
+
+        Returns:
+            (B, D).
+        """
+        pools: dict[Pooling, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
+            "last": self._last,
+            "mean": _mean,
+            "max": _max,
+            "attention": self._attention,
+        }
+        return pools[self.kind](outputs, mask)
+
+    def _last(self, outputs: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        at = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1) - 1
+        forwards = tf.gather(outputs[:, :, : self.units], at, axis=1, batch_dims=1)
+        return tf.concat([forwards, outputs[:, 0, self.units :]], axis=1)
+
+    def _attention(self, outputs: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        scores = tf.squeeze(tf.matmul(self.projection(outputs), self.query), axis=2)  # (B, T)
+        weights = tf.nn.softmax(tf.where(mask, scores, scores.dtype.min), axis=1)
+        return tf.einsum("bt,btd->bd", weights, outputs)
+
+
+def _mean(outputs: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    real = tf.cast(mask, outputs.dtype)[:, :, None]
+    return tf.reduce_sum(outputs * real, axis=1) / tf.reduce_sum(real, axis=1)
+
+
+def _max(outputs: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_max(tf.where(mask[:, :, None], outputs, outputs.dtype.min), axis=1)

@@ -1,0 +1,54 @@
+"""Train a classifier that starts from a trained language model."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+from pipelines import console, params
+from pipelines import history as epochs
+from pipelines.console import Argument, Option
+
+
+def main(
+    name: Annotated[str, Argument(help="a model under 'fine_tune models' of params.yaml")],
+    start: Annotated[Path, Option(help="folder of the language model it starts from")],
+    train: Annotated[Path, Option(help="prepared training frame")],
+    valid: Annotated[Path, Option(help="prepared validation frame")],
+    vocabulary: Annotated[Path, Option(help="vocabulary file")],
+    model: Annotated[Path, Option(help="folder to write the model to")],
+    history: Annotated[Path, Option(help="table of the epochs to write")],
+) -> None:
+    """Train a classifier that starts from a trained language model."""
+    everything = params.load(Path("params.yaml"))
+    entry = params.one_of(everything.fine_tune_models, name, "model that fine_tune trains")
+    with console.quiet_imports():
+        from pipelines.inference import evaluation
+        from pipelines.models import saved, warm_start
+        from pipelines.text import frames, ids
+        from pipelines.text import vocabulary as vocabularies
+        from pipelines.tracking import records, runs
+        from pipelines.training import device, learn
+
+    card = saved.Card.of(everything, name)
+    pair = frames.read(train), frames.read(valid)
+    words = vocabularies.load(vocabulary)
+    for frame in pair:
+        ids.require(frame, words, card.task)
+    scored = evaluation.validation_score(card, words, pair[1])
+    taken = warm_start.read(start, entry, words.columns["text"])
+    console.note(f"{name}: {taken.said} start from {start.name}")
+    with runs.training(records.identity(everything, name), console.root()) as run:
+        records.begin_training(run, everything, name, {"train": train, "valid": valid})
+        started = time.monotonic()
+        network, losses = learn.classifier(
+            card, pair, words, records.epochs(run), scored, taken.into
+        )
+        seconds = time.monotonic() - started
+        saved.save(network, card, vocabulary, model)
+        epochs.write(losses, history)
+        tags = device.describe(entry) | {"start": f"{taken.said} from {start.name}"}
+        records.end_training(run, model, history, seconds, tags)
+
+
+if __name__ == "__main__":
+    console.launch("fine_tune", main)

@@ -1,0 +1,96 @@
+"""Every template loads, its graph resolves, and it is held to something."""
+
+import re
+import shutil
+
+import pytest
+import yaml
+
+from commands import graph, templates
+from commands.new import new
+from pipelines import params
+from pipelines.reporting import results, results_page
+from tests.contract.imports import ROOT
+
+NAMES = templates.names()
+GOALS = results.goals(templates.FOLDER / "published.json")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """One project for all: templates differ in params.yaml alone."""
+    folder = tmp_path_factory.mktemp("templates") / "project"
+    new(folder, NAMES[0])
+    return folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_graph_has_every_model_and_corpus(name, project):
+    settings = params.load(templates.find(name))
+    shutil.copyfile(templates.find(name), project / "params.yaml")
+    assert set(graph.commands("evaluate", project)) == set(settings.models)
+    assert set(graph.commands("preprocess", project)) == set(settings.corpora)
+    for stage, family in settings.families().items():
+        assert set(graph.commands(stage, project)) == set(family), stage
+
+
+def test_a_project_has_all_that_its_graph_depends_on(project):
+    stages = yaml.safe_load((project / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    made = ("data", "models", "plots", "metrics", "pictures", "${item")
+    for name, stage in stages.items():
+        for dep in stage.get("do", stage)["deps"]:
+            if not dep.startswith(made):
+                assert (project / dep).exists(), f"{name}: {dep}"
+
+
+def test_a_project_has_all_that_make_needs(project):
+    settings = (project / "pyproject.toml").read_text(encoding="utf-8")
+    readme = re.search(r'^readme = "(.+)"', settings, flags=re.M).group(1)
+    locks = re.findall(r"\S+\.lock", (project / "Makefile").read_text(encoding="utf-8"))
+    assert {"requirements.lock", "requirements-gpu.lock"} <= set(locks)
+    for file in (readme, *locks):
+        assert (project / file).is_file(), file
+
+
+def test_goals_are_those_of_the_templates():
+    assert sorted(GOALS) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_model_is_held_to_something_or_shown(name):
+    named = {model for goal in GOALS[name] for model in goal.models}
+    assert named == set(params.load(templates.find(name)).models)
+    assert {goal.metric for goal in GOALS[name]} <= set(results_page.METRICS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_models_of_one_goal_differ_in_their_seed_alone(name):
+    settings = params.load(templates.find(name))
+    for goal in GOALS[name]:
+        entries = [settings.models[model] for model in goal.models]
+        assert len({entry.model_copy(update={"seed": None}) for entry in entries}) == 1
+        seeds = [entry.seed if entry.seed is not None else settings.seed for entry in entries]
+        assert len(set(seeds)) == len(seeds)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_comment_on_top_names_every_mark(name):
+    numbers = {float(number) for number in re.findall(r"\d+(?:\.\d+)?", templates.title(name))}
+    assert {goal.mark for goal in GOALS[name] if goal.mark is not None} <= numbers
+
+
+def test_every_published_number_says_whose_it_is():
+    for goal in (goal for goals in GOALS.values() for goal in goals):
+        assert (goal.published is None) == (goal.what is None) == (goal.source is None)
+
+
+def test_every_template_is_documented():
+    text = (ROOT / "docs" / "templates.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z0-9-]+)` \|", text, flags=re.M) == NAMES
+
+
+def test_the_page_of_results_is_what_its_data_gives():
+    data = results.read(ROOT / "docs" / "results.json")
+    shown = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert shown == results_page.page(data)
+    assert set(data) <= set(NAMES)

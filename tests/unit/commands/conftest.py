@@ -1,0 +1,51 @@
+"""A folder of templates of our own, so that no test hangs on the values of the real ones."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands import templates
+
+ROOT = Path(__file__).resolve().parents[3]
+GOALS: dict[str, list[dict[str, Any]]] = {
+    "plays": [
+        {
+            "models": ["shakespeare-rnn", "shakespeare-lstm"],
+            "metric": "test_bits_per_character",
+            "better": "lower",
+            "mark": 2.4,
+            "aim": 2.2,
+            "published": 2.5,
+            "what": "a model of others",
+            "source": "a paper",
+        },
+        {"models": ["shakespeare-markov"], "metric": "test_perplexity", "better": "lower"},
+    ],
+    "talk": [
+        {
+            "models": ["verses-attention"],
+            "metric": "test_bleu",
+            "better": "higher",
+            "mark": 20.0,
+            "published": 21.0,
+        }
+    ],
+}
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two templates with the values of our own params.yaml, and what they are to reach."""
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    values = text[text.index("\nseed:") + 1 :]
+    for name in GOALS:
+        (folder / f"{name}.yaml").write_text(
+            f"# All of {name}:\n# a test.\n{values}", encoding="utf-8"
+        )
+    (folder / "published.json").write_text(json.dumps(GOALS), encoding="utf-8")
+    monkeypatch.setattr(templates, "FOLDER", folder)
+    return folder

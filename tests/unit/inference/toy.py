@@ -1,0 +1,76 @@
+"""A small encoder-decoder without weights: every number of it hangs on all tokens so far."""
+
+from itertools import product
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.text.vocabulary import END, PAD, START, UNK
+
+HASHES = 257
+
+
+class Toy:
+    """Logits and attention are drawn once for each state; a state is a hash of source and tokens.
+
+    Args:
+        seed: of all that is drawn.
+        size: V, four special tokens among them.
+        more: added to the logits of these ids, so that they are likelier.
+    """
+
+    def __init__(self, seed, size, more=None):
+        self.more = more or {}
+        # Variables, so that a search is compiled once for many models.
+        self._logits = tf.Variable(tf.zeros((HASHES, size)))
+        self._attention = tf.Variable(tf.zeros((HASHES, 20)))
+        self.draw(seed)
+
+    def draw(self, seed):
+        """Become another model."""
+        random = np.random.default_rng(seed)
+        self.logits = random.normal(0, 1.5, self._logits.shape).astype(np.float32)
+        for token, amount in self.more.items():
+            self.logits[:, token] += amount
+        self.attention = random.normal(0, 2, self._attention.shape).astype(np.float32)
+        self._logits.assign(self.logits)
+        self._attention.assign(self.attention)
+
+    def encode(self, source):
+        return {"source": source}, [tf.reduce_sum(source, axis=1) % HASHES]
+
+    def decode(self, target, states, memory):
+        (state,), source = states, memory["source"]
+        state = (state * 31 + target[:, 0] + 1) % HASHES
+        scores = tf.gather(self._attention, state)[:, : tf.shape(source)[1]]
+        scores = tf.where(source != PAD, scores, -1e9)
+        return tf.gather(self._logits, state)[:, None], [state], tf.nn.softmax(scores)[:, None]
+
+    def follow(self, source, ids):
+        """Nats of a target, `</s>` counted, and its weights (T, S): by hand, token by token."""
+        state, last, nats, weights = int(source.sum()) % HASHES, START, 0.0, []
+        for token in [*ids, END]:
+            state = (state * 31 + last + 1) % HASHES
+            logits = self.logits[state].astype(np.float64)
+            nats -= logits[token] - np.logaddexp.reduce(logits)
+            scores = np.exp(self.attention[state, : len(source)].astype(np.float64))
+            weights.append(scores / scores.sum())
+            last = token
+        return nats, np.array(weights[:-1]).reshape(len(ids), len(source))
+
+    def greedy(self, source, limit):
+        """The likeliest token at each step, by hand."""
+        state, ids = int(source.sum()) % HASHES, []
+        while len(ids) < limit:
+            state = (state * 31 + (ids[-1] if ids else START) + 1) % HASHES
+            logits = self.logits[state].copy()
+            logits[[PAD, START]] = -np.inf
+            if logits.argmax() == END:
+                break
+            ids.append(int(logits.argmax()))
+        return ids
+
+    def all(self, limit):
+        """Every target of at most `limit` tokens."""
+        words = [UNK, *range(4, self.logits.shape[1])]
+        return [list(ids) for length in range(limit + 1) for ids in product(words, repeat=length)]

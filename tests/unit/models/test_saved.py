@@ -1,0 +1,103 @@
+"""Models on disk: what is read is what was written, or one sentence says what is wrong."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.errors import Refusal
+from pipelines.models import saved
+from pipelines.models.ensemble import Ensemble
+from pipelines.text import vocabulary
+
+KINDS = {
+    "bag_of_words": {},
+    "language_model": {"tied": True},
+    "classifier": {"pooling": "attention"},
+    "seq2seq": {"tied": "all", "attention": "coverage", "scheduled_sampling": 0.2},
+}
+
+
+def _saved(make, folder, kind, members=1, **changes):
+    """A model with its first weights, or several, in a folder; with the path of its words."""
+    card = make.card(kind, ensemble=members if members > 1 else None, **changes)
+    model = saved.together([saved.build(card.entry, make.words(kind)) for _ in range(members)])
+    words = folder / "words.json"
+    vocabulary.save(make.words(kind), words)
+    saved.save(model, card, words, folder / "model")
+    return model, card, words
+
+
+def _answer(model, kind):
+    ids = tf.constant([[4, 5, 6], [5, 4, 0]])
+    answer = model(ids, ids) if kind == "seq2seq" else model(ids)
+    return answer[0] if isinstance(answer, tuple) else answer
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_saved_and_loaded_answers_the_same(make, kind, tmp_path):
+    model, card, words = _saved(make, tmp_path, kind, **KINDS[kind])
+    loaded, loaded_card, loaded_words = saved.load(tmp_path / "model", words)
+    assert loaded_card == card
+    assert loaded_words == make.words(kind)
+    for mine, theirs in zip(loaded.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(_answer(loaded, kind), _answer(model, kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_ensemble_is_a_file_of_weights_for_each_member(make, kind, tmp_path):
+    model, _, words = _saved(make, tmp_path, kind, members=2, **KINDS[kind])
+    files = {file.name for file in (tmp_path / "model").glob("*.h5")}
+    assert files == {saved.WEIGHTS, "model-2.weights.h5"}
+    loaded, _, _ = saved.load(tmp_path / "model", words)
+    assert isinstance(loaded, Ensemble)
+    each = [_answer(member, kind) for member in loaded.members]
+    assert np.abs(each[0] - each[1]).max() > 1e-4
+    np.testing.assert_array_equal(_answer(loaded, kind), _answer(model, kind))
+    assert saved.parameters(loaded) == 2 * saved.parameters(loaded.members[0])
+
+
+def test_a_missing_member_is_refused(make, tmp_path):
+    _, _, words = _saved(make, tmp_path, "bag_of_words", members=2)
+    (tmp_path / "model" / "model-2.weights.h5").unlink()
+    with pytest.raises(Refusal, match=r"model-2.weights.h5 is missing or damaged: train the model"):
+        saved.load(tmp_path / "model", words)
+
+
+def test_a_model_of_another_vocabulary_is_refused(make, tmp_path):
+    _, _, words = _saved(make, tmp_path, "bag_of_words")
+    vocabulary.save(make.words("seq2seq"), words)
+    with pytest.raises(Refusal, match="another vocabulary"):
+        saved.load(tmp_path / "model", words)
+    with pytest.raises(Refusal, match="no model in"):
+        saved.load(tmp_path / "none", words)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("model.json", b"{}"),
+        ("model.json", b"no json"),
+        ("model.json", None),
+        (saved.VOCABULARY, None),
+        (saved.WEIGHTS, b"\x89HDF"),
+        (saved.WEIGHTS, None),
+    ],
+)
+def test_a_damaged_model_is_refused(make, tmp_path, file, content):
+    _, _, words = _saved(make, tmp_path, "bag_of_words")
+    if content is None:
+        (tmp_path / "model" / file).unlink()
+    else:
+        (tmp_path / "model" / file).write_bytes(content)
+    with pytest.raises(Refusal, match=r"train (the model|it)"):
+        saved.load(tmp_path / "model", words)
+
+
+def test_weights_of_another_shape_are_refused(make, tmp_path):
+    for units in (8, 9):
+        _saved(make, tmp_path / str(units), "classifier", units=units)
+    weights = (tmp_path / "8" / "model" / saved.WEIGHTS).read_bytes()
+    (tmp_path / "9" / "model" / saved.WEIGHTS).write_bytes(weights)
+    with pytest.raises(Refusal, match="damaged"):
+        saved.load(tmp_path / "9" / "model")

@@ -1,0 +1,127 @@
+import hashlib
+import math
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pipelines import params
+from pipelines.errors import Refusal
+from pipelines.text import subwords
+
+ROOT = Path(__file__).parents[3]
+TEXTS = ["lower lowest newest", "wide widest low", "newer wider", "low <s> low"] * 5
+KINDS = pytest.mark.parametrize("kind", ["bpe", "unigram"])
+
+
+@KINDS
+def test_the_same_bytes_and_draws_in_every_process(kind: params.Tokens) -> None:
+    code = (
+        "import hashlib\n"
+        "from pipelines.text import subwords\n"
+        f"trained = subwords.train({TEXTS!r}, {kind!r}, 40)\n"
+        f"drawn = subwords.resampled({TEXTS!r}, {kind!r}, trained.scores, 0.3, 5)\n"
+        "print(hashlib.sha256(trained.model + repr(drawn).encode()).hexdigest())\n"
+    )
+    trained = subwords.train(TEXTS, kind, 40)
+    drawn = subwords.resampled(TEXTS, kind, trained.scores, 0.3, 5)
+    here = hashlib.sha256(trained.model + repr(drawn).encode()).hexdigest()
+    for hash_seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert (done.stdout.strip(), done.stderr) == (here, "")
+
+
+@KINDS
+def test_nothing_but_the_blank_is_changed(kind: params.Tokens) -> None:
+    texts = ["Ａｂ １ ﬁ", "e\u0301 Été"] * 3  # noqa: RUF001  what NFKC would change
+    trained = subwords.train(texts, kind, 40)
+    for text in texts:
+        assert subwords.join(trained.split(text)) == text
+
+
+@KINDS
+def test_special_tokens_are_never_pieces(kind: params.Tokens) -> None:
+    spelt = [f"{sign}{special}" for sign in "abcdef" for special in subwords.SPECIALS]
+    trained = subwords.train([" ".join(spelt), "< / s > u n k p a d"] * 40, kind, 60)
+    assert not set(subwords.SPECIALS) & set(trained.scores)
+    assert subwords.join(trained.split("<s> <pad>")) == "<s> <pad>"
+
+
+def test_at_most_so_many_pieces_and_all_characters() -> None:
+    trained = subwords.train(TEXTS, "bpe", 20)
+    assert len(trained.scores) == 20
+    assert set("lowernstid" + subwords.BLANK) <= set(trained.scores)
+    assert {piece for text in TEXTS for piece in trained.split(text)} <= set(trained.scores)
+    assert len(subwords.train(["ab"], "bpe", 1000).scores) < 10
+
+
+def test_a_row_longer_than_the_librarys_bound_is_learnt_from() -> None:
+    assert "abc" in "".join(subwords.train(["abc " * 5000], "bpe", 20).scores)
+
+
+def test_more_characters_than_pieces_are_refused() -> None:
+    with pytest.raises(Refusal, match="max_size' is 5, and the training text has 7 different"):
+        subwords.train(["abc def"], "unigram", 5)
+    with pytest.raises(Refusal, match="no training text"):
+        subwords.train([""], "bpe", 5)
+
+
+@KINDS
+def test_draws_are_a_pure_function_of_their_arguments(kind: params.Tokens) -> None:
+    scores = subwords.train(TEXTS, kind, 40).scores
+    one, again, other = (subwords.resampled(TEXTS, kind, scores, 0.3, n) for n in (1, 1, 2))
+    assert one == again
+    assert one != other
+    assert [subwords.join(pieces) for pieces in one] == TEXTS
+
+
+def test_bpe_without_dropout_is_what_the_library_does() -> None:
+    trained = subwords.train(TEXTS, "bpe", 40)
+    drawn = subwords.resampled(TEXTS, "bpe", trained.scores, 1e-12, 1)
+    assert drawn == [trained.split(text) for text in TEXTS]
+
+
+def test_bpe_drops_each_merge_so_often() -> None:
+    """Of ▁ab three merges by rank: ab, ▁ab; and ▁a, which is possible while ab is not made."""
+    scores = {"ab": 0.0, "▁ab": -1.0, "▁a": -2.0, "▁": -3.0, "a": -4.0, "b": -5.0}
+    drawn = Counter(map(tuple, subwords.resampled(["ab"] * 20_000, "bpe", scores, 0.3, 1)))
+    shares = {pieces: count / 20_000 for pieces, count in drawn.items()}
+    # After ▁a is merged, ▁ab is still a merge of ▁a and b.
+    expected = {
+        ("▁ab",): 0.7 * 0.7 + 0.3 * 0.7 * 0.7,
+        ("▁", "ab"): 0.7 * 0.3,
+        ("▁a", "b"): 0.3 * 0.7 * 0.3,
+        ("▁", "a", "b"): 0.3 * 0.3,
+    }
+    assert shares == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.5, 0.99])
+def test_unigram_draws_each_segmentation_by_its_probability(alpha: float) -> None:
+    scores = {"▁": -2.0, "▁a": -1.0, "a": -1.5, "b": -0.5, "ab": -2.5, "▁ab": -1.2}
+    ways = [("▁ab",), ("▁", "ab"), ("▁a", "b"), ("▁", "a", "b")]
+    weights = [math.exp(alpha * sum(scores[piece] for piece in way)) for way in ways]
+    drawn = Counter(map(tuple, subwords.resampled(["ab"] * 20_000, "unigram", scores, alpha, 1)))
+    expected = {way: weight / sum(weights) for way, weight in zip(ways, weights, strict=True)}
+    assert {way: count / 20_000 for way, count in drawn.items()} == pytest.approx(
+        expected, abs=0.012
+    )
+
+
+@KINDS
+def test_unseen_characters_stay(kind: params.Tokens) -> None:
+    scores = subwords.train(TEXTS, kind, 40).scores
+    (drawn,) = subwords.resampled(["low ☃ué"], kind, scores, 0.2, 1)
+    assert subwords.join(drawn) == "low ☃ué"
+    assert {"☃", "é"} <= set(drawn)
+    assert subwords.resampled([""], kind, scores, 0.2, 1) == [[]]
