@@ -7,12 +7,11 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from commands import graph
+from commands.options import changed
 from pipelines import console, params
 from pipelines.errors import Refusal
-from pipelines.schema.sentences import nearest, sentence
+from pipelines.schema.sentences import nearest
 
 
 def generate(name: str, options: Mapping[str, Any]) -> None:
@@ -35,7 +34,7 @@ def generate(name: str, options: Mapping[str, Any]) -> None:
             f"{nearest(name, writers)}."
         )
     given = {key: value for key, value in options.items() if value is not None}
-    samples = _changed(corpus.samples, given)
+    samples = _warmer(corpus.samples, given)
     words = graph.command("evaluate", name)
     with console.quiet_imports():
         from pipelines.inference import predictor
@@ -54,18 +53,13 @@ def _writes(entry: params.Model) -> bool:
     return params.SOLVES[entry.model] == "language_modelling"
 
 
-def _changed(samples: params.Samples, given: Mapping[str, Any]) -> params.Samples:
+def _warmer(samples: params.Samples, given: Mapping[str, Any]) -> params.Samples:
     if given.get("temperature") == 0:
         raise Refusal(
             "--temperature is 0: give one near 0, such as 0.01, or --top-k 1, for the likeliest "
             "token every time."
         )
-    try:
-        return params.Samples.model_validate({**samples.model_dump(), **given})
-    except ValidationError as error:
-        said = sentence(error.errors()[0], given, params.Samples)
-        key, _, problem = said.partition(" ")
-        raise Refusal(f"--{key.replace('_', '-')} {problem}.") from None
+    return changed(samples, given)
 
 
 def _progress(length: int) -> AbstractContextManager[console.Progress | None]:

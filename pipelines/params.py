@@ -214,11 +214,12 @@ def _fits_its_text(where: str, model: Model, corpus: Corpus) -> None:
             f"{where}.resample draws other sub-words, and corpora.{model.corpus} has "
             f"'tokens: {corpus.tokens}': take it out, or take {' or '.join(SUB_WORDS)}"
         )
-    if corpus.search is not None and corpus.search.replace_unknown and model.attention == "none":
-        raise ValueError(
-            f"{where}.attention: 'none' cannot say which source word an unknown word stands for: "
-            f"take 'replace_unknown' out of corpora.{model.corpus}.search"
-        )
+    for key in ("coverage_penalty", "replace_unknown"):
+        if model.attention == "none" and getattr(corpus.search, key, None):
+            raise ValueError(
+                f"{where}.attention: 'none' gives corpora.{model.corpus}.search.{key} nothing to "
+                "go by: take one of the two out"
+            )
 
 
 class _Loader(yaml.SafeLoader):

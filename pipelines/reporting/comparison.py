@@ -80,7 +80,7 @@ COLUMNS: Mapping[tuple[Task, Tokens], tuple[Column, ...]] = {
     ("translation", "characters"): (EXACT, BLEU, PERPLEXITY, *COST),
     ("translation", "words"): (BLEU, SACREBLEU, CHRF, EXACT, PERPLEXITY, *COST),
 }
-CELLS = ("rnn", "gru", "lstm")
+CELLS = ("rnn", "irnn", "gru", "lstm")
 
 
 def compare(params: Params, metrics: Path) -> list[CorpusTable]:
@@ -104,8 +104,9 @@ def compare(params: Params, metrics: Path) -> list[CorpusTable]:
 
 def of_corpus(params: Params, corpus: str) -> dict[str, Model]:
     """The models of a corpus, baselines first; `models` has the order of YAML's merge."""
-    families = (params.baseline_models, params.lstm_models, params.seq2seq_models)
-    written = {name: model for family in families for name, model in family.items()}
+    written = {
+        name: model for family in params.families().values() for name, model in family.items()
+    }
     return {name: model for name, model in written.items() if model.corpus == corpus}
 
 
@@ -193,7 +194,7 @@ def _over(name: str, lead: float, column: Column) -> str:
 
 
 def _size(model: Model) -> tuple[int, ...]:
-    """Smaller is simpler: counts, then hidden layers, then tanh, GRU, LSTM, then attention."""
+    """Smaller is simpler: counts, then hidden layers, then plain cells, GRU, LSTM, then attention."""
     if isinstance(model, NGram):
         return (0,)
     if isinstance(model, BagOfWords):

@@ -11,19 +11,29 @@ from pipelines.layers.recurrent import kernel
 
 
 def describe(entry: params.Model) -> dict[str, str]:
-    """Device, kernel, threads and TensorFlow's version as words."""
+    """Device, kernel, XLA, precision and TensorFlow's version as words."""
     found = tf.config.list_physical_devices("GPU")
     name = "cpu"
     if found:
         details = tf.config.experimental.get_device_details(found[0])
         name = str(details.get("device_name", "gpu"))
-    cell = getattr(entry, "cell", None)
     return {
         "device": name,
-        "kernel": kernel(cell) if cell else "dense",
+        "kernel": _kernel(entry),
+        "xla": "on" if uses_xla(entry) else "off",
+        "precision": getattr(entry, "precision", None) or "float32",
         "machine": platform.machine(),
         "tensorflow": tf.__version__,
     }
+
+
+def _kernel(entry: params.Model) -> str:
+    """That of the recurrent layers; a decoder that is fed step by step has none but ours."""
+    if not hasattr(entry, "cell"):
+        return "dense"
+    chosen = kernel(entry.cell)
+    fed = entry.model == "seq2seq" and entry.input_feeding
+    return "cudnn, decoder by steps" if fed and chosen == "cudnn" else chosen
 
 
 def uses_xla(entry: params.Model) -> bool:

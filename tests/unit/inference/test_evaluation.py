@@ -7,6 +7,7 @@ import pytest
 
 from pipelines import params
 from pipelines.inference import evaluation
+from pipelines.inference.decoding import Hypothesis
 from pipelines.inference.predictor import Predictor
 from pipelines.models import saved
 from pipelines.models.ngram import NGram
@@ -22,9 +23,9 @@ def _translator(make, tokens="words", search=None, **changes):
     card = dataclasses.replace(make.card("seq2seq", **changes), tokens=tokens)
     words = vocabulary.Vocabularies(columns)
     model = saved.build(card.entry, words)
-    # Far from the start, where it says what is frequent, whatever it reads.
+    # Always the same, and far from the start, where it says what is frequent whatever it reads.
     random = np.random.default_rng(0)
-    model.set_weights([one + random.normal(0, 0.5, one.shape) for one in model.get_weights()])
+    model.set_weights([random.normal(0, 0.5, one.shape) for one in model.get_weights()])
     return Predictor(model, card, words, None, search), frame
 
 
@@ -82,15 +83,26 @@ def test_plain_text_has_the_bleu_of_sacrebleu_and_chrf(make, tokens):
     assert "tok:13a" in signature
     assert "case:lc" in signature
     assert "nc:6" in found.metrics["test_chrf_signature"]
-    # Of text, not of pieces: what stands in the predictions has no sign for a blank.
-    assert not found.predictions["hypothesis"].str.contains("\u2581").any()
-    assert found.predictions["hypothesis"].str.contains(" ").any()
     assert len(found.predictions["bleu"]) == len(frame)
     cased = dataclasses.replace(
         predictor.card, cleaning=predictor.card.cleaning.model_copy(update={"lowercase": False})
     )
     found = evaluation.translation(dataclasses.replace(predictor, card=cased), frame)
     assert "case:mixed" in found.metrics["test_sacrebleu_signature"]
+
+
+@pytest.mark.parametrize("tokens", params.SUB_WORDS)
+def test_pieces_are_scored_as_the_text_that_they_make(make, tokens):
+    """A search that finds the references, piece by piece."""
+    predictor, frame = _translator(make, tokens)
+    wanted = encode.rows(frame["target"], predictor.vocabularies.columns["target"])
+    perfect = [[Hypothesis(ids, 0.0, np.ones((len(ids), 1), np.float32), 0.0)] for ids in wanted]
+    vars(predictor)["_decoder"] = lambda rows, n_best: perfect
+    found = evaluation.translation(predictor, frame)
+    assert found.predictions["hypothesis"].tolist() == frame["target"].tolist()
+    for name in ("test_sacrebleu", "test_chrf"):
+        assert found.metrics[name] == pytest.approx(100)
+    assert found.metrics["test_exact_match"] == 1
 
 
 def test_characters_are_matched_as_a_whole(make):

@@ -114,7 +114,8 @@ def test_attention_is_in_no_loop_unless_it_must_be(make, changes):
 def test_what_was_attended_to_is_fed_to_the_next_step(make):
     network = _build(make, attention="general", input_feeding=True)
     memory, states = network.encode(SOURCE)
-    logits, _, _ = network.decode(TARGET[:, :1], states, memory)
+    logits, after, _ = network.decode(TARGET[:, :1], states, memory)
+    np.testing.assert_allclose(network.softmax(after.fed[:, None]), logits, atol=1e-5)
     other, _, _ = network.decode(TARGET[:, :1], states._replace(fed=states.fed + 1), memory)
     assert np.abs(logits - other).max() > 1e-2
 

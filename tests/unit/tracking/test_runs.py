@@ -291,7 +291,7 @@ def _tiny_model(folder: Path, vocabulary: Path) -> list[str]:
 
     everything = params.load(HERE / "params.yaml")
     tokens = ["<pad>", "<unk>", "<s>", "</s>", "good", "bad"]
-    written = {"text": {"tokens": tokens, "counts": [0, 1, 0, 3, 2, 2]}}
+    written = {"text": {"kind": "words", "tokens": tokens, "counts": [0, 1, 0, 3, 2, 2]}}
     labels = ["negative", "neutral", "positive"]
     vocabulary.write_text(json.dumps({"columns": written, "labels": labels}), encoding="utf-8")
     card = saved.Card.of(everything, "opinions-perceptron")

@@ -59,7 +59,7 @@ def test_an_epoch_is_the_same_again_and_another_is_not(make, kind):
 
 def test_texts_keep_their_labels_and_their_translations(make):
     words, frame = make.words("classifier"), make.frame("classifier")
-    for ids, labels in _bucketed(make, "classifier", batch_size=2).train(3).read():
+    for ids, labels in _bucketed(make, "classifier", batch_size=6).train(1).read():
         for row, label in zip(ids, labels, strict=True):
             text = words.columns["text"].text(row[row != PAD])
             assert frame["label"][frame["text"] == text].tolist() == [words.labels[label]]
@@ -82,7 +82,7 @@ def test_a_stream_is_read_in_rows_and_counted(make):
 
 
 def test_random_steps_read_all_of_the_stream_and_weigh_what_is_short(make):
-    found = _language_model(make, random_steps=True)
+    found = _language_model(make, random_steps=True, steps=9)
     stream = encode.stream(make.frame("language_model"), make.words("language_model"))
     for epoch in (1, 2):
         batches = _read(found.train(epoch))
@@ -90,10 +90,10 @@ def test_random_steps_read_all_of_the_stream_and_weigh_what_is_short(make):
             found.tokens == sum(inputs.size for inputs, _ in batches) == (len(stream) - 1) // 2 * 2
         )
         for batch in batches:
-            assert found.weight(batch) == batch[0].shape[1] / 10
+            assert found.weight(batch) == batch[0].shape[1] / 9
     shapes = [[inputs.shape for inputs, _ in found.train(epoch).read()] for epoch in (1, 2)]
     assert shapes[0] != shapes[1]
-    assert {inputs.shape for inputs, _ in _read(found.valid)} == {(2, 10)}
+    assert {inputs.shape for inputs, _ in _read(found.valid)} == {(2, 9)}
 
 
 def test_too_short_a_text_for_one_batch_is_refused(make):

@@ -121,8 +121,11 @@ def test_sampling_is_in_proportion_to_the_share_of_the_training_that_is_done():
 def test_a_guess_is_that_of_the_step_before(make):
     """The model's own: what it would say after the right words up to there."""
     network = saved.build(make.entry("seq2seq", scheduled_sampling=0.5), make.words("seq2seq"))
+    random = np.random.default_rng(1)
+    network.set_weights([random.normal(size=part.shape) for part in network.get_weights()])
     inputs = TARGET[:, :-1]
     guesses = np.argmax(network(SOURCE, inputs)[0], axis=2)
+    assert guesses[0, :-1].tolist() != guesses[0, 1:].tolist()
     found = objectives._guessed(network, SOURCE, inputs, END_OF_TRAINING)
     np.testing.assert_array_equal(found[0, 1:], guesses[0, :-1])
 

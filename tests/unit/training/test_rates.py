@@ -35,10 +35,10 @@ def test_exponential_is_that_of_tensorflows_ptb_word_lm(after, epochs):
 def test_plateau_lowers_after_so_many_epochs_in_a_row_that_were_not_the_best():
     rate = _rate(decay="plateau", factor=0.5, patience=2)
     found = []
-    for better in (True, False, True, False, False, False, True, False, False):
+    for better in (True, False, True, False, False, False, True, False, False, False, False):
         rate.after_epoch(better)
         found.append(rate.at(0, 0))
-    assert found == [2, 2, 2, 2, 1, 1, 1, 1, 0.5]
+    assert found == [2, 2, 2, 2, 1, 1, 1, 1, 0.5, 0.5, 0.25]
 
 
 def test_other_decays_know_no_plateau():
