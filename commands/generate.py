@@ -33,8 +33,12 @@ def generate(name: str, options: Mapping[str, Any]) -> None:
             f"'{name}' is a {entry.model}, and only a language model writes text"
             f"{nearest(name, writers)}."
         )
-    given = {key: value for key, value in options.items() if value is not None}
-    samples = _warmer(corpus.samples, given)
+    if options.get("temperature") == 0:
+        raise Refusal(
+            "--temperature is 0: give one near 0, such as 0.01, or --top-k 1, for the likeliest "
+            "token every time."
+        )
+    samples = changed(corpus.samples, options)
     words = graph.command("evaluate", name)
     with console.quiet_imports():
         from pipelines.inference import predictor
@@ -42,7 +46,7 @@ def generate(name: str, options: Mapping[str, Any]) -> None:
         graph.option(words, "model"), graph.option(words, "vocabulary"), samples
     )
     # Without one given, the text is that of `evaluate`.
-    typed = "beginning" in given
+    typed = options.get("beginning") is not None
     beginning = trained.prepared([samples.beginning])[0] if typed else samples.beginning
     with _progress(samples.length) as bar:
         text = trained.write(beginning, bar.advance if bar else None)
@@ -51,15 +55,6 @@ def generate(name: str, options: Mapping[str, Any]) -> None:
 
 def _writes(entry: params.Model) -> bool:
     return params.SOLVES[entry.model] == "language_modelling"
-
-
-def _warmer(samples: params.Samples, given: Mapping[str, Any]) -> params.Samples:
-    if given.get("temperature") == 0:
-        raise Refusal(
-            "--temperature is 0: give one near 0, such as 0.01, or --top-k 1, for the likeliest "
-            "token every time."
-        )
-    return changed(samples, given)
 
 
 def _progress(length: int) -> AbstractContextManager[console.Progress | None]:

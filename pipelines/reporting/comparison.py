@@ -194,7 +194,7 @@ def _over(name: str, lead: float, column: Column) -> str:
 
 
 def _size(model: Model) -> tuple[int, ...]:
-    """Smaller is simpler: counts, then hidden layers, then plain cells, GRU, LSTM, then attention."""
+    """Smaller is simpler: counts, hidden layers, a plain cell, GRU, LSTM, attention."""
     if isinstance(model, NGram):
         return (0,)
     if isinstance(model, BagOfWords):
