@@ -17,7 +17,8 @@ class Attention(keras.layers.Layer):
         score: `additive` v . tanh(W query + U key) (Bahdanau et al. 2015, appendix A.1.2);
             `dot` query . key, `general` query . W key (Luong et al. 2015, section 3.1), `scaled`
             g (query . W key) with a learnt g; `coverage` v . tanh(W query + U key + w c), where c
-            is all the attention that a source step has had so far (See et al. 2017, section 2.3).
+            is all the attention that a source step has had so far (See et al. 2017, section 2.3,
+            without their loss).
         units: width of the hidden layer of `additive` and `coverage`.
     """
 

@@ -216,7 +216,8 @@ class RecurrentStack(keras.layers.Layer):
         bidirectional: two layers at each height, one in each direction, their outputs concatenated
             (Schuster and Paliwal, 1997), so that outputs are 2 U wide.
         input_dropout: rate on the inputs of the lowest layer; `dropout` if None.
-        variational: one dropout mask for all steps of a sequence (Gal and Ghahramani, 2016).
+        variational: one dropout mask for all steps of a sequence (Gal and Ghahramani, 2016; without
+            theirs on the recurrent connections, as in Merity et al. 2017, section 4.2).
         residual: above the lowest layer, outputs are added to inputs (Wu et al. 2016, section 3.1).
     """
 
@@ -307,7 +308,7 @@ class RecurrentStack(keras.layers.Layer):
         return outputs, last
 
     def by_step(
-        self, inputs: tf.Tensor, fed: int, training: bool
+        self, inputs: tf.Tensor, width: int, training: bool
     ) -> Callable[[tf.Tensor, tf.Tensor, list[State]], tuple[tf.Tensor, list[State]]]:
         """The same stack step by step, for inputs of which a part is known one step earlier only.
 
@@ -316,17 +317,17 @@ class RecurrentStack(keras.layers.Layer):
 
         Args:
             inputs: (B, T, D), known beforehand.
-            fed: how wide the other part of the inputs is.
+            width: F, of the other part of the inputs.
             training: whether dropout is on.
 
         Returns:
             (t, fed (B, F), states) -> output of the top layer (B, U), states.
         """
         if not self.built:
-            self.build((None, None, inputs.shape[-1] + fed))
+            self.build((None, None, inputs.shape[-1] + width))
         kernels = [tf.convert_to_tensor(layer.recurrence.cell.kernel) for layer in self.forwards]
         steppers = [layer.stepper(training) for layer in self.forwards]
-        below, beside = tf.split(kernels[0], [inputs.shape[-1], fed])
+        below, beside = tf.split(kernels[0], [inputs.shape[-1], width])
         dropped = self.dropouts[0](inputs, training=training)
         projected = product(dropped, below, self.precision)
         ones = tf.ones((tf.shape(inputs)[0], tf.shape(inputs)[1], self.width))

@@ -42,7 +42,7 @@ class Optimizer(Section):
     factor: Share | None = None
     after: Count | None = None
     patience: Count | None = None
-    warmup: Count | None = Field(default=None, description="steps in which the rate rises from 0")
+    warmup: Count | None = Field(default=None, description="batches in which the rate rises from 0")
     weight_decay: Positive | None = None
     clip_norm: Positive
 

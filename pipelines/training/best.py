@@ -13,8 +13,8 @@ class Best:
     """The best epochs so far.
 
     Args:
-        many: how many to keep; more than one are averaged in the end (Sennrich et al. 2016 for
-            checkpoints of translation models).
+        many: how many to keep; more than one are averaged in the end (Junczys-Dowmunt et al. 2016,
+            for translation models).
     """
 
     def __init__(self, many: int) -> None:

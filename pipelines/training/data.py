@@ -90,8 +90,7 @@ def classifier(
         return _Side(rows, lambda rows, at: (_padded(rows, at, 0), labels[at]))
 
     train, valid = side(frames[0]), side(frames[1])
-    signature = (MATRIX, VECTOR)
-    return _bucketed(entry, lambda epoch: train, valid, seed, signature, vocabularies)
+    return _bucketed(entry, train, valid, seed, (MATRIX, VECTOR), vocabularies)
 
 
 def seq2seq(
@@ -119,8 +118,8 @@ def seq2seq(
         return _Side(rows, lambda rows, at: (_padded(rows, at, 1), _padded(rows, at, 0)))
 
     train, valid = side(frames[0], None), side(frames[1], None)
-    fresh = (lambda epoch: side(frames[0], epoch)) if entry.resample else lambda epoch: train
-    return _bucketed(entry, fresh, valid, seed, (MATRIX, MATRIX), vocabularies)
+    fresh = (lambda epoch: side(frames[0], epoch)) if entry.resample else None
+    return _bucketed(entry, train, valid, seed, (MATRIX, MATRIX), vocabularies, fresh)
 
 
 @dataclass(frozen=True)
@@ -147,18 +146,21 @@ def _padded(
 
 def _bucketed(
     entry: params.BagOfWords | params.Classifier | params.Seq2Seq,
-    train: Callable[[int], _Side],
+    train: _Side,
     valid: _Side,
     seed: int,
     signature: Any,
     vocabularies: Vocabularies,
+    fresh: Callable[[int], _Side] | None = None,
 ) -> Data:
+    """`fresh` is the training side of an epoch, where that differs from one to the next."""
+
     def read(epoch: int) -> Batches:
-        side = train(epoch)
+        side = train if fresh is None else fresh(epoch)
         sizes = {"batch_size": entry.batch_size, "batch_tokens": entry.batch_tokens}
         return side.read(batches.bucketed(side.lengths(), seed, epoch, **sizes))
 
-    lengths = train(1).lengths()[:, 0]
+    lengths = train.lengths()[:, 0]
     # Of a target, `<s>` is given and never predicted.
     tokens = int(lengths.sum()) - (len(lengths) if entry.model == "seq2seq" else 0)
     order = batches.by_length(list(valid.lengths()[:, 0]), VALID_BATCH)

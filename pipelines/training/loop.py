@@ -191,6 +191,9 @@ def _train_step(
             nats, count, states = objective(model, batch, states, share)
             loss = nats / count + sum(model.losses)  # what layers add, AR and TAR for instance
         gradients = tape.gradient(loss, model.trainable_variables)
+        # An embedding's gradient lists a word once for each time it stands in the batch: only when
+        # these are added up is the norm that of the gradient.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return nats, count, states
 

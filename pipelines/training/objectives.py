@@ -90,9 +90,12 @@ def translation(smoothing: float | None, sampling: float | None) -> Objective:
     ) -> tuple[tf.Tensor, tf.Tensor, Any]:
         source, target = batch
         inputs, targets = target[:, :-1], target[:, 1:]
+        training = share is not None
+        memory, first = model.encode(source, training=training)
         if share is not None and sampling is not None:
-            inputs = _guessed(model, source, inputs, share * sampling)
-        logits, _ = model(source, inputs, training=share is not None)
+            logits, _, _ = model.decode(inputs, first, memory, training=True)
+            inputs = _guessed(logits, inputs, share * sampling, model.seeds)
+        logits, _, _ = model.decode(inputs, first, memory, training=training)
         nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
         if share is not None and smoothing is not None:
             # (1 - e) nats + e (log Z - mean logit), where log Z = nats + the target's logit.
@@ -105,15 +108,14 @@ def translation(smoothing: float | None, sampling: float | None) -> Objective:
 
 
 def _guessed(
-    model: keras.Model, source: tf.Tensor, inputs: tf.Tensor, share: tf.Tensor
+    logits: tf.Tensor, inputs: tf.Tensor, share: tf.Tensor, seeds: keras.random.SeedGenerator
 ) -> tf.Tensor:
-    """Inputs (B, T) some of which, but never `<s>`, are the model's guesses.
+    """Inputs (B, T) some of which, but never `<s>`, are the guesses that logits (B, T, V) say.
 
     All steps are guessed at once from the right inputs (Duckworth et al. 2019, with one pass), so
     that the decoder need not go step by step.
     """
-    logits, _ = model(source, inputs, training=True)
     guesses = tf.stop_gradient(tf.argmax(logits, axis=2, output_type=tf.int32))
     guesses = tf.concat([inputs[:, :1], guesses[:, :-1]], axis=1)
-    drawn = keras.random.uniform(tf.shape(inputs), seed=model.seeds) < share
+    drawn = keras.random.uniform(tf.shape(inputs), seed=seeds) < share
     return tf.where(drawn & (inputs != PAD), guesses, inputs)

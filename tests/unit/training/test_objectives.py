@@ -83,10 +83,15 @@ class _Spy:
         self.seeds = keras.random.SeedGenerator(1)
         self.given = []
 
-    def __call__(self, source, inputs, training):
+    def encode(self, source, training):
         assert training
+        return "memory", "states"
+
+    def decode(self, inputs, states, memory, training):
+        assert training
+        assert (states, memory) == ("states", "memory")
         self.given.append(inputs.numpy())
-        return tf.one_hot(tf.fill(tf.shape(inputs), 7), 9) * 50, None
+        return tf.one_hot(tf.fill(tf.shape(inputs), 7), 9) * 50, None, None
 
 
 TARGET = _batch([[2, 4, 5, 6, 3], [2, 6, 3, 0, 0]])
@@ -124,9 +129,10 @@ def test_a_guess_is_that_of_the_step_before(make):
     random = np.random.default_rng(1)
     network.set_weights([random.normal(size=part.shape) for part in network.get_weights()])
     inputs = TARGET[:, :-1]
-    guesses = np.argmax(network(SOURCE, inputs)[0], axis=2)
+    logits = network(SOURCE, inputs)[0]
+    guesses = np.argmax(logits, axis=2)
     assert guesses[0, :-1].tolist() != guesses[0, 1:].tolist()
-    found = objectives._guessed(network, SOURCE, inputs, END_OF_TRAINING)
+    found = objectives._guessed(logits, inputs, END_OF_TRAINING, network.seeds)
     np.testing.assert_array_equal(found[0, 1:], guesses[0, :-1])
 
 
