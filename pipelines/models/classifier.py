@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from pipelines import params
 from pipelines.layers.pooling import Pool
-from pipelines.layers.recurrent import RecurrentStack
+from pipelines.layers.stack import RecurrentStack
 from pipelines.layers.words import Words
 from pipelines.text.vocabulary import PAD
 

@@ -8,7 +8,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipelines import params
-from pipelines.layers.recurrent import RecurrentStack, State, dropout_layer
+from pipelines.layers.recurrent import State
+from pipelines.layers.stack import RecurrentStack, dropout_layer
 from pipelines.layers.words import WordLogits, Words
 
 

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from pipelines import params
 from pipelines.layers.attention import Attention
-from pipelines.layers.recurrent import RecurrentStack, State, dropout_layer
+from pipelines.layers.recurrent import State
+from pipelines.layers.stack import RecurrentStack, dropout_layer
 from pipelines.layers.words import WordLogits, Words
 from pipelines.text.vocabulary import PAD
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines.layers.pooling import Pool
-from pipelines.layers.recurrent import RecurrentStack
+from pipelines.layers.stack import RecurrentStack
 
 POOLS = ["last", "mean", "max", "attention"]
 CELLS = ["rnn", "irnn", "gru", "lstm"]

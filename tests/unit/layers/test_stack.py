@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.layers.recurrent import RecurrentStack, dropout_layer
+from pipelines.layers.stack import RecurrentStack, dropout_layer
 
 RANDOM = np.random.default_rng(0)
 CELLS = ["rnn", "irnn", "gru", "lstm"]
