@@ -5,7 +5,7 @@
 PROJECT is a project of the template `multi30k` whose corpus is fetched and prepared. English to
 German, words, lowercase, embeddings 256, bidirectional LSTM 512, decoder 512, additive attention,
 input feeding, Adam 1e-3, batch 64; greedy BLEU of tokens after every epoch, which the seconds
-contain.
+contain. Writes its table into the README beside this file.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+
+import page
 
 from pipelines import console, params
 
@@ -22,6 +24,7 @@ with console.quiet_imports():
     from pipelines.text import frames, vocabulary
     from pipelines.training import learn
 
+HEAD = ["epoch", "BLEU in validation", "seconds", "target words/s, validation included"]
 SHAPE = {
     "model": "seq2seq",
     "corpus": "multi30k",
@@ -40,7 +43,7 @@ SHAPE = {
 
 
 def main() -> None:
-    """Train, and print BLEU against seconds."""
+    """Train until the BLEU is reached, and write BLEU against seconds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path)
     parser.add_argument("--corpus", default="multi30k")
@@ -59,13 +62,14 @@ def main() -> None:
     entry = params.Seq2Seq.model_validate(SHAPE | {"precision": given.precision})
     card = saved.Card(entry, corpus.task, corpus.tokens, corpus.cleaning, 1)
     started = time.monotonic()
+    rows: list[list[str]] = []
 
     def said(row: dict[str, float]) -> None:
         seconds = time.monotonic() - started
-        console.note(
-            f"epoch {row['epoch']}: BLEU {row['valid_bleu']:.1f} after {seconds:,.0f} s, "
-            f"{row['tokens'] / seconds:,.0f} target words/s with validation"
-        )
+        speed = row["tokens"] / seconds
+        rows.append([str(row["epoch"]), f"{row['valid_bleu']:.1f}", f"{seconds:,.0f}"])
+        rows[-1].append(f"{speed:,.0f}")
+        console.note(" | ".join(rows[-1]))
         if row["valid_bleu"] >= given.until:
             raise KeyboardInterrupt
 
@@ -73,7 +77,7 @@ def main() -> None:
     try:
         learn.seq2seq(card, (train, valid), words, said, scored)
     except KeyboardInterrupt:
-        console.note(f"BLEU {given.until} is reached.")
+        page.write("multi30k", HEAD, rows)
 
 
 if __name__ == "__main__":

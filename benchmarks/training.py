@@ -2,8 +2,8 @@
 
     python benchmarks/training.py
 
-Prints tokens a second of both and the ratio of medians, and writes them to `training.json` and into
-the table of `README.md` beside this file. Machines differ and are noisy: read the ratio.
+Prints tokens a second of both and the ratio of medians, and writes them into the README beside this
+file. Machines differ and are noisy: read the ratio.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
+
+import page
 
 from pipelines import console, params
 
@@ -29,7 +29,6 @@ with console.quiet_imports():
     from pipelines.text.vocabulary import SPECIALS, Vocabularies, Vocabulary
     from pipelines.training import device, loop, objectives, seeding
 
-HERE = Path(__file__).parent
 OPTIMIZER = {"method": "adam", "rate": 1e-3, "decay": "constant", "clip_norm": 1.0}
 LM = {"model": "language_model", "dropout": 0.0, "cell": "lstm"}
 READER = {"model": "classifier", "dropout": 0.0, "layers": 1, "pooling": "last", "batch_size": 64}
@@ -158,22 +157,12 @@ def _compare(name: str, rounds: int, many: int) -> dict[str, float | str]:
 
 
 def _write(rows: list[dict[str, Any]]) -> None:
-    """`training.json`, and the table between the two marks of the README."""
-    (HERE / "training.json").write_text(console.as_json(rows), encoding="utf-8", newline="\n")
-    lines = ["| model | ours, tokens/s | Keras, tokens/s | ratio |", "|---|---:|---:|---:|"]
-    lines += [
-        f"| {row['model']} | {row['ours']:,} | {row['keras']:,} | {row['ratio']:.2f} |"
+    """The table of the README."""
+    cells = [
+        [row["model"], f"{row['ours']:,}", f"{row['keras']:,}", f"{row['ratio']:.2f}"]
         for row in rows
     ]
-    page = HERE / "README.md"
-    table = "<!-- training -->\n" + "\n".join(lines) + "\n<!-- /training -->"
-    text = re.sub(
-        r"<!-- training -->.*<!-- /training -->",
-        lambda match: table,
-        page.read_text(encoding="utf-8"),
-        flags=re.S,
-    )
-    page.write_text(text, encoding="utf-8", newline="\n")
+    page.write("training", ["model", "ours, tokens/s", "Keras, tokens/s", "ratio"], cells)
 
 
 def main() -> None:
