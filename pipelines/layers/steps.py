@@ -102,7 +102,7 @@ def _all(step: Step, inputs: tf.Tensor, hidden: tf.Tensor) -> tf.Tensor:
         hidden = step(inputs[t], hidden)
         return t + 1, hidden, kept.write(t, hidden)
 
-    start = (0, hidden, _array(steps))
+    start = (0, hidden, step_array(steps))
     # The most steps there are: without it XLA cannot compile the gradient.
     _, _, kept = tf.while_loop(lambda t, *_: t < steps, body, start, maximum_iterations=steps)
     return kept.stack()
@@ -134,14 +134,14 @@ def lstm_steps(
     def run(
         gates: tf.Tensor, recurrent_kernel: tf.Tensor, hidden: tf.Tensor, memory: tf.Tensor
     ) -> tuple[tuple[tf.Tensor, tf.Tensor], object]:
-        active, hiddens, memories = _lstm_forward(
-            gates, recurrent_kernel, hidden, memory, precision
-        )
+        # Rounded once here, not again at every step.
+        rounded = recurrent_kernel if precision is None else tf.cast(recurrent_kernel, precision)
+        active, hiddens, memories = _lstm_forward(gates, rounded, hidden, memory, precision)
 
         def gradient(d_hiddens: tf.Tensor, d_memories: tf.Tensor) -> tuple[tf.Tensor, ...]:
             before = tf.concat([memory[None], memories[:-1]], axis=0)
             d_gates, d_hidden, d_memory = _lstm_backward(
-                active, before, memories, recurrent_kernel, d_hiddens, d_memories, precision
+                active, before, memories, rounded, d_hiddens, d_memories, precision
             )
             inputs = tf.concat([hidden[None], hiddens[:-1]], axis=0)
             d_kernel = product(_rows(inputs, transposed=True), _rows(d_gates), precision)
@@ -197,7 +197,7 @@ def _lstm_forward(
         kept = tuple(array.write(t, value) for array, value in zip(kept, now, strict=True))
         return t + 1, now[1], now[2], *kept
 
-    start = (0, hidden, memory, *(_array(steps) for _ in range(3)))
+    start = (0, hidden, memory, *(step_array(steps) for _ in range(3)))
     _, _, _, *kept = tf.while_loop(lambda t, *_: t < steps, step, start)
     active, hiddens, memories = (array.stack() for array in kept)
     return active, hiddens, memories
@@ -235,12 +235,13 @@ def _lstm_backward(
         return k + 1, d_hidden, d_memory * f[t], kept.write(t, d_gates)
 
     zero = tf.zeros_like(before[0])
-    start = (0, zero, zero, _array(steps))
+    start = (0, zero, zero, step_array(steps))
     _, d_hidden, d_memory, kept = tf.while_loop(lambda k, *_: k < steps, step, start)
     return kept.stack(), d_hidden, d_memory
 
 
-def _array(steps: tf.Tensor) -> tf.TensorArray:
+def step_array(steps: tf.Tensor) -> tf.TensorArray:
+    """Room for one (B, D) of every step."""
     return tf.TensorArray(tf.float32, size=steps, element_shape=(None, None))
 
 

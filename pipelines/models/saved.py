@@ -164,9 +164,7 @@ def parameters(model: keras.Model | NGram) -> int:
     """How many numbers were learnt."""
     from pipelines.models.ngram import NGram
 
-    if isinstance(model, NGram):
-        return model.parameters
-    return sum(int(member.count_params()) for member in getattr(model, "members", [model]))
+    return model.parameters if isinstance(model, NGram) else int(model.count_params())
 
 
 def _described(folder: Path) -> Card[Any]:

@@ -16,6 +16,7 @@ from pipelines import params
 from pipelines.layers.attention import Attention
 from pipelines.layers.recurrent import State
 from pipelines.layers.stack import RecurrentStack, dropout_layer
+from pipelines.layers.steps import step_array
 from pipelines.layers.words import WordLogits, Words
 from pipelines.text.vocabulary import PAD
 
@@ -156,7 +157,7 @@ class Seq2Seq(keras.Model):
             covered += weights[:, 0]
             return t + 1, covered, contexts.write(t, context[:, 0]), kept.write(t, weights[:, 0])
 
-        start = (0, covered, _array(steps), _array(steps))
+        start = (0, covered, step_array(steps), step_array(steps))
         _, covered, contexts, kept = tf.while_loop(lambda t, *_: t < steps, step, start)
         return _rows(contexts, memory.keys.shape[-1]), covered, _rows(kept, None)
 
@@ -185,7 +186,7 @@ class Seq2Seq(keras.Model):
             states = States(layers, read, covered)
             return t + 1, states, reads.write(t, read), kept.write(t, weights[:, 0])
 
-        start = (0, states, _array(steps), _array(steps))
+        start = (0, states, step_array(steps), step_array(steps))
         _, states, reads, kept = tf.while_loop(lambda t, *_: t < steps, step, start)
         return _rows(reads, self.combine.units), states, _rows(kept, None)
 
@@ -210,10 +211,6 @@ def _bridge(entry: params.Seq2Seq) -> list[keras.layers.Layer]:
             for _ in range(parts)
         ]
     return [keras.layers.Dense(entry.units, "tanh") for _ in range(parts)]
-
-
-def _array(steps: tf.Tensor) -> tf.TensorArray:
-    return tf.TensorArray(tf.float32, size=steps, element_shape=(None, None))
 
 
 def _rows(array: tf.TensorArray, width: int | None) -> tf.Tensor:

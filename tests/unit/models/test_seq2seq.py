@@ -90,11 +90,10 @@ def test_memory_and_states_can_be_gathered_along_the_batch(make, changes):
 
 def _loops_with(graph, kind):
     """How many while loops of a graph have an operation of this kind inside."""
-    library = {
-        function.signature.name: function for function in graph.as_graph_def().library.function
-    }
+    parts = {field.name: part for field, part in graph.as_graph_def().ListFields()}
+    functions = {one.signature.name: one for one in parts["library"].function}
     loops = [op for op in graph.get_operations() if op.type in ("While", "StatelessWhile")]
-    bodies = [library[op.get_attr("body").name] for op in loops]
+    bodies = [functions[op.get_attr("body").name] for op in loops]
     return len(loops), sum(any(node.op == kind for node in body.node_def) for body in bodies)
 
 
