@@ -5,7 +5,7 @@ LOCK ?= requirements.lock
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --compile
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install repro test ui check lock
+.PHONY: install repro ui
 
 install: .venv/installed
 
@@ -23,19 +23,8 @@ repro: install
 	dvc repro
 	@seqproof results
 
-test: install
-	python -m pytest
-
 ui: install
 	seqproof ui
 
-check: install
-	ruff format --check .
-	ruff check .
-	mypy
-	python -m pytest tests/contract
-
-# Pins every package with the hashes of all its files, for every platform. Run it after a change of pyproject.toml.
-lock: install
-	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --quiet --custom-compile-command "make lock" --output-file requirements.lock
-	uv pip compile pyproject.toml --extra dev --extra gpu --universal --generate-hashes --quiet --custom-compile-command "make lock" --output-file requirements-gpu.lock
+# What only the developers of seqproof do; a project made by `seqproof new` is without it.
+-include development.mk

@@ -66,6 +66,14 @@ def commands(stage: str, root: Path) -> dict[str, list[str]]:
     }
 
 
+def stale(targets: list[str], root: Path) -> list[str]:
+    """Those of the stages, and of all before them, whose files are not what `dvc repro` left."""
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        return sorted(repo.status(targets=targets, with_deps=True))
+
+
 def initialise(root: Path) -> None:
     """`dvc init` in a folder that Git tracks and that is still to be renamed; no analytics.
 

@@ -65,6 +65,9 @@ def _run(project: Path, origin: dict[str, str]) -> results.Run:
         model: results.metrics(project / graph.option(commands[model], "metrics"), model)
         for model in models
     }
+    stale = graph.stale([f"evaluate@{model}" for model in models], project)
+    if stale:
+        raise Refusal(f"{project}: {stale[0]} is not up to date: run `dvc repro` there first.")
     stages = {f"{params.trained_by(entries[model])}@{model}": model for model in models}
     costs = console.costs(stages, project)
     seconds = {stages[stage]: cost["seconds"] for stage, cost in costs.items()}

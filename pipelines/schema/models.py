@@ -20,6 +20,7 @@ from pipelines.schema.values import (
     Score,
     Section,
     Seed,
+    Several,
     Share,
     Smoothing,
     Task,
@@ -91,9 +92,9 @@ class _Trained(Section):
     dropout: Dropout
     epochs: Count
     patience: Count | None = None
-    average: Count | None = None
+    average: Several | None = None
     ensemble: Annotated[int, Field(ge=2, le=16)] | None = None
-    accumulate: Count | None = None
+    accumulate: Several | None = None
     optimizer: Optimizer
 
 
@@ -145,6 +146,14 @@ class _Recurrent(Section):
     def _only_an_lstm_forgets(self) -> Self:
         if self.forget_bias is not None and self.cell != "lstm":
             raise ValueError(f"'forget_bias' means nothing with 'cell: {self.cell}': take it out")
+        return self
+
+    @model_validator(mode="after")
+    def _a_layer_has_another_below_to_add(self) -> Self:
+        if self.residual and self.layers == 1:
+            raise ValueError(
+                "'residual' adds the outputs of the layer below: give 'layers' above 1"
+            )
         return self
 
 

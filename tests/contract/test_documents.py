@@ -14,7 +14,8 @@ PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 def test_make_targets_exist():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    files = [ROOT / "Makefile", ROOT / "development.mk"]
+    makefile = "\n".join(file.read_text(encoding="utf-8") for file in files)
     named = set(re.findall(r"^make (\w+)", SHELL, flags=re.M))
     assert {"repro", "test", "ui", "check", "install"} <= named
     for target in named:

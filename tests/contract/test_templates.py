@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 
 import pytest
 import yaml
@@ -46,10 +47,16 @@ def test_a_project_has_all_that_its_graph_depends_on(project):
 def test_a_project_has_all_that_make_needs(project):
     settings = (project / "pyproject.toml").read_text(encoding="utf-8")
     readme = re.search(r'^readme = "(.+)"', settings, flags=re.M).group(1)
-    locks = re.findall(r"\S+\.lock", (project / "Makefile").read_text(encoding="utf-8"))
-    assert {"requirements.lock", "requirements-gpu.lock"} <= set(locks)
-    for file in (readme, *locks):
+    for file in (readme, "requirements.lock", "requirements-gpu.lock"):
         assert (project / file).is_file(), file
+    for target in ("install", "repro", "ui"):
+        assert _make(project, target) == 0, target
+    # There are no tests to run there.
+    assert _make(project, "test") == 2
+
+
+def _make(project, target):
+    return subprocess.run(["make", "-n", target], cwd=project, capture_output=True).returncode
 
 
 def test_goals_are_those_of_the_templates():

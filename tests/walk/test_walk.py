@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from commands import graph
 from pipelines.tracking import provenance
 
 MODELS = [
@@ -59,6 +60,17 @@ def test_the_second_repro_does_nothing(walked):
         "??",
         "metrics/",
     ]
+
+
+def test_what_is_stale_is_found_by_what_it_depends_on(changed):
+    targets = ["evaluate@moods-perceptron", "evaluate@plain-markov"]
+    assert graph.stale(targets, changed.folder) == []
+    metrics = changed.folder / "metrics" / "plain-markov.json"
+    metrics.write_text(metrics.read_text(encoding="utf-8").replace("1", "2"), encoding="utf-8")
+    assert graph.stale(targets, changed.folder) == ["evaluate@plain-markov"]
+    frame = changed.folder / "data" / "prepared" / "moods" / "train.parquet"
+    frame.unlink()
+    assert "preprocess@moods" in graph.stale(targets, changed.folder)
 
 
 def test_metrics_are_flat_sorted_and_complete(walked):

@@ -22,6 +22,8 @@ MACHINE = results.Machine(
 @pytest.fixture(autouse=True)
 def _same_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "machine", lambda entry: MACHINE)
+    # These projects only look as if `dvc repro` had run; the walk asks DVC itself.
+    monkeypatch.setattr(command.graph, "stale", lambda targets, root: [])
 
 
 def ran(folder: Path, template: str, found: dict[str, dict[str, Any]]) -> Path:
@@ -147,6 +149,26 @@ def test_numbers_of_other_values_are_not_the_templates(plays: Path, data: Path, 
         publish([plays], data, page)
     path.write_text(f"# only a remark\n{text}", encoding="utf-8")
     publish([plays], data, page)
+
+
+def test_stale_numbers_are_not_published(
+    monkeypatch: pytest.MonkeyPatch, plays: Path, data: Path, page: Path
+) -> None:
+    asked: list[str] = []
+
+    def stale(targets: list[str], root: Path) -> list[str]:
+        asked.extend(targets)
+        assert root == plays
+        return ["evaluate@shakespeare-rnn"]
+
+    monkeypatch.setattr(command.graph, "stale", stale)
+    with pytest.raises(
+        Refusal, match="evaluate@shakespeare-rnn is not up to date: run `dvc repro`"
+    ):
+        publish([plays], data, page)
+    assert not data.parent.exists()
+    names = ("shakespeare-lstm", "shakespeare-markov", "shakespeare-rnn")
+    assert sorted(asked) == [f"evaluate@{name}" for name in names]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"template": "plays"}'])

@@ -84,6 +84,21 @@ REFUSED = {
         "    cell: rnn\n    forget_bias: 1.0",
         r"shakespeare-rnn: 'forget_bias' means nothing with 'cell: rnn': take it out",
     ),
+    "residual with nothing below": (
+        "    cell: rnn",
+        "    cell: rnn\n    residual: true",
+        r"shakespeare-rnn: 'residual' adds the outputs of the layer below: give 'layers' above 1",
+    ),
+    "mean of one epoch": (
+        "    cell: rnn",
+        "    cell: rnn\n    average: 1",
+        r"shakespeare-rnn.average is 1: it must be greater than or equal to 2",
+    ),
+    "gradients of one batch added up": (
+        "    cell: rnn",
+        "    cell: rnn\n    accumulate: 1",
+        r"shakespeare-rnn.accumulate is 1: it must be greater than or equal to 2",
+    ),
     "cell in capitals": (
         "cell: lstm",
         "cell: LSTM",
