@@ -14,15 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipelines.layers.gru import gru_step, gru_steps
+from pipelines.layers.lstm import lstm_step, lstm_steps
 from pipelines.layers.products import Precision, product
-from pipelines.layers.steps import (
-    gru_step,
-    gru_steps,
-    lstm_step,
-    lstm_steps,
-    rnn_step,
-    rnn_steps,
-)
+from pipelines.layers.rnn import Activation, rnn_step, rnn_steps
 from pipelines.params import Cell
 
 Kernel = Literal["cudnn", "fused"]
@@ -32,8 +27,8 @@ State = list[tf.Tensor]
 def kernel(cell: Cell) -> Kernel:
     """How a cell is computed here, for the run's record.
 
-    `cudnn`: NVIDIA's kernel, for LSTM and GRU where there is a GPU. `fused`: `layers/steps`, the
-    inputs projected for all steps at once.
+    `cudnn`: NVIDIA's kernel, for LSTM and GRU where there is a GPU. `fused`: a loop of
+    ours, the inputs projected for all steps at once and the gradient by hand.
     """
     gated = cell in ("gru", "lstm")
     return "cudnn" if gated and tf.config.list_physical_devices("GPU") else "fused"
@@ -182,8 +177,8 @@ class Recurrent(keras.layers.Layer):
 
         return step
 
-    def _activation(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        return tf.tanh if self.cell == "rnn" else tf.nn.relu
+    def _activation(self) -> Activation:
+        return "tanh" if self.cell == "rnn" else "relu"
 
     def _cudnn(
         self,

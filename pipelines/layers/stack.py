@@ -124,8 +124,8 @@ class RecurrentStack(keras.layers.Layer):
     ) -> Callable[[tf.Tensor, tf.Tensor, list[State]], tuple[tf.Tensor, list[State]]]:
         """The same stack step by step, for inputs of which a part is known one step earlier only.
 
-        What is known is projected for all steps at once. Its layers run on `layers/steps` whatever
-        the device: cuDNN has no single steps.
+        What is known is projected for all steps at once. Its layers run on our own steps whatever
+        the device: cuDNN has no single ones.
 
         Args:
             inputs: (B, T, D), known beforehand.

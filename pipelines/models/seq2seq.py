@@ -16,7 +16,7 @@ from pipelines import params
 from pipelines.layers.attention import Attention
 from pipelines.layers.recurrent import State
 from pipelines.layers.stack import RecurrentStack, dropout_layer
-from pipelines.layers.steps import step_array
+from pipelines.layers.steps import over_time
 from pipelines.layers.words import WordLogits, Words
 from pipelines.text.vocabulary import PAD
 
@@ -149,16 +149,12 @@ class Seq2Seq(keras.Model):
         assert self.attention is not None
         attention, steps = self.attention, tf.shape(outputs)[1]
 
-        def step(
-            t: tf.Tensor, covered: tf.Tensor, contexts: tf.TensorArray, kept: tf.TensorArray
-        ) -> tuple[tf.Tensor, ...]:
+        def step(t: tf.Tensor, covered: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
             query = outputs[:, t : t + 1]
             context, weights = attention(query, *memory, coverage=covered)
-            covered += weights[:, 0]
-            return t + 1, covered, contexts.write(t, context[:, 0]), kept.write(t, weights[:, 0])
+            return (context[:, 0], weights[:, 0]), covered + weights[:, 0]
 
-        start = (0, covered, step_array(steps), step_array(steps))
-        _, covered, contexts, kept = tf.while_loop(lambda t, *_: t < steps, step, start)
+        (contexts, kept), covered = over_time(step, steps, covered, keep=2)
         return _rows(contexts, memory.keys.shape[-1]), covered, _rows(kept, None)
 
     def _feed(
@@ -175,19 +171,15 @@ class Seq2Seq(keras.Model):
         ones = tf.ones((tf.shape(embedded)[0], steps, self.combine.units))
         kept_units = self.dropout(ones, training=training)
 
-        def step(
-            t: tf.Tensor, states: States, reads: tf.TensorArray, kept: tf.TensorArray
-        ) -> tuple[tf.Tensor, States, tf.TensorArray, tf.TensorArray]:
+        def step(t: tf.Tensor, states: States) -> tuple[tuple[tf.Tensor, ...], States]:
             output, layers = decoder(t, states.fed, states.layers)
             covered = states.covered if self.covers else None
             context, weights = attention(output[:, None], *memory, coverage=covered)
             read = self.combine(tf.concat([output, context[:, 0]], axis=1)) * kept_units[:, t]
             covered = states.covered + weights[:, 0] if self.covers else states.covered
-            states = States(layers, read, covered)
-            return t + 1, states, reads.write(t, read), kept.write(t, weights[:, 0])
+            return (read, weights[:, 0]), States(layers, read, covered)
 
-        start = (0, states, step_array(steps), step_array(steps))
-        _, states, reads, kept = tf.while_loop(lambda t, *_: t < steps, step, start)
+        (reads, kept), states = over_time(step, steps, states, keep=2)
         return _rows(reads, self.combine.units), states, _rows(kept, None)
 
     def call(
@@ -213,8 +205,8 @@ def _bridge(entry: params.Seq2Seq) -> list[keras.layers.Layer]:
     return [keras.layers.Dense(entry.units, "tanh") for _ in range(parts)]
 
 
-def _rows(array: tf.TensorArray, width: int | None) -> tf.Tensor:
+def _rows(kept: tf.Tensor, width: int | None) -> tf.Tensor:
     """(T, B, D) -> (B, T, D)."""
-    rows = tf.transpose(array.stack(), (1, 0, 2))
+    rows = tf.transpose(kept, (1, 0, 2))
     rows.set_shape((None, None, width))
     return rows

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipelines.text.vocabulary import PAD
+from pipelines.training.losses import cross_entropy
 
 # (model, batch, carried states, share of the training done or None in validation)
 # -> (nats summed, how many were summed, states after)
@@ -26,7 +27,7 @@ def next_token(
     """Language model: nats per token; `batch` is inputs and targets (B, T), state carried."""
     inputs, targets = batch
     logits, states = model(inputs, states=states, training=share is not None)
-    nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+    nats = cross_entropy(targets, logits)
     return tf.reduce_sum(nats), tf.cast(tf.size(nats), tf.float32), states
 
 
@@ -36,7 +37,7 @@ def label(
     """Classifier: nats per example; `batch` is ids (B, T) and labels (B,)."""
     ids, labels = batch
     logits = model(ids, training=share is not None)
-    nats = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    nats = cross_entropy(labels, logits)
     return tf.reduce_sum(nats), tf.cast(tf.size(nats), tf.float32), states
 
 
@@ -54,7 +55,7 @@ def weighted_label(weights: npt.NDArray[np.float32]) -> Objective:
         if share is None:
             return label(model, batch, states, share)
         ids, labels = batch
-        nats = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, model(ids, training=True))
+        nats = cross_entropy(labels, model(ids, training=True))
         weighted = nats * tf.gather(tf.constant(weights), labels)
         return tf.reduce_sum(weighted), tf.cast(tf.size(nats), tf.float32), states
 
@@ -96,11 +97,8 @@ def translation(smoothing: float | None, sampling: float | None) -> Objective:
             logits, _, _ = model.decode(inputs, first, memory, training=True)
             inputs = _guessed(logits, inputs, share * sampling, model.seeds)
         logits, _, _ = model.decode(inputs, first, memory, training=training)
-        nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-        if share is not None and smoothing is not None:
-            # (1 - e) nats + e (log Z - mean logit), where log Z = nats + the target's logit.
-            right = tf.gather(logits, targets, batch_dims=2)
-            nats += smoothing * (right - tf.reduce_mean(logits, axis=2))
+        smooth = smoothing if share is not None and smoothing is not None else 0.0
+        nats = cross_entropy(targets, logits, smooth)
         real = tf.cast(tf.not_equal(targets, PAD), tf.float32)
         return tf.reduce_sum(nats * real), tf.reduce_sum(real), states
 

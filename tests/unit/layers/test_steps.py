@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.layers.gru import gru_steps
+from pipelines.layers.lstm import lstm_steps
 from pipelines.layers.recurrent import Recurrent
-from pipelines.layers.steps import gru_steps, lstm_steps, rnn_steps
+from pipelines.layers.rnn import rnn_steps
 
 RANDOM = np.random.default_rng(0)
 CELLS = ["rnn", "irnn", "gru", "lstm"]
@@ -123,7 +125,7 @@ RUNS = {
         lambda: (_normal(T, B, 3 * U), _normal(U, 3 * U), _normal(3 * U), *_first("gru")),
     ),
     "irnn": (
-        lambda *given: rnn_steps(*given, tf.nn.relu),
+        lambda *given: rnn_steps(*given, "relu"),
         lambda: (_normal(T, B, U), _normal(U, U), *_first("irnn")),
     ),
 }

@@ -1,0 +1,107 @@
+"""All steps of a GRU (Cho et al. 2014), the reset gate after the product as in cuDNN."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from pipelines.layers.products import Precision, product
+from pipelines.layers.steps import before, kernel_gradient, over_time, rounded
+
+
+def gru_steps(
+    inputs: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    recurrent_bias: tf.Tensor,
+    hidden: tf.Tensor,
+    precision: Precision = None,
+) -> tf.Tensor:
+    """Gradient by hand: one matrix product serves all steps for that of the recurrent kernel.
+
+    Args:
+        inputs: (T, B, 3 U), x @ kernel + bias: update, reset, candidate, as in Keras.
+        recurrent_kernel: (U, 3 U).
+        recurrent_bias: (3 U,).
+        hidden: (B, U), the state before the first step.
+        precision: of the products inside.
+
+    Returns:
+        The state after every step, (T, B, U).
+    """
+
+    @tf.custom_gradient
+    def run(
+        inputs: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor, hidden: tf.Tensor
+    ) -> tuple[tf.Tensor, object]:
+        steps, kernel = tf.shape(inputs)[0], rounded(recurrent_kernel, precision)
+
+        def step(t: tf.Tensor, hidden: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+            active, hidden = _step(inputs[t], kernel, bias, hidden, precision)
+            return (active, hidden), hidden
+
+        (active, hiddens), _ = over_time(step, steps, hidden, keep=2)
+
+        def gradient(d_hiddens: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            earlier = before(hidden, hiddens)
+            d_inputs, d_inner, d_hidden = _backwards(active, earlier, kernel, d_hiddens, precision)
+            d_kernel = kernel_gradient(d_inner, earlier, precision)
+            return d_inputs, d_kernel, tf.reduce_sum(d_inner, (0, 1)), d_hidden
+
+        return hiddens, gradient
+
+    return run(inputs, recurrent_kernel, recurrent_bias, hidden)
+
+
+def gru_step(
+    projected: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    recurrent_bias: tf.Tensor,
+    hidden: tf.Tensor,
+    precision: Precision = None,
+) -> tf.Tensor:
+    """One step of `gru_steps`: (B, 3 U), (B, U) -> (B, U)."""
+    return _step(projected, recurrent_kernel, recurrent_bias, hidden, precision)[1]
+
+
+def _step(
+    projected: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    recurrent_bias: tf.Tensor,
+    hidden: tf.Tensor,
+    precision: Precision,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Update, reset and candidate with what the reset gate let through (B, 4 U); hidden (B, U)."""
+    update, reset, candidate = tf.split(projected, 3, axis=1)
+    inner = product(hidden, recurrent_kernel, precision) + recurrent_bias
+    inner_update, inner_reset, inner_candidate = tf.split(inner, 3, axis=1)
+    z = tf.sigmoid(update + inner_update)
+    r = tf.sigmoid(reset + inner_reset)
+    c = tf.tanh(candidate + r * inner_candidate)
+    return tf.concat([z, r, c, inner_candidate], axis=1), z * hidden + (1 - z) * c
+
+
+def _backwards(
+    active: tf.Tensor,
+    earlier: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    d_hiddens: tf.Tensor,
+    precision: Precision,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Gradients of the inputs, of hidden @ kernel + bias (T, B, 3 U each), of the first state."""
+    z, r, c, inner = tf.split(active, 4, axis=2)
+    # What does not depend on later steps is computed for all steps at once.
+    to_update = (earlier - c) * z * (1 - z)
+    to_candidate = (1 - z) * (1 - c * c)
+    to_reset = to_candidate * inner * r * (1 - r)
+    to_inner = tf.concat([to_update, to_reset, to_candidate * r], axis=2)
+    transposed = tf.transpose(recurrent_kernel)
+
+    def back(t: tf.Tensor, d_hidden: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+        d_hidden += d_hiddens[t]
+        d_inner = tf.tile(d_hidden, (1, 3)) * to_inner[t]
+        return (d_hidden, d_inner), d_hidden * z[t] + product(d_inner, transposed, precision)
+
+    zero = tf.zeros_like(earlier[0])
+    steps = tf.shape(active)[0]
+    (d_all, d_inner), d_hidden = over_time(back, steps, zero, keep=2, backwards=True)
+    gates = d_inner[:, :, : 2 * tf.shape(z)[2]]
+    return tf.concat([gates, d_all * to_candidate], axis=2), d_inner, d_hidden
