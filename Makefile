@@ -18,6 +18,7 @@ install: .venv/installed
 	@PIP_CONSTRAINT=$(LOCK) $(PIP) --require-hashes --no-deps --requirement $(LOCK)
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
+	@echo "Ready. To type seqproof and dvc yourself: source $(BIN)/activate"
 
 repro: install
 	dvc repro

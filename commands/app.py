@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from pipelines import console
-from pipelines.console import Argument, Command, Option, Typer
+from pipelines.console import Argument, Command, Context, Exit, Option, Typer
 
 app = Typer(
     name="seqproof",
     help="Recurrent sequence models whose every result can be run again and proved.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -28,7 +29,32 @@ STAGES = {
     "evaluate": "Evaluate a trained model on its test split.",
     "report": "Put every metric and picture on one HTML page.",
 }
-Name = Annotated[str, Argument(metavar="NAME", help="a corpus or a model of params.yaml")]
+CORPORA = ("fetch", "preprocess", "build-vocab")  # all others are for a model, or for all
+Corpus = Annotated[str, Argument(metavar="NAME", help="a corpus of params.yaml")]
+Model = Annotated[str, Argument(metavar="NAME", help="a model of params.yaml")]
+Texts = Annotated[
+    list[str] | None,
+    Argument(
+        metavar="TEXT",
+        show_default=False,
+        help="in quotes; without any, each line of standard input is one",
+    ),
+]
+
+
+@app.callback(invoke_without_command=True)
+def seqproof(
+    context: Context,
+    version: Annotated[bool, Option("--version", help="Say which version this is.")] = False,
+) -> None:
+    """What it does by itself: say what it can do."""
+    if version:
+        from importlib.metadata import version as installed
+
+        console.note(f"seqproof {installed('seqproof')}")
+        raise Exit
+    if context.invoked_subcommand is None:
+        console.note(context.get_help())
 
 
 def _add(command: str, help_text: str) -> None:
@@ -38,10 +64,13 @@ def _add(command: str, help_text: str) -> None:
         app.command(command, help=help_text)(lambda: _run(verb, None))
         return
 
-    def run(name: Name) -> None:
+    def of_corpus(name: Corpus) -> None:
         _run(verb, name)
 
-    app.command(command, help=help_text)(run)
+    def of_model(name: Model) -> None:
+        _run(verb, name)
+
+    app.command(command, help=help_text)(of_corpus if command in CORPORA else of_model)
 
 
 def _run(verb: str, name: str | None) -> None:
@@ -56,24 +85,31 @@ for _command, _help in STAGES.items():
 
 @app.command()
 def predict(
-    name: Annotated[str, Argument(help="a trained model")],
-    texts: Annotated[list[str], Argument(help="what to translate, to label or to go on with")],
+    name: Annotated[str, Argument(metavar="NAME", help="a trained model")],
+    texts: Texts = None,
 ) -> None:
     """Give a trained model text: a translation, a label, or how it goes on."""
     from commands import predict as command
+    from commands import typed
 
-    command.predict(name, texts)
+    command.predict(name, typed.texts(texts))
 
 
 @app.command()
 def translate(
-    name: Annotated[str, Argument(help="a trained encoder-decoder")],
-    texts: Annotated[list[str], Argument(help="what to translate")],
-    beam: Annotated[int | None, Option(min=1, help="hypotheses kept at each step")] = None,
-    n_best: Annotated[int | None, Option(min=1, help="so many of each, with their scores")] = None,
-    length_penalty: Annotated[float | None, Option(min=0, help="above 0 favours the long")] = None,
+    name: Annotated[str, Argument(metavar="NAME", help="a trained encoder-decoder")],
+    texts: Texts = None,
+    beam: Annotated[
+        int | None, Option(min=1, max=1000, help="hypotheses kept at each step")
+    ] = None,
+    n_best: Annotated[
+        int | None, Option(min=1, max=1000, help="so many of each, with their scores")
+    ] = None,
+    length_penalty: Annotated[
+        float | None, Option(min=0, max=10, help="above 0 favours the long")
+    ] = None,
     coverage_penalty: Annotated[
-        float | None, Option(min=0, help="above 0 leaves less of the source out")
+        float | None, Option(min=0, max=10, help="above 0 leaves less of the source out")
     ] = None,
     replace_unknown: Annotated[
         bool | None, Option("--replace-unknown", help="unknown words by those of the source")
@@ -81,14 +117,17 @@ def translate(
 ) -> None:
     """Translate; what is not given is as params.yaml says."""
     from commands import translate as command
+    from commands import typed
 
     search = {"beam": beam, "length_penalty": length_penalty, "coverage_penalty": coverage_penalty}
-    command.translate(name, texts, n_best, search | {"replace_unknown": replace_unknown})
+    command.translate(
+        name, typed.texts(texts), n_best, search | {"replace_unknown": replace_unknown}
+    )
 
 
 @app.command()
 def generate(
-    name: Annotated[str, Argument(help="a trained language model")],
+    name: Annotated[str, Argument(metavar="NAME", help="a trained language model")],
     beginning: Annotated[str | None, Option(help="text to go on with")] = None,
     length: Annotated[int | None, Option(help="tokens to write")] = None,
     temperature: Annotated[float | None, Option(help="near 0 careful, above 1 wild")] = None,
@@ -100,7 +139,10 @@ def generate(
 ) -> None:
     """Let a language model write; what is not given is as params.yaml says."""
     from commands import generate as command
+    from commands import typed
 
+    if beginning is not None:
+        typed.utf8(beginning, "--beginning")
     options = {"beginning": beginning, "length": length, "temperature": temperature}
     command.generate(name, options | {"top_k": top_k, "top_p": top_p, "seed": seed})
 
@@ -132,13 +174,14 @@ class _New(Command):
 
 @app.command(cls=_New)
 def new(
-    folder: Annotated[Path, Argument(metavar="DIR", help="made if need be; must be empty")],
+    folder: Annotated[str, Argument(metavar="DIR", help="made if need be; must be empty")],
     template: Annotated[str, Option(metavar="NAME", help="see docs/templates.md")] = "",
 ) -> None:
     """Make a project from a template: a benchmark with a number to reach."""
+    from commands import typed
     from commands.new import new as make
 
-    make(folder, template)
+    make(typed.folder(folder), template)
 
 
 @app.command()
@@ -156,5 +199,7 @@ def publish(
 
 
 def main() -> None:
-    """The console script."""
+    """The console script; told to stop, it takes away what it put beside its results."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     console.guarded(app)

@@ -6,6 +6,8 @@ import logging
 import os
 import shlex
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,41 +25,29 @@ def command(stage: str, name: str | None) -> list[str]:
     Raises:
         Refusal: this is no project, or it has no such name.
     """
-    # DVC asks a server about its own updates unless told otherwise.
-    os.environ.setdefault("DVC_NO_ANALYTICS", "true")
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
     params.load(Path("params.yaml"))
     target = stage if name is None else f"{stage}@{name}"
-    try:
-        with Repo(".") as repo:
-            if name is not None:
-                known = {
-                    one.addressing.partition("@")[2]
-                    for one in repo.index.stages
-                    if one.addressing.startswith(f"{stage}@")
-                }
-                params.one_of(dict.fromkeys(sorted(known)), name, f"entry for {stage}")
-            found: Any = repo.stage.load_one(name=target)
-    except DvcException as error:
-        raise Refusal(f"{error}") from None
+    with _opened(Path()) as repo:
+        if name is not None:
+            known = {
+                one.addressing.partition("@")[2]
+                for one in repo.index.stages
+                if one.addressing.startswith(f"{stage}@")
+            }
+            params.one_of(dict.fromkeys(sorted(known)), name, f"entry for {stage}")
+        found: Any = repo.stage.load_one(name=target)
     return shlex.split(found.cmd)
 
 
 def stages() -> list[str]:
     """Every stage of the graph by its name, `train_lstm@shakespeare-lstm` for instance."""
-    from dvc.repo import Repo
-
-    with Repo(".") as repo:
+    with _opened(Path()) as repo:
         return sorted(str(stage.addressing) for stage in repo.index.stages)
 
 
 def commands(stage: str, root: Path) -> dict[str, list[str]]:
     """The words of all commands of a stage in the project `root`, by the name each is for."""
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
+    with _opened(root) as repo:
         names = {one.name: one.cmd for one in repo.index.stages}
     return {
         name.removeprefix(f"{stage}@"): shlex.split(command)
@@ -68,10 +58,26 @@ def commands(stage: str, root: Path) -> dict[str, list[str]]:
 
 def stale(targets: list[str], root: Path) -> list[str]:
     """Those of the stages, and of all before them, whose files are not what `dvc repro` left."""
+    # DVC looks for the stages of plain names in the current folder.
+    asked = [f"{root.resolve() / 'dvc.yaml'}:{target}" for target in targets]
+    with _opened(root) as repo:
+        changed = repo.status(targets=asked, with_deps=True)
+    return sorted(str(stage).rpartition(":")[2] for stage in changed)
+
+
+@contextmanager
+def _opened(root: Path) -> Iterator[Any]:
+    """A project as DVC sees it; what DVC has against it is one sentence."""
+    # Else DVC asks a server about its own updates.
+    os.environ.setdefault("DVC_NO_ANALYTICS", "true")
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    with Repo(str(root)) as repo:
-        return sorted(repo.status(targets=targets, with_deps=True))
+    try:
+        with Repo(str(root)) as repo:
+            yield repo
+    except DvcException as error:
+        raise Refusal(f"DVC refuses {root.resolve()}: {str(error).rstrip('.')}.") from None
 
 
 def initialise(root: Path) -> None:

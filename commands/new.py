@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from commands import graph, templates
@@ -22,6 +22,7 @@ FILES = (
     *("dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "Makefile"),
     *("requirements.lock", "requirements-gpu.lock", "texts/README.md"),
 )
+TEMPORARY = ".seqproof-new-"
 README = """\
 # {name}
 
@@ -45,17 +46,20 @@ def new(folder: Path, template: str) -> None:
         Refusal: no such template, a folder in use, or Git will not have it; nothing is left then.
     """
     params = templates.find(template)
-    target = folder.resolve()
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise Refusal(f"{folder} is there and not empty: name a folder that is not there yet.")
+    try:
+        target = folder.resolve()
+    except RuntimeError:
+        raise Refusal(f"{folder} is a link that leads to itself: name another folder.") from None
+    _require_empty(folder, target)
     # Beside its place on the same disk, so that the last step only renames.
     near = next(place for place in (target, *target.parents) if place.is_dir())
-    with tempfile.TemporaryDirectory(prefix=".seqproof-new-", dir=near) as temporary:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=near) as temporary:
         project = Path(temporary) / "project"
         _copy(params, project)
         _describe(template, project)
         _initialise(template, project)
         target.mkdir(parents=True, exist_ok=True)
+        _require_empty(folder, target)  # still, after the second that all this took
         for part in project.iterdir():
             part.replace(target / part.name)
     console.note(f"{folder} holds {template}; its README.md says what that is. Now type:")
@@ -63,10 +67,24 @@ def new(folder: Path, template: str) -> None:
     console.note("  dvc repro" if shutil.which("dvc") else "  make repro")
 
 
+def _require_empty(folder: Path, target: Path) -> None:
+    if target.exists() and (not target.is_dir() or any(_others(target))):
+        raise Refusal(f"{folder} is there and not empty: name a folder that is not there yet.")
+
+
+def _others(target: Path) -> Iterator[Path]:
+    """What stands in a folder, beside what `new` puts there while it works."""
+    return (part for part in target.iterdir() if not part.name.startswith(TEMPORARY))
+
+
 def _copy(params: Path, project: Path) -> None:
     compiled = shutil.ignore_patterns("__pycache__", "*.pyc")
     for name in FOLDERS:
-        shutil.copytree(templates.SOURCE / name, project / name, ignore=compiled)
+        try:
+            shutil.copytree(templates.SOURCE / name, project / name, ignore=compiled)
+        except shutil.Error as error:
+            _, _, why = error.args[0][0]  # of each file that failed
+            raise Refusal(f"The project cannot be written: {why}.") from None
     for name in FILES:
         (project / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(templates.SOURCE / name, project / name)
@@ -92,7 +110,8 @@ def _initialise(template: str, project: Path) -> None:
     """Git, then DVC in it, and one commit of all."""
     _git(project, ["init", "--quiet"])
     graph.initialise(project)
-    _git(project, ["add", "--all"])
+    # All of it, whatever a person's own list of ignored files says.
+    _git(project, ["add", "--all"], settings=("-c", f"core.excludesFile={os.devnull}"))
     message = f"A project from the template {template}"
     _git(project, ["commit", "--quiet", "--message", message], settings=_identity(project))
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from commands import graph, templates
 from pipelines import console, params
 from pipelines.errors import Refusal
 from pipelines.reporting import results, results_page
+
+MISSING = object()  # beside every value, None too
 
 
 def publish(projects: list[Path], data: Path, page: Path) -> None:
@@ -82,13 +86,25 @@ def _run(project: Path, origin: dict[str, str]) -> results.Run:
 
 def _as_the_template(project: Path, name: str) -> dict[str, params.Model]:
     """The models of a project whose parameters are those of its template."""
-    here = params.load(project / "params.yaml")
-    if here != params.load(templates.find(name)):
+    here, there = params.load(project / "params.yaml"), params.load(templates.find(name))
+    mine, theirs = (dict(_leaves(tree.model_dump(mode="json"))) for tree in (here, there))
+    other = [key for key in mine | theirs if mine.get(key, MISSING) != theirs.get(key, MISSING)]
+    if other:
+        more = f" and {len(other) - 1} more differ" if other[1:] else " differs"
         raise Refusal(
-            f"{project / 'params.yaml'} is not the template '{name}' as it is now: "
-            "its numbers are of other values."
+            f"{project / 'params.yaml'}: {other[0]}{more} from the template '{name}', whose "
+            "numbers are published: make them the same and `dvc repro`, or make a project anew."
         )
     return here.models
+
+
+def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of a tree with its dotted key; models once, not once more by their stage."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{path}{key}.")
+        elif not path.split(".")[0].endswith("_models"):
+            yield f"{path}{key}", value
 
 
 def machine(entry: params.Model) -> results.Machine:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from typer import Argument, Exit, Option, Typer
+from typer import Argument, Context, Exit, Option, Typer
 from typer.core import TyperCommand as Command
 
 from pipelines.errors import Refusal
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Argument",
     "Command",
+    "Context",
     "Exit",
     "Option",
     "Typer",
@@ -112,11 +113,17 @@ def costs(stages: Iterable[str], project: Path | None = None) -> dict[str, dict[
     """
     folder = (project or root()) / ".seqproof" / "costs"
     files = {stage: folder / f"{stage}.json" for stage in stages}
-    return {
-        stage: json.loads(file.read_text(encoding="utf-8"))
-        for stage, file in files.items()
-        if file.is_file()
-    }
+    found = {stage: _cost(file) for stage, file in files.items() if file.is_file()}
+    return {stage: cost for stage, cost in found.items() if cost}
+
+
+def _cost(file: Path) -> dict[str, float]:
+    """What one stage cost; nothing if the file is damaged, which a lost power can do."""
+    try:
+        cost = json.loads(file.read_text(encoding="utf-8"))
+        return {key: float(cost[key]) for key in ("seconds", "peak_mib")}
+    except (ValueError, TypeError, KeyError):
+        return {}
 
 
 def out() -> Console:
@@ -198,9 +205,10 @@ def _lines(description: str, total: float, unit: str) -> Iterator[Progress]:
 
     def say() -> None:
         rate = done / max(time.monotonic() - started, 1e-9)
-        left = (total - done) / rate if rate else 0.0
+        left = max(total - done, 0.0) / rate if rate else 0.0
         share = f"{done / max(total, 1e-9):4.0%}"
-        note(f"{description} {share}, {rate:,.0f} {unit}/s, {left:.0f} s left {last}".rstrip())
+        parts = [f"{description} {share}", f"{rate:,.0f} {unit}/s", f"{left:.0f} s left", last]
+        note(", ".join(part for part in parts if part))
 
     def advance(amount: float, remark: str) -> None:
         nonlocal done, said, last

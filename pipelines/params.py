@@ -6,6 +6,7 @@ None, which leaves a thing out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -235,6 +236,18 @@ class _Loader(yaml.SafeLoader):
             seen.add(str(key.value))
         return super().construct_mapping(node, deep=deep)
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """YAML 1.1 reads 020 as 16 and 1:30 as 90; DVC reads YAML 1.2, and would track others."""
+        if re.fullmatch(r"[-+]?0[0-9_]+|.*:.*", node.value):
+            raise yaml.MarkedYAMLError(
+                problem=f"'{node.value}' is not the number that it looks like: write it plainly",
+                problem_mark=node.start_mark,
+            )
+        return int(super().construct_yaml_int(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
 
 def load(path: Path) -> Params:
     """Read and check a whole `params.yaml`.
@@ -247,7 +260,8 @@ def load(path: Path) -> Params:
         tree = yaml.load(text, Loader=_Loader)
     except FileNotFoundError:
         raise Refusal(f"{path} is missing: run this in the project's root.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, RecursionError) as error:
+        # Those beside YAML's own: no UTF-8, a date that is none, a tag that its value denies.
         raise Refusal(f"{path} is no valid YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(tree, dict):
         raise Refusal(f"{path} must be a map of keys to values.")

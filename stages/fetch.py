@@ -17,7 +17,7 @@ def main(
     sources.fetch(source, raw, root=console.root(), seed=settings.seed)
     files = [file for file in raw.iterdir() if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 1e6
-    console.note(f"{corpus}: {len(files)} raw files, {size:,.1f} MB")
+    console.note(f"{corpus}: {len(files)} raw file{'s' if len(files) > 1 else ''}, {size:,.1f} MB")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from pipelines.schema.values import (
     Tokens,
 )
 
-Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Penalty = Annotated[float, Field(ge=0, le=10)]
 
 # Sources: where bytes come from -----------------------------------------------------------------
 
@@ -176,7 +176,7 @@ class Search(Section):
     one (Luong et al. 2015).
     """
 
-    beam: Count
+    beam: Annotated[int, Field(ge=1, le=1000)]
     length_penalty: Penalty | None = None
     coverage_penalty: Penalty | None = None
     replace_unknown: bool | None = None

@@ -97,6 +97,12 @@ class _Trained(Section):
     accumulate: Several | None = None
     optimizer: Optimizer
 
+    @model_validator(mode="after")
+    def _epochs_suffice(self) -> Self:
+        if self.average is not None and self.average > self.epochs:
+            raise ValueError(f"'average: {self.average}' is of more epochs than {self.epochs}")
+        return self
+
 
 class _Bucketed(_Trained):
     """Batches of examples of like length: so many examples, or so many tokens with padding."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -13,6 +14,8 @@ from pydantic_core import ErrorDetails
 from pipelines.schema.corpora import Corpus
 from pipelines.schema.models import FAMILIES, MODELS
 from pipelines.schema.values import Section
+
+LONGEST = 80  # characters of a value that a sentence quotes
 
 
 def sentence(error: ErrorDetails, tree: Mapping[str, Any], root: type[Section]) -> str:
@@ -39,6 +42,8 @@ def sentence(error: ErrorDetails, tree: Mapping[str, Any], root: type[Section]) 
             return f"{where}.{tag} is '{given}'{nearest(given, known)}"
         case "union_tag_not_found":
             return f"{where}.{str(context['discriminator']).strip(chr(39))} is missing"
+        case "invalid_key":
+            return f"{where}: the key {_written(error['input'])} must be text"
         case "literal_error":
             given = _written(error["input"])
             known = [
@@ -58,17 +63,30 @@ def sentence(error: ErrorDetails, tree: Mapping[str, Any], root: type[Section]) 
 def _written(value: Any) -> str:
     """A value as YAML writes it, where Python writes another word."""
     words = {True: "true", False: "false", None: "null"}
-    return words[value] if value is None or isinstance(value, bool) else str(value)
+    if value is None or isinstance(value, bool):
+        return words[value]
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST else f"{value[: LONGEST - 3]}..."
+    return _short(value)
+
+
+def _short(value: Any) -> str:
+    """As Python writes it, the middle left out where it is long: aliases can make it endless."""
+    brief = reprlib.Repr()
+    brief.maxlevel = 2
+    brief.maxstring = brief.maxother = brief.maxlong = LONGEST
+    said = brief.repr(value)
+    return said if len(said) <= LONGEST else f"{said[: LONGEST - 3]}..."
 
 
 def _quoted(value: Any) -> str:
-    return repr(value) if isinstance(value, str) else _written(value)
+    return _short(value) if isinstance(value, str) else _written(value)
 
 
 def _rule(error: ErrorDetails) -> str:
     """What a value must be, in our words where pydantic's speak of Python."""
     if error["type"].endswith("_type") and isinstance(error["input"], str) and _is_number(error):
-        return "is text to YAML: write 4e-3 as 4.0e-3, and no quotes around a number"
+        return "is text to YAML: write 4e-3 as 4.0e-3, 1e5 as 1.0e+5, and no quotes around a number"
     ours = {
         "tuple_type": "must be a list",
         "dict_type": "must be a map",
@@ -163,8 +181,10 @@ def _narrow(here: Any, part: int | str) -> Any:
 
 
 def nearest(given: str, known: Any) -> str:
-    """A hint at the nearest of the known names, and all of them."""
+    """A hint at the nearest of the known names, and all of them, if any."""
     names = [str(name) for name in known]
+    if not names:
+        return "; there is none"
     near = difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return f"; {hint}known: {', '.join(names)}"

@@ -47,8 +47,14 @@ def end_training(
     tokens = epochs_table.tokens_seen(table)
     run.log_metrics({"train_seconds": seconds, "train_tokens_per_second": tokens / seconds})
     run.log_file(history, "history")
+    best = [f"{table['valid_loss'].min():.3f} nats"]
+    best += [
+        f"{column.removeprefix('valid_').replace('_', ' ')} {table[column].max():.4g}"
+        for column in table.columns
+        if column.startswith("valid_") and column != "valid_loss"
+    ]
     console.note(
-        f"{model.name}: {table['valid_loss'].min():.3f} nats in validation at best, "
+        f"{model.name}: {', '.join(best)} in validation at best; "
         f"{seconds:,.0f} s, {tokens / seconds:,.0f} tokens/s"
     )
 
@@ -66,8 +72,13 @@ def end_evaluation(
     run.log_dataset(test, "test", f"{metrics['corpus']}-{test.stem}")
     run.log_folder(pictures, "pictures")
     run.log_file(predictions, "predictions")
-    shown = [f"{key[5:]} {value:,.4g}" for key, value in numbers.items() if key[:5] == "test_"]
+    shown = [f"{key[5:]} {_short(value)}" for key, value in numbers.items() if key[:5] == "test_"]
     console.note(f"{pictures.name}: {', '.join(shown)}")
+
+
+def _short(value: float) -> str:
+    """A count whole, a measure to four digits."""
+    return f"{value:,.0f}" if value.is_integer() else f"{value:,.4g}"
 
 
 def epochs(run: runs.Run) -> Callable[[dict[str, float]], None]:

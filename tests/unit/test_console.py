@@ -64,6 +64,10 @@ def test_a_stage_keeps_its_cost(monkeypatch, tmp_path):
     costs = console.costs(["train_lstm@verses", "never@ran"])
     assert set(costs) == {"train_lstm@verses"}
     assert console.costs(["of@another"]) == {}
+    for damaged in ("", '{"te', "[]", '{"seconds": 3}'):
+        file = tmp_path / ".seqproof" / "costs" / "train_lstm@verses.json"
+        file.write_text(damaged, encoding="utf-8")
+        assert console.costs(["train_lstm@verses"]) == {}
     assert costs["train_lstm@verses"]["seconds"] >= 0
     assert costs["train_lstm@verses"]["peak_mib"] > 1
 
@@ -79,7 +83,7 @@ def test_progress_without_a_terminal_is_lines_and_only_for_long_work(monkeypatch
     monkeypatch.setattr(console.time, "monotonic", lambda: next(ticks))
     with console.progress("reading", 110, "words") as bar:
         bar.advance(55, "loss 2")
-    assert "reading  50%, 5 words/s, 11 s left loss 2" in capsys.readouterr().out
+    assert "reading  50%, 5 words/s, 11 s left, loss 2" in capsys.readouterr().out
 
 
 def test_quiet_imports_hides_noise_and_says_it_after_all_on_failure(capfd):

@@ -221,6 +221,38 @@ def test_a_missing_file_and_a_list_are_refused(tmp_path):
         _load(tmp_path, "- 1\n")
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["2020-02-30", "0x_", "!!int x", "!!set [a]", "!!float ''", "1" * 5000, "[" * 3000],
+)
+def test_what_yaml_cannot_read_is_one_sentence(value, tmp_path):
+    with pytest.raises(Refusal, match=r"params\.yaml is no valid YAML: .+"):
+        _load(tmp_path, TEXT.replace("seed: 1", f"seed: {value}", 1))
+
+
+@pytest.mark.parametrize("value", ["020", "1:30", "-007"])
+def test_numbers_that_dvc_would_read_as_others_are_refused(value, tmp_path):
+    with pytest.raises(Refusal, match=rf"'{value}' is not the number that it looks like"):
+        _load(tmp_path, TEXT.replace("units: 256", f"units: {value}", 1))
+
+
+def test_an_endless_value_is_quoted_in_short(tmp_path):
+    lines = ["corpora: {a0: &a0 [x, x, x, x]"]
+    lines += [f"  , a{n}: &a{n} [{', '.join(10 * [f'*a{n - 1}'])}]" for n in range(1, 10)]
+    bomb = "\n".join([*lines, "  }", "seed: *a9", ""])
+    with pytest.raises(Refusal) as refusal:
+        _load(tmp_path, bomb)
+    assert len(str(refusal.value)) < 1000
+    with pytest.raises(Refusal, match=r"attention is 'y+\.\.\.'") as refusal:
+        _load(tmp_path, TEXT.replace("attention: general", f"attention: {'y' * 10**6}", 1))
+    assert len(str(refusal.value)) < 500
+
+
+def test_a_key_that_is_no_text(tmp_path):
+    with pytest.raises(Refusal, match=r"models\.shakespeare-markov: the key null must be text"):
+        _load(tmp_path, TEXT.replace("    model: ngram", "    null: 3\n    model: ngram", 1))
+
+
 def test_the_tree_is_frozen():
     with pytest.raises(ValueError, match="frozen"):
         params.load(SHIPPED).seed = 2

@@ -63,7 +63,7 @@ def test_the_second_repro_does_nothing(walked):
 
 
 def test_what_is_stale_is_found_by_what_it_depends_on(changed):
-    targets = ["evaluate@moods-perceptron", "evaluate@plain-markov"]
+    targets = ["evaluate@moods-perceptron", "evaluate@plain-markov"]  # asked from another folder
     assert graph.stale(targets, changed.folder) == []
     metrics = changed.folder / "metrics" / "plain-markov.json"
     metrics.write_text(metrics.read_text(encoding="utf-8").replace("1", "2"), encoding="utf-8")

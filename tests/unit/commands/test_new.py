@@ -51,6 +51,17 @@ def test_its_readme_says_what_it_should_reach(made: Path) -> None:
     assert "markov" not in readme  # nobody asks anything of it
 
 
+def test_a_persons_own_list_of_ignored_files_takes_nothing_away(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ignored").write_text("*.lock\nMakefile\n", encoding="utf-8")
+    config = tmp_path / "config"
+    config.write_text(f"[core]\nexcludesFile = {tmp_path / 'ignored'}\n", encoding="utf-8")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    new(tmp_path / "project", "plays")
+    assert {"requirements.lock", "Makefile"} <= set(git(tmp_path / "project", "ls-files").split())
+
+
 def test_its_origin_stays_out_of_git(made: Path) -> None:
     origin = json.loads((made / ".seqproof" / "origin.json").read_text(encoding="utf-8"))
     assert origin["template"] == "plays"
@@ -102,6 +113,68 @@ def test_a_folder_in_use_is_left_as_it_is(shelf: Path, tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"letter\.txt is there"):
         new(folder / "letter.txt", "plays")
     assert [file.name for file in folder.iterdir()] == ["letter.txt"]
+
+
+def test_files_that_come_while_it_works_are_left_as_they_are(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "project"
+    whole = graph.initialise
+
+    def meanwhile(project: Path) -> None:
+        whole(project)
+        folder.mkdir()
+        (folder / "params.yaml").write_text("mine", encoding="utf-8")
+
+    monkeypatch.setattr(graph, "initialise", meanwhile)
+    with pytest.raises(Refusal, match="project is there and not empty"):
+        new(folder, "plays")
+    assert [file.name for file in folder.iterdir()] == ["params.yaml"]
+    assert (folder / "params.yaml").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_link_that_leads_to_itself(shelf: Path, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(Refusal, match="loop is a link that leads to itself"):
+        new(tmp_path / "loop", "plays")
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_blank_name_is_not_this_folder(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = sorted(tmp_path.iterdir())
+    done = CliRunner().invoke(app, ["new", name, "--template", "plays"])
+    assert isinstance(done.exception, Refusal)
+    assert "The folder has no name" in str(done.exception)
+    assert sorted(tmp_path.iterdir()) == there
+
+
+def test_told_to_stop_it_leaves_nothing(tmp_path: Path) -> None:
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "pre-commit").write_text("#!/bin/sh\nkill $(cat $PID)\nsleep 30\n", encoding="utf-8")
+    (hooks / "pre-commit").chmod(0o755)
+    (tmp_path / "config").write_text(f"[core]\nhooksPath = {hooks}\n", encoding="utf-8")
+    made = tmp_path / "made"
+    made.mkdir()
+    started = "import os, sys; from pathlib import Path; Path(os.environ['PID']).write_text(str("
+    started += "os.getpid())); from commands.app import main; main()"
+    words = ["new", str(made / "project"), "--template", "ptb"]
+    environment = os.environ | {"PID": str(tmp_path / "pid")}
+    environment["GIT_CONFIG_GLOBAL"] = str(tmp_path / "config")
+    done = subprocess.run(
+        [sys.executable, "-c", started, *words],
+        cwd=templates.SOURCE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 143, done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(made.iterdir()) == []
 
 
 @pytest.mark.parametrize("parents", ["", "a/b"])

@@ -145,7 +145,10 @@ def test_numbers_of_other_values_are_not_the_templates(plays: Path, data: Path, 
     path = plays / "params.yaml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("seed: 1", "seed: 2"), encoding="utf-8")
-    with pytest.raises(Refusal, match=r"params\.yaml is not the template 'plays' as it is now"):
+    with pytest.raises(Refusal, match=r"params\.yaml: seed differs from the template 'plays'"):
+        publish([plays], data, page)
+    path.write_text(text.replace("units: 256", "units: 255"), encoding="utf-8")
+    with pytest.raises(Refusal, match=r": models\.[a-z-]+\.units and \d+ more differ from"):
         publish([plays], data, page)
     path.write_text(f"# only a remark\n{text}", encoding="utf-8")
     publish([plays], data, page)

@@ -94,6 +94,11 @@ REFUSED = {
         "    cell: rnn\n    average: 1",
         r"shakespeare-rnn.average is 1: it must be greater than or equal to 2",
     ),
+    "mean of more epochs than there are": (
+        "    cell: rnn",
+        "    cell: rnn\n    average: 99",
+        r"shakespeare-rnn: 'average: 99' is of more epochs than \d+",
+    ),
     "gradients of one batch added up": (
         "    cell: rnn",
         "    cell: rnn\n    accumulate: 1",
