@@ -70,8 +70,9 @@ def _section(name: str, run: Run) -> str:
 def _origin(run: Run) -> str:
     machine = run.machine
     changes = " with changes" if run.changed else ""
+    cores = "1 core" if machine.cores == 1 else f"{machine.cores} cores"
     return (
-        f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib:g} GiB; "
+        f"{machine.cpu}, {cores}, {machine.memory_gib:g} GiB; "
         f"device {machine.device}; TensorFlow {machine.tensorflow}; commit `{run.commit}`{changes}."
     )
 

@@ -70,6 +70,13 @@ def test_a_row_of_nothing_published() -> None:
     assert line == "| a | perplexity | 91.26 |  |  |  | 1,234 | 1,234 |"
 
 
+@pytest.mark.parametrize(("cores", "said"), [(1, "P, 1 core, 8 GiB"), (16, "P, 16 cores, 8 GiB")])
+def test_the_machine_is_said(cores: int, said: str) -> None:
+    machine = MACHINE.model_copy(update={"cores": cores})
+    run = results.Run(commit="abc", changed=False, machine=machine, rows=(), remark="")
+    assert f"\n{said}; device cpu; TensorFlow 2; commit `abc`.\n" in results_page.page({"one": run})
+
+
 def test_a_signature_and_a_remark_stand_below() -> None:
     signed = {"test_bleu": 30.0, "test_bleu_signature": "nrefs:1|tok:13a", "parameters": 1}
     signed |= {"search": "beam 5"}
