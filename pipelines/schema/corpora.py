@@ -21,7 +21,7 @@ from pipelines.schema.values import (
     Tokens,
 )
 
-Penalty = Annotated[float, Field(ge=0, le=10)]
+Penalty = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
 
 # Sources: where bytes come from -----------------------------------------------------------------
 

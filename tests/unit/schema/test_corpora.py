@@ -61,11 +61,7 @@ def test_what_may_be_said(task: str, changes: dict[str, Any]) -> None:
     [
         ("translation", {"search": {"beam": 0}}, "search.beam\n.*greater than or equal to 1"),
         ("translation", {"search": {"beam": 5, "length_penalty": -0.1}}, "search.length_penalty"),
-        (
-            "translation",
-            {"search": {"beam": 5, "coverage_penalty": float("inf")}},
-            "less than or equal to 10",
-        ),
+        ("translation", {"search": {"beam": 5, "coverage_penalty": float("inf")}}, "finite"),
         ("language_modelling", {"search": {"beam": 5}}, "'search' belongs to translation"),
         ("classification", {"search": {"beam": 5}}, "'search' belongs to translation"),
         ("language_modelling", {"samples": {**SAMPLES, "top_p": 0.0}}, "samples.top_p"),
