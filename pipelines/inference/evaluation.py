@@ -14,6 +14,7 @@ from pipelines import params
 from pipelines.inference import scores
 from pipelines.inference.predictor import Predictor
 from pipelines.models import saved
+from pipelines.models.interpolated import Interpolated
 from pipelines.text import ids as encode
 from pipelines.text.vocabulary import Vocabularies
 
@@ -44,11 +45,9 @@ class Evaluation:
 
 def language_modelling(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     """Perplexity, bits per token and a sample of what the model writes."""
-    from pipelines.inference.scoring import stream_nats
-
     tokens = predictor.card.tokens
     stream = encode.stream(test, predictor.vocabularies)
-    nats = stream_nats(predictor.model, stream)
+    nats, alone = _nats(predictor.model, stream)
     lengths = [
         len(ids) + 1 for ids in encode.rows(test["text"], predictor.vocabularies.columns["text"])
     ]
@@ -56,6 +55,7 @@ def language_modelling(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     metrics: Metrics = {
         "test_tokens": len(nats),
         "test_perplexity": float(np.exp(nats.mean())),
+        **alone,
     }
     if tokens == "characters":
         metrics["test_nats_per_character"] = float(nats.mean())
@@ -65,6 +65,20 @@ def language_modelling(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     if predictor.samples is not None:
         sample = predictor.write(predictor.samples.beginning)
     return Evaluation(metrics, predictions, sample=sample)
+
+
+def _nats(model: Any, stream: Any) -> tuple[Any, Metrics]:
+    """Nats of every token but the first; of an interpolated model, what its parts reach alone."""
+    from pipelines.inference.scoring import stream_nats
+
+    if not isinstance(model, Interpolated):
+        return stream_nats(model, stream), {}
+    network, ngram = (stream_nats(part, stream) for part in (model.network, model.ngram))
+    alone: Metrics = {
+        "test_network_perplexity": float(np.exp(network.mean())),
+        "test_ngram_perplexity": float(np.exp(ngram.mean())),
+    }
+    return -model.mix(-network, -ngram), alone
 
 
 def classification(predictor: Predictor, test: pd.DataFrame) -> Evaluation:

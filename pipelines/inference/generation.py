@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines import params
+from pipelines.models.interpolated import Interpolated
 from pipelines.models.ngram import NGram
 from pipelines.text.vocabulary import END, PAD, START, UNK
 
@@ -19,6 +20,9 @@ Step = Callable[[int], Real]  # a token -> log probabilities (V,) of the next
 
 def steps(model: Any) -> Step:
     """A language model as a function from each token of a text to what may follow it."""
+    if isinstance(model, Interpolated):
+        network, ngram = steps(model.network), steps(model.ngram)
+        return lambda token: model.mix(network(token), ngram(token))
     return _ngram_steps(model) if isinstance(model, NGram) else _recurrent_steps(model)
 
 

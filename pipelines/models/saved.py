@@ -15,13 +15,13 @@ from pydantic import TypeAdapter
 
 from pipelines import console, params
 from pipelines.errors import Refusal
+from pipelines.models.interpolated import Interpolated
+from pipelines.models.ngram import NGram
 from pipelines.text.vocabulary import Vocabularies
 from pipelines.text.vocabulary import load as load_vocabularies
 
 if TYPE_CHECKING:
     import keras
-
-    from pipelines.models.ngram import NGram
 
 WEIGHTS, VOCABULARY = "model.weights.h5", "vocabulary.json"
 Entry = TypeVar("Entry", covariant=True)  # which kind of model a card describes
@@ -92,10 +92,11 @@ def save(model: Any, card: Card[Any], vocabulary: Path, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(vocabulary, folder / VOCABULARY)
-    if card.entry.model == "ngram":
-        model.save(folder)
-    else:
-        members = getattr(model, "members", [model])
+    network, ngram = _parts(model)
+    if ngram is not None:
+        ngram.save(folder)
+    if network is not None:
+        members = getattr(network, "members", [network])
         for member, file in zip(members, _weights(card.entry), strict=True):
             member.save_weights(folder / file)
     described = {
@@ -129,13 +130,28 @@ def load(folder: Path, vocabulary: Path | None = None) -> tuple[Any, Card[Any], 
             "train it again, or give the vocabulary it was trained with."
         )
     if card.entry.model == "ngram":
-        from pipelines.models.ngram import NGram
-
-        size = len(vocabularies.columns["text"])
-        entry = card.entry
-        return NGram.load(folder, entry.order, size, entry.smoothing), card, vocabularies
+        return _counted(card.entry, vocabularies, folder), card, vocabularies
     members = [_restored(card.entry, vocabularies, folder / file) for file in _weights(card.entry)]
-    return together(members), card, vocabularies
+    network = together(members)
+    extra = getattr(card.entry, "ngram", None)
+    if extra is None:
+        return network, card, vocabularies
+    counted = _counted(extra, vocabularies, folder)
+    return Interpolated(network, counted, extra.share), card, vocabularies
+
+
+def _parts(model: Any) -> tuple[Any, NGram | None]:
+    """What is learnt by gradient, and what is counted; None for what a model has not."""
+    if isinstance(model, Interpolated):
+        return model.network, model.ngram
+    return (None, model) if isinstance(model, NGram) else (model, None)
+
+
+def _counted(
+    entry: params.NGram | params.Interpolation, vocabularies: Vocabularies, folder: Path
+) -> NGram:
+    size = len(vocabularies.columns["text"])
+    return NGram.load(folder, entry.order, size, entry.smoothing)
 
 
 def together(members: list[keras.Model]) -> Any:
@@ -160,10 +176,8 @@ def _restored(entry: params.Model, vocabularies: Vocabularies, file: Path) -> ke
     return model
 
 
-def parameters(model: keras.Model | NGram) -> int:
+def parameters(model: Any) -> int:
     """How many numbers were learnt."""
-    from pipelines.models.ngram import NGram
-
     return model.parameters if isinstance(model, NGram) else int(model.count_params())
 
 

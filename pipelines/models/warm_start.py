@@ -60,7 +60,8 @@ def read(folder: Path, entry: params.Classifier, words: Vocabulary) -> Start:
     """What a trained language model gives to a classifier.
 
     Args:
-        folder: the language model's; of an ensemble the first member is taken.
+        folder: the language model's; of an ensemble the first member is taken,
+            of an interpolated model its network.
         entry: the classifier's entry in params.yaml.
         words: the classifier's vocabulary.
 
@@ -81,7 +82,8 @@ def read(folder: Path, entry: params.Classifier, words: Vocabulary) -> Start:
             f"The model in {folder} reads {known.kind}, and this classifier reads {words.kind}: "
             "let 'init_from' name a language model of a corpus with the same 'tokens'."
         )
-    first = model.members[0] if card.entry.ensemble else model
+    network = model.network if card.entry.ngram else model
+    first = network.members[0] if card.entry.ensemble else network
     return _taken(folder, first, known, words)
 
 

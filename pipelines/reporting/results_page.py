@@ -19,6 +19,8 @@ WORDS = ("model", "metric", "published", "mark")  # stand to the left, numbers t
 # How metrics are called and written; what is not here is called by its key.
 METRICS: Mapping[str, tuple[str, str]] = {
     "test_perplexity": ("perplexity", ",.2f"),
+    "test_network_perplexity": ("perplexity, network alone", ",.3f"),
+    "test_ngram_perplexity": ("perplexity, n-grams alone", ",.3f"),
     "test_nats_per_character": ("nats per character", ".4f"),
     "test_bits_per_character": ("bits per character", ".3f"),
     "test_accuracy": ("accuracy", ".4f"),

@@ -66,6 +66,9 @@ def _owned(section: Section, key: str, needed: bool, owner: str) -> None:
         raise ValueError(f"'{key}' means nothing with {owner}: take it out")
 
 
+Order = Annotated[int, Field(ge=1, le=12)]
+
+
 class NGram(Section):
     """Markov model of `order` tokens.
 
@@ -75,7 +78,7 @@ class NGram(Section):
     model: Literal["ngram"]
     corpus: str
     seed: Seed | None = None
-    order: Annotated[int, Field(ge=1, le=12)]
+    order: Order
     smoothing: Smoothing
 
 
@@ -163,12 +166,20 @@ class _Recurrent(Section):
         return self
 
 
+class Interpolation(Section):
+    """A Markov model of the same text, and its `share` of the probability."""
+
+    order: Order
+    smoothing: Smoothing
+    share: Share
+
+
 class LanguageModel(_Trained, _Recurrent):
     """Recurrent language model; `steps` is the length of truncated backpropagation through time.
 
     `tied`: softmax and embedding share their weights (Press and Wolf, 2017). `random_steps` draws
     the length of each batch, `ar` and `tar` punish large and fast-moving outputs (Merity et al.
-    2017).
+    2017). `ngram` interpolates the trained network with a Markov model (Mikolov et al. 2010).
     """
 
     model: Literal["language_model"]
@@ -178,6 +189,7 @@ class LanguageModel(_Trained, _Recurrent):
     random_steps: bool | None = None
     ar: Positive | None = None
     tar: Positive | None = None
+    ngram: Interpolation | None = None
 
     @model_validator(mode="after")
     def _change_takes_two_steps(self) -> Self:

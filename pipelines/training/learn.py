@@ -10,6 +10,8 @@ import pandas as pd
 
 from pipelines import params
 from pipelines.models import saved
+from pipelines.models.interpolated import Interpolated
+from pipelines.models.ngram import NGram
 from pipelines.text import ids as encode
 from pipelines.text.vocabulary import Vocabularies
 from pipelines.training import data, device, loop, objectives, seeding
@@ -29,13 +31,22 @@ def language_model(
     on_epoch: OnEpoch,
     scored: Scored = None,
 ) -> Trained:
-    """Truncated backpropagation through time over one stream, the state carried."""
+    """Truncated backpropagation through time over one stream, the state carried.
+
+    The history is the network's alone; with `ngram` a Markov model of the same stream joins it.
+    """
 
     def one(model: keras.Model, seed: int) -> tuple[objectives.Objective, loop.Data]:
         batches = data.language_model(card.entry, model, frames, vocabularies, seed)
         return objectives.next_token, batches
 
-    return _train(card, vocabularies, one, on_epoch, scored)
+    network, history = _train(card, vocabularies, one, on_epoch, scored)
+    extra = card.entry.ngram
+    if extra is None:
+        return network, history
+    stream, size = encode.stream(frames[0], vocabularies), len(vocabularies.columns["text"])
+    counted = NGram.count(stream, extra.order, size, extra.smoothing)
+    return Interpolated(network, counted, extra.share), history
 
 
 def classifier(

@@ -12,6 +12,7 @@ TEXT = (Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8")
 # ruff: noqa: E501
 OPTIMIZER = "optimizer: {method: adam, rate: 0.002, decay: linear"
 ATTENTION = "attention: general"
+LANGUAGE = "    steps: 64"  # of the first language model
 # Each is one edit of the shipped file.
 REFUSED = {
     "plateau without its factor": (
@@ -163,6 +164,16 @@ REFUSED = {
         ATTENTION,
         f"{ATTENTION}\n    ensemble: 1",
         r"ensemble is 1: it must be greater than or equal to 2",
+    ),
+    "n-grams with all of the probability": (
+        LANGUAGE,
+        f"{LANGUAGE}\n    ngram: {{order: 5, smoothing: kneser_ney, share: 1.0}}",
+        r"shakespeare-rnn.ngram.share is 1.0: it must be less than 1",
+    ),
+    "n-grams of no length": (
+        LANGUAGE,
+        f"{LANGUAGE}\n    ngram: {{order: 0, smoothing: kneser_ney, share: 0.5}}",
+        r"shakespeare-rnn.ngram.order is 0: it must be greater than or equal to 1",
     ),
     "start from a model of another shape": (
         "    pooling: last",
