@@ -95,13 +95,16 @@ class SharesSplit(Section):
     """Shares of the valid and test rows.
 
     `contiguous` keeps the order of the rows, `shuffled` draws them, `stratified` draws the same
-    shares of every label. Rows that share the column `by` stay together.
+    shares of every label. Rows that share the column `by` stay together. `valid_first` takes the
+    validation rows from the beginning of what is contiguous: the training rows then reach up to the
+    test, as they do where a benchmark has no validation rows.
     """
 
     method: Literal["contiguous", "shuffled", "stratified"]
     by: Literal["document", "line", "source", "target", "text"] | None = None
     valid: Share
     test: Share
+    valid_first: bool | None = None
 
     @model_validator(mode="after")
     def _leaves_training_rows(self) -> Self:
@@ -109,6 +112,10 @@ class SharesSplit(Section):
             raise ValueError(f"'valid' + 'test' is {self.valid + self.test:g}: nothing to train on")
         if self.by and self.method == "stratified":
             raise ValueError("'by' means nothing with 'method: stratified': take it out")
+        if self.valid_first and self.method != "contiguous":
+            raise ValueError(
+                f"'valid_first' means nothing with 'method: {self.method}': take it out"
+            )
         return self
 
 

@@ -10,16 +10,17 @@ from pipelines.errors import Refusal
 from pipelines.params import GivenSplit, SharesSplit, Split
 
 PARTS = ("train", "valid", "test")
+TRAIN, VALID, TEST = range(len(PARTS))
 Codes = npt.NDArray[np.intp]  # a number for each row: of its part, or of its group
 
 
 def split(frame: pd.DataFrame, how: Split, seed: int) -> dict[str, pd.DataFrame]:
     """Train, valid and test; rows that share the column `how.by` are never parted.
 
-    `given` goes by the files. `contiguous` keeps the order of the rows: the first go to train, the
-    last to test. `shuffled` and `stratified` draw them, and the training rows stay in the order
-    drawn. Shares are of the groups, rounded, and at least one; of a running text without `by` they
-    are of its length in characters, cut at the nearest end of a row.
+    `given` goes by the files. `contiguous` keeps the order of the rows: the first go to train (of
+    `valid_first` to valid), the last to test. `shuffled` and `stratified` draw them, and the
+    training rows stay in the order drawn. Shares are of the groups, rounded, and at least one; of a
+    running text without `by` they are of its length in characters, cut at the nearest end of a row.
 
     Raises:
         Refusal: there are fewer than three rows, or groups of rows; or a part has no row left.
@@ -52,12 +53,19 @@ def _groups(frame: pd.DataFrame, by: str | None) -> tuple[Codes, int]:
 
 
 def _cut(count: int, how: SharesSplit, things: str) -> Codes:
-    """The part of each of so many things in a row: the first train, the last test, (count,)."""
+    """The part of each of so many things in a row, the last of them test: (count,)."""
     valid, test = (max(1, round(share * count)) for share in (how.valid, how.test))
     train = count - valid - test
     if train < 1:
         raise Refusal(f"{count} {things} are too few to split into train, valid and test.")
-    return np.repeat(np.arange(len(PARTS)), (train, valid, test))
+    sizes = np.array((train, valid, test))
+    order = _order(how)
+    return np.repeat(order, sizes[order])
+
+
+def _order(how: SharesSplit) -> list[int]:
+    """Which part stands before which."""
+    return [VALID, TRAIN, TEST] if how.valid_first else [TRAIN, VALID, TEST]
 
 
 def _given(frame: pd.DataFrame, how: GivenSplit) -> Codes:
@@ -91,10 +99,10 @@ def _by_length(texts: pd.Series[str], how: SharesSplit) -> Codes:
     if rows < len(PARTS):
         raise Refusal(f"{rows} rows are too few to split into train, valid and test.")
     ends = (texts.str.len() + 1).cumsum().to_numpy()  # the end of a row is a character too
-    train, unseen = (
-        1 + int(np.abs(ends - ends[-1] * share).argmin())
-        for share in (1 - how.valid - how.test, 1 - how.test)
+    first = how.valid if how.valid_first else 1 - how.valid - how.test
+    one, two = (
+        1 + int(np.abs(ends - ends[-1] * share).argmin()) for share in (first, 1 - how.test)
     )
-    train = min(train, rows - 2)
-    unseen = min(max(unseen, train + 1), rows - 1)
-    return np.repeat(np.arange(len(PARTS)), (train, unseen - train, rows - unseen))
+    one = min(one, rows - 2)
+    two = min(max(two, one + 1), rows - 1)
+    return np.repeat(_order(how), (one, two - one, rows - two))

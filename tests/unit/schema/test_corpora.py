@@ -94,6 +94,11 @@ def test_what_may_be_said(task: str, changes: dict[str, Any]) -> None:
         ),
         (
             "classification",
+            {"split": {"method": "shuffled", "valid": 0.1, "test": 0.1, "valid_first": True}},
+            "'valid_first' means nothing with 'method: shuffled'",
+        ),
+        (
+            "classification",
             {"split": {**SECTIONS["split"], "by": "line"}},
             "'split.by' is line; the columns are text, label",
         ),

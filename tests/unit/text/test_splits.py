@@ -8,8 +8,10 @@ from pipelines.errors import Refusal
 from pipelines.text import splits
 
 
-def how(method: str = "shuffled", by: str | None = None, share: float = 0.1) -> params.SharesSplit:
-    tree: dict[str, Any] = {"method": method, "by": by, "valid": share, "test": share}
+def how(
+    method: str = "shuffled", by: str | None = None, share: float = 0.1, **more: object
+) -> params.SharesSplit:
+    tree: dict[str, Any] = {"method": method, "by": by, "valid": share, "test": share, **more}
     return params.SharesSplit.model_validate(tree)
 
 
@@ -146,6 +148,22 @@ def test_no_part_of_a_running_text_is_empty(lengths: list[int]) -> None:
     assert [len(part) for part in parts.values()] == [1, 1, 1]
     with pytest.raises(Refusal, match="2 rows are too few"):
         splits.split(running(lengths[:2]), how("contiguous"), seed=1)
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_with_the_validation_first_the_training_text_reaches_up_to_the_test(measured: bool) -> None:
+    rows = running([10] * 100) if measured else frame()
+    chosen = how("contiguous", share=0.2, valid_first=True)
+    parts = splits.split(rows, chosen, seed=1)
+    assert lines(parts, "valid") == list(range(20))
+    assert lines(parts, "train") == list(range(20, 80))
+    assert lines(parts, "test") == list(range(80, 100))
+
+
+@pytest.mark.parametrize("lengths", [[1, 1, 98], [98, 1, 1], [1, 98, 1]])
+def test_no_part_is_empty_with_the_validation_first(lengths: list[int]) -> None:
+    parts = splits.split(running(lengths), how("contiguous", valid_first=True), seed=1)
+    assert [lines(parts, name) for name in ("valid", "train", "test")] == [[0], [1], [2]]
 
 
 def test_labelled_rows_are_counted_and_not_measured() -> None:
