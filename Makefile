@@ -14,8 +14,10 @@ install: .venv/installed
 	  { echo "seqproof needs Python 3.11: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	@echo "Installing the pinned packages, a minute or two ..."
-	@# As a constraint too, so that what builds a source package is pinned like all else.
-	@PIP_CONSTRAINT=$(LOCK) $(PIP) --require-hashes --no-deps --requirement $(LOCK)
+	@# As constraints too, so that what builds a source package is pinned like all else; without their
+	@# hashes, with which pip refuses what a source package asks for.
+	@sed -n '/^[a-z0-9].*==/s/ \\$$//p' $(LOCK) > .venv/versions
+	@PIP_CONSTRAINT=.venv/versions $(PIP) --require-hashes --no-deps --requirement $(LOCK)
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 	@echo "Ready. To type seqproof and dvc yourself: source $(BIN)/activate"
