@@ -4,8 +4,9 @@
 
 Embeddings 256, bidirectional LSTM 512, decoder 512, additive attention, 10,000 words, as of
 Multi30k: 1,000 sentences of about 12 words each. The weights are random, so nothing ends by itself:
-every hypothesis is 13 tokens long. Prints the median of some rounds after the first, which
-compiles, and beside it what one second of one core decodes, which other work hardly changes.
+every hypothesis is 13 tokens long. Writes into the README beside this file the median of some
+rounds after the first, which compiles, and beside it what one second of one core decodes, which
+other work hardly changes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+
+import page
 
 from pipelines import console, params
 
@@ -31,7 +34,7 @@ SHAPE |= {"batch_size": 64, "epochs": 1, "optimizer": OPTIMIZER}
 
 
 def main() -> None:
-    """Print a table."""
+    """Write a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
@@ -52,8 +55,7 @@ def main() -> None:
             rows.append(
                 [f"{fed} input feeding, beam {beam}", *(f"{rate:,.0f}" for rate in medians)]
             )
-    columns = ["", "sentences/s", "sentences per core second"]
-    console.out().print(console.table("1,000 sentences", columns, rows))
+    page.write("decoding", ["1,000 sentences", "sentences/s", "a core second"], rows)
 
 
 def _rates(decoder: Decoder, sources: list[np.ndarray]) -> tuple[float, float]:

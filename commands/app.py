@@ -150,8 +150,8 @@ def generate(
 @app.command()
 def results() -> None:
     """Compare all models, and say what each stage cost."""
-    from commands import graph
     from commands.results import results as show
+    from pipelines.tracking import graph
 
     words = graph.command("report", None)
     show(graph.option(words, "metrics"), graph.option(words, "page"), graph.stages())

@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from commands import graph
 from commands.options import changed
 from pipelines import console, params
 from pipelines.errors import Refusal
 from pipelines.schema.sentences import nearest
+from pipelines.tracking import graph
 
 
 def generate(name: str, options: Mapping[str, Any]) -> None:

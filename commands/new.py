@@ -10,11 +10,11 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from commands import graph, templates
+from commands import templates
 from pipelines import console
 from pipelines.errors import Refusal
 from pipelines.reporting import results_page
-from pipelines.tracking import provenance
+from pipelines.tracking import graph, provenance
 
 # What `make repro` and `dvc repro` need beside params.yaml.
 FOLDERS = ("pipelines", "stages", "commands")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from commands import graph
 from pipelines import console, params
+from pipelines.tracking import graph
 
 
 def predict(name: str, texts: list[str]) -> None:

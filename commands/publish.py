@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from commands import graph, templates
+from commands import templates
 from pipelines import console, params
 from pipelines.errors import Refusal
 from pipelines.reporting import results, results_page
+from pipelines.tracking import graph
 
 MISSING = object()  # beside every value, None too
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from commands import graph
 from pipelines.console import Exit
+from pipelines.tracking import graph
 
 
 def run(stage: str, name: str | None) -> None:

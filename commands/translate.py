@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from commands import graph, options
+from commands import options
 from pipelines import console, params
 from pipelines.errors import Refusal
 from pipelines.schema.sentences import nearest
+from pipelines.tracking import graph
 
 GREEDY = params.Search(beam=1)
 

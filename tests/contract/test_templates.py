@@ -7,10 +7,11 @@ import subprocess
 import pytest
 import yaml
 
-from commands import graph, templates
+from commands import templates
 from commands.new import new
 from pipelines import params
 from pipelines.reporting import results, results_page
+from pipelines.tracking import graph
 from tests.contract.imports import ROOT
 
 NAMES = templates.names()

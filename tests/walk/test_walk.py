@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from commands import graph
-from pipelines.tracking import provenance
+from pipelines.tracking import graph, provenance
 
 MODELS = [
     *("plain-markov", "moods-perceptron", "plain-lstm", "phrases-rnn", "moods-rnn"),

@@ -7,9 +7,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from commands import app, generate, graph
+from commands import app, generate
 from pipelines.errors import Refusal
 from pipelines.inference import predictor
+from pipelines.tracking import graph
 
 ROOT = Path(__file__).parents[3]
 LENGTH = {"length": 3}

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from commands import graph, templates
+from commands import templates
 from commands.app import app
 from commands.new import new
 from pipelines import params
 from pipelines.errors import Refusal
+from pipelines.tracking import graph
 
 
 def git(folder: Path, *words: str) -> str:

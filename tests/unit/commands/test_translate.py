@@ -7,10 +7,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from commands import app, graph, translate
+from commands import app, translate
 from pipelines import params
 from pipelines.errors import Refusal
 from pipelines.inference import predictor
+from pipelines.tracking import graph
 
 ROOT = Path(__file__).parents[3]
 OPTIONS = ("beam", "length_penalty", "coverage_penalty", "replace_unknown")
