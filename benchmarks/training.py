@@ -27,7 +27,7 @@ with console.quiet_imports():
 
     from pipelines.models import saved
     from pipelines.text.vocabulary import SPECIALS, Vocabularies, Vocabulary
-    from pipelines.training import device, loop, objectives, seeding
+    from pipelines.training import device, loop, objectives, seeding, stopping
 
 OPTIMIZER = {"method": "adam", "rate": 1e-3, "decay": "constant", "clip_norm": 1.0}
 LM = {"model": "language_model", "dropout": 0.0, "cell": "lstm"}
@@ -104,9 +104,14 @@ def _ours(entry: params.Model, size: int, batches: list[Any]) -> Callable[[], No
     data = loop.Data(lambda epoch: every, every, 1, state, state, signature, signature, "words")
     objective = objectives.next_token if language else objectives.label
     training = loop.Training(model, objective, data, entry, device.uses_xla(entry))
-    bar = console.Progress(lambda amount, remark: None)
+    bar, signals = console.Progress(lambda amount, remark: None), stopping.Signals()
     epochs = itertools.count(1)
-    return lambda: (training.epoch(next(epochs), bar), None)[1]
+
+    def run() -> None:
+        training.begin(next(epochs))
+        training.epoch(bar, signals)
+
+    return run
 
 
 def _theirs(entry: params.Model, size: int, batches: list[Any]) -> Callable[[], None]:

@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Context, Exit, Option, Typer
 from typer.core import TyperCommand as Command
 
-from pipelines.errors import Refusal
+from pipelines.errors import Refusal, Stopped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +30,7 @@ __all__ = [
     "Command",
     "Context",
     "Exit",
+    "Fresh",
     "Option",
     "Typer",
     "guarded",
@@ -46,6 +47,10 @@ QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+FRESH = "--fresh"
+Fresh = Annotated[
+    bool, Option(FRESH, envvar="SEQPROOF_FRESH", help="begin again, whatever was saved on the way")
+]
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 for _key, _value in QUIET.items():
@@ -72,6 +77,8 @@ def guarded(app: Typer) -> None:
         code = app(standalone_mode=False)
     except Refusal as refusal:
         sys.exit(_say_error(str(refusal), 1))
+    except Stopped as stopped:
+        sys.exit(_say_error(str(stopped), stopped.code))
     except OSError as error:
         # A full disk, a read-only folder, a name too long: the system says it best.
         what = f"{error.filename}: " if error.filename else ""
@@ -167,11 +174,18 @@ class Progress:
 
 
 @contextmanager
-def progress(description: str, total: float, unit: str) -> Iterator[Progress]:
-    """A bar with rate and time left; without a terminal, a line every ten seconds instead."""
+def progress(description: str, total: float, unit: str, behind: float = 0.0) -> Iterator[Progress]:
+    """A bar with rate and time left; without a terminal, a line every ten seconds instead.
+
+    Args:
+        description: what is done.
+        total: units in all.
+        unit: what they are called.
+        behind: units that were done before, and that say nothing of the rate.
+    """
     terminal = out()
     if not terminal.is_terminal:
-        with _lines(description, total, unit) as counted:
+        with _lines(description, total, unit, behind) as counted:
             yield counted
         return
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -188,7 +202,7 @@ def progress(description: str, total: float, unit: str) -> Iterator[Progress]:
         transient=True,  # what a stage found stays on the screen, its bars do not
     )
     with bar:
-        task = bar.add_task(description, total=total, rate="", remark="")
+        task = bar.add_task(description, total=total, completed=round(behind), rate="", remark="")
 
         def advance(amount: float, remark: str) -> None:
             rate = f"{bar.tasks[0].speed or 0:,.0f} {unit}/s"
@@ -198,13 +212,13 @@ def progress(description: str, total: float, unit: str) -> Iterator[Progress]:
 
 
 @contextmanager
-def _lines(description: str, total: float, unit: str) -> Iterator[Progress]:
+def _lines(description: str, total: float, unit: str, behind: float) -> Iterator[Progress]:
     started = said = time.monotonic()
-    done = 0.0
+    done = behind
     last = ""
 
     def say() -> None:
-        rate = done / max(time.monotonic() - started, 1e-9)
+        rate = (done - behind) / max(time.monotonic() - started, 1e-9)
         left = max(total - done, 0.0) / rate if rate else 0.0
         share = f"{done / max(total, 1e-9):4.0%}"
         parts = [f"{description} {share}", f"{rate:,.0f} {unit}/s", f"{left:.0f} s left", last]

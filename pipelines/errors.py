@@ -1,4 +1,6 @@
-"""The one exception that a person is meant to read."""
+"""The exceptions that a person is meant to read."""
+
+from __future__ import annotations
 
 
 class Refusal(Exception):
@@ -6,3 +8,23 @@ class Refusal(Exception):
 
     The console prints its text without a traceback and exits with 1.
     """
+
+
+class Stopped(Exception):
+    """A training was told to stop, and did so between two steps.
+
+    Args:
+        by: what told it, `SIGTERM` for instance.
+        code: what the process exits with.
+        where: how far it had come, as an end of the sentence.
+    """
+
+    def __init__(self, by: str, code: int, where: str = "before its first step") -> None:
+        super().__init__(f"Stopped by {by} {where}.")
+        self.by, self.code = by, code
+
+    def after(self, step: int) -> Stopped:
+        """The same of a training that can be gone on with."""
+        return Stopped(
+            self.by, self.code, f"after step {step:,}; the same command goes on from there"
+        )

@@ -1,16 +1,39 @@
-"""The table of a training's epochs: epoch, tokens seen, train_loss, valid_loss, a score if any."""
+"""The table of a training's epochs: epoch, tokens seen, train_loss, valid_loss, a score if any.
+
+And the loss of its every step, which shows whether another training went the same way.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.errors import Refusal
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
+LOSSES = "losses.npy"
 COLUMNS = {"epoch", "tokens", "train_loss", "valid_loss"}
+
+
+class Trained(NamedTuple):
+    """What a training gives.
+
+    Attributes:
+        model: with the weights of its best epoch.
+        history: a row for each epoch.
+        losses: (N,) of every step, in nats; they prove that it was trained again the same way. None
+            for what has no steps.
+        seconds: what it took, over all processes that it ran in.
+    """
+
+    model: Any
+    history: pd.DataFrame
+    losses: npt.NDArray[np.float64] | None
+    seconds: float
 
 
 def write(history: pd.DataFrame, path: Path) -> None:
@@ -42,3 +65,31 @@ def read(path: Path) -> pd.DataFrame:
 def tokens_seen(history: pd.DataFrame) -> int:
     """Training tokens that were read, over all epochs."""
     return int(history["tokens"].iloc[-1])
+
+
+def write_losses(losses: npt.NDArray[np.float64] | None, folder: Path) -> None:
+    """Write the loss of every step (N,), in nats, into a model's folder, if there are steps."""
+    import numpy as np
+
+    if losses is None:
+        return
+    with (folder / LOSSES).open("wb") as file:
+        np.lib.format.write_array(file, losses, allow_pickle=False)
+
+
+def read_losses(folder: Path) -> npt.NDArray[np.float64]:
+    """Read what `write_losses` wrote; no steps for a model that has no gradient.
+
+    Raises:
+        Refusal: the file is damaged.
+    """
+    import numpy as np
+
+    path = folder / LOSSES
+    try:
+        losses: npt.NDArray[np.float64] = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        return np.zeros(0)
+    except (ValueError, EOFError, OSError):
+        raise Refusal(f"{path} is damaged: delete the model and train it again.") from None
+    return losses

@@ -60,6 +60,7 @@ from pipelines.schema.sentences import nearest, sentence
 from pipelines.schema.values import (
     SUB_WORDS,
     Cell,
+    Count,
     Name,
     Pooling,
     Score,
@@ -80,6 +81,7 @@ __all__ = [
     "BibleReader",
     "ByFileReader",
     "Cell",
+    "Checkpoints",
     "Classifier",
     "Cleaning",
     "Corpus",
@@ -129,11 +131,18 @@ class Tracking(Section):
     experiment_prefix: str
 
 
+class Checkpoints(Section):
+    """How often a training writes down where it stands; no stage depends on it either."""
+
+    every: Count
+
+
 class Params(Section):
     """All of `params.yaml`."""
 
     seed: Seed
     tracking: Tracking
+    checkpoints: Checkpoints
     corpora: dict[Name, Corpus]
     baseline_models: Annotated[dict[Name, Model], Field(alias="train_baseline models")]
     lstm_models: Annotated[dict[Name, Model], Field(alias="train_lstm models")]

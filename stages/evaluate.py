@@ -36,6 +36,11 @@ def main(
             f"The model in {model} is not what params.yaml says of '{name}': train it again, with "
             f"`dvc repro evaluate@{name}`."
         )
+    described = {"device": "cpu", "kernel": "counts"}
+    if entry.model != "ngram":
+        with console.quiet_imports():
+            from pipelines.training import device
+        described = device.describe(entry)
     frame = frames.read(test)
     ids.require(frame, trained.vocabularies, corpus.task)
     found = evaluation.BY_TASK[corpus.task](trained, frame)
@@ -53,6 +58,7 @@ def main(
     identity = records.identity(everything, name)
     with runs.evaluation(identity, console.root(), provenance.folder_hash(model)) as run:
         records.end_evaluation(run, numbers, test, pictures, predictions)
+        records.log_provenance(run, provenance.inputs("evaluate", console.root()), described)
         said = trained.predict(example)
         run.log_model(model, vocabulary, example, said, corpus.samples, corpus.search)
 

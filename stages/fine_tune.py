@@ -1,12 +1,11 @@
 """Train a classifier that starts from a trained language model."""
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 from pipelines import console, params
 from pipelines import history as epochs
-from pipelines.console import Argument, Option
+from pipelines.console import Argument, Fresh, Option
 
 
 def main(
@@ -17,6 +16,7 @@ def main(
     vocabulary: Annotated[Path, Option(help="vocabulary file")],
     model: Annotated[Path, Option(help="folder to write the model to")],
     history: Annotated[Path, Option(help="table of the epochs to write")],
+    fresh: Fresh = False,
 ) -> None:
     """Train a classifier that starts from a trained language model."""
     everything = params.load(Path("params.yaml"))
@@ -26,8 +26,8 @@ def main(
         from pipelines.models import saved, warm_start
         from pipelines.text import frames, ids
         from pipelines.text import vocabulary as vocabularies
-        from pipelines.tracking import records, runs
-        from pipelines.training import device, learn
+        from pipelines.tracking import records
+        from pipelines.training import device, learn, past
 
     card = saved.Card.of(everything, name)
     pair = frames.read(train), frames.read(valid)
@@ -37,17 +37,15 @@ def main(
     scored = evaluation.validation_score(card, words, pair[1])
     taken = warm_start.read(start, entry, words.columns["text"])
     console.note(f"{name}: {taken.said} start from {start.name}")
-    with runs.training(records.identity(everything, name), console.root()) as run:
-        records.begin_training(run, everything, name, {"train": train, "valid": valid})
-        started = time.monotonic()
-        network, losses = learn.classifier(
-            card, pair, words, records.epochs(run), scored, taken.into
-        )
-        seconds = time.monotonic() - started
-        saved.save(network, card, vocabulary, model)
-        epochs.write(losses, history)
-        tags = device.describe(entry) | {"start": f"{taken.said} from {start.name}"}
-        records.end_training(run, model, history, seconds, tags)
+    data, described = {"train": train, "valid": valid}, device.describe(entry)
+    described["start"] = f"{taken.said} from {start.name}"
+    with records.training("fine_tune", everything, name, data, described, fresh) as (run, kept):
+        watch = past.Watch(records.epochs(run), kept)
+        trained = learn.classifier(card, pair, words, watch, scored, taken.into)
+        saved.save(trained.model, card, vocabulary, model)
+        epochs.write(trained.history, history)
+        epochs.write_losses(trained.losses, model)
+        records.end_training(run, model, history, trained.seconds)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ import pandas as pd
 
 from pipelines import console, params
 from pipelines import history as epochs
-from pipelines.console import Argument, Option
+from pipelines.console import Argument, Fresh, Option
 from pipelines.models import saved
 from pipelines.text import frames, ids
 from pipelines.text import vocabulary as vocabularies
-from pipelines.tracking import records, runs
+from pipelines.tracking import records
 
 
 def main(
@@ -22,6 +22,7 @@ def main(
     vocabulary: Annotated[Path, Option(help="vocabulary file")],
     model: Annotated[Path, Option(help="folder to write the model to")],
     history: Annotated[Path, Option(help="table of the epochs to write")],
+    fresh: Fresh = False,
 ) -> None:
     """Train a perceptron or MLP on word counts, or a Markov model."""
     everything = params.load(Path("params.yaml"))
@@ -31,39 +32,46 @@ def main(
     words = vocabularies.load(vocabulary)
     for frame in pair:
         ids.require(frame, words, card.task)
-    with runs.training(records.identity(everything, name), console.root()) as run:
-        records.begin_training(run, everything, name, {"train": train, "valid": valid})
-        started = time.monotonic()
+    data = {"train": train, "valid": valid}
+    if card.entry.model == "ngram":
+        described = {"device": "cpu", "kernel": "counts"}
+    else:
+        with console.quiet_imports():
+            from pipelines.inference import evaluation
+            from pipelines.training import device, learn, past
+        described = device.describe(card.entry)
+    with records.training("train_baseline", everything, name, data, described, fresh) as (
+        run,
+        kept,
+    ):
+        tell = records.epochs(run)
         if card.entry.model == "ngram":
-            learnt, losses, tags = _count(card, pair, words)
-            records.epochs(run)(dict(losses.iloc[0]))
+            trained = _count(card, pair, words)
+            tell(dict(trained.history.iloc[0]))
         else:
-            with console.quiet_imports():
-                from pipelines.inference import evaluation
-                from pipelines.training import device, learn
             scored = evaluation.validation_score(card, words, pair[1])
-            learnt, losses = learn.classifier(card, pair, words, records.epochs(run), scored)
-            tags = device.describe(card.entry)
-        seconds = time.monotonic() - started
-        saved.save(learnt, card, vocabulary, model)
-        epochs.write(losses, history)
-        records.end_training(run, model, history, seconds, tags)
+            trained = learn.classifier(card, pair, words, past.Watch(tell, kept), scored)
+        saved.save(trained.model, card, vocabulary, model)
+        epochs.write(trained.history, history)
+        epochs.write_losses(trained.losses, model)
+        records.end_training(run, model, history, trained.seconds)
 
 
 def _count(
     card: saved.Card[params.NGram],
     pair: tuple[pd.DataFrame, pd.DataFrame],
     words: vocabularies.Vocabularies,
-) -> tuple[object, pd.DataFrame, dict[str, str]]:
+) -> epochs.Trained:
     """Count n-grams, which needs no TensorFlow; its one pass over the text is one epoch."""
     from pipelines.models.ngram import NGram
 
+    started = time.monotonic()
     text, unseen = (ids.stream(frame, words) for frame in pair)
     size = len(words.columns["text"])
     learnt = NGram.count(text, card.entry.order, size, card.entry.smoothing)
     losses = [-learnt.log_probabilities(stream).mean() for stream in (text, unseen)]
     row = {"epoch": 1, "tokens": len(text) - 1, "train_loss": losses[0], "valid_loss": losses[1]}
-    return learnt, pd.DataFrame([row]), {"device": "cpu", "kernel": "counts"}
+    return epochs.Trained(learnt, pd.DataFrame([row]), None, time.monotonic() - started)
 
 
 if __name__ == "__main__":

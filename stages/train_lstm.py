@@ -1,12 +1,11 @@
 """Train a recurrent language model or classifier: rnn, gru or lstm."""
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 from pipelines import console, params
 from pipelines import history as epochs
-from pipelines.console import Argument, Option
+from pipelines.console import Argument, Fresh, Option
 
 
 def main(
@@ -16,6 +15,7 @@ def main(
     vocabulary: Annotated[Path, Option(help="vocabulary file")],
     model: Annotated[Path, Option(help="folder to write the model to")],
     history: Annotated[Path, Option(help="table of the epochs to write")],
+    fresh: Fresh = False,
 ) -> None:
     """Train a recurrent language model or classifier."""
     everything = params.load(Path("params.yaml"))
@@ -25,8 +25,8 @@ def main(
         from pipelines.models import saved
         from pipelines.text import frames, ids
         from pipelines.text import vocabulary as vocabularies
-        from pipelines.tracking import records, runs
-        from pipelines.training import device, learn
+        from pipelines.tracking import records
+        from pipelines.training import device, learn, past
 
     card = saved.Card.of(everything, name)
     pair = frames.read(train), frames.read(valid)
@@ -35,14 +35,14 @@ def main(
         ids.require(frame, words, card.task)
     scored = evaluation.validation_score(card, words, pair[1])
     fit = learn.language_model if entry.model == "language_model" else learn.classifier
-    with runs.training(records.identity(everything, name), console.root()) as run:
-        records.begin_training(run, everything, name, {"train": train, "valid": valid})
-        started = time.monotonic()
-        network, losses = fit(card, pair, words, records.epochs(run), scored)
-        seconds = time.monotonic() - started
-        saved.save(network, card, vocabulary, model)
-        epochs.write(losses, history)
-        records.end_training(run, model, history, seconds, device.describe(entry))
+    data, described = {"train": train, "valid": valid}, device.describe(entry)
+    with records.training("train_lstm", everything, name, data, described, fresh) as (run, kept):
+        watch = past.Watch(records.epochs(run), kept)
+        trained = fit(card, pair, words, watch, scored)
+        saved.save(trained.model, card, vocabulary, model)
+        epochs.write(trained.history, history)
+        epochs.write_losses(trained.losses, model)
+        records.end_training(run, model, history, trained.seconds)
 
 
 if __name__ == "__main__":

@@ -78,11 +78,13 @@ def inputs(stage: str, words: list[str], root: Path) -> Inputs | None:
         words: the command that runs now.
         root: the project's root.
     """
-    if not (root / "dvc.yaml").is_file():
+    if not ((root / "dvc.yaml").is_file() and (root / ".dvc").is_dir()):
         return None
     from dvc.dependency import ParamsDependency
     from dvc.stage.exceptions import StageNotFound
 
+    files: dict[str, str] = {}
+    values: dict[str, Any] = {}
     with _opened(root) as repo:
         try:
             found: Any = repo.stage.load_one(str(root / "dvc.yaml"), stage)
@@ -90,8 +92,6 @@ def inputs(stage: str, words: list[str], root: Path) -> Inputs | None:
             return None
         if shlex.split(found.cmd) != words:
             return None
-        files: dict[str, str] = {}
-        values: dict[str, Any] = {}
         for dep in found.deps:
             if isinstance(dep, ParamsDependency):
                 values |= dep.read_params()

@@ -1,15 +1,49 @@
-"""Where a result comes from: hashes of files and folders, and the state of Git."""
+"""Where a result comes from: its inputs, hashes of files, the state of Git, the packages."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import platform
+import shlex
 import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
+
+from pipelines import console
+from pipelines.tracking import graph
 
 # What a run depends on besides data. Files that the running graph itself writes (dvc.lock, metrics)
 # must not count: with them every run but the first would call itself dirty.
 CODE = ("*.py", "*.yaml", "*.toml", "*.jinja")
+
+
+def inputs(verb: str, root: Path) -> graph.Inputs:
+    """What the stage that runs in this process is a function of.
+
+    A command that dvc.yaml does not have (other paths, say) is a function of the files that it
+    names, of all parameters and of all code.
+
+    Args:
+        verb: the stage's module, `train_lstm` for instance.
+        root: the project's root.
+    """
+    given = [word for word in sys.argv[1:] if word != console.FRESH]
+    words = ["python", "-m", f"stages.{verb}", *given]
+    stage = f"{verb}@{given[0]}" if given and not given[0].startswith("-") else verb
+    found = graph.inputs(stage, words, root)
+    if found is not None:
+        return found
+    values = [word.partition("=")[2] if word.startswith("--") else word for word in given]
+    files = {value: file_hash(Path(value)) for value in values if Path(value).is_file()}
+    code = Path(__file__).parents[2]
+    files |= {part: folder_hash(code / part, "*.py") for part in ("pipelines", "stages")}
+    params = {file.name: file_hash(file) for file in [Path("params.yaml")] if file.is_file()}
+    return graph.Inputs(stage, shlex.join(words), files, params)
 
 
 def file_hash(path: Path) -> str:
@@ -18,10 +52,11 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def folder_hash(path: Path) -> str:
+def folder_hash(path: Path, pattern: str = "*") -> str:
     """SHA-256 over the sorted relative names and the contents of all files below a folder."""
     digest = hashlib.sha256()
-    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+    found = (file for file in path.rglob(pattern) if file.is_file())
+    files = {file.relative_to(path).as_posix(): file for file in found}
     for name in sorted(files):
         content = hashlib.sha256(files[name].read_bytes()).hexdigest()
         # No name holds a NUL and every content has 64 digits, so no two folders share this text.
@@ -35,21 +70,112 @@ def git_state(root: Path) -> dict[str, str]:
     Returns:
         `git_commit`: 40 hexadecimal digits or "none"; `git_dirty`: "true", "false" or "none".
     """
-    commit = _git(root, "rev-parse", "--verify", "HEAD")
-    changes = _git(root, "status", "--porcelain", "--", *CODE) if commit else None
-    dirty = "none" if changes is None else str(changes != "").lower()
+    commit = _line(root, "rev-parse", "--verify", "HEAD")
+    changed = _line(root, "status", "--porcelain", "--", *CODE) if commit else None
+    dirty = "none" if changed is None else str(changed != "").lower()
     return {"git_commit": commit or "none", "git_dirty": dirty}
 
 
-def _git(root: Path, *arguments: str) -> str | None:
-    """What Git answers, or None when there is no Git, no repository or no answer."""
+def changes(root: Path) -> str:
+    """Code and parameters that differ from the commit, new files too, as a patch for `git apply`;
+    empty if nothing does.
+
+    Git's index is left as it is: what is new is added to a copy of it.
+    """
+    index = _line(root, "rev-parse", "--path-format=absolute", "--git-path", "index")
+    if index is None:
+        return ""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "index"
+        if Path(index).is_file():
+            copy.write_bytes(Path(index).read_bytes())
+        # From the root of the repository, so that paths mean the same to all three.
+        top = Path(_line(root, "rev-parse", "--show-toplevel") or root)
+        kinds = ("--modified", "--others", "--exclude-standard")
+        touched = _git(top, "ls-files", "-z", *kinds, "--", *CODE) or ""
+        apart = {"GIT_INDEX_FILE": str(copy)}
+        _git(top, "update-index", "--add", "--remove", "-z", "--stdin", apart=apart, given=touched)
+        return _git(top, "diff", "--cached", "--binary", "HEAD", "--", *CODE, apart=apart) or ""
+
+
+def environment() -> dict[str, str]:
+    """This machine, without what TensorFlow knows of it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "machine": platform.machine(),
+        "cpu": processor(),
+        "cores": str(cores),
+    }
+
+
+def processor() -> str:
+    """The processor's name, as Linux says it."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n"):
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown processor"
+
+
+def packages() -> dict[str, str]:
+    """The version of every package that is installed here, by its name."""
+    found = {one.metadata["Name"]: one.version for one in metadata.distributions()}
+    return dict(sorted((name.lower(), version) for name, version in found.items() if name))
+
+
+def record(inputs: graph.Inputs, root: Path, described: Mapping[str, str]) -> str:
+    """All that is known of where a result comes from, as JSON.
+
+    Args:
+        inputs: of the stage.
+        root: the project's root.
+        described: device, kernel and threads, by whoever knows them.
+    """
+    said = {
+        "stage": inputs.stage,
+        "command": inputs.command,
+        "key": inputs.key,
+        "files": dict(inputs.files),
+        "params": dict(inputs.params),
+        "git": git_state(root),
+        "environment": environment() | dict(described),
+        "packages": packages(),
+    }
+    return console.as_json(said)
+
+
+def _line(root: Path, *arguments: str) -> str | None:
+    """What Git answers, without the ends of its lines."""
+    said = _git(root, *arguments)
+    return None if said is None else said.strip()
+
+
+def _git(
+    root: Path, *arguments: str, apart: Mapping[str, str] | None = None, given: str = ""
+) -> str | None:
+    """What Git answers, or None when there is no Git, no repository or no answer.
+
+    Args:
+        root: where it runs.
+        arguments: what it is asked.
+        apart: variables of its environment.
+        given: its standard input.
+    """
     # Without its optional locks, `git status` cannot disturb a commit that runs beside it.
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", **(apart or {})}
     command = ["git", "-C", str(root), *arguments]
     try:
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=20, check=True
+            command,
+            env=environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
-    return done.stdout.strip()
+    return done.stdout

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines import console, params
 from pipelines import history as epochs_table
-from pipelines.tracking import provenance, runs
+from pipelines.tracking import graph, provenance, runs
+from pipelines.training import checkpoints
+
+PROVENANCE = "provenance"  # the folder of a run's artifacts
 
 
 def identity(everything: params.Params, name: str) -> runs.Identity:
@@ -18,7 +22,45 @@ def identity(everything: params.Params, name: str) -> runs.Identity:
     return runs.Identity(f"{prefix}{entry.corpus}", name, entry.corpus, task)
 
 
-def begin_training(
+@contextmanager
+def training(
+    verb: str,
+    everything: params.Params,
+    name: str,
+    data: Mapping[str, Path],
+    described: Mapping[str, str],
+    fresh: bool,
+) -> Iterator[tuple[runs.Run, checkpoints.Checkpoints]]:
+    """The run and the checkpoints of a training, begun or gone on with; without an error on the
+    way the checkpoints are forgotten in the end.
+
+    Args:
+        verb: the stage, `train_lstm` for instance.
+        everything: params.yaml.
+        name: the model's.
+        data: the frames that are read, by what they are for.
+        described: device and kernel.
+        fresh: begin again, in a run of its own.
+
+    Raises:
+        Refusal: another process is at this very training.
+    """
+    root = console.root()
+    inputs = provenance.inputs(verb, root)
+    place, every = (graph.home(root), inputs.stage, inputs.key), everything.checkpoints.every
+    with (
+        checkpoints.opened(*place, every, fresh) as kept,
+        runs.training(identity(everything, name), root, kept.run) as run,
+    ):
+        kept.note_run(run.id)
+        _begin_training(run, everything, name, data)
+        run.set_tags(described)
+        log_provenance(run, inputs, described)
+        yield run, kept
+        kept.clear()
+
+
+def _begin_training(
     run: runs.Run, everything: params.Params, name: str, data: Mapping[str, Path]
 ) -> None:
     """Parameters and datasets, before the first batch: a training that fails leaves them too."""
@@ -30,9 +72,25 @@ def begin_training(
         run.log_dataset(path, context, f"{entry.corpus}-{path.stem}")
 
 
-def end_training(
-    run: runs.Run, model: Path, history: Path, seconds: float, tags: Mapping[str, str]
-) -> None:
+def log_provenance(run: runs.Run, inputs: graph.Inputs, described: Mapping[str, str]) -> None:
+    """Where a training or an evaluation comes from; a dirty tree's patch beside it.
+
+    Args:
+        run: the open run.
+        inputs: of the stage.
+        described: device and kernel.
+    """
+    root = console.root()
+    verb = inputs.stage.partition("@")[0]
+    work = "evaluation" if verb == "evaluate" else "training"
+    run.set_tags({runs.KEY.format(work): inputs.key})
+    run.log_text(provenance.record(inputs, root, described), f"{PROVENANCE}/{work}.json")
+    changes = provenance.changes(root)
+    if changes:
+        run.log_text(changes, f"{PROVENANCE}/{work}.patch")
+
+
+def end_training(run: runs.Run, model: Path, history: Path, seconds: float) -> None:
     """The model's hash, which its evaluation finds the run by; speed; the epochs as a table.
 
     Args:
@@ -40,10 +98,9 @@ def end_training(
         model: the folder that was written.
         history: the table that was written.
         seconds: what the training took.
-        tags: device and kernel.
     """
     table = epochs_table.read(history)
-    run.set_tags({runs.MODEL_HASH: provenance.folder_hash(model), **tags})
+    run.set_tags({runs.MODEL_HASH: provenance.folder_hash(model)})
     tokens = epochs_table.tokens_seen(table)
     run.log_metrics({"train_seconds": seconds, "train_tokens_per_second": tokens / seconds})
     run.log_file(history, "history")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipelines import console
+from pipelines.errors import Stopped
 from pipelines.params import Samples, Search
 from pipelines.tracking import entries, provenance, store
 
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 MODEL_HASH = "seqproof.model_hash"
 TRAINING = "seqproof.training"
+KEY = "seqproof.{}.key"  # of training and evaluation: the hash of what the stage read
+RESUMED = "seqproof.resumed"  # how often the training was gone on with
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,12 @@ class Run:
         self._experiment_id = ""
         self._name = ""
         self._params: set[str] = set()
+        self._points: set[tuple[str, int]] = set()
+
+    @property
+    def id(self) -> str:
+        """MLflow's name of the run; empty if the server was lost before there was one."""
+        return self._id
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Values as text, nested maps flattened with dots; the first value of a param stays."""
@@ -65,13 +74,16 @@ class Run:
         self._params |= set(fresh)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Numbers, at a step (an epoch) or at the end."""
+        """Numbers, at a step (an epoch) or at the end; what a training that is gone on with logged
+        before stays as it is."""
+        fresh = {key: float(value) for key, value in metrics.items()}
+        fresh = {key: fresh[key] for key in fresh if (key, step or 0) not in self._points}
 
         def send() -> None:
             from mlflow.entities import Metric
 
             now = int(time.time() * 1000)
-            values = [Metric(key, float(value), now, step or 0) for key, value in metrics.items()]
+            values = [Metric(key, value, now, step or 0) for key, value in fresh.items()]
             self._client.log_batch(self._id, metrics=values)
 
         self._guard(send)
@@ -101,6 +113,10 @@ class Run:
     def log_folder(self, folder: Path, artifact_path: str) -> None:
         """Upload the files of a folder."""
         self._guard(lambda: self._client.log_artifacts(self._id, str(folder), artifact_path))
+
+    def log_text(self, text: str, artifact_path: str) -> None:
+        """Upload a text as a file."""
+        self._guard(lambda: self._client.log_text(self._id, text, artifact_path))
 
     def log_file(self, path: Path, artifact_path: str) -> None:
         """Upload one file into the folder `artifact_path` of the run."""
@@ -181,6 +197,25 @@ class Run:
         run = self._client.create_run(self._experiment_id, tags=tags, run_name=identity.name)
         self._id = run.info.run_id
 
+    def _go_on(self, before: str) -> bool:
+        """Reopen the run of a training that was stopped; false if it is not there any more."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self._client.get_run(before)
+        except MlflowException:
+            return False
+        if found.info.lifecycle_stage == "deleted":
+            return False
+        self._id, self._params = before, set(found.data.params)
+        for key in found.data.metrics:
+            history = self._client.get_metric_history(before, key)
+            self._points |= {(key, point.step) for point in history}
+        times = int(found.data.tags.get(RESUMED, 0)) + 1
+        self._client.set_tag(before, RESUMED, str(times))
+        self._client.update_run(before, status="RUNNING")
+        return True
+
     def _begin_again(self, identity: Identity, root: Path, model_hash: str) -> None:
         """Reopen the newest run that trained this model, or make one if none did."""
         found = self._client.search_runs(
@@ -207,12 +242,19 @@ class Run:
 
 
 @contextmanager
-def training(identity: Identity, root: Path) -> Iterator[Run]:
-    """A new run for the training of a model; the tag MODEL_HASH lets `evaluation` find it."""
+def training(identity: Identity, root: Path, before: str | None = None) -> Iterator[Run]:
+    """A new run for the training of a model; the tag MODEL_HASH lets `evaluation` find it.
+
+    Args:
+        identity: what it is called.
+        root: the project's root.
+        before: the id of the run of this very training, if it was begun before and then stopped.
+    """
     uri = store.address(root)
     run = Run(store.shown(uri), "training")
     run._guard(lambda: run._open(identity, root, uri))
-    run._guard(lambda: run._begin(identity, root, {}))
+    if before is None or not run._guard(lambda: run._go_on(before)):
+        run._guard(lambda: run._begin(identity, root, {}))
     with _closed(run):
         yield run
 
@@ -235,7 +277,7 @@ def _closed(run: Run) -> Iterator[None]:
     try:
         yield
         status = "FINISHED"
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         status = "KILLED"
         raise
     finally:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from pipelines.tracking import graph
+
 # A dead server must cost seconds, not MLflow's own seven retries of two minutes each.
 PATIENCE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -18,13 +20,14 @@ PATIENCE = {
 
 
 def address(root: Path) -> str:
-    """Where runs go: `MLFLOW_TRACKING_URI`, or a SQLite file in the project's root."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root.resolve() / 'mlflow.db'}"
+    """Where runs go: `MLFLOW_TRACKING_URI`, or a SQLite file in the project's root; of a queued
+    experiment, in the root of the project that queued it."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{graph.home(root) / 'mlflow.db'}"
 
 
 def ui_arguments(root: Path, port: int) -> list[str]:
     """What `mlflow` is called with to show the runs of this project."""
-    artifacts = (root / "mlartifacts").as_uri()
+    artifacts = (graph.home(root) / "mlartifacts").as_uri()
     store_and_files = ["--backend-store-uri", address(root), "--artifacts-destination", artifacts]
     return ["ui", *store_and_files, "--host", "127.0.0.1", "--port", str(port)]
 
@@ -47,10 +50,11 @@ def connect(uri: str, name: str, root: Path) -> tuple[Any, str]:
         return client, _experiment(client, name, None)
     from filelock import FileLock
 
+    home = graph.home(root)
     # Two first starts at once would both create the tables, and one of them would fail.
-    with FileLock(root / "mlflow.db.lock", timeout=120):
+    with FileLock(home / "mlflow.db.lock", timeout=120):
         client = MlflowClient(uri)
-        return client, _experiment(client, name, (root.resolve() / "mlartifacts").as_uri())
+        return client, _experiment(client, name, (home / "mlartifacts").as_uri())
 
 
 def _silence() -> None:

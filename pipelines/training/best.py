@@ -15,33 +15,36 @@ class Best:
     Args:
         many: how many to keep; more than one are averaged in the end (Junczys-Dowmunt et al. 2016,
             for translation models).
+
+    Attributes:
+        kept: merit and weights of each epoch kept, the best first.
     """
 
     def __init__(self, many: int) -> None:
         self.many = many
-        self._kept: list[tuple[float, Weights]] = []
+        self.kept: list[tuple[float, Weights]] = []
 
     def add(self, merit: float, weights: Weights) -> bool:
         """Tell of an epoch's merit, higher is better; whether it is the best so far."""
-        better = not self._kept or merit > self._kept[0][0]
-        self._kept.append((merit, weights))
+        better = not self.kept or merit > self.kept[0][0]
+        self.kept.append((merit, weights))
         # The sort is stable: of equals the earlier stays.
-        self._kept.sort(key=lambda one: -one[0])
-        del self._kept[self.many :]
+        self.kept.sort(key=lambda one: -one[0])
+        del self.kept[self.many :]
         return better
 
     @property
     def merit(self) -> float:
         """That of the best epoch."""
-        return self._kept[0][0]
+        return self.kept[0][0]
 
     def one(self) -> Weights:
         """The weights of the best epoch."""
-        return self._kept[0][1]
+        return self.kept[0][1]
 
     def mean(self) -> Weights:
         """The mean of the weights kept, in float64 on the way."""
-        sets = [weights for _, weights in self._kept]
+        sets = [weights for _, weights in self.kept]
         return [
             np.mean(parts, axis=0, dtype=np.float64).astype(parts[0].dtype)
             for parts in zip(*sets, strict=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import platform
+import subprocess
+from contextlib import suppress
 
 import tensorflow as tf
 
@@ -11,7 +12,7 @@ from pipelines.layers.recurrent import kernel
 
 
 def describe(entry: params.Model) -> dict[str, str]:
-    """Device, kernel, XLA, precision and TensorFlow's version as words."""
+    """Device, kernel, XLA, precision, threads and TensorFlow's build as words."""
     found = tf.config.list_physical_devices("GPU")
     name = "cpu"
     if found:
@@ -22,9 +23,29 @@ def describe(entry: params.Model) -> dict[str, str]:
         "kernel": _kernel(entry),
         "xla": "on" if uses_xla(entry) else "off",
         "precision": getattr(entry, "precision", None) or "float32",
-        "machine": platform.machine(),
+        "threads": _threads(),
         "tensorflow": tf.__version__,
+        "tensorflow_build": tf.version.GIT_VERSION,
+        **(_cuda() if found else {}),
     }
+
+
+def _threads() -> str:
+    """How many TensorFlow was told to use, in an operation and between them; 0: all."""
+    inside = tf.config.threading.get_intra_op_parallelism_threads()
+    between = tf.config.threading.get_inter_op_parallelism_threads()
+    return f"intra {inside}, inter {between}"
+
+
+def _cuda() -> dict[str, str]:
+    """CUDA and cuDNN that TensorFlow was built for, and NVIDIA's driver."""
+    build = tf.sysconfig.get_build_info()
+    found = {key: str(build.get(f"{key}_version", "unknown")) for key in ("cuda", "cudnn")}
+    ask = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    with suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(ask, capture_output=True, text=True, timeout=20, check=True)
+        found["driver"] = done.stdout.split("\n")[0].strip()
+    return found
 
 
 def _kernel(entry: params.Model) -> str:

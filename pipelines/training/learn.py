@@ -6,21 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
 
 from pipelines import params
+from pipelines.history import Trained
 from pipelines.models import saved
 from pipelines.models.interpolated import Interpolated
 from pipelines.models.ngram import NGram
 from pipelines.text import ids as encode
 from pipelines.text.vocabulary import Vocabularies
 from pipelines.training import data, device, loop, objectives, seeding
+from pipelines.training.past import Past, Watch
 
 Frames = tuple[pd.DataFrame, pd.DataFrame]  # train and valid
-OnEpoch = Callable[[dict[str, float]], None]
 # A model -> how it is scored in validation, if by anything else than its loss.
 Scored = Callable[[keras.Model], loop.Score] | None
-Trained = tuple[Any, pd.DataFrame]  # the model of the best epoch, and the history
 Prepared = Callable[[keras.Model], None]  # what is done to a new model before it is trained
 
 
@@ -28,7 +29,7 @@ def language_model(
     card: saved.Card[params.LanguageModel],
     frames: Frames,
     vocabularies: Vocabularies,
-    on_epoch: OnEpoch,
+    watch: Watch,
     scored: Scored = None,
 ) -> Trained:
     """Truncated backpropagation through time over one stream, the state carried.
@@ -40,20 +41,20 @@ def language_model(
         batches = data.language_model(card.entry, model, frames, vocabularies, seed)
         return objectives.next_token, batches
 
-    network, history = _train(card, vocabularies, one, on_epoch, scored)
+    trained = _train(card, vocabularies, one, watch, scored)
     extra = card.entry.ngram
     if extra is None:
-        return network, history
+        return trained
     stream, size = encode.stream(frames[0], vocabularies), len(vocabularies.columns["text"])
     counted = NGram.count(stream, extra.order, size, extra.smoothing)
-    return Interpolated(network, counted, extra.share), history
+    return trained._replace(model=Interpolated(trained.model, counted, extra.share))
 
 
 def classifier(
     card: saved.Card[params.Classifier | params.BagOfWords],
     frames: Frames,
     vocabularies: Vocabularies,
-    on_epoch: OnEpoch,
+    watch: Watch,
     scored: Scored = None,
     prepared: Prepared | None = None,
 ) -> Trained:
@@ -67,14 +68,14 @@ def classifier(
     def one(model: keras.Model, seed: int) -> tuple[objectives.Objective, loop.Data]:
         return objective, data.classifier(card.entry, frames, vocabularies, seed)
 
-    return _train(card, vocabularies, one, on_epoch, scored, prepared)
+    return _train(card, vocabularies, one, watch, scored, prepared)
 
 
 def seq2seq(
     card: saved.Card[params.Seq2Seq],
     frames: Frames,
     vocabularies: Vocabularies,
-    on_epoch: OnEpoch,
+    watch: Watch,
     scored: Scored = None,
 ) -> Trained:
     """Teacher forcing: each target token from the source and the right tokens before it.
@@ -87,42 +88,39 @@ def seq2seq(
     def one(model: keras.Model, seed: int) -> tuple[objectives.Objective, loop.Data]:
         return objective, data.seq2seq(entry, frames, vocabularies, seed)
 
-    return _train(card, vocabularies, one, on_epoch, scored)
+    return _train(card, vocabularies, one, watch, scored)
 
 
 def _train(
     card: saved.Card[Any],
     vocabularies: Vocabularies,
     one: Callable[[keras.Model, int], tuple[objectives.Objective, loop.Data]],
-    on_epoch: OnEpoch,
+    watch: Watch,
     scored: Scored,
     prepared: Prepared | None = None,
 ) -> Trained:
     """One model, or as an ensemble several from successive seeds, one after the other."""
-    members: list[keras.Model] = []
-    rows: list[dict[str, float]] = []
-    for seed in range(card.seed, card.seed + (card.entry.ensemble or 1)):
-        seeding.seed_everything(seed)
+    past = Past.of(watch)
+    for number in range(card.entry.ensemble or 1):
+        seeding.seed_everything(card.seed + number)
         model = saved.build(card.entry, vocabularies)
+        if number < len(past.members):
+            model.set_weights(past.members[number])
+            past.models.append(model)
+            continue
         if prepared is not None:
             prepared(model)
-        objective, batches = one(model, seed)
-        behind = {key: rows[-1][key] if rows else 0 for key in ("epoch", "tokens")}
-
-        def kept(row: dict[str, float], behind: dict[str, float] = behind) -> None:
-            """Epochs and tokens go on counting from one member to the next."""
-            rows.append(row | {key: row[key] + behind[key] for key in behind})
-            on_epoch(rows[-1])
-
-        loop.fit(
+        objective, batches = one(model, card.seed + number)
+        losses = loop.fit(
             model,
             objective,
             batches,
             card.entry,
-            on_epoch=kept,
+            on_epoch=past.row,
             score=scored(model) if scored is not None else None,
             xla=device.uses_xla(card.entry),
+            saves=past.saves(),
         )
-        members.append(model)
-    history = pd.DataFrame(rows).astype({"epoch": "int64", "tokens": "int64"})
-    return saved.together(members), history
+        past.end_member(model, losses)
+    history = pd.DataFrame(past.rows).astype({"epoch": "int64", "tokens": "int64"})
+    return Trained(saved.together(past.models), history, np.array(past.losses), past.seconds)

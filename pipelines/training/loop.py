@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from pipelines import console, params
-from pipelines.errors import Refusal
+from pipelines.errors import Refusal, Stopped
+from pipelines.training import stopping
 from pipelines.training.best import Best
+from pipelines.training.checkpoints import Arrays, Snapshot
 from pipelines.training.objectives import Objective
 from pipelines.training.rates import Rate
 
@@ -57,6 +61,21 @@ class Data:
     weight: Callable[[Batch], float] = lambda batch: 1.0
 
 
+@dataclass(frozen=True)
+class Saves:
+    """Where a training puts its snapshots.
+
+    Attributes:
+        every: steps between two of them.
+        write: keeps one.
+        start: the one that the training goes on from, if it was begun before.
+    """
+
+    every: int
+    write: Callable[[Snapshot], None]
+    start: Snapshot | None
+
+
 def fit(
     model: keras.Model,
     objective: Objective,
@@ -66,7 +85,8 @@ def fit(
     on_epoch: Callable[[dict[str, float]], None],
     score: Score | None = None,
     xla: bool = False,
-) -> None:
+    saves: Saves | None = None,
+) -> list[float]:
     """Train, and leave the model with the weights of its best epoch, or the mean of several.
 
     Args:
@@ -76,28 +96,41 @@ def fit(
         entry: epochs, patience, average, accumulate, optimizer.
         on_epoch: called with each row of the history as it is made: epoch, tokens seen, train_loss
             and valid_loss in nats, and `valid_<score>` if there is one. train_loss is the
-            objective, as it is smoothed and weighted.
+            objective, as it is smoothed and weighted. Rows made before `saves.start` are not.
         score: what the best epoch is best in; validation loss if None.
         xla: compile the step with XLA; worth it where every batch has one shape.
+        saves: what keeps the training's snapshots, and where it goes on from.
+
+    Returns:
+        The loss of every step, in nats.
 
     Raises:
         Refusal: the loss is no finite number any more.
+        Stopped: it was told to; a snapshot was kept before.
     """
     training = Training(model, objective, data, entry, xla)
     validate = _validation(model, objective, data, score)
-    best, waited = Best(entry.average or 1), 0
-    with console.progress("training", entry.epochs * data.tokens, data.unit) as bar:
-        for epoch in range(1, entry.epochs + 1):
-            row: dict[str, float] = {"epoch": epoch, "tokens": epoch * data.tokens}
-            row["train_loss"] = training.epoch(epoch, bar)
-            merit, found = validate()
-            on_epoch(row | found)
-            better = best.add(merit, model.get_weights())
-            training.rate.after_epoch(better)
-            waited = 0 if better else waited + 1
-            if waited == entry.patience:
-                break
-    _keep(model, best, validate, entry)
+    if saves is not None and saves.start is not None:
+        training.restore(saves.start)
+    whole = entry.epochs * data.tokens
+    with (
+        console.progress("training", whole, data.unit, training.tokens) as bar,
+        stopping.listening() as signals,
+    ):
+        try:
+            while not training.over:
+                training.epoch(bar, signals, saves)
+                merit, found = validate()
+                with signals.whole():
+                    on_epoch(training.row() | found)
+                    training.end_epoch(merit)
+        except Stopped as stop:
+            if saves is not None:
+                saves.write(training.snapshot())
+                raise stop.after(training.steps) from None
+            raise
+    _keep(model, training.best, validate, entry)
+    return training.losses
 
 
 def _keep(model: keras.Model, best: Best, validate: Any, entry: Entry) -> None:
@@ -112,32 +145,114 @@ def _keep(model: keras.Model, best: Best, validate: Any, entry: Entry) -> None:
 
 
 class Training:
-    """The compiled step, its optimiser and its rate, over all epochs."""
+    """A training under way: the compiled step, and all that changes from one step to the next.
+
+    Attributes:
+        steps: how many are behind, over all epochs.
+        losses: the loss of each of them, in nats.
+        best: the epochs worth keeping.
+    """
 
     def __init__(
         self, model: keras.Model, objective: Objective, data: Data, entry: Entry, xla: bool
     ) -> None:
-        self.data, self.epochs = data, entry.epochs
+        self.data, self.epochs, self.patience = data, entry.epochs, entry.patience
         self.rate = Rate(entry.optimizer, entry.epochs)
+        self.best = Best(entry.average or 1)
+        self.steps, self.losses = 0, list[float]()
+        self._model = model
         self._optimizer = _optimizer(entry)
         self._optimizer.build(model.trainable_variables)
         self._step = _train_step(model, self._optimizer, objective, data, xla)
-        self._steps = 0
+        self._waited = 0
+        self.begin(1)
 
-    def epoch(self, epoch: int, bar: console.Progress) -> float:
-        """Train on every batch of an epoch; the mean loss in nats."""
-        batches = self.data.train(epoch)
-        states, mean = self.data.state, _Mean()
-        for at, batch in enumerate(batches.read()):
-            done = epoch - 1 + at / batches.count
-            rate = self.rate.at(self._steps, done) * self.data.weight(batch)
-            self._optimizer.learning_rate.assign(rate)
-            share = tf.constant(done / self.epochs, tf.float32)
-            summed, counted, states = self._step(_tensors(batch), states, share)
-            self._steps += 1
-            loss = mean.add(summed, counted)
-            bar.advance(self.data.tokens / batches.count, f"loss {loss:.3f}")
-        return mean.value
+    def begin(self, epoch: int) -> None:
+        """Stand before the first batch of an epoch, counted from 1."""
+        self._epoch, self._at = epoch, 0
+        self._states, self._mean = self.data.state, _Mean()
+
+    @property
+    def over(self) -> bool:
+        """Whether all epochs are behind, or enough of them without a better one."""
+        return self._epoch > self.epochs or self._waited == self.patience
+
+    @property
+    def tokens(self) -> float:
+        """About how many training tokens were read; between epochs exactly so many."""
+        part = self._at / self.data.train(self._epoch).count if self._at else 0
+        return (self._epoch - 1 + part) * self.data.tokens
+
+    def row(self) -> dict[str, float]:
+        """What is known of this epoch before it is validated."""
+        tokens = self._epoch * self.data.tokens
+        return {"epoch": self._epoch, "tokens": tokens, "train_loss": self._mean.value}
+
+    def epoch(
+        self, bar: console.Progress, signals: stopping.Signals, saves: Saves | None = None
+    ) -> None:
+        """Train on every batch of this epoch that is still to come."""
+        batches = self.data.train(self._epoch)
+        share = self.data.tokens / batches.count
+        for batch in itertools.islice(batches.read(), self._at, None):
+            with signals.whole():
+                self._train(batch, batches.count)
+                if saves is not None and self.steps % saves.every == 0:
+                    saves.write(self.snapshot())
+            bar.advance(share, f"loss {self._mean.value:.3f}")
+
+    def _train(self, batch: Batch, count: int) -> None:
+        """One step, on one of the `count` batches of this epoch."""
+        done = self._epoch - 1 + self._at / count
+        rate = self.rate.at(self.steps, done) * self.data.weight(batch)
+        self._optimizer.learning_rate.assign(rate)
+        share = tf.constant(done / self.epochs, tf.float32)
+        summed, counted, self._states = self._step(_tensors(batch), self._states, share)
+        self.losses.append(self._mean.add(summed, counted))
+        self.steps, self._at = self.steps + 1, self._at + 1
+
+    def end_epoch(self, merit: float) -> None:
+        """Tell of the merit of this epoch, higher is better; the next one begins."""
+        better = self.best.add(merit, self._model.get_weights())
+        self.rate.after_epoch(better)
+        self._waited = 0 if better else self._waited + 1
+        self.begin(self._epoch + 1)
+
+    def snapshot(self) -> Snapshot:
+        """All of it, as it stands between two steps."""
+        said = {
+            "epoch": self._epoch,
+            "at": self._at,
+            "steps": self.steps,
+            "waited": self._waited,
+            "rate": self.rate.state,
+            "mean": [self._mean.nats, self._mean.count],
+            "merits": [merit for merit, _ in self.best.kept],
+        }
+        groups: dict[str, Arrays] = {
+            "model": [variable.numpy() for variable in self._model.variables],
+            "optimizer": [variable.numpy() for variable in self._optimizer.variables],
+            "states": [state.numpy() for state in tf.nest.flatten(self._states)],
+            "losses": [np.array(self.losses)],
+        }
+        best = {f"best-{place}": weights for place, (_, weights) in enumerate(self.best.kept)}
+        return Snapshot(said, groups | best)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from there."""
+        said, groups = snapshot.said, snapshot.groups
+        self._epoch, self._at = said["epoch"], said["at"]
+        self.steps, self._waited = said["steps"], said["waited"]
+        self.rate.state = said["rate"]
+        self._mean.nats, self._mean.count = said["mean"]
+        self.losses = groups["losses"][0].tolist()
+        best = [groups[f"best-{place}"] for place in range(len(said["merits"]))]
+        self.best.kept = list(zip(said["merits"], map(list, best), strict=True))
+        states = [tf.constant(state) for state in groups["states"]]
+        self._states = tf.nest.pack_sequence_as(self.data.state, states)
+        for part, name in ((self._model, "model"), (self._optimizer, "optimizer")):
+            for variable, value in zip(part.variables, groups[name], strict=True):
+                variable.assign(value)
 
 
 class _Mean:
@@ -146,19 +261,20 @@ class _Mean:
     def __init__(self) -> None:
         self.nats, self.count = 0.0, 0.0
 
-    def add(self, nats: tf.Tensor, count: tf.Tensor) -> float:
-        """Add a batch; the mean so far.
+    def add(self, nats: tf.Tensor | float, count: tf.Tensor | float) -> float:
+        """Add a batch; its own mean.
 
         Raises:
             Refusal: it is no finite number.
         """
-        self.nats, self.count = self.nats + float(nats), self.count + float(count)
+        nats, count = float(nats), float(count)
+        self.nats, self.count = self.nats + nats, self.count + count
         if not math.isfinite(self.nats):
             raise Refusal(
                 "The training diverged: its loss is no finite number. Lower optimizer.rate or "
                 "optimizer.clip_norm of this model; nothing was written."
             )
-        return self.value
+        return nats / count
 
     @property
     def value(self) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipelines import params
 
 
@@ -15,7 +17,7 @@ class Rate:
 
     def __init__(self, optimizer: params.Optimizer, epochs: int) -> None:
         self.optimizer, self.epochs = optimizer, epochs
-        self._lowered, self._waited = 1.0, 0
+        self._lowered, self._waited = 1.0, 0.0
 
     def at(self, step: int, done: float) -> float:
         """The rate of a step.
@@ -36,13 +38,23 @@ class Rate:
             rate *= min(1.0, (step + 1) / optimizer.warmup)
         return rate
 
+    @property
+    def state(self) -> list[float]:
+        """What the epochs so far have made of it."""
+        return [self._lowered, self._waited]
+
+    @state.setter
+    def state(self, state: Sequence[float]) -> None:
+        """Go on from there."""
+        self._lowered, self._waited = state
+
     def after_epoch(self, better: bool) -> None:
         """Lower the rate on a plateau: `patience` epochs in a row were not the best so far."""
         if self.optimizer.decay != "plateau":
             return
         assert self.optimizer.factor is not None
         assert self.optimizer.patience is not None
-        self._waited = 0 if better else self._waited + 1
+        self._waited = 0.0 if better else self._waited + 1
         if self._waited == self.optimizer.patience:
             self._lowered *= self.optimizer.factor
-            self._waited = 0
+            self._waited = 0.0

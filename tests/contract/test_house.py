@@ -31,7 +31,7 @@ MAY = {
     },
     "pipelines/inference": {"pipelines/models", "pipelines/text", "pipelines/inference"},
     "pipelines/reporting": {"pipelines/inference", "pipelines/reporting"},
-    "pipelines/tracking": {"pipelines/inference", "pipelines/tracking"},
+    "pipelines/tracking": {"pipelines/inference", "pipelines/training", "pipelines/tracking"},
     "stages": {"pipelines"},
     "commands": {"pipelines", "commands"},
 }

@@ -8,7 +8,7 @@ from pipelines import params
 from pipelines.inference.decoding import Decoder, described, score
 from pipelines.text import ids as encode
 from pipelines.text import vocabulary
-from pipelines.training import learn
+from pipelines.training import learn, past
 
 LETTERS = "abcdefgh"
 BEAM = params.Search(beam=5, length_penalty=1.0, coverage_penalty=0.2)
@@ -67,7 +67,7 @@ def reverser():
         optimizer={"method": "adam", "rate": 0.01, "decay": "linear", "clip_norm": 1.0},
     )
     unseen = frame.iloc[-200:]
-    model, _ = learn.seq2seq(card, (frame.iloc[:-200], unseen), words, lambda row: None)
+    model, *_ = learn.seq2seq(card, (frame.iloc[:-200], unseen), words, past.NOBODY)
     return model, unseen, words
 
 

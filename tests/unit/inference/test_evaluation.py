@@ -13,7 +13,7 @@ from pipelines.models import saved
 from pipelines.models.ngram import NGram
 from pipelines.text import ids as encode
 from pipelines.text import vocabulary
-from pipelines.training import learn
+from pipelines.training import learn, past
 
 
 def _translator(make, tokens="words", search=None, **changes):
@@ -141,7 +141,7 @@ def test_the_epoch_of_the_best_score_is_kept(make):
 
         return "bleu", score
 
-    model, history = learn.seq2seq(card, (frame, frame), words, lambda row: None, scored)
+    model, history, *_ = learn.seq2seq(card, (frame, frame), words, past.NOBODY, scored)
     assert history["valid_bleu"].tolist() == [-1, -2, -3]
     assert history["valid_loss"].is_monotonic_decreasing
     for kept, first in zip(model.get_weights(), weights[0], strict=True):
@@ -153,7 +153,7 @@ def test_validation_score_is_bleu_of_what_is_translated(make):
     frame, words = make.frame("seq2seq"), make.words("seq2seq")
     card = make.card("seq2seq", epochs=120)
     scored = evaluation.validation_score(card, words, frame)
-    model, history = learn.seq2seq(card, (frame, frame), words, lambda row: None, scored)
+    model, history, *_ = learn.seq2seq(card, (frame, frame), words, past.NOBODY, scored)
     assert history["valid_bleu"].iloc[0] < 60
     assert history["valid_bleu"].max() == pytest.approx(100)
     found = evaluation.translation(Predictor(model, card, words, None), frame)

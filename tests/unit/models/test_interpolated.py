@@ -14,7 +14,7 @@ from pipelines.models.interpolated import Interpolated
 from pipelines.models.ngram import NGram
 from pipelines.text import ids as encode
 from pipelines.text import vocabulary
-from pipelines.training import learn
+from pipelines.training import learn, past
 
 NGRAM = {"order": 3, "smoothing": "kneser_ney", "share": 0.25}
 
@@ -23,7 +23,7 @@ def trained(make, **changes):
     """What the training of such a model leaves, with its card and history."""
     card = make.card("language_model", ngram=NGRAM, **changes)
     frame, words = make.frame("language_model"), make.words("language_model")
-    model, history = learn.language_model(card, (frame, frame), words, lambda row: None)
+    model, history, *_ = learn.language_model(card, (frame, frame), words, past.NOBODY)
     return model, card, history
 
 
@@ -35,7 +35,7 @@ def test_training_counts_the_text_that_the_network_is_trained_on(make):
     model, card, history = trained(make)
     plain = make.card("language_model")
     frame, words = make.frame("language_model"), make.words("language_model")
-    alone, same = learn.language_model(plain, (frame, frame), words, lambda row: None)
+    alone, same, *_ = learn.language_model(plain, (frame, frame), words, past.NOBODY)
     for mine, theirs in zip(model.network.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert history.equals(same)

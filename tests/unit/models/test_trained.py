@@ -7,7 +7,7 @@ import tensorflow as tf
 from pipelines.errors import Refusal
 from pipelines.inference.predictor import Predictor
 from pipelines.models import saved
-from pipelines.training import data, learn, objectives
+from pipelines.training import data, learn, objectives, past
 
 # Options that do not get in each other's way share a training. What is dropped is dropped in
 # training only, so that a text can still be learnt by heart.
@@ -60,7 +60,7 @@ def _train(make, kind, **changes):
     card = make.card(model, **{**KINDS[kind], **changes})
     train = learn.classifier if model == "bag_of_words" else getattr(learn, model)
     frame, rows = make.frame(model), []
-    trained, history = train(card, (frame, frame), make.words(model), rows.append)
+    trained, history, *_ = train(card, (frame, frame), make.words(model), past.Watch(rows.append))
     assert len(rows) == len(history) == card.entry.epochs
     return trained, history, card
 

@@ -7,7 +7,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from pipelines.models import saved
 from pipelines.text import ids as encode
-from pipelines.training import learn, objectives
+from pipelines.training import learn, objectives, past
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 0], np.int32)
 IDS = tf.constant([[4, 5], [5, 0], [6, 7], [4, 4], [5, 5], [7, 0], [6, 6], [8, 4]])
@@ -46,7 +46,7 @@ def test_an_entry_that_asks_for_them_is_trained_with_them(make, kind):
     optimizer = {"method": "sgd", "rate": 1e-12, "decay": "constant", "clip_norm": 1.0}
     card = make.card(kind, class_weights="balanced", optimizer=optimizer)
     frame, words = make.frame(kind), make.words(kind)
-    trained, history = learn.classifier(card, (frame, frame), words, lambda row: None)
+    trained, history, *_ = learn.classifier(card, (frame, frame), words, past.NOBODY)
     labels = encode.labels(frame["label"], words)
     rows = encode.rows(frame["text"], words.columns["text"])
     logs = np.array([tf.nn.log_softmax(trained(row[None]))[0].numpy() for row in rows])

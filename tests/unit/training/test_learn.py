@@ -10,7 +10,7 @@ from pipelines import params
 from pipelines.models import saved
 from pipelines.models.ensemble import Ensemble
 from pipelines.text import vocabulary
-from pipelines.training import data, learn, objectives
+from pipelines.training import data, learn, objectives, past
 
 SHIPPED = Path(__file__).parents[3] / "params.yaml"
 # Whatever draws must follow from the seed.
@@ -26,8 +26,8 @@ def _train(make, kind, rows=None, scored=None, **changes):
     card = make.card(kind, **changes)
     train = learn.classifier if kind == "bag_of_words" else getattr(learn, kind)
     frame = make.frame(kind)
-    on_epoch = (lambda row: None) if rows is None else rows.append
-    return *train(card, (frame, frame), make.words(kind), on_epoch, scored), card
+    watch = past.NOBODY if rows is None else past.Watch(rows.append)
+    return *train(card, (frame, frame), make.words(kind), watch, scored)[:2], card
 
 
 @pytest.mark.parametrize("kind", DRAWS)
@@ -62,7 +62,7 @@ def test_the_best_epoch_is_kept_and_not_the_last(make):
     train = make.frame("language_model")
     valid = train.assign(text=train["text"].str[::-1])
     words = make.words("language_model")
-    trained, history = learn.language_model(card, (train, valid), words, lambda row: None)
+    trained, history, *_ = learn.language_model(card, (train, valid), words, past.NOBODY)
     assert history["valid_loss"].iloc[-1] > history["valid_loss"].min() + 0.1
     batches = data.language_model(card.entry, trained, (train, valid), words, card.seed)
     nats, count, states = 0.0, 0.0, batches.valid_state

@@ -1,0 +1,234 @@
+"""Checkpoints: all that a training needs to go on as if it had never been stopped.
+
+They live outside the outs of a stage, which DVC deletes before it runs, in a folder that is named
+by the hash of all that the stage reads: what was trained with other code, data or parameters is
+never taken up. Arrays stand in files named by their own sha256, so that weights which have not
+changed since the checkpoint before are not written again and a torn file is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock, Timeout
+
+from pipelines import console
+from pipelines.errors import Refusal
+
+Arrays = Sequence[npt.NDArray[Any]]
+
+KEPT = 2  # checkpoints of a training: the newest, and the one before in case that one is torn
+UNFINISHED = 3  # trainings of one stage that may wait to be gone on with
+FORMAT = 1  # raised when what is in a checkpoint changes its meaning
+RUN, LOCK, INDEX, ARRAYS = "run", "lock", ".json", ".npys"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A training between two steps.
+
+    Attributes:
+        said: counts, positions and scores, as JSON has them.
+        groups: arrays by what they are, `model` for instance.
+    """
+
+    said: Mapping[str, Any]
+    groups: Mapping[str, Arrays]
+
+
+class Checkpoints:
+    """The checkpoints of one training.
+
+    Args:
+        folder: made if need be.
+        every: steps between two of them.
+    """
+
+    def __init__(self, folder: Path, every: int) -> None:
+        self.folder, self.every = folder, every
+
+    def newest(self) -> Snapshot | None:
+        """The newest that is whole; None if there is none."""
+        for index in self._indices()[::-1]:
+            try:
+                return self._read(index)
+            except (OSError, ValueError, KeyError, TypeError):
+                step = int(index.name.partition("-")[0])
+                console.note(f"The checkpoint of step {step:,} is damaged and left alone.")
+        return None
+
+    def write(self, step: int, snapshot: Snapshot) -> None:
+        """Write a checkpoint, whole or not at all, and take away those before the one before it.
+
+        Raises:
+            OSError: the disk is full, for instance; what was there before still is.
+        """
+        names = {group: self._put(arrays) for group, arrays in snapshot.groups.items()}
+        said = {"format": FORMAT, "said": snapshot.said, "groups": names}
+        text = console.as_json(said).encode()
+        name = f"{step:012}-{hashlib.sha256(text).hexdigest()}{INDEX}"
+        with _whole(self.folder / name) as file:
+            file.write(text)
+        self._prune()
+
+    @property
+    def run(self) -> str | None:
+        """The id of this training's MLflow run, if it was noted."""
+        with suppress(FileNotFoundError, UnicodeDecodeError):
+            return (self.folder / RUN).read_text(encoding="utf-8") or None
+        return None
+
+    def note_run(self, run: str) -> None:
+        """Remember the MLflow run, so that whoever goes on with the training goes on with it."""
+        with _whole(self.folder / RUN) as file:
+            file.write(run.encode())
+
+    def clear(self) -> None:
+        """Forget all of it: the training is done, or is to begin afresh."""
+        for file in self.folder.iterdir():
+            if file.name != LOCK:
+                file.unlink()
+
+    def _indices(self) -> list[Path]:
+        return sorted(self.folder.glob(f"*{INDEX}"))
+
+    def _read(self, index: Path) -> Snapshot:
+        found = _index(index)
+        if found["format"] != FORMAT:
+            raise ValueError(found["format"])
+        groups = {group: self._take(name) for group, name in found["groups"].items()}
+        return Snapshot(found["said"], groups)
+
+    def _put(self, arrays: Arrays) -> str:
+        """Write arrays under the sha256 of their bytes, unless they are there."""
+        digest = _Digest()
+        _save(arrays, digest)
+        name = digest.sha256.hexdigest() + ARRAYS
+        if not (self.folder / name).is_file():
+            with _whole(self.folder / name) as file:
+                _save(arrays, file)
+        return name
+
+    def _take(self, name: str) -> list[npt.NDArray[Any]]:
+        path = self.folder / name
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() + ARRAYS != name:
+                raise ValueError(name)
+            end = file.tell()
+            file.seek(0)
+            found = []
+            while file.tell() < end:
+                found.append(np.lib.format.read_array(file, allow_pickle=False))
+            return found
+
+    def _prune(self) -> None:
+        """Arrays of no checkpoint that is kept, and what a torn write left, go too."""
+        kept = self._indices()[-KEPT:]
+        wanted = {file.name for file in kept} | {RUN, LOCK}
+        for index in kept:
+            with suppress(OSError, ValueError):
+                wanted |= set(_index(index)["groups"].values())
+        for file in self.folder.iterdir():
+            if file.name not in wanted:
+                file.unlink()
+
+
+@contextmanager
+def opened(
+    home: Path, stage: str, key: str, every: int, fresh: bool = False
+) -> Iterator[Checkpoints]:
+    """The checkpoints of one training, for one process at a time.
+
+    Args:
+        home: the project's root.
+        stage: whose trainings stand beside each other; only the newest few stay.
+        key: of all that the training reads.
+        every: steps between two checkpoints.
+        fresh: forget those that are there.
+
+    Raises:
+        Refusal: another process is at this very training.
+    """
+    folder = home / ".seqproof" / "checkpoints" / stage / key
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Refusal(
+            f"Another process is at this very training ({stage}): wait for it, or end it first."
+        ) from None
+    try:
+        checkpoints = Checkpoints(folder, every)
+        if fresh:
+            checkpoints.clear()
+        _forget_old(folder)
+        yield checkpoints
+        if not any(file.name != LOCK for file in folder.iterdir()):
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        lock.release()
+
+
+def _forget_old(folder: Path) -> None:
+    """Of the unfinished trainings of a stage the newest few are kept; one under way always is."""
+    others = [one for one in folder.parent.iterdir() if one.is_dir() and one != folder]
+    others.sort(key=lambda one: one.stat().st_mtime)
+    for old in others[: -UNFINISHED + 1]:
+        with suppress(Timeout, OSError), FileLock(old / LOCK, timeout=0):
+            shutil.rmtree(old)
+
+
+class _Digest:
+    """A file that only hashes what is written to it."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+
+    def write(self, part: bytes) -> None:
+        self.sha256.update(part)
+
+
+def _index(path: Path) -> Any:
+    """What a checkpoint says, if it is whole: its name holds its own hash."""
+    text = path.read_bytes()
+    if hashlib.sha256(text).hexdigest() != path.stem.partition("-")[2]:
+        raise ValueError(path.name)
+    return json.loads(text)
+
+
+def _save(arrays: Arrays, file: Any) -> None:
+    """One array after the other in NumPy's own format."""
+    for array in arrays:
+        np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears under its name when all of it is on the disk, or not at all."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    # A name too is only safe from a lost power when its folder is on the disk.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

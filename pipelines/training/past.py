@@ -1,0 +1,111 @@
+"""What is behind of a training, whichever process did it: members that are done, rows, seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from pipelines import console
+from pipelines.training import loop
+from pipelines.training.checkpoints import Arrays, Checkpoints, Snapshot
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told of a training.
+
+    Attributes:
+        on_epoch: called with each row of the history; with those of before once more where a
+            training goes on.
+        checkpoints: those of this training, if it keeps any.
+    """
+
+    on_epoch: Callable[[dict[str, float]], None]
+    checkpoints: Checkpoints | None = None
+
+
+NOBODY = Watch(lambda row: None)
+
+
+class Past:
+    """What is behind of a training that may have several members and several processes.
+
+    Attributes:
+        models: the members that are done.
+        members: their weights.
+        rows: the history so far, of all members.
+        losses: of each step of the members that are done.
+    """
+
+    def __init__(self, watch: Watch, start: Snapshot | None) -> None:
+        self._watch, self._start = watch, start
+        said = {} if start is None else start.said
+        groups = {} if start is None else start.groups
+        self.models: list[keras.Model] = []
+        self.members = [list(groups[f"member-{n}"]) for n in range(said.get("members", 0))]
+        self.losses: list[float] = groups["past"][0].tolist() if start else []
+        self.rows: list[dict[str, float]] = list(said.get("rows", []))
+        self._rows_before = said.get("rows_before", 0)
+        self._seconds = said.get("seconds", 0.0)
+        self._since = time.monotonic()
+
+    @classmethod
+    def of(cls, watch: Watch) -> Past:
+        """What the newest checkpoint says; its rows are told once more, for a lost one's sake."""
+        start = None if watch.checkpoints is None else watch.checkpoints.newest()
+        past = cls(watch, start)
+        for row in past.rows:
+            watch.on_epoch(row)
+        if start is not None:
+            console.note(f"Goes on after step {past._step(start):,}, from its checkpoint.")
+        return past
+
+    @property
+    def seconds(self) -> float:
+        """What the training took, over all processes that it ran in."""
+        return self._seconds + time.monotonic() - self._since
+
+    def row(self, row: dict[str, float]) -> None:
+        """Epochs and tokens go on counting from one member to the next."""
+        last = self.rows[self._rows_before - 1] if self._rows_before else {}
+        self.rows.append(row | {key: row[key] + last.get(key, 0) for key in ("epoch", "tokens")})
+        self._watch.on_epoch(self.rows[-1])
+
+    def end_member(self, model: keras.Model, losses: list[float]) -> None:
+        """A member is done."""
+        self.models.append(model)
+        self.members.append(model.get_weights())
+        self.losses += losses
+        self._rows_before = len(self.rows)
+        self._start = None
+
+    def saves(self) -> loop.Saves | None:
+        """Where the next member puts its snapshots: with what is behind, into a checkpoint."""
+        checkpoints = self._watch.checkpoints
+        if checkpoints is None:
+            return None
+
+        def write(part: Snapshot) -> None:
+            checkpoints.write(self._step(part), self._with(part))
+
+        return loop.Saves(checkpoints.every, write, self._start)
+
+    def _step(self, part: Snapshot) -> int:
+        return len(self.losses) + int(part.said["steps"])
+
+    def _with(self, part: Snapshot) -> Snapshot:
+        said = {
+            "members": len(self.members),
+            "rows": self.rows,
+            "rows_before": self._rows_before,
+            "seconds": self.seconds,
+        }
+        groups: dict[str, Arrays] = {
+            f"member-{number}": weights for number, weights in enumerate(self.members)
+        }
+        groups["past"] = [np.array(self.losses)]
+        return Snapshot({**part.said, **said}, {**part.groups, **groups})
