@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Context, Exit, Option, Typer
 from typer.core import TyperCommand as Command
 
+from pipelines import files
 from pipelines.errors import Refusal, Stopped
 
 if TYPE_CHECKING:
@@ -104,13 +105,9 @@ def _keep_cost(stage: str, seconds: float) -> None:
     name = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     positional = len(sys.argv) > 1 and sys.argv[1] == name
     label = f"{stage}@{name}" if positional else stage
-    folder = root() / ".seqproof" / "costs"
-    folder.mkdir(parents=True, exist_ok=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     cost = {"seconds": round(seconds, 1), "peak_mib": round(peak)}
-    temporary = folder / f".{label}.{os.getpid()}"
-    temporary.write_text(json.dumps(cost), encoding="utf-8")
-    temporary.replace(folder / f"{label}.json")
+    files.write(root() / ".seqproof" / "costs" / f"{label}.json", json.dumps(cost))
 
 
 def costs(stages: Iterable[str], project: Path | None = None) -> dict[str, dict[str, float]]:
@@ -119,8 +116,8 @@ def costs(stages: Iterable[str], project: Path | None = None) -> dict[str, dict[
     As `{"train_lstm@x": {"seconds": 3.1, "peak_mib": 900}}`.
     """
     folder = (project or root()) / ".seqproof" / "costs"
-    files = {stage: folder / f"{stage}.json" for stage in stages}
-    found = {stage: _cost(file) for stage, file in files.items() if file.is_file()}
+    kept = {stage: folder / f"{stage}.json" for stage in stages}
+    found = {stage: _cost(file) for stage, file in kept.items() if file.is_file()}
     return {stage: cost for stage, cost in found.items() if cost}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipelines import files
 from pipelines.errors import Refusal
 
 if TYPE_CHECKING:
@@ -38,9 +39,8 @@ class Trained(NamedTuple):
 
 def write(history: pd.DataFrame, path: Path) -> None:
     """Write the epochs as CSV, the same bytes for the same numbers."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = history.to_csv(index=False, lineterminator="\n", float_format="%.9g")
-    path.write_text(text, encoding="utf-8", newline="\n")
+    files.write(path, text)
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -67,12 +67,10 @@ def tokens_seen(history: pd.DataFrame) -> int:
     return int(history["tokens"].iloc[-1])
 
 
-def write_losses(losses: npt.NDArray[np.float64] | None, folder: Path) -> None:
-    """Write the loss of every step (N,), in nats, into a model's folder, if there are steps."""
+def write_losses(losses: npt.NDArray[np.float64], folder: Path) -> None:
+    """Write the loss of every step (N,), in nats, into a model's folder."""
     import numpy as np
 
-    if losses is None:
-        return
     with (folder / LOSSES).open("wb") as file:
         np.lib.format.write_array(file, losses, allow_pickle=False)
 

@@ -42,9 +42,8 @@ def main(
     with records.training("fine_tune", everything, name, data, described, fresh) as (run, kept):
         watch = past.Watch(records.epochs(run), kept)
         trained = learn.classifier(card, pair, words, watch, scored, taken.into)
-        saved.save(trained.model, card, vocabulary, model)
+        saved.save(trained.model, card, vocabulary, model, trained.losses)
         epochs.write(trained.history, history)
-        epochs.write_losses(trained.losses, model)
         records.end_training(run, model, history, trained.seconds)
 
 

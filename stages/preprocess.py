@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pipelines import console, params
+from pipelines import console, files, params
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +35,7 @@ def main(
 
     for name, path in (("train", train), ("valid", valid), ("test", test)):
         frames.write(parts[name], path)
-    checks.parent.mkdir(parents=True, exist_ok=True)
-    checks.write_text(console.as_json(checker.report), encoding="utf-8", newline="\n")
+    files.write(checks, console.as_json(checker.report))
     counts = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
     console.note(
         f"{corpus}: {len(read):,} rows read, {len(cleaned):,} kept: {counts}; "

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pipelines import console, params
+from pipelines import console, files, params
 
 
 def main(
@@ -18,8 +18,7 @@ def main(
 
     tree = params.load(Path("params.yaml"))
     sections = report.gather(tree, metrics, plots, pictures, checks)
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(report.build(sections), encoding="utf-8", newline="\n")
+    files.write(page, report.build(sections))
 
 
 if __name__ == "__main__":

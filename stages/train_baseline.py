@@ -51,9 +51,8 @@ def main(
         else:
             scored = evaluation.validation_score(card, words, pair[1])
             trained = learn.classifier(card, pair, words, past.Watch(tell, kept), scored)
-        saved.save(trained.model, card, vocabulary, model)
+        saved.save(trained.model, card, vocabulary, model, trained.losses)
         epochs.write(trained.history, history)
-        epochs.write_losses(trained.losses, model)
         records.end_training(run, model, history, trained.seconds)
 
 

@@ -38,9 +38,8 @@ def main(
     with records.training("train_seq2seq", everything, name, data, described, fresh) as (run, kept):
         watch = past.Watch(records.epochs(run), kept)
         trained = learn.seq2seq(card, pair, words, watch, scored)
-        saved.save(trained.model, card, vocabulary, model)
+        saved.save(trained.model, card, vocabulary, model, trained.losses)
         epochs.write(trained.history, history)
-        epochs.write_losses(trained.losses, model)
         records.end_training(run, model, history, trained.seconds)
 
 

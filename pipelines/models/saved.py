@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from pipelines import console, params
+from pipelines import console, files, history, params
 from pipelines.errors import Refusal
 from pipelines.models.interpolated import Interpolated
 from pipelines.models.ngram import NGram
@@ -22,6 +22,8 @@ from pipelines.text.vocabulary import load as load_vocabularies
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+    import numpy.typing as npt
 
 WEIGHTS, VOCABULARY = "model.weights.h5", "vocabulary.json"
 Entry = TypeVar("Entry", covariant=True)  # which kind of model a card describes
@@ -81,16 +83,30 @@ def _classifier(entry: params.Model, vocabulary: int, labels: int) -> keras.Mode
     raise ValueError(f"{entry.model} has no Keras model")
 
 
-def save(model: Any, card: Card[Any], vocabulary: Path, folder: Path) -> None:
-    """Write a model.
+def save(
+    model: Any,
+    card: Card[Any],
+    vocabulary: Path,
+    folder: Path,
+    losses: npt.NDArray[np.float64] | None = None,
+) -> None:
+    """Write a model, whole or not at all.
 
     Args:
         model: what was trained.
         card: what it is.
         vocabulary: the file whose ids it speaks, copied beside the weights.
-        folder: made if need be.
+        folder: it takes the place of what stood there.
+        losses: of every step of the training, if it had steps.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with files.whole(folder) as beside:
+        beside.mkdir()
+        _write(model, card, vocabulary, beside)
+        if losses is not None:
+            history.write_losses(losses, beside)
+
+
+def _write(model: Any, card: Card[Any], vocabulary: Path, folder: Path) -> None:
     shutil.copyfile(vocabulary, folder / VOCABULARY)
     network, ngram = _parts(model)
     if ngram is not None:

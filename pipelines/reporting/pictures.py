@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines import files
 from pipelines import history as epochs
 from pipelines.inference.evaluation import Evaluation
 from pipelines.reporting import figures
@@ -20,6 +21,7 @@ def write(name: str, found: Evaluation, labels: Sequence[str], history: Path, fo
         drawn["confusion.svg"] = figures.confusion_matrix(found.confusion, labels, name)
     if found.sample is not None:
         drawn["sample.txt"] = found.sample
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, text in drawn.items():
-        (folder / file).write_text(text, encoding="utf-8", newline="\n")
+    with files.whole(folder) as beside:
+        beside.mkdir()
+        for file, text in drawn.items():
+            (beside / file).write_text(text, encoding="utf-8", newline="\n")

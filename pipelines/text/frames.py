@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines import files
 from pipelines.errors import Refusal
 
 
@@ -34,11 +34,6 @@ def read(path: Path) -> pd.DataFrame:
 def write(frame: pd.DataFrame, path: Path) -> None:
     """Write a frame, without its index; a reader never sees half of it."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with files.whole(path) as beside:
         # Without the stored schema neither pandas nor Arrow leaves its own versions and types.
-        pq.write_table(table, temporary, compression="zstd", store_schema=False)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        pq.write_table(table, beside, compression="zstd", store_schema=False)

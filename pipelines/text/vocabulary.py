@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines import console
+from pipelines import console, files
 from pipelines.errors import Refusal
 from pipelines.params import COLUMNS, SUB_WORDS, Corpus, Tokens, VocabularyParams
 from pipelines.text import subwords, tokenizers
@@ -205,13 +204,7 @@ def save(vocabularies: Vocabularies, path: Path) -> None:
     }
     if vocabularies.labels:
         tree["labels"] = list(vocabularies.labels)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(console.as_json(tree), encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    files.write(path, console.as_json(tree))
 
 
 def load(path: Path) -> Vocabularies:

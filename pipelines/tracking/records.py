@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipelines import console, params
+from pipelines import console, files, params
 from pipelines import history as epochs_table
 from pipelines.tracking import graph, provenance, runs
 from pipelines.training import checkpoints
@@ -48,16 +48,13 @@ def training(
     root = console.root()
     inputs = provenance.inputs(verb, root)
     place, every = (graph.home(root), inputs.stage, inputs.key), everything.checkpoints.every
-    with (
-        checkpoints.opened(*place, every, fresh) as kept,
-        runs.training(identity(everything, name), root, kept.run) as run,
-    ):
-        kept.note_run(run.id)
-        _begin_training(run, everything, name, data)
-        run.set_tags(described)
-        log_provenance(run, inputs, described)
-        yield run, kept
-        kept.clear()
+    with checkpoints.opened(*place, every, fresh) as kept:
+        with runs.training(identity(everything, name), root, kept.attempt) as run:
+            _begin_training(run, everything, name, data)
+            run.set_tags(described)
+            log_provenance(run, inputs, described)
+            yield run, kept
+        kept.clear()  # not before: whoever is killed until now goes on, in the same run
 
 
 def _begin_training(
@@ -145,5 +142,4 @@ def epochs(run: runs.Run) -> Callable[[dict[str, float]], None]:
 
 def write_metrics(metrics: Mapping[str, float | int | str], path: Path) -> None:
     """Metrics as sorted, flat JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(console.as_json(dict(metrics)), encoding="utf-8", newline="\n")
+    files.write(path, console.as_json(dict(metrics)))

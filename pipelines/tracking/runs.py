@@ -26,6 +26,7 @@ T = TypeVar("T")
 MODEL_HASH = "seqproof.model_hash"
 TRAINING = "seqproof.training"
 KEY = "seqproof.{}.key"  # of training and evaluation: the hash of what the stage read
+ATTEMPT = "seqproof.attempt"  # the same in all processes that one training runs in
 RESUMED = "seqproof.resumed"  # how often the training was gone on with
 
 
@@ -54,11 +55,6 @@ class Run:
         self._name = ""
         self._params: set[str] = set()
         self._points: set[tuple[str, int]] = set()
-
-    @property
-    def id(self) -> str:
-        """MLflow's name of the run; empty if the server was lost before there was one."""
-        return self._id
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Values as text, nested maps flattened with dots; the first value of a param stays."""
@@ -197,24 +193,21 @@ class Run:
         run = self._client.create_run(self._experiment_id, tags=tags, run_name=identity.name)
         self._id = run.info.run_id
 
-    def _go_on(self, before: str) -> bool:
-        """Reopen the run of a training that was stopped; false if it is not there any more."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            found = self._client.get_run(before)
-        except MlflowException:
-            return False
-        if found.info.lifecycle_stage == "deleted":
-            return False
-        self._id, self._params = before, set(found.data.params)
-        for key in found.data.metrics:
-            history = self._client.get_metric_history(before, key)
+    def _go_on(self, identity: Identity, root: Path, attempt: str) -> None:
+        """Reopen the run of a training that was stopped, or make one if there is none."""
+        of_it = f"tags.`{ATTEMPT}` = '{attempt}'"
+        found = self._client.search_runs([self._experiment_id], of_it, max_results=1)
+        if not found:
+            self._begin(identity, root, {ATTEMPT: attempt})
+            return
+        before = found[0]
+        self._id, self._params = before.info.run_id, set(before.data.params)
+        for key in before.data.metrics:
+            history = self._client.get_metric_history(self._id, key)
             self._points |= {(key, point.step) for point in history}
-        times = int(found.data.tags.get(RESUMED, 0)) + 1
-        self._client.set_tag(before, RESUMED, str(times))
-        self._client.update_run(before, status="RUNNING")
-        return True
+        times = int(before.data.tags.get(RESUMED, 0)) + 1
+        self._client.set_tag(self._id, RESUMED, str(times))
+        self._client.update_run(self._id, status="RUNNING")
 
     def _begin_again(self, identity: Identity, root: Path, model_hash: str) -> None:
         """Reopen the newest run that trained this model, or make one if none did."""
@@ -242,19 +235,19 @@ class Run:
 
 
 @contextmanager
-def training(identity: Identity, root: Path, before: str | None = None) -> Iterator[Run]:
-    """A new run for the training of a model; the tag MODEL_HASH lets `evaluation` find it.
+def training(identity: Identity, root: Path, attempt: str) -> Iterator[Run]:
+    """The run of a training, whatever stopped it before; the tag MODEL_HASH lets `evaluation` find
+    it.
 
     Args:
         identity: what it is called.
         root: the project's root.
-        before: the id of the run of this very training, if it was begun before and then stopped.
+        attempt: what no other training is called.
     """
     uri = store.address(root)
     run = Run(store.shown(uri), "training")
     run._guard(lambda: run._open(identity, root, uri))
-    if before is None or not run._guard(lambda: run._go_on(before)):
-        run._guard(lambda: run._begin(identity, root, {}))
+    run._guard(lambda: run._go_on(identity, root, attempt))
     with _closed(run):
         yield run
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 
-from pipelines import console
+from pipelines import console, files
 from pipelines.errors import Refusal
 
 Arrays = Sequence[npt.NDArray[Any]]
@@ -30,7 +30,7 @@ Arrays = Sequence[npt.NDArray[Any]]
 KEPT = 2  # checkpoints of a training: the newest, and the one before in case that one is torn
 UNFINISHED = 3  # trainings of one stage that may wait to be gone on with
 FORMAT = 1  # raised when what is in a checkpoint changes its meaning
-RUN, LOCK, INDEX, ARRAYS = "run", "lock", ".json", ".npys"
+ATTEMPT, LOCK, INDEX, ARRAYS = "attempt", "lock", ".json", ".npys"
 
 
 @dataclass(frozen=True)
@@ -75,23 +75,23 @@ class Checkpoints:
         """
         names = {group: self._put(arrays) for group, arrays in snapshot.groups.items()}
         said = {"format": FORMAT, "said": snapshot.said, "groups": names}
-        text = console.as_json(said).encode()
+        text = json.dumps(said, allow_nan=False).encode()  # as it stands: a row's columns in order
         name = f"{step:012}-{hashlib.sha256(text).hexdigest()}{INDEX}"
         with _whole(self.folder / name) as file:
             file.write(text)
         self._prune()
 
     @property
-    def run(self) -> str | None:
-        """The id of this training's MLflow run, if it was noted."""
+    def attempt(self) -> str:
+        """A name of this training that no other has, and that outlives its processes: by it
+        whoever goes on finds the run that was begun."""
+        path = self.folder / ATTEMPT
         with suppress(FileNotFoundError, UnicodeDecodeError):
-            return (self.folder / RUN).read_text(encoding="utf-8") or None
-        return None
-
-    def note_run(self, run: str) -> None:
-        """Remember the MLflow run, so that whoever goes on with the training goes on with it."""
-        with _whole(self.folder / RUN) as file:
-            file.write(run.encode())
+            return path.read_text(encoding="utf-8")
+        name = uuid.uuid4().hex
+        with _whole(path) as file:
+            file.write(name.encode())
+        return name
 
     def clear(self) -> None:
         """Forget all of it: the training is done, or is to begin afresh."""
@@ -134,7 +134,7 @@ class Checkpoints:
     def _prune(self) -> None:
         """Arrays of no checkpoint that is kept, and what a torn write left, go too."""
         kept = self._indices()[-KEPT:]
-        wanted = {file.name for file in kept} | {RUN, LOCK}
+        wanted = {file.name for file in kept} | {ATTEMPT, LOCK}
         for index in kept:
             with suppress(OSError, ValueError):
                 wanted |= set(_index(index)["groups"].values())
@@ -215,20 +215,6 @@ def _save(arrays: Arrays, file: Any) -> None:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears under its name when all of it is on the disk, or not at all."""
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    # A name too is only safe from a lost power when its folder is on the disk.
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    """A file that appears when all of it is written."""
+    with files.whole(path) as beside, beside.open("wb") as file:
+        yield file

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def test_a_run_holds_what_was_logged(
     pd.DataFrame({"document": ["a", "b"], "line": [1, 2]}).to_parquet(train)
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "confusion.svg").write_text("<svg/>", encoding="utf-8")
-    with runs.training(who, root) as run:
+    with runs.training(who, root, uuid.uuid4().hex) as run:
         run.log_params({"units": 100, "optimizer": {"rate": 0.001, "decay": "linear"}})
         run.log_params({f"p{number}": "x" * 7000 for number in range(150)})
         run.log_metrics({"valid_loss": 0.9}, step=1)
@@ -100,7 +101,7 @@ def test_a_run_holds_what_was_logged(
 
 def test_training_and_evaluation_land_in_one_run(root: Path, who: runs.Identity) -> None:
     for loss in (0.9, 0.8):  # the same model trained twice: the newest run takes the evaluation
-        with runs.training(who, root) as run:
+        with runs.training(who, root, uuid.uuid4().hex) as run:
             run.log_metrics({"loss": loss})
             run.log_params({"units": 100})
             run.set_tags({runs.MODEL_HASH: "one"})
@@ -118,7 +119,7 @@ def test_training_and_evaluation_land_in_one_run(root: Path, who: runs.Identity)
 
 
 def test_an_evaluation_without_its_training_says_so(root: Path, who: runs.Identity) -> None:
-    with runs.training(who, root) as run:
+    with runs.training(who, root, uuid.uuid4().hex) as run:
         run.set_tags({runs.MODEL_HASH: "one"})
     with runs.evaluation(who, root, "another"):
         pass
@@ -135,7 +136,7 @@ def test_an_evaluation_without_its_training_says_so(root: Path, who: runs.Identi
 def test_what_stops_the_training_ends_the_run(
     root: Path, who: runs.Identity, error: type[BaseException], status: str
 ) -> None:
-    with pytest.raises(error), runs.training(who, root):
+    with pytest.raises(error), runs.training(who, root, uuid.uuid4().hex):
         raise error
     (kept,) = found(root, who)
     assert kept.info.status == status
@@ -144,13 +145,13 @@ def test_what_stops_the_training_ends_the_run(
 def test_an_experiment_deleted_in_the_ui_comes_back(root: Path, who: runs.Identity) -> None:
     from mlflow import MlflowClient
 
-    with runs.training(who, root):
+    with runs.training(who, root, uuid.uuid4().hex):
         pass
     client = MlflowClient(store.address(root))
     experiment = client.get_experiment_by_name(who.experiment)
     assert experiment is not None
     client.delete_experiment(experiment.experiment_id)
-    with runs.training(who, root) as run:
+    with runs.training(who, root, uuid.uuid4().hex) as run:
         run.log_metrics({"loss": 1.0})
     assert run.lost is None
     assert found(root, who)[0].data.metrics == {"loss": 1.0}
@@ -160,7 +161,8 @@ def test_two_first_starts_at_once_both_succeed(who: runs.Identity, tmp_path: Pat
     script = (
         "import sys; from pathlib import Path; from pipelines.tracking import runs\n"
         f"who = runs.Identity({who.experiment!r}, sys.argv[1], 'opinions', 'classification')\n"
-        f"with runs.training(who, Path({str(tmp_path)!r})) as run: run.log_metrics({{'loss': 1}})\n"
+        f"with runs.training(who, Path({str(tmp_path)!r}), sys.argv[1]) as run:\n"
+        " run.log_metrics({'loss': 1})\n"
         "print(run.lost, 'tensorflow' in sys.modules)"
     )
     command = [sys.executable, "-c", script]
@@ -185,7 +187,7 @@ def test_a_server_that_is_not_there_costs_seconds_and_two_sentences(
     port = closed_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://someone:secret@127.0.0.1:{port}")
     started = time.monotonic()
-    with runs.training(who, tmp_path) as run:
+    with runs.training(who, tmp_path, uuid.uuid4().hex) as run:
         run.log_params({"units": 1})
         run.log_metrics({"loss": 1.0})
         run.log_model(tmp_path, tmp_path / "none.json", ["in"], ["out"])
@@ -205,7 +207,7 @@ def test_a_server_that_is_not_there_costs_seconds_and_two_sentences(
 def test_a_password_in_the_address_is_never_said(
     who: runs.Identity, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with runs.training(who, root) as run:
+    with runs.training(who, root, uuid.uuid4().hex) as run:
         run._guard(lambda: int("http://someone:secret@tracking.example.org/api"))
     assert "tracking.example.org" in str(run.lost)
     assert "secret" not in capsys.readouterr().out
@@ -265,7 +267,7 @@ def test_a_server_lost_in_the_middle_does_not_lose_the_training(
     (tmp_path / "weights" / "model.json").write_text("{}", encoding="utf-8")
     vocabulary = tmp_path / "vocabulary.json"
     vocabulary.write_text("{}", encoding="utf-8")
-    with runs.training(who, tmp_path) as run:
+    with runs.training(who, tmp_path, uuid.uuid4().hex) as run:
         run.log_metrics({"loss": 1.0}, step=1)
         run.log_model(tmp_path / "weights", vocabulary, ["in"], ["out"])
         assert run.lost is None  # a remote server takes all of it, files too
@@ -305,7 +307,7 @@ def test_a_logged_model_loads_back_elsewhere_and_says_the_same(
     root: Path, who: runs.Identity, tmp_path: Path
 ) -> None:
     answers = _tiny_model(tmp_path / "model", tmp_path / "vocabulary.json")
-    with runs.training(who, root) as run:
+    with runs.training(who, root, uuid.uuid4().hex) as run:
         started = time.monotonic()
         run.log_model(
             tmp_path / "model", tmp_path / "vocabulary.json", ["good", "bad bad"], answers

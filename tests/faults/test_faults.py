@@ -1,0 +1,63 @@
+"""Whatever stops a training, and however often: in the end its files are the same bytes."""
+
+import time
+
+import pytest
+
+from pipelines.tracking import store
+from tests.faults import injector
+
+KILLS = 20
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """All models trained without a fault, and the seconds that each took."""
+    folder = tmp_path_factory.mktemp("faults") / "plain"
+    injector.make(folder)
+    seconds = {}
+    for name in ("start", *injector.MODELS):
+        started = time.monotonic()
+        assert injector.train(folder, name) == 0, (folder / f"{name}.log").read_text()
+        seconds[name] = time.monotonic() - started
+    return folder, seconds
+
+
+@pytest.fixture(scope="module")
+def tormented(tmp_path_factory, plain):
+    """A folder for the same trainings with faults."""
+    folder = tmp_path_factory.mktemp("faults") / "tormented"
+    injector.make(folder)
+    assert injector.train(folder, "start") == 0
+    return folder
+
+
+def _runs(folder, name):
+    """The runs of a model in MLflow: how each ended, and every point of every metric."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(store.address(folder))
+    experiment = client.get_experiment_by_name(injector.MODELS[name]["corpus"])
+    named = f"attributes.run_name = '{name}'"
+    for run in client.search_runs([experiment.experiment_id], named, max_results=100):
+        points = [
+            (key, point.step, point.value)
+            for key in run.data.metrics
+            for point in client.get_metric_history(run.info.run_id, key)
+            if key not in ("train_seconds", "train_tokens_per_second")
+        ]
+        yield run.info.status, sorted(points)
+
+
+@pytest.mark.parametrize("name", injector.MODELS)
+def test_twenty_interruptions_change_no_byte_and_make_no_second_run(name, plain, tormented):
+    folder, seconds = plain
+    story = injector.torment(tormented, name, KILLS, seconds[name], seed=1)
+    assert story.faults.total() == KILLS
+    assert injector.outs(tormented, name) == injector.outs(folder, name)
+    assert "Traceback" not in story.log
+    # A training that ended before it could be interrupted was done; the next one is another.
+    assert list(_runs(tormented, name)) == list(_runs(folder, name)) * (1 + story.too_late)
+    assert not list((tormented / ".seqproof" / "checkpoints").glob(f"*@{name}/*"))
+    if name != "ngram":  # counted in one go
+        assert story.went_on > KILLS // 4
