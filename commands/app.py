@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pipelines import console
-from pipelines.console import Argument, Command, Context, Exit, Option, Typer
+from pipelines.console import Argument, Command, Context, Exit, Fresh, Option, Typer
 
 app = Typer(
     name="seqproof",
@@ -70,13 +70,17 @@ def _add(command: str, help_text: str) -> None:
     def of_model(name: Model) -> None:
         _run(verb, name)
 
-    app.command(command, help=help_text)(of_corpus if command in CORPORA else of_model)
+    def of_training(name: Model, fresh: Fresh = False) -> None:
+        _run(verb, name, fresh)
+
+    kinds = {"evaluate": of_model} | dict.fromkeys(CORPORA, of_corpus)
+    app.command(command, help=help_text)(kinds.get(command, of_training))
 
 
-def _run(verb: str, name: str | None) -> None:
+def _run(verb: str, name: str | None, fresh: bool = False) -> None:
     from commands import stage
 
-    stage.run(verb, name)
+    stage.run(verb, name, fresh)
 
 
 for _command, _help in STAGES.items():

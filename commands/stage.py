@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 
-from pipelines.console import Exit
+from pipelines import console
 from pipelines.tracking import graph
 
 
-def run(stage: str, name: str | None) -> None:
+def run(stage: str, name: str | None, fresh: bool) -> None:
     """Run a stage's own command, whatever DVC thinks of its inputs.
 
-    Raises:
-        Exit: with the command's own exit code.
+    Args:
+        stage: a verb of dvc.yaml.
+        name: the corpus or model; None for a stage that has no such choice.
+        fresh: of a training: begin again, whatever was saved on the way.
     """
     words = graph.command(stage, name)
-    # The interpreter that runs this, not whichever `python` the shell finds.
-    done = subprocess.run([sys.executable, *words[1:]], check=False)
-    if done.returncode:
-        raise Exit(done.returncode)
+    sys.stdout.flush()
+    # This process becomes the stage, so that signals reach it; by the interpreter that runs this,
+    # not whichever `python` the shell finds.
+    fresh_or_not = [console.FRESH] if fresh else []
+    os.execv(sys.executable, [sys.executable, *words[1:], *fresh_or_not])

@@ -22,6 +22,9 @@ from pipelines.tracking import graph
 CODE = ("*.py", "*.yaml", "*.toml", "*.jinja")
 
 
+WRITTEN = ("--model", "--history")  # what a stage that trains leaves
+
+
 def inputs(verb: str, root: Path) -> graph.Inputs:
     """What the stage that runs in this process is a function of.
 
@@ -38,8 +41,12 @@ def inputs(verb: str, root: Path) -> graph.Inputs:
     found = graph.inputs(stage, words, root)
     if found is not None:
         return found
-    values = [word.partition("=")[2] if word.startswith("--") else word for word in given]
-    files = {value: file_hash(Path(value)) for value in values if Path(value).is_file()}
+    options = dict(zip(given, [*given[1:], ""], strict=True))
+    options |= {word.partition("=")[0]: word.partition("=")[2] for word in given if "=" in word}
+    written = () if verb == "evaluate" else WRITTEN
+    read = [value for option, value in options.items() if option.startswith("--") and value]
+    read = [value for value in read if value not in [options.get(option) for option in written]]
+    files = {value: file_hash(Path(value)) for value in read if Path(value).is_file()}
     code = Path(__file__).parents[2]
     files |= {part: folder_hash(code / part, "*.py") for part in ("pipelines", "stages")}
     params = {file.name: file_hash(file) for file in [Path("params.yaml")] if file.is_file()}

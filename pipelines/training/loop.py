@@ -120,10 +120,10 @@ def fit(
         try:
             while not training.over:
                 training.epoch(bar, signals, saves)
-                merit, found = validate()
-                with signals.whole():
-                    on_epoch(training.row() | found)
-                    training.end_epoch(merit)
+                merit, found = validate(signals)
+                on_epoch(training.row() | found)
+                training.end_epoch(merit)
+                signals.check()
         except Stopped as stop:
             if saves is not None:
                 saves.write(training.snapshot())
@@ -137,7 +137,7 @@ def _keep(model: keras.Model, best: Best, validate: Any, entry: Entry) -> None:
     """The mean of the best epochs' weights, unless the best epoch alone does better."""
     if entry.average is not None:
         model.set_weights(best.mean())
-        merit, _ = validate()
+        merit, _ = validate(stopping.Signals())
         if merit >= best.merit:
             return
         console.note("The mean of the best epochs is no better than the best one, which is kept.")
@@ -195,11 +195,11 @@ class Training:
         batches = self.data.train(self._epoch)
         share = self.data.tokens / batches.count
         for batch in itertools.islice(batches.read(), self._at, None):
-            with signals.whole():
-                self._train(batch, batches.count)
-                if saves is not None and self.steps % saves.every == 0:
-                    saves.write(self.snapshot())
+            self._train(batch, batches.count)
             bar.advance(share, f"loss {self._mean.value:.3f}")
+            signals.check()
+            if saves is not None and self.steps % saves.every == 0:
+                saves.write(self.snapshot())
 
     def _train(self, batch: Batch, count: int) -> None:
         """One step, on one of the `count` batches of this epoch."""
@@ -319,7 +319,7 @@ def _train_step(
 
 def _validation(
     model: keras.Model, objective: Objective, data: Data, score: Score | None
-) -> Callable[[], tuple[float, dict[str, float]]]:
+) -> Callable[[stopping.Signals], tuple[float, dict[str, float]]]:
     """How the model of now does: its merit, higher is better, and the columns of the history."""
 
     @tf.function(reduce_retracing=True)
@@ -328,11 +328,12 @@ def _validation(
 
     compiled = step.get_concrete_function(data.valid_signature, _specs(data.valid_state))
 
-    def validate() -> tuple[float, dict[str, float]]:
+    def validate(signals: stopping.Signals) -> tuple[float, dict[str, float]]:
         states, mean = data.valid_state, _Mean()
         for batch in data.valid.read():
             summed, counted, states = compiled(_tensors(batch), states)
             mean.add(summed, counted)
+            signals.check()
         found = {"valid_loss": mean.value}
         if score is None:
             return -mean.value, found

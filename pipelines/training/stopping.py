@@ -1,7 +1,12 @@
-"""SIGTERM, SIGHUP and Ctrl-C during a training: it stops between two steps and never inside one."""
+"""SIGTERM, SIGHUP and Ctrl-C during a training: it stops between two steps and never inside one.
+
+A signal is only noted, for an exception out of nowhere would do what TensorFlow is about no good;
+the training asks for it between its steps. A second one ends the process at once.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,33 +19,28 @@ SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "S
 
 
 class Signals:
-    """What the training was told; `Stopped` is raised at once, or after what is `whole`."""
+    """What the training was told."""
 
     def __init__(self) -> None:
         self._told: int | None = None
-        self._over = False
-        self._deep = 0
 
     def tell(self, number: int, frame: FrameType | None = None) -> None:
-        """A signal has come; of several the first counts, so that none disturbs the stopping."""
-        if not self._over:
+        """A signal has come."""
+        if self._told is None:
             self._told = number
-            self._raise()
+            return
+        default = number == signal.SIGINT
+        signal.signal(number, signal.default_int_handler if default else signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
-    @contextmanager
-    def whole(self) -> Iterator[None]:
-        """What is done in here is done to its end."""
-        self._deep += 1
-        try:
-            yield
-        finally:
-            self._deep -= 1
-        self._raise()
+    def check(self) -> None:
+        """Between two steps: go on or not.
 
-    def _raise(self) -> None:
-        if self._told is not None and not self._deep:
-            number, self._told, self._over = self._told, None, True
-            raise Stopped(SIGNALS[signal.Signals(number)], 128 + number)
+        Raises:
+            Stopped: a signal has come.
+        """
+        if self._told is not None:
+            raise Stopped(SIGNALS[signal.Signals(self._told)], 128 + self._told)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ with console.quiet_imports(), warnings.catch_warnings():
 
     from pipelines.inference import evaluation, predictor, scoring  # noqa: F401
     from pipelines.models import classifier, language_model, seq2seq, warm_start  # noqa: F401
-    from pipelines.training import device, learn, past  # noqa: F401
+    from pipelines.training import device, learn, loop, past  # noqa: F401
     from stages import fine_tune, train_baseline, train_lstm, train_seq2seq
 
 STAGES = {
@@ -308,6 +308,22 @@ def _checkpoints_on(disk: int, full: Callable[[], None]) -> Fault:
                 yield _Disk(file, full)
 
         checkpoints._whole = small
+
+    return fault
+
+
+def dies_after(steps: int) -> Fault:
+    """Killed as this step begins."""
+
+    def fault() -> None:
+        step = loop.Training._train
+
+        def counted(self: loop.Training, *arguments: object) -> None:
+            if self.steps == steps:
+                _die()
+            step(self, *arguments)
+
+        loop.Training._train = counted
 
     return fault
 

@@ -1,5 +1,6 @@
 """Whatever stops a training, and however often: in the end its files are the same bytes."""
 
+import signal
 import time
 
 import pytest
@@ -61,3 +62,33 @@ def test_twenty_interruptions_change_no_byte_and_make_no_second_run(name, plain,
     assert not list((tormented / ".seqproof" / "checkpoints").glob(f"*@{name}/*"))
     if name != "ngram":  # counted in one go
         assert story.went_on > KILLS // 4
+
+
+def test_fresh_begins_again_in_a_run_of_its_own(plain, tormented, monkeypatch):
+    name, (folder, _) = "bag-of-words", plain
+    before = list(_runs(tormented, name))
+    assert injector.train(tormented, name, injector.dies_after(10)) == -signal.SIGKILL
+    monkeypatch.setenv("SEQPROOF_FRESH", "1")
+    log = tormented / f"{name}.log"
+    printed = log.read_text(encoding="utf-8")
+    assert injector.train(tormented, name) == 0
+    assert "Goes on after" not in log.read_text(encoding="utf-8").removeprefix(printed)
+    assert injector.outs(tormented, name) == injector.outs(folder, name)
+    assert sorted(status for status, _ in _runs(tormented, name)) == sorted(
+        [*(status for status, _ in before), "FINISHED", "RUNNING"]
+    )
+
+
+def test_other_parameters_never_take_up_its_checkpoint(tormented):
+    name = "bag-of-words"
+    assert injector.train(tormented, name, injector.dies_after(10)) == -signal.SIGKILL
+    path = tormented / "params.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("dropout: 0.3", "dropout: 0.31"), encoding="utf-8")
+    log = tormented / f"{name}.log"
+    printed = log.read_text(encoding="utf-8")
+    assert injector.train(tormented, name) == 0
+    assert "Goes on after" not in log.read_text(encoding="utf-8").removeprefix(printed)
+    path.write_text(text, encoding="utf-8")
+    assert injector.train(tormented, name) == 0
+    assert "Goes on after step 9" in log.read_text(encoding="utf-8").removeprefix(printed)
