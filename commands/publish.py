@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from commands import templates
 from pipelines import console, params
 from pipelines.errors import Refusal
+from pipelines.proof.machine import cores, memory_gib, processor_name
 from pipelines.reporting import results, results_page
 from pipelines.tracking import graph
 
@@ -115,19 +115,12 @@ def machine(entry: params.Model) -> results.Machine:
 
     described = device.describe(entry)
     return results.Machine(
-        cpu=_cpu(),
-        cores=len(os.sched_getaffinity(0)),
-        memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        cpu=processor_name(),
+        cores=cores(),
+        memory_gib=round(memory_gib(), 1),
         device=described["device"],
         tensorflow=described["tensorflow"],
     )
-
-
-def _cpu() -> str:
-    """The processor's name, as Linux says it."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n")
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "unknown processor")
 
 
 def _write(texts: dict[Path, str]) -> None:

@@ -41,6 +41,11 @@ def git_state(root: Path) -> dict[str, str]:
     return {"git_commit": commit or "none", "git_dirty": dirty}
 
 
+def committed(file: Path) -> bool:
+    """Whether a file stands in the commit as it is in its folder; not so without a repository."""
+    return _git(file.parent, "status", "--porcelain", "--ignored", "--", file.name) == ""
+
+
 def _git(root: Path, *arguments: str) -> str | None:
     """What Git answers, or None when there is no Git, no repository or no answer."""
     # Without its optional locks, `git status` cannot disturb a commit that runs beside it.
