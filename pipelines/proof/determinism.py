@@ -71,15 +71,14 @@ def cost(identical: bool) -> Finding:
         identical: whether all kinds of layers were.
     """
     try:
-        seconds = speed.measured(TIMED, SWITCH)
+        ratios = speed.slowdown(TIMED, SWITCH)
     except (ChildProcessError, ValueError) as error:
-        mend = "look at `memory` above and try again"
+        mend = "see `memory` above and try again"
         return Finding(f"could not be timed: {one_line(error)}", "warning", mend)
-    plain, deterministic = (sum(part) for part in zip(*seconds.values(), strict=True))
-    each = ", ".join(f"{name} {slow / fast:.2f}" for name, (fast, slow) in seconds.items())
-    ratio = f"deterministic kernels take {deterministic / plain:.2f} times as long ({each})"
+    each = ", ".join(f"{ratio:.1f} for {name}" for name, ratio in ratios.items())
+    found = f"deterministic kernels take about so many times as long: {each}"
     if os.environ.get(SWITCH) in ("1", "true"):
-        return Finding(f"{ratio}; {SWITCH} turns them on here")
+        return Finding(f"{found}; {SWITCH} turns them on here")
     if identical:
-        return Finding(f"{ratio}; seqproof trains without them, as all is identical anyway")
-    return Finding(ratio)
+        return Finding(f"{found}; seqproof trains without them, as all is identical anyway")
+    return Finding(found)

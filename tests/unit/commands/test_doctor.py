@@ -153,12 +153,13 @@ def test_determinism_follows_unless_it_is_left_out(
     )
     steps = iter([(1.0, "a"), (1.0, "a"), (1.0, "a"), (1.0, "b")])
     monkeypatch.setattr(determinism, "trace", lambda entry: [next(steps)])
-    monkeypatch.setattr(speed, "measured", lambda names, switch: {"one": (2.0, 3.0)})
+    monkeypatch.setattr(speed, "slowdown", lambda names, switch: {"one": 1.5})
     done = run()
     assert done.exit_code == 1
     assert line(done, "one") == "ok one identical, 20 steps twice"
     assert line(done, "two").startswith("failed two two trainings differ from step 1 of 20 on.")
-    assert line(done, "cost") == "ok cost deterministic kernels take 1.50 times as long (one 1.50)"
+    said = "deterministic kernels take about so many times as long: 1.5 for one"
+    assert line(done, "cost") == f"ok cost {said}"
 
 
 def test_a_broken_installation_is_said_and_the_rest_is_looked_at(
