@@ -189,6 +189,19 @@ def new(
 
 
 @app.command()
+def doctor(
+    quick: Annotated[
+        bool, Option("--quick", help="leave out determinism, which takes most")
+    ] = False,
+    as_json: Annotated[bool, Option("--json", help="the same for programs")] = False,
+) -> None:
+    """Say whether this machine is fit: versions, GPU, disk, project, determinism."""
+    from commands.doctor import doctor as look
+
+    look(quick, as_json)
+
+
+@app.command()
 def publish(
     projects: Annotated[list[Path] | None, Argument(help="folders that `new` made")] = None,
     data: Annotated[Path, Option("--json", help="results so far, to add to")] = Path(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from commands import templates
 from pipelines import console, params
 from pipelines.errors import Refusal
+from pipelines.proof.machine import memory_gib
 from pipelines.reporting import results, results_page
 from pipelines.tracking import graph, provenance
 
@@ -116,8 +116,8 @@ def machine(entry: params.Model) -> results.Machine:
     described = device.describe(entry)
     return results.Machine(
         cpu=provenance.processor(),
-        cores=len(os.sched_getaffinity(0)),
-        memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        cores=provenance.cores(),
+        memory_gib=round(memory_gib(), 1),
         device=described["device"],
         tensorflow=described["tensorflow"],
     )

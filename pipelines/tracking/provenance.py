@@ -83,6 +83,11 @@ def git_state(root: Path) -> dict[str, str]:
     return {"git_commit": commit or "none", "git_dirty": dirty}
 
 
+def committed(file: Path) -> bool:
+    """Whether a file stands in the commit as it is in its folder; not so without a repository."""
+    return _line(file.parent, "status", "--porcelain", "--ignored", "--", file.name) == ""
+
+
 def changes(root: Path) -> str:
     """Code and parameters that differ from the commit, new files too, as a patch for `git apply`;
     empty if nothing does.
@@ -107,14 +112,20 @@ def changes(root: Path) -> str:
 
 def environment() -> dict[str, str]:
     """This machine, without what TensorFlow knows of it."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
         "machine": platform.machine(),
         "cpu": processor(),
-        "cores": str(cores),
+        "cores": str(cores()),
     }
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def processor() -> str:

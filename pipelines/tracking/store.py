@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
+import sqlite3
 import warnings
+from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
+from pipelines.errors import Refusal
 from pipelines.tracking import graph
 
 # A dead server must cost seconds, not MLflow's own seven retries of two minutes each.
@@ -17,6 +22,9 @@ PATIENCE = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+# For a question that nothing waits for.
+IMPATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 def address(root: Path) -> str:
@@ -33,11 +41,78 @@ def ui_arguments(root: Path, port: int) -> list[str]:
 
 
 def shown(uri: str) -> str:
-    """The address without the password that it may hold."""
+    """The address without the password that it may hold, before the host or behind a `?`."""
+    if uri.startswith("sqlite:"):
+        return uri  # a path, with whatever signs
+    return re.sub(r"//.*@", "//", uri).partition("?")[0]
+
+
+def reason(error: BaseException) -> str:
+    """Why, in a few words: what the system said if it spoke ("Connection refused"), else MLflow."""
+    text, inner = str(error), error.__cause__ or error.__context__
+    while inner is not None:
+        if isinstance(inner, TimeoutError):
+            text = "no answer in time"
+        elif isinstance(inner, OSError) and inner.strerror:
+            text = inner.strerror
+        inner = inner.__cause__ or inner.__context__
+    # MLflow's own text may quote the address with its password.
+    line = re.sub(r"//\S*@", "//", " ".join(text.split())) or type(error).__name__
+    return line if len(line) <= 160 else f"{line[:157]}..."
+
+
+def answer(root: Path) -> str:
+    """What the store of a project answers now; nothing is made there, neither file nor experiment.
+
+    Raises:
+        Refusal: no run could be kept there; the sentence holds no password.
+    """
+    uri = address(root)
+    if uri.startswith("sqlite:"):
+        return _file_answer(Path(uri.removeprefix("sqlite:///").partition("?")[0]))
+    kind = re.split(r"[+:]", uri)[0]
+    if kind not in (*PORTS, "http", "https"):
+        raise Refusal(f"{shown(uri)} is neither SQLite nor another database nor a server.")
+    try:
+        return _database_answer(uri, PORTS[kind]) if kind in PORTS else _server_answer(uri)
+    except Exception as error:  # MLflow's, of its transport and of the system: all mean the same
+        why = getattr(error, "strerror", None) or reason(error)
+        raise Refusal(f"{shown(uri)} does not answer: {why}.") from None
+
+
+def _file_answer(file: Path) -> str:
+    if not os.access(file, os.F_OK):
+        if os.access(file.parent, os.W_OK):
+            return f"{file} is not there yet: the first training makes it"
+        raise Refusal(f"{file} is not there and its folder cannot be written.")
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as opened:
+            named = opened.execute("SELECT name FROM sqlite_master").fetchall()
+            counts = opened.execute("SELECT count(*) FROM runs") if ("runs",) in named else [(0,)]
+            ((count,),) = counts
+    except sqlite3.Error as error:
+        raise Refusal(f"{file} is no database that can be read: {error}.") from None
+    if not os.access(file, os.W_OK):
+        raise Refusal(f"{file} cannot be written.")
+    return f"{file} holds {count:,} runs"
+
+
+def _database_answer(uri: str, port: int) -> str:
+    """MLflow would make its tables there, so the server alone is asked, and for nothing."""
     parts = urlsplit(uri)
-    if "@" not in parts.netloc:
-        return uri  # put together again, the slashes of sqlite's paths would be fewer
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    place = (parts.hostname or "localhost", parts.port or port)
+    socket.create_connection(place, timeout=5).close()
+    return f"{shown(uri)}: a server listens there"
+
+
+def _server_answer(uri: str) -> str:
+    for key, value in IMPATIENCE.items():
+        os.environ.setdefault(key, value)
+    _silence()
+    from mlflow import MlflowClient
+
+    MlflowClient(uri).search_experiments(max_results=1)
+    return f"{shown(uri)} answers"
 
 
 def connect(uri: str, name: str, root: Path) -> tuple[Any, str]:

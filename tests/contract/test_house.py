@@ -32,6 +32,15 @@ MAY = {
     "pipelines/inference": {"pipelines/models", "pipelines/text", "pipelines/inference"},
     "pipelines/reporting": {"pipelines/inference", "pipelines/reporting"},
     "pipelines/tracking": {"pipelines/inference", "pipelines/training", "pipelines/tracking"},
+    "pipelines/proof": {
+        "pipelines/training",
+        "pipelines/models",
+        "pipelines/layers",
+        "pipelines/text",
+        "pipelines/tracking",
+        "pipelines/inference",
+        "pipelines/proof",
+    },
     "stages": {"pipelines"},
     "commands": {"pipelines", "commands"},
 }
@@ -50,6 +59,13 @@ def test_imports_follow_the_walk(file):
         assert any(place == one or place.startswith(f"{one}/") for one in allowed), (
             f"{file} imports {other}"
         )
+
+
+def test_only_commands_import_proof():
+    """A stage that did would be run again for a change of what is only looked at."""
+    for file in files():
+        if _folder(file) not in ("commands", "pipelines/proof"):
+            assert not {"pipelines/proof"} & set(map(_folder, first_party(file))), file
 
 
 @pytest.mark.parametrize("library", DOORS)
