@@ -31,7 +31,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, devices: list[dict[str, Any]]) -> None
 
 def test_no_gpu_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(machine, "cores", lambda: 1)
+    monkeypatch.setattr(machine.provenance, "cores", lambda: 1)
     seen(monkeypatch, [])
     assert machine.gpu() == machine.Finding("none; trains on 1 core")
     said = "TensorFlow is built for CUDA 12.5.1 and cuDNN 9; only a GPU needs them"
@@ -79,7 +79,7 @@ def test_cudnn_beside_the_one_that_tensorflow_was_built_for(
 def test_threads_are_those_asked_for(
     monkeypatch: pytest.MonkeyPatch, asked: str, threads: str
 ) -> None:
-    monkeypatch.setattr(machine, "cores", lambda: 2)
+    monkeypatch.setattr(machine.provenance, "cores", lambda: 2)
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", asked)
     assert machine.processor().found.endswith(f", 2 cores, TensorFlow on {threads}")
 
