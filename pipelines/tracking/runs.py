@@ -6,7 +6,6 @@ and the server is said once, and the training goes on. MLflow is imported when a
 
 from __future__ import annotations
 
-import re
 import tempfile
 import time
 import warnings
@@ -176,7 +175,7 @@ class Run:
                 warnings.simplefilter("ignore")
                 return act()
         except Exception as error:
-            self.lost = _reason(error)
+            self.lost = store.reason(error)
             console.note(
                 f"Tracking server {self._server} was lost ({self.lost}): {self._work} goes on, "
                 "its outs are written; nothing more of this run is logged."
@@ -293,15 +292,3 @@ def flat(tree: Mapping[str, object], above: str = "") -> dict[str, str]:
         else:
             leaves[f"{above}{key}"] = str(value)
     return leaves
-
-
-def _reason(error: BaseException) -> str:
-    """Why, in a few words: what the system said if it spoke ("Connection refused"), else MLflow."""
-    text, inner = str(error), error.__cause__ or error.__context__
-    while inner is not None:
-        if isinstance(inner, OSError) and inner.strerror:
-            text = inner.strerror
-        inner = inner.__cause__ or inner.__context__
-    # MLflow's own text may quote the address with its password.
-    line = re.sub(r"//[^/@\s]+@", "//", " ".join(text.split())) or type(error).__name__
-    return line if len(line) <= 160 else f"{line[:157]}..."

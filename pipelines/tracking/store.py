@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -40,21 +43,45 @@ def shown(uri: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def connect(uri: str, name: str, root: Path) -> tuple[Any, str]:
-    """A client of the store, and the id of the experiment `name` there."""
+def reason(error: BaseException) -> str:
+    """Why, in a few words: what the system said if it spoke ("Connection refused"), else MLflow."""
+    text, inner = str(error), error.__cause__ or error.__context__
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            text = inner.strerror
+        inner = inner.__cause__ or inner.__context__
+    # MLflow's own text may quote the address with its password.
+    line = re.sub(r"//[^/@\s]+@", "//", " ".join(text.split())) or type(error).__name__
+    return line if len(line) <= 160 else f"{line[:157]}..."
+
+
+def client(uri: str, root: Path) -> Any:
+    """A client of the store."""
     _silence()
     from mlflow import MlflowClient
 
+    with _alone(uri, root):
+        return MlflowClient(uri)
+
+
+def connect(uri: str, name: str, root: Path) -> tuple[Any, str]:
+    """A client of the store, and the id of the experiment `name` there."""
+    opened = client(uri, root)
+    place = (graph.home(root) / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+    with _alone(uri, root):
+        return opened, _experiment(opened, name, place)
+
+
+@contextmanager
+def _alone(uri: str, root: Path) -> Iterator[None]:
+    """Two first starts at once would both create the tables, and one of them would fail."""
     if not uri.startswith("sqlite:"):
-        client = MlflowClient(uri)
-        return client, _experiment(client, name, None)
+        yield
+        return
     from filelock import FileLock
 
-    home = graph.home(root)
-    # Two first starts at once would both create the tables, and one of them would fail.
-    with FileLock(home / "mlflow.db.lock", timeout=120):
-        client = MlflowClient(uri)
-        return client, _experiment(client, name, (home / "mlartifacts").as_uri())
+    with FileLock(graph.home(root) / "mlflow.db.lock", timeout=120):
+        yield
 
 
 def _silence() -> None:
