@@ -158,6 +158,14 @@ def results() -> None:
 
 
 @app.command()
+def seal() -> None:
+    """Put the hashes of what DVC keeps on the runs that made it."""
+    from commands.seal import seal as put
+
+    put()
+
+
+@app.command()
 def ui(port: Annotated[int, Option(min=1, max=65535, help="port on this machine")] = 5000) -> None:
     """Open MLflow on the runs."""
     from commands.ui import ui as serve

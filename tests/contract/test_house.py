@@ -32,6 +32,7 @@ MAY = {
     "pipelines/inference": {"pipelines/models", "pipelines/text", "pipelines/inference"},
     "pipelines/reporting": {"pipelines/inference", "pipelines/reporting"},
     "pipelines/tracking": {"pipelines/inference", "pipelines/training", "pipelines/tracking"},
+    "pipelines/proof": {"pipelines/tracking", "pipelines/proof"},
     "stages": {"pipelines"},
     "commands": {"pipelines", "commands"},
 }
@@ -50,6 +51,13 @@ def test_imports_follow_the_walk(file):
         assert any(place == one or place.startswith(f"{one}/") for one in allowed), (
             f"{file} imports {other}"
         )
+
+
+def test_only_commands_import_proof():
+    """What is only looked at must rerun no stage when it changes."""
+    for file in files():
+        if _folder(file) not in ("commands", "pipelines/proof"):
+            assert "pipelines/proof" not in {_folder(other) for other in first_party(file)}, file
 
 
 @pytest.mark.parametrize("library", DOORS)

@@ -247,6 +247,9 @@ def test_an_experiment_by_dvc(changed):
     printed = changed.run("dvc", "exp", "run", "-S", "models.plain-markov.order=2")
     assert {"train_baseline@plain-markov", "evaluate@plain-markov"} <= _ran(printed)
     assert not {"train_lstm@plain-lstm"} & _ran(printed)
+    # Those of the commit, and the two of the experiment.
+    sealed = changed.run("seqproof", "seal")
+    assert sealed == "16 stages are sealed by their runs, 16 of them now.\n"
     refused = changed.run("dvc", "exp", "run", "-S", "models.plain-markov.ordr=2", ok=False)
     assert "ordr" in refused
 
