@@ -166,6 +166,20 @@ def seal() -> None:
 
 
 @app.command()
+def trace(
+    what: Annotated[
+        str, Argument(metavar="WHAT", help="a file, model, corpus, stage, MD5, run or commit")
+    ],
+    as_json: Annotated[bool, Option("--json", help="the same for programs")] = False,
+) -> None:
+    """Show what a result comes from, and what comes from it."""
+    from commands import typed
+    from commands.trace import trace as show
+
+    show(typed.utf8(what, "WHAT"), as_json)
+
+
+@app.command()
 def ui(port: Annotated[int, Option(min=1, max=65535, help="port on this machine")] = 5000) -> None:
     """Open MLflow on the runs."""
     from commands.ui import ui as serve
