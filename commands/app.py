@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pipelines import console
 from pipelines.console import Argument, Command, Context, Exit, Option, Typer
+from pipelines.errors import Refusal
 
 app = Typer(
     name="seqproof",
@@ -177,6 +178,25 @@ def trace(
     from commands.trace import trace as show
 
     show(typed.utf8(what, "WHAT"), as_json)
+
+
+@app.command()
+def verify(
+    what: Annotated[
+        str | None,
+        Argument(metavar="RUN|MODEL", help="a run's id, or its beginning, or a model"),
+    ] = None,
+    everything: Annotated[
+        bool, Option("--all", help="all models, as without RUN or MODEL")
+    ] = False,
+    level: Annotated[int, Option(min=0, max=2, help="how deep to look")] = 0,
+) -> None:
+    """Check that all that a result comes from is what it was."""
+    from commands.verify import verify as check
+
+    if everything and what is not None:
+        raise Refusal(f"--all is all models, and '{what}' is one: leave one of the two out.")
+    check(what, level)
 
 
 @app.command()
