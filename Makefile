@@ -24,7 +24,7 @@ install: .venv/installed
 
 repro: install
 	dvc repro
-	@seqproof results
+	@seqproof seal; sealed=$$?; seqproof results && exit $$sealed
 
 ui: install
 	seqproof ui

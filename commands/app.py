@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pipelines import console
 from pipelines.console import Argument, Command, Context, Exit, Fresh, Option, Typer
+from pipelines.errors import Refusal
 
 app = Typer(
     name="seqproof",
@@ -159,6 +160,47 @@ def results() -> None:
 
     words = graph.command("report", None)
     show(graph.option(words, "metrics"), graph.option(words, "page"), graph.stages())
+
+
+@app.command()
+def seal() -> None:
+    """Put the hashes of what DVC keeps on the runs that made it."""
+    from commands.seal import seal as put
+
+    put()
+
+
+@app.command()
+def trace(
+    what: Annotated[
+        str, Argument(metavar="WHAT", help="a file, model, corpus, stage, MD5, run or commit")
+    ],
+    as_json: Annotated[bool, Option("--json", help="the same for programs")] = False,
+) -> None:
+    """Show what a result comes from, and what comes from it."""
+    from commands import typed
+    from commands.trace import trace as show
+
+    show(typed.utf8(what, "WHAT"), as_json)
+
+
+@app.command()
+def verify(
+    what: Annotated[
+        str | None,
+        Argument(metavar="RUN|MODEL", help="a run's id, or its beginning, or a model"),
+    ] = None,
+    everything: Annotated[
+        bool, Option("--all", help="all models, as without RUN or MODEL")
+    ] = False,
+    level: Annotated[int, Option(min=0, max=2, help="how deep to look")] = 0,
+) -> None:
+    """Check that all that a result comes from is what it was."""
+    from commands.verify import verify as check
+
+    if everything and what is not None:
+        raise Refusal(f"--all is all models, and '{what}' is one: leave one of the two out.")
+    check(what, level)
 
 
 @app.command()

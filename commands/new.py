@@ -20,7 +20,7 @@ from pipelines.tracking import graph, provenance
 FOLDERS = ("pipelines", "stages", "commands")
 FILES = (
     *("dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "Makefile"),
-    *("requirements.lock", "requirements-gpu.lock", "texts/README.md"),
+    *("requirements.lock", "requirements-gpu.lock", "texts/README.md", "verified/README.md"),
 )
 TEMPORARY = ".seqproof-new-"
 README = """\

@@ -11,13 +11,14 @@ def main(
     plots: Annotated[Path, console.Option(help="the folder of <model>.csv, the histories")],
     pictures: Annotated[Path, console.Option(help="the folder of <model>/*.svg and sample.txt")],
     checks: Annotated[Path, console.Option(help="the folder of <corpus>.json")],
+    verified: Annotated[Path, console.Option(help="the folder of <model>.json, the verdicts")],
     page: Annotated[Path, console.Option(help="the HTML page to write")],
 ) -> None:
-    """Write the report: one page with every comparison, picture, sample and data check."""
+    """Write the report: one page with every comparison, verdict, picture, sample and data check."""
     from pipelines.reporting import page as report
 
     tree = params.load(Path("params.yaml"))
-    sections = report.gather(tree, metrics, plots, pictures, checks)
+    sections = report.gather(tree, metrics, plots, pictures, checks, verified)
     files.write(page, report.build(sections))
 
 

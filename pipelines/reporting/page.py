@@ -13,6 +13,7 @@ from pipelines import history as epochs
 from pipelines.errors import Refusal
 from pipelines.params import Params
 from pipelines.reporting import figures
+from pipelines.reporting.badges import Badge, badges
 from pipelines.reporting.comparison import CorpusTable, compare, of_corpus
 
 TEMPLATE = "page.html.jinja"
@@ -44,6 +45,7 @@ class Section:
     """Everything about one corpus."""
 
     table: CorpusTable
+    badges: Mapping[str, Badge]
     curves: Picture | None
     attention: tuple[Picture, ...]
     confusion: tuple[Picture, ...]
@@ -52,7 +54,7 @@ class Section:
 
 
 def gather(
-    params: Params, metrics: Path, plots: Path, pictures: Path, checks: Path
+    params: Params, metrics: Path, plots: Path, pictures: Path, checks: Path, verified: Path
 ) -> list[Section]:
     """Read what the stages before wrote; what is not there is left out.
 
@@ -62,6 +64,7 @@ def gather(
         plots: the folder of `<model>.csv`, the histories.
         pictures: the folder of `<model>/attention-*.svg`, `confusion*.svg` and `sample.txt`.
         checks: the folder of `<corpus>.json`.
+        verified: the folder of `<model>.json`, the verdicts.
     """
     sections = []
     for table in compare(params, metrics):
@@ -69,6 +72,7 @@ def gather(
         sections.append(
             Section(
                 table=table,
+                badges=badges(models, verified, metrics),
                 curves=_curves(table.corpus, models, plots),
                 attention=_pictures(models, pictures, "attention", "where {} looked"),
                 confusion=_pictures(models, pictures, "confusion", "confusion matrix of {}"),

@@ -9,16 +9,20 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pipelines import params
 from pipelines.errors import Refusal
+
+HEAD = "schema: '2.0'\nstages:\n"  # of a dvc.lock
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,47 @@ class Entry:
 
     Attributes:
         inputs: what it read.
-        outs: MD5 of each out by its path.
+        outs: MD5 of each out by its path, in the order of dvc.lock.
         sizes: bytes of each file or folder, read or left, by its path.
+        counts: files of each folder, read or left, by its path.
     """
 
     inputs: Inputs
     outs: Mapping[str, str]
     sizes: Mapping[str, int]
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage as dvc.yaml and params.yaml have it.
+
+    Attributes:
+        command: as DVC runs it.
+        files: the paths of its dependencies.
+        outs: the path of each out, and whether DVC keeps it in its cache.
+        params: each key of params.yaml that it reads, with its value.
+    """
+
+    command: str
+    files: tuple[str, ...]
+    outs: Mapping[str, bool]
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Content:
+    """A file or a folder as DVC hashes it: the MD5 of a folder ends in `.dir`.
+
+    Attributes:
+        md5: of all that is in it.
+        size: bytes.
+        count: files, if it is a folder.
+    """
+
+    md5: str
+    size: int
+    count: int | None
 
 
 def home(root: Path) -> Path:
@@ -85,7 +123,7 @@ def inputs(stage: str, words: list[str], root: Path) -> Inputs | None:
 
     files: dict[str, str] = {}
     values: dict[str, Any] = {}
-    with _opened(root) as repo:
+    with opened(root) as repo:
         try:
             found: Any = repo.stage.load_one(str(root / "dvc.yaml"), stage)
         except StageNotFound:
@@ -110,14 +148,27 @@ def locked(text: str) -> dict[str, Entry]:
     from dvc.utils.serialize import parse_yaml
 
     try:
-        return {
-            name: _entry(name, said)
-            for name, said in parse_yaml(text, "dvc.lock")["stages"].items()
-        }
+        head, *blocks = re.split(r"^(?=  \S)", text, flags=re.M)
+        if head == HEAD and blocks:
+            entries = dict(_block(block) for block in blocks)
+            if len(entries) == len(blocks):
+                return entries
+        stages = parse_yaml(text, "dvc.lock")["stages"]
+        return {name: _entry(name, said) for name, said in stages.items()}
     except (DvcException, KeyError, TypeError, AttributeError, ValueError):
         raise Refusal(
             "dvc.lock is damaged: take it back from Git, or delete it and run `dvc repro`."
         ) from None
+
+
+@lru_cache(maxsize=10_000)
+def _block(text: str) -> tuple[str, Entry]:
+    """One stage of a dvc.lock as DVC writes it: those of a hundred experiments are mostly the
+    same, and to read one whole takes a third of a second."""
+    from dvc.utils.serialize import parse_yaml
+
+    ((name, said),) = parse_yaml(text, "dvc.lock").items()
+    return name, _entry(name, said)
 
 
 def _entry(name: str, said: Mapping[str, Any]) -> Entry:
@@ -125,7 +176,8 @@ def _entry(name: str, said: Mapping[str, Any]) -> Entry:
     params = {key: value for tree in said.get("params", {}).values() for key, value in tree.items()}
     files, left = ({path: one["md5"] for path, one in part.items()} for part in (deps, outs))
     sizes = {path: int(one["size"]) for path, one in (deps | outs).items()}
-    return Entry(Inputs(name, said["cmd"], files, params), left, sizes)
+    counts = {path: int(one["nfiles"]) for path, one in (deps | outs).items() if "nfiles" in one}
+    return Entry(Inputs(name, said["cmd"], files, params), left, sizes, counts)
 
 
 def command(stage: str, name: str | None) -> list[str]:
@@ -140,7 +192,7 @@ def command(stage: str, name: str | None) -> list[str]:
     """
     params.load(Path("params.yaml"))
     target = stage if name is None else f"{stage}@{name}"
-    with _opened(Path()) as repo:
+    with opened(Path()) as repo:
         if name is not None:
             known = {
                 one.addressing.partition("@")[2]
@@ -154,13 +206,13 @@ def command(stage: str, name: str | None) -> list[str]:
 
 def stages() -> list[str]:
     """Every stage of the graph by its name, `train_lstm@shakespeare-lstm` for instance."""
-    with _opened(Path()) as repo:
+    with opened(Path()) as repo:
         return sorted(str(stage.addressing) for stage in repo.index.stages)
 
 
 def commands(stage: str, root: Path) -> dict[str, list[str]]:
     """The words of all commands of a stage in the project `root`, by the name each is for."""
-    with _opened(root) as repo:
+    with opened(root) as repo:
         names = {one.name: one.cmd for one in repo.index.stages}
     return {
         name.removeprefix(f"{stage}@"): shlex.split(command)
@@ -173,21 +225,91 @@ def stale(targets: list[str], root: Path) -> list[str]:
     """Those of the stages, and of all before them, whose files are not what `dvc repro` left."""
     # DVC looks for the stages of plain names in the current folder.
     asked = [f"{root.resolve() / 'dvc.yaml'}:{target}" for target in targets]
-    with _opened(root) as repo:
+    with opened(root) as repo:
         changed = repo.status(targets=asked, with_deps=True)
     return sorted(str(stage).rpartition(":")[2] for stage in changed)
 
 
+def written(repo: Any) -> dict[str, Stage]:
+    """The stages of an opened project by their names."""
+    return {one.name: _stage(one) for one in repo.index.stages}
+
+
+def _stage(stage: Any) -> Stage:
+    from dvc.dependency import ParamsDependency
+
+    params = [one for one in stage.deps if isinstance(one, ParamsDependency)]
+    files = tuple(one.def_path for one in stage.deps if one not in params)
+    values = {key: value for one in params for key, value in one.read_params().items()}
+    outs = {one.def_path: bool(one.use_cache) for one in stage.outs}
+    return Stage(stage.cmd, files, outs, values)
+
+
+def content(repo: Any, place: str) -> Content | None:
+    """What a file or folder of an opened project holds, read whole, whatever DVC remembers of its
+    time; None if it is not there."""
+    from dvc.fs import MemoryFileSystem
+    from dvc_data.hashfile.build import build
+    from dvc_data.hashfile.db import HashFileDB
+
+    # A store that has no notes of what was hashed before.
+    nowhere = HashFileDB(MemoryFileSystem(), "memory://seqproof", hash_name="md5")
+    with suppress(FileNotFoundError, NotADirectoryError):
+        _, meta, found = build(nowhere, place, repo.fs, "md5", dry_run=True, ignore=repo.dvcignore)
+        return Content(str(found.hash_info.value), int(meta.size or 0), meta.nfiles)
+    return None
+
+
+def members(repo: Any, md5: str) -> dict[str, str]:
+    """The MD5 of each file in a folder that the cache of an opened project keeps, by its name in
+    there; nothing if the list is not there or is none."""
+    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.tree import Tree
+    from dvc_objects.errors import ObjectFormatError
+
+    with suppress(OSError, ObjectFormatError, LookupError, AttributeError, TypeError):
+        tree = Tree.load(repo.cache.local, HashInfo("md5", md5))
+        found = {"/".join(parts): one.value for parts, _, one in tree}
+        return found if all(found.values()) else {}
+    return {}
+
+
+def experiments(root: Path) -> dict[str, str]:
+    """The commit of each of DVC's experiments by its name."""
+    from dvc.repo.experiments.utils import exp_refs
+    from dvc.scm import NoSCM
+
+    with opened(root) as repo:
+        if isinstance(repo.scm, NoSCM):
+            return {}
+        return {one.name: repo.scm.get_ref(str(one)) for one in exp_refs(repo.scm)}
+
+
+def revision(root: Path, name: str) -> str | None:
+    """The commit that a branch, a tag, an experiment or the beginning of a hash means."""
+    from dvc.scm import NoSCM, RevError, resolve_rev
+
+    with opened(root) as repo:
+        if isinstance(repo.scm, NoSCM):
+            return None
+        try:
+            return str(resolve_rev(repo.scm, name))
+        except RevError:
+            return None
+
+
 @contextmanager
-def _opened(root: Path) -> Iterator[Any]:
-    """A project as DVC sees it; what DVC has against it is one sentence."""
+def opened(root: Path, commit: str | None = None) -> Iterator[Any]:
+    """A project as DVC sees it, in its folder or at a commit; what DVC has against it is one
+    sentence."""
     # Else DVC asks a server about its own updates.
     os.environ.setdefault("DVC_NO_ANALYTICS", "true")
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
+    from dvc.repo.brancher import switch
 
     try:
-        with Repo(str(root)) as repo:
+        with Repo(str(root)) as repo, switch(repo, commit) if commit else nullcontext():
             yield repo
     except DvcException as error:
         raise Refusal(f"DVC refuses {root.resolve()}: {str(error).rstrip('.')}.") from None

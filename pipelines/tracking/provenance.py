@@ -61,9 +61,13 @@ def file_hash(path: Path) -> str:
 
 def folder_hash(path: Path, pattern: str = "*") -> str:
     """SHA-256 over the sorted relative names and the contents of all files below a folder."""
-    digest = hashlib.sha256()
     found = (file for file in path.rglob(pattern) if file.is_file())
-    files = {file.relative_to(path).as_posix(): file for file in found}
+    return files_hash({file.relative_to(path).as_posix(): file for file in found})
+
+
+def files_hash(files: Mapping[str, Path]) -> str:
+    """The `folder_hash` of the folder that these files by their names would be."""
+    digest = hashlib.sha256()
     for name in sorted(files):
         content = hashlib.sha256(files[name].read_bytes()).hexdigest()
         # No name holds a NUL and every content has 64 digits, so no two folders share this text.
@@ -108,6 +112,11 @@ def changes(root: Path) -> str:
         apart = {"GIT_INDEX_FILE": str(copy)}
         _git(top, "update-index", "--add", "--remove", "-z", "--stdin", apart=apart, given=touched)
         return _git(top, "diff", "--cached", "--binary", "HEAD", "--", *CODE, apart=apart) or ""
+
+
+def text_at(root: Path, commit: str, path: str) -> str | None:
+    """What a file of the project held at a commit; None if there was none."""
+    return _git(root, "show", f"{commit}:./{path}")
 
 
 def environment() -> dict[str, str]:

@@ -63,10 +63,20 @@ def _begin_training(
     """Parameters and datasets, before the first batch: a training that fails leaves them too."""
     entry = everything.models[name]
     corpus = everything.corpora[entry.corpus]
-    run.log_params(entry.model_dump(mode="json") | {"seed": everything.seed})
+    run.log_params(parameters(entry, everything.seed))
     run.log_params({"corpora": {entry.corpus: corpus.model_dump(mode="json", exclude_none=True)}})
     for context, path in data.items():
         run.log_dataset(path, context, f"{entry.corpus}-{path.stem}")
+
+
+def parameters(entry: params.Model, seed: int) -> dict[str, object]:
+    """What a run has of its model.
+
+    Args:
+        entry: the model in params.yaml.
+        seed: the one for all.
+    """
+    return entry.model_dump(mode="json") | {"seed": seed}
 
 
 def log_provenance(run: runs.Run, inputs: graph.Inputs, described: Mapping[str, str]) -> None:

@@ -8,7 +8,8 @@ import re
 import socket
 import sqlite3
 import warnings
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -115,21 +116,33 @@ def _server_answer(uri: str) -> str:
     return f"{shown(uri)} answers"
 
 
-def connect(uri: str, name: str, root: Path) -> tuple[Any, str]:
-    """A client of the store, and the id of the experiment `name` there."""
+def client(uri: str, root: Path) -> Any:
+    """A client of the store."""
     _silence()
     from mlflow import MlflowClient
 
+    with _alone(uri, root):
+        return MlflowClient(uri)
+
+
+def connect(uri: str, name: str, root: Path) -> tuple[Any, str]:
+    """A client of the store, and the id of the experiment `name` there."""
+    opened = client(uri, root)
+    place = (graph.home(root) / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+    with _alone(uri, root):
+        return opened, _experiment(opened, name, place)
+
+
+@contextmanager
+def _alone(uri: str, root: Path) -> Iterator[None]:
+    """Two first starts at once would both create the tables, and one of them would fail."""
     if not uri.startswith("sqlite:"):
-        client = MlflowClient(uri)
-        return client, _experiment(client, name, None)
+        yield
+        return
     from filelock import FileLock
 
-    home = graph.home(root)
-    # Two first starts at once would both create the tables, and one of them would fail.
-    with FileLock(home / "mlflow.db.lock", timeout=120):
-        client = MlflowClient(uri)
-        return client, _experiment(client, name, (home / "mlartifacts").as_uri())
+    with FileLock(graph.home(root) / "mlflow.db.lock", timeout=120):
+        yield
 
 
 def _silence() -> None:

@@ -22,6 +22,11 @@ def test_make_targets_exist():
         assert re.search(rf"^{target}:", makefile, flags=re.M), target
 
 
+def test_make_repro_seals_what_dvc_ran():
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nrepro:")[2]
+    assert recipe.index("dvc repro") < recipe.index("seqproof seal") < recipe.index("\nui:")
+
+
 def test_seqproof_verbs_exist():
     verbs = {command.name or command.callback.__name__ for command in app.registered_commands}
     assert set(STAGES) <= verbs

@@ -51,7 +51,7 @@ def test_every_path_of_a_command_is_declared(stage):
     data = {
         dep
         for dep in body["deps"]
-        if dep.split("/")[0] in ("data", "models", "plots", "metrics", "pictures")
+        if dep.split("/")[0] in ("data", "models", "plots", "metrics", "pictures", "verified")
     }
     assert data - given <= {"data/params.checked"}
 

@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PARTS = (
-    *("pipelines", "stages", "commands", "texts"),
+    *("pipelines", "stages", "commands", "texts", "verified"),
     *("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "pyproject.toml"),
 )
 LINES = [

@@ -247,6 +247,9 @@ def test_an_experiment_by_dvc(changed):
     printed = changed.run("dvc", "exp", "run", "-S", "models.plain-markov.order=2")
     assert {"train_baseline@plain-markov", "evaluate@plain-markov"} <= _ran(printed)
     assert not {"train_lstm@plain-lstm"} & _ran(printed)
+    # Those of the commit, and the two of the experiment.
+    sealed = changed.run("seqproof", "seal")
+    assert sealed == "16 stages are sealed by their runs, 16 of them now.\n"
     refused = changed.run("dvc", "exp", "run", "-S", "models.plain-markov.ordr=2", ok=False)
     assert "ordr" in refused
 
@@ -363,3 +366,31 @@ def test_ui_outside_a_project_starts_nothing(tmp_path, walked):
     assert "params.yaml is missing" in outside.run("seqproof", "ui", ok=False)
     assert list(tmp_path.iterdir()) == []
     assert "65535" in project.run("seqproof", "ui", "--port", "99999999", ok=False)
+
+
+def test_what_was_walked_is_sealed_traced_and_verified(changed):
+    stages = 2 * len(MODELS)
+    for now in (stages, 0):
+        sealed = changed.run("seqproof", "seal")
+        assert sealed == f"{stages} stages are sealed by their runs, {now} of them now.\n"
+    traced = changed.run("seqproof", "trace", "pictures/moods-tuned")
+    assert traced.endswith("Nothing is missing.\n")
+    for stage in ("train_lstm@phrases-rnn", "fine_tune@moods-tuned", "evaluate@moods-tuned"):
+        assert f"\n  {stage}\n" in traced
+    verified = changed.run("seqproof", "verify", "--all")
+    assert verified.count("level 0: identical") == len(MODELS)
+    assert _ran(changed.run("dvc", "repro")) == {"report"}
+    page = (changed.folder / "report.html").read_text(encoding="utf-8")
+    assert page.count("verified, level 0</span>") == len(MODELS)
+    weights = changed.folder / "models" / "phrases-rnn" / "model.weights.h5"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    # Of the classifier that starts from it, too.
+    found = changed.run("seqproof", "verify", "moods-tuned", ok=False)
+    assert "moods-tuned: level 0: 1 finding" in found
+    assert "models/phrases-rnn is not what train_lstm@phrases-rnn left: model.weights.h5 (" in found
+    assert _ran(changed.run("dvc", "repro", "--single-item", "report")) == {"report"}
+    page = (changed.folder / "report.html").read_text(encoding="utf-8")
+    assert page.count("verified, level 0</span>") == len(MODELS) - 1
+    assert page.count("1 finding, level 0</span>") == 1

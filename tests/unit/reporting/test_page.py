@@ -1,6 +1,8 @@
 """The page: all parts there, all text escaped, the same bytes, nothing from outside."""
 
 import base64
+import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,10 +14,12 @@ from pipelines.errors import Refusal
 from pipelines.reporting import page
 from stages import report
 
+FOLDERS = ("metrics", "plots", "pictures", "checks", "verified")
+
 
 def built(project: Path) -> str:
     tree = params.load(project / "params.yaml")
-    folders = [project / name for name in ("metrics", "plots", "pictures", "checks")]
+    folders = [project / name for name in FOLDERS]
     return page.build(page.gather(tree, *folders))
 
 
@@ -78,6 +82,43 @@ def test_tables_remarks_checks_and_gaps_are_there(project: Path) -> None:
     assert "Written by shakespeare-lstm" in html
 
 
+def test_a_verdict_of_these_metrics_stands_beside_its_model(project: Path) -> None:
+    assert "badge" not in built(project).partition("<body>")[2]
+    verified(project, "opinions-lstm", [])
+    verified(project, "opinions-mlp", ["One.", "Two <b>."])
+    verified(project, "opinions-rnn", [], "0" * 32)
+    html = built(project)
+    good, bad = "verified, level 0", "2 findings, level 0"
+    assert f'<td>opinions-lstm <span class="badge good">{good}</span></td>' in html
+    assert f'<td>opinions-mlp <span class="badge bad">{bad}</span></td>' in html
+    assert "<td>opinions-rnn</td>" in html
+    assert html.count('class="badge') == 2
+    (project / "metrics" / "opinions-lstm.json").write_text("{}", encoding="utf-8")
+    assert good not in built(project)
+
+
+def test_one_finding_is_one(project: Path) -> None:
+    verified(project, "opinions-mlp", ["One."])
+    assert ">1 finding, level 0</span>" in built(project)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"level": 0}', '{"level": "x", "findings": []}'])
+def test_a_damaged_verdict_is_refused(project: Path, text: str) -> None:
+    verified(project, "opinions-mlp", [])
+    (project / "verified" / "opinions-mlp.json").write_text(text, encoding="utf-8")
+    with pytest.raises(Refusal, match=r"opinions-mlp\.json is no verdict: delete it, and"):
+        built(project)
+
+
+def verified(project: Path, name: str, findings: list[str], of: str | None = None) -> None:
+    """A verdict of the metrics that stand there, or of others."""
+    metrics = (project / "metrics" / f"{name}.json").read_bytes()
+    found = hashlib.md5(metrics, usedforsecurity=False).hexdigest()
+    verdict = {"level": 0, "findings": findings, "metrics": of or found}
+    (project / "verified").mkdir(exist_ok=True)
+    (project / "verified" / f"{name}.json").write_text(json.dumps(verdict), encoding="utf-8")
+
+
 def test_the_same_results_give_the_same_bytes(project: Path) -> None:
     assert built(project) == built(project)
 
@@ -85,7 +126,7 @@ def test_the_same_results_give_the_same_bytes(project: Path) -> None:
 def test_before_anything_ran_it_is_a_page_all_the_same(project: Path) -> None:
     tree = params.load(project / "params.yaml")
     nowhere = project / "nowhere"
-    html = page.build(page.gather(tree, nowhere, nowhere, nowhere, nowhere))
+    html = page.build(page.gather(tree, *[nowhere] * 5))
     assert "Not evaluated: shakespeare-markov" in html
     assert html.endswith("</html>\n")
 
@@ -98,6 +139,5 @@ def test_damaged_checks_are_refused(project: Path) -> None:
 
 def test_the_stage_writes_the_page(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
-    names = ("metrics", "plots", "pictures", "checks", "out/report.html")
-    report.main(*(Path(name) for name in names))
+    report.main(*(Path(name) for name in (*FOLDERS, "out/report.html")))
     assert (project / "out" / "report.html").read_text(encoding="utf-8") == built(project)

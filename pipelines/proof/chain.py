@@ -1,0 +1,201 @@
+"""Stages as links of a chain: what one leaves, another reads, from the data to the number."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from pipelines import console, params
+from pipelines.errors import Refusal
+from pipelines.tracking import graph, provenance, versions
+
+TRAINING, EVALUATION = "training", "evaluation"
+SHORT = 8  # digits of a hash that are said
+NAMED = 3  # of many alike, so many are named
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A dvc.lock.
+
+    Attributes:
+        place: where it stands, in words; empty for the project's folder.
+        entries: what it says of each stage.
+        commit: that holds it; None for the project's folder.
+    """
+
+    place: str
+    entries: Mapping[str, graph.Entry]
+    commit: str | None
+
+
+def here(root: Path) -> Lock:
+    """The dvc.lock in the project's folder.
+
+    Raises:
+        Refusal: there is none.
+    """
+    path = root / versions.LOCK
+    if not path.is_file():
+        raise Refusal(f"{path.name} is missing: `dvc repro` makes it.")
+    return Lock("", graph.locked(path.read_text(encoding="utf-8")), None)
+
+
+def at(root: Path, commit: str, place: str) -> Lock | None:
+    """The dvc.lock of a commit; None if it has none.
+
+    Raises:
+        Refusal: it is damaged there.
+    """
+    text = provenance.text_at(root, commit, versions.LOCK)
+    if text is None:
+        return None
+    try:
+        return Lock(place, graph.locked(text), commit)
+    except Refusal:
+        raise Refusal(f"The dvc.lock of {place} is damaged.") from None
+
+
+def every(root: Path) -> list[Lock]:
+    """The dvc.lock in the project's folder, that of its commit, and that of every experiment.
+
+    Raises:
+        Refusal: there is none in the folder, or one is damaged.
+    """
+    found = graph.experiments(root)
+    commits = {f"experiment {name}": found[name] for name in sorted(found)}
+    commit = provenance.git_state(root)["git_commit"]
+    if commit != "none":
+        commits = {f"commit {commit[:SHORT]}": commit} | commits
+    locks: list[Lock | None] = [here(root)]
+    with console.progress("dvc.lock of experiments", len(commits), "locks") as bar:
+        for place, commit in commits.items():
+            locks.append(at(root, commit, place))
+            bar.advance(1)
+    return [lock for lock in locks if lock is not None]
+
+
+def work_of(stage: str) -> str | None:
+    """Which part of a model's run a stage makes; None if it makes none."""
+    verb = stage.partition("@")[0]
+    if verb == "evaluate":
+        return EVALUATION
+    return TRAINING if verb in params.STAGES else None
+
+
+def option(command: str, name: str) -> str | None:
+    """What a command gives to an option, if it does."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # no command that a shell would run
+        return None
+    return str(graph.option(words, name)) if f"--{name}" in words[:-1] else None
+
+
+def within(path: str, folder: str) -> bool:
+    """Whether a path is another, or below it."""
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def some(names: Iterable[str]) -> str:
+    """The first few names, and how many more there are."""
+    listed = list(names)
+    more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+    return ", ".join(listed[:NAMED]) + more
+
+
+class Chain:
+    """The stages, linked by their files.
+
+    Args:
+        reads: the paths that each stage reads.
+        leaves: the paths that each stage leaves.
+    """
+
+    def __init__(
+        self, reads: Mapping[str, Collection[str]], leaves: Mapping[str, Collection[str]]
+    ) -> None:
+        self._reads, self._leaves = reads, leaves
+
+    @classmethod
+    def of(cls, entries: Mapping[str, graph.Entry], stages: Mapping[str, graph.Stage]) -> Chain:
+        """The chain of a dvc.lock, and of the stages of a dvc.yaml that it does not have yet."""
+        names = list(stages) + [name for name in entries if name not in stages]
+        reads = {
+            name: entries[name].inputs.files if name in entries else stages[name].files
+            for name in names
+        }
+        leaves = {
+            name: entries[name].outs if name in entries else stages[name].outs for name in names
+        }
+        return cls(reads, leaves)
+
+    @cached_property
+    def order(self) -> list[str]:
+        """All stages, each after those whose files it reads.
+
+        Raises:
+            Refusal: they read each other's files in a circle.
+        """
+        before = {name: self._before(name) for name in self._reads}
+        try:
+            return list(TopologicalSorter(before).static_order())
+        except CycleError:
+            raise Refusal(
+                "dvc.lock is damaged: its stages read each other's files in a circle; take it back "
+                "from Git, or delete it and run `dvc repro`."
+            ) from None
+
+    def makers(self, path: str) -> list[str]:
+        """The stages that leave a path, what it is in, or something in it."""
+        return [name for name, outs in self._leaves.items() if _touches(path, outs)]
+
+    def readers(self, path: str) -> list[str]:
+        """The stages that read a path, what it is in, or something in it."""
+        return [name for name, files in self._reads.items() if _touches(path, files)]
+
+    def above(self, stages: Iterable[str]) -> list[str]:
+        """What these stages come from, in walking order, without themselves."""
+        return self._reached(stages, self._before)
+
+    def below(self, stages: Iterable[str]) -> list[str]:
+        """What comes from these stages, in walking order, without themselves."""
+        after: dict[str, list[str]] = {}
+        for name in self._reads:
+            for maker in self._before(name):
+                after.setdefault(maker, []).append(name)
+        return self._reached(stages, lambda name: after.get(name, []))
+
+    def _before(self, name: str) -> list[str]:
+        """In a fixed order, on which that of the walk depends."""
+        makers = [maker for path in self._reads[name] for maker in self._exact.get(path, [])]
+        for path in self._reads[name]:
+            if path not in self._exact:
+                makers += self.makers(path)
+        return [maker for maker in dict.fromkeys(makers) if maker != name]
+
+    @cached_property
+    def _exact(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, outs in self._leaves.items():
+            for path in outs:
+                found.setdefault(path, []).append(name)
+        return found
+
+    def _reached(self, stages: Iterable[str], step: Callable[[str], list[str]]) -> list[str]:
+        start = set(stages)
+        reached, waiting = set(start), list(start)
+        while waiting:
+            for name in step(waiting.pop()):
+                if name not in reached:
+                    reached.add(name)
+                    waiting.append(name)
+        return [name for name in self.order if name in reached - start]
+
+
+def _touches(path: str, others: Iterable[str]) -> bool:
+    return any(within(path, other) or within(other, path) for other in others)
