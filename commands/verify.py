@@ -52,6 +52,8 @@ def _verified(
         shown = verdicts.keep(subject, verdict, root) is not None
     where = f" in {subject.place}" if subject.place else ""
     console.note(f"{subject.model}{where}: {verdict.verdict}, {len(subject.stages)} stages")
+    for remark in verdict.remarks:
+        console.note(f"  {remark}")
     for finding in verdict.findings:
         console.note(f"  {finding}")
     if not attached:

@@ -7,14 +7,26 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipelines import console, files
-from pipelines.proof import checks
+from pipelines.proof import again, checks
+from pipelines.proof.answers import DIFFERENT, IDENTICAL, Answer
 from pipelines.proof.chain import option
 from pipelines.proof.subjects import Subject
 
 VERIFIED = "seqproof.verified"
 ARTIFACT = "verify/level-{}.json"
-# Each level gives its findings, one sentence each; a level is asked if those below have none.
-LEVELS: Mapping[int, Callable[[Subject], list[str]]] = {0: checks.level_0}
+
+
+def _level_0(subject: Subject) -> Answer:
+    found = tuple(checks.level_0(subject))
+    return Answer(DIFFERENT if found else IDENTICAL, found)
+
+
+# A level is asked if those below have no findings.
+LEVELS: Mapping[int, Callable[[Subject], Answer]] = {
+    0: _level_0,
+    1: again.level_1,
+    2: again.level_2,
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,7 @@ class Verdict:
         level: how deep it was looked.
         verdict: in words.
         findings: one sentence each.
+        remarks: what else there is to know, of each stage for instance.
         stages: the key of each stage of the chain.
         metrics: MD5 of the metrics that the verdict is of; None if there are none.
     """
@@ -34,6 +47,7 @@ class Verdict:
     level: int
     verdict: str
     findings: tuple[str, ...]
+    remarks: tuple[str, ...]
     stages: Mapping[str, str]
     metrics: str | None
 
@@ -45,10 +59,12 @@ class Verdict:
 
 def judge(subject: Subject, level: int) -> Verdict:
     """Check a model up to a level."""
-    findings: list[str] = []
+    answer = Answer(IDENTICAL)
+    remarks: tuple[str, ...] = ()
     for number in sorted(LEVELS):
-        if number <= level and not findings:
-            findings = LEVELS[number](subject)
+        if number <= level and not answer.findings:
+            answer = LEVELS[number](subject)
+            remarks += answer.remarks
     last = subject.stages[-1]
     path = (
         option(subject.entries[last].inputs.command, "metrics") if last in subject.entries else None
@@ -57,8 +73,9 @@ def judge(subject: Subject, level: int) -> Verdict:
     return Verdict(
         model=subject.model,
         level=level,
-        verdict=f"level {level}: {_words(len(findings))}",
-        findings=tuple(findings),
+        verdict=f"level {level}: {_words(answer)}",
+        findings=answer.findings,
+        remarks=remarks,
         stages={
             stage: subject.entries[stage].inputs.key
             for stage in subject.stages
@@ -90,7 +107,8 @@ def keep(subject: Subject, verdict: Verdict, root: Path) -> Path | None:
     return path
 
 
-def _words(count: int) -> str:
+def _words(answer: Answer) -> str:
+    count = len(answer.findings)
     if count == 0:
-        return "identical"
+        return answer.word
     return f"{count} findings" if count > 1 else "1 finding"

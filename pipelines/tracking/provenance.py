@@ -9,12 +9,13 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 
 from pipelines import console
+from pipelines.errors import Refusal
 from pipelines.tracking import graph
 
 # What a run depends on besides data. Files that the running graph itself writes (dvc.lock, metrics)
@@ -117,6 +118,34 @@ def changes(root: Path) -> str:
 def text_at(root: Path, commit: str, path: str) -> str | None:
     """What a file of the project held at a commit; None if there was none."""
     return _git(root, "show", f"{commit}:./{path}")
+
+
+@contextmanager
+def worktree(root: Path, commit: str, patch: str) -> Iterator[Path]:
+    """A project at a commit, in a folder of its own that is taken away afterwards.
+
+    Args:
+        root: the project's root.
+        commit: its hash.
+        patch: applied to it, as `changes` gives one; may be empty.
+
+    Raises:
+        Refusal: Git does not have the commit, or the patch does not fit it.
+    """
+    top = Path(_line(root, "rev-parse", "--show-toplevel") or root)
+    with tempfile.TemporaryDirectory(prefix="seqproof-") as scratch:
+        tree = Path(scratch).resolve() / "tree"
+        if _git(top, "worktree", "add", "--detach", "--quiet", str(tree), commit) is None:
+            raise Refusal(
+                f"Git has no commit {commit} here, of which the run was made: fetch it first, or "
+                "run `dvc repro` again where it is."
+            )
+        try:
+            if patch and _git(tree, "apply", "--whitespace=nowarn", "-", given=patch) is None:
+                raise Refusal(f"The patch of the run does not fit its commit {commit}.")
+            yield tree / root.resolve().relative_to(top.resolve())
+        finally:
+            _git(top, "worktree", "remove", "--force", str(tree))
 
 
 def environment() -> dict[str, str]:

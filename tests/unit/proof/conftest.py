@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,7 @@ class Project:
         entries = self.locked()
         training, evaluation = entries[f"train_baseline@{MODEL}"], entries[f"evaluate@{MODEL}"]
         model = self.root / "models" / MODEL
-        with runs.training(identity, self.root) as run:
+        with runs.training(identity, self.root, uuid.uuid4().hex) as run:
             run.log_params(records.parameters(tree.models[MODEL], tree.seed))
             corpus = tree.corpora["mine"].model_dump(mode="json", exclude_none=True)
             run.log_params({"corpora": {"mine": corpus}})

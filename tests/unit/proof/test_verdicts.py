@@ -11,6 +11,7 @@ from commands.verify import verify
 from pipelines.console import Exit
 from pipelines.errors import Refusal
 from pipelines.proof import verdicts
+from pipelines.proof.answers import Answer
 from pipelines.tracking import provenance
 
 MODEL = "mine-markov"
@@ -42,6 +43,7 @@ def test_what_is_as_it_was(project, capsys):
         "level": 0,
         "verdict": "level 0: identical",
         "findings": [],
+        "remarks": [],
         "metrics": metrics,
         "stages": {stage: key for stage, key in keys.items() if stage != "report"},
     }
@@ -87,7 +89,7 @@ def test_a_level_is_asked_if_those_below_have_no_finding(subject, monkeypatch):
     asked = []
 
     def level(number, *findings):
-        return lambda _: asked.append(number) or list(findings)
+        return lambda _: asked.append(number) or Answer("identical", findings)
 
     levels = {0: level(0), 1: level(1, "one."), 2: level(2, "two.", "three.")}
     monkeypatch.setattr(verdicts, "LEVELS", levels)
@@ -105,7 +107,7 @@ def test_a_level_is_asked_if_those_below_have_no_finding(subject, monkeypatch):
             "'mine-markoff' is neither a model nor a run; did you mean 'mine-markov'?",
         ),
         ("ffffffff", 0, "'ffffffff' is neither a model nor a run; known: mine-markov."),
-        (MODEL, 2, "This seqproof has no level 2; known: 0."),
+        (MODEL, 3, "This seqproof has no level 3; known: 0, 1, 2."),
     ],
 )
 def test_bad_input_is_one_sentence(project, what, level, said):

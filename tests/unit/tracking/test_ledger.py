@@ -1,6 +1,7 @@
 """Runs that have ended are read as they were logged, and only tags and artifacts are added."""
 
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     for name, experiment in (("one", "a"), ("two", "b"), ("gone", "b")):
         who = runs.Identity(f"seqproof/{experiment}", name, experiment, "translation")
-        with runs.training(who, tmp_path) as run:
+        with runs.training(who, tmp_path, uuid.uuid4().hex) as run:
             run.log_params({"units": 3})
             run.log_metrics({"loss": 2.0}, step=1)
             run.log_metrics({"loss": 1.5}, step=2)
             run.set_tags({runs.KEY.format("training"): f"key of {name}"})
             run.log_text('{"name": "ü"}', "provenance/training.json")
         time.sleep(0.01)
-    store.client(store.address(tmp_path), tmp_path).delete_run(run.id)
+    store.client(store.address(tmp_path), tmp_path).delete_run(run._id)
     return tmp_path
 
 
