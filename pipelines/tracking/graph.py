@@ -132,7 +132,7 @@ def inputs(stage: str, words: list[str], root: Path) -> Inputs | None:
             return None
         for dep in found.deps:
             if isinstance(dep, ParamsDependency):
-                values |= dep.read_params()
+                values |= _named(dep.def_path, dep.read_params())
             else:
                 files[dep.def_path] = dep.get_hash().value
     return Inputs(stage, found.cmd, files, values)
@@ -173,11 +173,20 @@ def _block(text: str) -> tuple[str, Entry]:
 
 def _entry(name: str, said: Mapping[str, Any]) -> Entry:
     deps, outs = ({one["path"]: one for one in said.get(part, [])} for part in ("deps", "outs"))
-    params = {key: value for tree in said.get("params", {}).values() for key, value in tree.items()}
+    if any(one.get("hash", "md5") != "md5" for one in (*deps.values(), *outs.values())):
+        raise ValueError(name)
+    params: dict[str, Any] = {}
+    for file, tree in said.get("params", {}).items():
+        params |= _named(file, tree)
     files, left = ({path: one["md5"] for path, one in part.items()} for part in (deps, outs))
     sizes = {path: int(one["size"]) for path, one in (deps | outs).items()}
     counts = {path: int(one["nfiles"]) for path, one in (deps | outs).items() if "nfiles" in one}
     return Entry(Inputs(name, said["cmd"], files, params), left, sizes, counts)
+
+
+def _named(file: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by their keys, which say the file unless it is params.yaml."""
+    return {key if file == "params.yaml" else f"{file}:{key}": values[key] for key in values}
 
 
 def command(stage: str, name: str | None) -> list[str]:
@@ -238,11 +247,15 @@ def written(repo: Any) -> dict[str, Stage]:
 def _stage(stage: Any) -> Stage:
     from dvc.dependency import ParamsDependency
 
-    params = [one for one in stage.deps if isinstance(one, ParamsDependency)]
-    files = tuple(one.def_path for one in stage.deps if one not in params)
-    values = {key: value for one in params for key, value in one.read_params().items()}
+    files: list[str] = []
+    values: dict[str, Any] = {}
+    for dep in stage.deps:
+        if isinstance(dep, ParamsDependency):
+            values |= _named(dep.def_path, dep.read_params())
+        else:
+            files.append(dep.def_path)
     outs = {one.def_path: bool(one.use_cache) for one in stage.outs}
-    return Stage(stage.cmd, files, outs, values)
+    return Stage(stage.cmd, tuple(files), outs, values)
 
 
 def content(repo: Any, place: str) -> Content | None:
