@@ -123,16 +123,17 @@ class Chain:
 
     @classmethod
     def of(cls, entries: Mapping[str, graph.Entry], stages: Mapping[str, graph.Stage]) -> Chain:
-        """The chain of a dvc.lock, and of the stages of a dvc.yaml that it does not have yet."""
-        names = list(stages) + [name for name in entries if name not in stages]
-        reads = {
-            name: entries[name].inputs.files if name in entries else stages[name].files
-            for name in names
-        }
-        leaves = {
-            name: entries[name].outs if name in entries else stages[name].outs for name in names
-        }
-        return cls(reads, leaves)
+        """The chain of a dvc.lock and of a dvc.yaml: what only one of them says belongs to it, so
+        that no stage falls out of it by what was changed in the other."""
+        reads = {name: set(stage.files) for name, stage in stages.items()}
+        leaves = {name: set(stage.outs) for name, stage in stages.items()}
+        for name, entry in entries.items():
+            reads.setdefault(name, set()).update(entry.inputs.files)
+            leaves.setdefault(name, set()).update(entry.outs)
+        return cls(
+            {name: sorted(paths) for name, paths in reads.items()},
+            {name: sorted(paths) for name, paths in leaves.items()},
+        )
 
     @cached_property
     def order(self) -> list[str]:

@@ -5,8 +5,6 @@ The only door to DVC.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import re
@@ -14,88 +12,37 @@ import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pipelines import params
 from pipelines.errors import Refusal
+from pipelines.tracking.terms import Content, Entry, Inputs, Stage
+
+__all__ = [
+    "Content",
+    "Entry",
+    "Inputs",
+    "Stage",
+    "command",
+    "commands",
+    "content",
+    "experiments",
+    "home",
+    "initialise",
+    "inputs",
+    "locked",
+    "members",
+    "opened",
+    "option",
+    "revision",
+    "stages",
+    "stale",
+    "written",
+]
 
 HEAD = "schema: '2.0'\nstages:\n"  # of a dvc.lock
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """All that a stage's outs are a function of, in the terms of dvc.lock.
-
-    Attributes:
-        stage: its name in the graph, `train_lstm@shakespeare-lstm` for instance.
-        command: as DVC runs it.
-        files: MD5 of each dependency by its path; that of a folder ends in `.dir`.
-        params: each key of params.yaml that the stage reads, with its value.
-    """
-
-    stage: str
-    command: str
-    files: Mapping[str, str]
-    params: Mapping[str, Any]
-
-    @property
-    def key(self) -> str:
-        """One hash of command, files and parameters (64 hexadecimal digits): of two stages with
-        the same key the outs are the same. The name is no part of it."""
-        said = {"command": self.command, "files": dict(self.files), "params": dict(self.params)}
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A stage in dvc.lock: what it read, and the outs that it left then.
-
-    Attributes:
-        inputs: what it read.
-        outs: MD5 of each out by its path, in the order of dvc.lock.
-        sizes: bytes of each file or folder, read or left, by its path.
-        counts: files of each folder, read or left, by its path.
-    """
-
-    inputs: Inputs
-    outs: Mapping[str, str]
-    sizes: Mapping[str, int]
-    counts: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage as dvc.yaml and params.yaml have it.
-
-    Attributes:
-        command: as DVC runs it.
-        files: the paths of its dependencies.
-        outs: the path of each out, and whether DVC keeps it in its cache.
-        params: each key of params.yaml that it reads, with its value.
-    """
-
-    command: str
-    files: tuple[str, ...]
-    outs: Mapping[str, bool]
-    params: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Content:
-    """A file or a folder as DVC hashes it: the MD5 of a folder ends in `.dir`.
-
-    Attributes:
-        md5: of all that is in it.
-        size: bytes.
-        count: files, if it is a folder.
-    """
-
-    md5: str
-    size: int
-    count: int | None
 
 
 def home(root: Path) -> Path:
@@ -132,7 +79,7 @@ def inputs(stage: str, words: list[str], root: Path) -> Inputs | None:
             return None
         for dep in found.deps:
             if isinstance(dep, ParamsDependency):
-                values |= dep.read_params()
+                values |= _named(dep.def_path, dep.read_params())
             else:
                 files[dep.def_path] = dep.get_hash().value
     return Inputs(stage, found.cmd, files, values)
@@ -173,11 +120,20 @@ def _block(text: str) -> tuple[str, Entry]:
 
 def _entry(name: str, said: Mapping[str, Any]) -> Entry:
     deps, outs = ({one["path"]: one for one in said.get(part, [])} for part in ("deps", "outs"))
-    params = {key: value for tree in said.get("params", {}).values() for key, value in tree.items()}
+    if any(one.get("hash", "md5") != "md5" for one in (*deps.values(), *outs.values())):
+        raise ValueError(name)
+    params: dict[str, Any] = {}
+    for file, tree in said.get("params", {}).items():
+        params |= _named(file, tree)
     files, left = ({path: one["md5"] for path, one in part.items()} for part in (deps, outs))
     sizes = {path: int(one["size"]) for path, one in (deps | outs).items()}
     counts = {path: int(one["nfiles"]) for path, one in (deps | outs).items() if "nfiles" in one}
     return Entry(Inputs(name, said["cmd"], files, params), left, sizes, counts)
+
+
+def _named(file: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by their keys, which say the file unless it is params.yaml."""
+    return {key if file == "params.yaml" else f"{file}:{key}": values[key] for key in values}
 
 
 def command(stage: str, name: str | None) -> list[str]:
@@ -238,11 +194,15 @@ def written(repo: Any) -> dict[str, Stage]:
 def _stage(stage: Any) -> Stage:
     from dvc.dependency import ParamsDependency
 
-    params = [one for one in stage.deps if isinstance(one, ParamsDependency)]
-    files = tuple(one.def_path for one in stage.deps if one not in params)
-    values = {key: value for one in params for key, value in one.read_params().items()}
+    files: list[str] = []
+    values: dict[str, Any] = {}
+    for dep in stage.deps:
+        if isinstance(dep, ParamsDependency):
+            values |= _named(dep.def_path, dep.read_params())
+        else:
+            files.append(dep.def_path)
     outs = {one.def_path: bool(one.use_cache) for one in stage.outs}
-    return Stage(stage.cmd, files, outs, values)
+    return Stage(stage.cmd, tuple(files), outs, values)
 
 
 def content(repo: Any, place: str) -> Content | None:

@@ -81,6 +81,7 @@ def test_a_damaged_and_a_lost_object_of_the_cache_are_named(project, subject, in
         ("order: 3", "order: 4", f"params.yaml has other values than {TRAIN} read (models.{MODEL}"),
         ("md5: {code}", "md5: 0{code_tail}", f"work.py is not what {TRAIN} read ("),
         ("path: work.py", "path: other.py", f"{TRAIN} reads other files in dvc.yaml than in dvc"),
+        ("params.yaml:", "other.yaml:", f"params.yaml has other values than {TRAIN} read (corpora"),
     ],
 )
 def test_a_changed_byte_of_dvc_lock_is_named(project, sealed, old, new, said):
@@ -197,6 +198,13 @@ def test_a_changed_note_of_provenance_is_named(project, old, new, said):
     with versions.opened(project.root) as version:
         (finding,) = checks.level_0(subjects.of_model(MODEL, version, kept))
     assert said in finding
+
+
+def test_a_stage_does_not_fall_out_of_the_chain_with_a_path(project, sealed):
+    project.replace("dvc.lock", "path: data/raw/mine", "path: data/raw/mind", "\n    outs:")
+    with versions.opened(project.root) as version:
+        found = checks.level_0(subjects.of_model(MODEL, version, sealed))
+    assert named(found, "fetch@mine leaves other files in dvc.yaml than in dvc.lock (data/raw/min")
 
 
 def test_a_data_set_of_another_hash_is_named(project, subject, monkeypatch):

@@ -182,15 +182,18 @@ def test_the_names_of_locks_are_few():
 
 def test_two_at_once_seal_once(project):
     code = "import sys; from commands.seal import seal; seal()"
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", code],
-            env=environment(project),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
+    with ledger.alone(project.root):
+        started = [
+            subprocess.Popen(
+                [sys.executable, "-c", code],
+                env=environment(project),
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(2)
+        ]
+        with pytest.raises(subprocess.TimeoutExpired):  # they wait for each other, and for this
+            started[0].wait(timeout=10)
     said = sorted(process.communicate()[0] for process in started)
     assert [process.returncode for process in started] == [0, 0]
     assert said == [f"4 stages are sealed by their runs, {now} of them now.\n" for now in (0, 4)]

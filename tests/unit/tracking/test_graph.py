@@ -21,6 +21,8 @@ stages:
       size: 7
       nfiles: 2
     params:
+      other.yaml:
+        rate: 2
       params.yaml:
         rate: 1e-3
         corpora.a:
@@ -46,7 +48,11 @@ def test_a_lock_is_read_stage_by_stage_as_it_is_whole():
     entry = by_stage["fetch@a"]
     assert list(entry.outs.items()) == [("data/b", "11"), ("data/a", "22")]
     assert entry.inputs.files == {"stages": "00.dir"}
-    assert entry.inputs.params == {"rate": 0.001, "corpora.a": {"text": "two\n  lines"}}
+    assert entry.inputs.params == {
+        "rate": 0.001,
+        "corpora.a": {"text": "two\n  lines"},
+        "other.yaml:rate": 2,
+    }
     assert entry.sizes == {"stages": 7, "data/b": 5, "data/a": 6}
     assert entry.counts == {"stages": 2}
     assert by_stage["report"].outs == {}
@@ -59,6 +65,7 @@ def test_a_lock_is_read_stage_by_stage_as_it_is_whole():
         "stages: 3\n",
         LOCK.replace("md5: '11'", "etag: '11'"),
         LOCK.replace("size: 5", "size: five"),
+        LOCK.replace("hash: md5", "hash: md6"),
         LOCK.replace("  report:", "  fetch@a:"),
         LOCK.replace("    outs:", "    outs"),
     ],
