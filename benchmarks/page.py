@@ -9,12 +9,12 @@ from pathlib import Path
 PAGE = Path(__file__).with_name("README.md")
 
 
-def write(name: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def write(name: str, head: Sequence[str], rows: Sequence[Sequence[str]], page: Path = PAGE) -> None:
     """Put a table between `<!-- name -->` and `<!-- /name -->`; numbers stand at the right."""
     rule = ["---", *["---:"] * (len(head) - 1)]
     lines = [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
     block = "\n".join([f"<!-- {name} -->", *lines, f"<!-- /{name} -->"])
-    text = PAGE.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     marked = rf"<!-- {name} -->.*<!-- /{name} -->"
     text = re.sub(marked, lambda match: block, text, flags=re.S)
-    PAGE.write_text(text, encoding="utf-8", newline="\n")
+    page.write_text(text, encoding="utf-8", newline="\n")

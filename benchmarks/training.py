@@ -91,7 +91,10 @@ def _batches(entry: params.Model, size: int, steps: int, many: int) -> list[Any]
     return found
 
 
-def _ours(entry: params.Model, size: int, batches: list[Any]) -> Callable[[], None]:
+def training_of(
+    entry: params.Model, size: int, batches: list[Any]
+) -> tuple[loop.Training, keras.Model]:
+    """A training of ours on these batches, and its new model."""
     words = Vocabulary((*SPECIALS, *map(str, range(size - 4))), (1,) * size, "words")
     seeding.seed_everything(1)
     model = saved.build(entry, Vocabularies({"text": words}, ("a", "b", "c")))
@@ -103,7 +106,11 @@ def _ours(entry: params.Model, size: int, batches: list[Any]) -> Callable[[], No
     every = loop.Batches(len(batches), lambda: iter(batches))
     data = loop.Data(lambda epoch: every, every, 1, state, state, signature, signature, "words")
     objective = objectives.next_token if language else objectives.label
-    training = loop.Training(model, objective, data, entry, device.uses_xla(entry))
+    return loop.Training(model, objective, data, entry, device.uses_xla(entry)), model
+
+
+def _ours(entry: params.Model, size: int, batches: list[Any]) -> Callable[[], None]:
+    training, _ = training_of(entry, size, batches)
     bar, signals = console.Progress(lambda amount, remark: None), stopping.Signals()
     epochs = itertools.count(1)
 
@@ -134,12 +141,17 @@ def _theirs(entry: params.Model, size: int, batches: list[Any]) -> Callable[[], 
     return lambda: (model.fit(source, steps_per_epoch=len(batches), verbose=0), None)[1]
 
 
-def _compare(name: str, rounds: int, many: int) -> dict[str, float | str]:
+def shape(name: str, many: int) -> tuple[params.Model, int, int, list[Any]]:
+    """A model of SHAPES: its entry, its vocabulary, the steps of a batch, and so many batches."""
     described, size, steps = SHAPES[name]
     family = {"language_model": params.LanguageModel, "classifier": params.Classifier}
     rest = {"corpus": "c", "epochs": 10**6, "optimizer": OPTIMIZER}
     entry = family[described["model"]].model_validate(described | rest)
-    batches = _batches(entry, size, steps, many)
+    return entry, size, steps, _batches(entry, size, steps, many)
+
+
+def _compare(name: str, rounds: int, many: int) -> dict[str, float | str]:
+    entry, size, steps, batches = shape(name, many)
     contenders = {
         "ours": _ours(entry, size, batches),
         "keras": _theirs(entry, size, batches),

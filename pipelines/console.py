@@ -59,8 +59,11 @@ for _key, _value in QUIET.items():
 
 
 def root() -> Path:
-    """The project's root: where DVC runs the stage, or the current folder without DVC."""
-    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
+    """The project's root: where DVC runs the stage, of a queued experiment a copy of the project.
+
+    `DVC_ROOT` names the project itself there, whose code and parameters are not the experiment's.
+    """
+    return Path.cwd()
 
 
 def launch(stage: str, main: Callable[..., None]) -> None:

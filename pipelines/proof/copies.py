@@ -76,7 +76,7 @@ class Copy:
         """Run a command with the copy's own code; what it said if it failed."""
         private = ("DVC_", "MLFLOW_", "SEQPROOF_FRESH")
         kept = {key: value for key, value in os.environ.items() if not key.startswith(private)}
-        environment = {**kept, "DVC_ROOT": str(self.root), "DVC_NO_ANALYTICS": "true"}
+        environment = {**kept, "DVC_NO_ANALYTICS": "true"}
         done = subprocess.run(
             [sys.executable, *words],
             cwd=self.root,

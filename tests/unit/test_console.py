@@ -54,7 +54,7 @@ def test_an_unknown_option_is_exit_2(monkeypatch, capsys):
 
 
 def test_a_stage_keeps_its_cost(monkeypatch, tmp_path):
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["train_lstm", "verses", "--train", "x"])
 
     def main(name: str, train: str = "") -> None:

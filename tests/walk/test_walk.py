@@ -3,12 +3,16 @@
 import json
 import re
 import sqlite3
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
+from commands.verify import verify
+from pipelines import console
+from pipelines.proof import copies
 from pipelines.tracking import graph, provenance
 
 MODELS = [
@@ -213,7 +217,8 @@ def test_generate_writes_what_evaluate_wrote_and_other_text_from_another_seed(wa
 
 def test_the_whole_walk_again_gives_the_same_bytes(walked, changed):
     project, _ = walked
-    changed.run("dvc", "repro", "--force", "--no-run-cache")
+    # In another folder, and with another number of threads to read the data: Arrow's.
+    changed.run("dvc", "repro", "--force", "--no-run-cache", OMP_NUM_THREADS="1")
     assert changed.outs() == project.outs()
 
 
@@ -252,6 +257,46 @@ def test_an_experiment_by_dvc(changed):
     assert sealed == "16 stages are sealed by their runs, 16 of them now.\n"
     refused = changed.run("dvc", "exp", "run", "-S", "models.plain-markov.ordr=2", ok=False)
     assert "ordr" in refused
+
+
+def test_queued_experiments_arrive_in_the_one_store(changed):
+    """Two workers, each in a copy of the project that DVC takes away afterwards."""
+    before = _runs(changed)
+    changed.run("git", "add", "dvc.lock", "metrics")
+    changed.run("git", "commit", "-qm", "first")
+    orders = (1, 2, 4)
+    for order in orders:
+        change = f"models.plain-markov.order={order}"
+        changed.run("dvc", "exp", "run", "-q", "--queue", "-S", change, "evaluate@plain-markov")
+    changed.run("dvc", "queue", "start", "-j", "2")
+    deadline = time.monotonic() + 300
+    while re.search("Queued|Running", changed.run("dvc", "queue", "status")):
+        assert time.monotonic() < deadline, changed.run("dvc", "queue", "status")
+        time.sleep(1)
+    assert changed.run("dvc", "queue", "status").count("Success") == len(orders)
+    change = "models.plain-markov.order=5"
+    changed.run("dvc", "exp", "run", "-q", "--temp", "-S", change, "evaluate@plain-markov")
+    fresh = {run: found for run, found in _runs(changed).items() if run not in before}
+    assert sorted(params["order"] for params, _ in fresh.values()) == ["1", "2", "4", "5"]
+    for run, (_, place) in fresh.items():
+        folder = Path(place.removeprefix("file://"))
+        assert folder.parts[-3:] == ("mlartifacts", run, "artifacts")
+        assert ".dvc" not in folder.parts  # the copies are gone by now
+        assert (folder / "provenance" / "training.json").is_file()
+        assert (folder / "provenance" / "training.patch").is_file()  # params.yaml is another
+    sealed = changed.run("seqproof", "seal")
+    assert f"{2 * len(MODELS) + 2 * len(fresh)} stages are sealed" in sealed
+
+
+def _runs(project):
+    """Parameters and address of the artifacts of each finished run, by its id."""
+    found = {}
+    with sqlite3.connect(project.folder / "mlflow.db") as store:
+        asked = "select run_uuid, artifact_uri from runs where status = 'FINISHED'"
+        for run, place in store.execute(asked).fetchall():
+            params = store.execute("select key, value from params where run_uuid = ?", [run])
+            found[run] = (dict(params), place)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -394,3 +439,39 @@ def test_what_was_walked_is_sealed_traced_and_verified(changed):
     page = (changed.folder / "report.html").read_text(encoding="utf-8")
     assert page.count("verified, level 0</span>") == len(MODELS) - 1
     assert page.count("1 finding, level 0</span>") == 1
+
+
+def test_what_was_trained_is_trained_again_in_a_clean_copy(changed, monkeypatch, capsys):
+    """Level 2, which asks the levels below first; then again with a copy whose code is spoilt."""
+    name = "moods-perceptron"
+    monkeypatch.chdir(changed.folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    before = changed.outs()
+    verify(name, 2)
+    said = capsys.readouterr().out
+    assert f"{name}: level 2: identical" in said
+    assert f"train_baseline@{name}: the first 18 steps have the same losses." in said
+    for stage in ("check", "fetch@moods", f"train_baseline@{name}", f"evaluate@{name}"):
+        assert f"\n  {stage}: identical\n" in said
+
+    run = copies.Copy.run
+
+    def spoilt(copy, words):
+        rates = copy.root / "pipelines" / "training" / "rates.py"
+        text = rates.read_text(encoding="utf-8")
+        if "train_baseline" in " ".join(words):
+            text = text.replace("return rate\n", "return rate if step < 7 else 2 * rate\n")
+            rates.write_text(text, encoding="utf-8")
+        return run(copy, words)
+
+    monkeypatch.setattr(copies.Copy, "run", spoilt)
+    with pytest.raises(console.Exit):
+        verify(name, 2)
+    said = capsys.readouterr().out
+    assert f"{name}: level 2: 1 finding" in said
+    assert f"train_baseline@{name} is the first stage that left something else" in said
+    assert "the first step that differs is 9 of 18" in said
+    assert "\n  build_vocab@moods: identical\n" in said
+    assert changed.outs() == before
+    assert len(changed.run("git", "worktree", "list").splitlines()) == 1
+    assert _ran(changed.run("dvc", "repro", "--dry")) == {"report"}

@@ -287,7 +287,6 @@ def project(base: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     """A copy of it, to be changed; commands run there."""
     root = tmp_path / "project"
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("DVC_ROOT", str(root))
     copy = copied(base, root)
     monkeypatch.chdir(root)
     return copy

@@ -186,7 +186,7 @@ def test_two_at_once_seal_once(project):
         started = [
             subprocess.Popen(
                 [sys.executable, "-c", code],
-                env=environment(project),
+                env=environment(),
                 stdout=subprocess.PIPE,
                 text=True,
             )
@@ -199,8 +199,8 @@ def test_two_at_once_seal_once(project):
     assert said == [f"4 stages are sealed by their runs, {now} of them now.\n" for now in (0, 4)]
 
 
-def environment(project) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(HERE), "DVC_ROOT": str(project.root)}
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(HERE)}
 
 
 def test_a_server_that_is_gone_is_one_sentence(project, monkeypatch):

@@ -13,7 +13,7 @@ def said(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> list[str]:
     """What it prints for a project of which two stages ran."""
-    monkeypatch.setenv("DVC_ROOT", str(project))
+    monkeypatch.chdir(project)
     monkeypatch.setenv("COLUMNS", "120")
     costs = project / ".seqproof" / "costs"
     costs.mkdir(parents=True)
@@ -58,7 +58,7 @@ def test_the_address_of_the_report(said: list[str], project: Path) -> None:
 def test_before_anything_ran(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("DVC_ROOT", str(project))
+    monkeypatch.chdir(project)
     results(Path("nowhere"), Path("report.html"), [])
     out = capsys.readouterr().out
     assert "`dvc repro evaluate@shakespeare-lstm` makes them" in out

@@ -24,7 +24,7 @@ def test_it_becomes_mlflow_on_the_projects_store(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     shutil.copy(Path(__file__).parents[3] / "params.yaml", tmp_path)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     ui(5005)
     (arguments,) = called
@@ -38,7 +38,7 @@ def test_it_becomes_mlflow_on_the_projects_store(
 def test_outside_a_project_it_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: list[list[str]]
 ) -> None:
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(Refusal, match=r"params\.yaml is missing"):
         ui(5005)
     assert called == []
