@@ -2,8 +2,8 @@
 
     python benchmarks/checkpoints.py
 
-Prints and writes into docs/reproducibility.md the milliseconds of a step and of a checkpoint, and the
-share of the training's time that checkpoints take. Machines are noisy: read the share.
+Writes into docs/reproducibility.md the milliseconds of a step and of a checkpoint, and the share of
+the training's time that checkpoints take. Machines are noisy: read the share.
 """
 
 from __future__ import annotations

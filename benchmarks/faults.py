@@ -2,9 +2,9 @@
 
     python benchmarks/faults.py --kills 20
 
-Each kind of model is trained once in peace and once with so many interruptions of each kind in turn,
-every try in a process of its own; its weights, losses and history are compared byte for byte, and so
-are the points that MLflow has of it. Writes the table of docs/reproducibility.md.
+Each kind of model is trained once in peace, and once with so many interruptions, the faults in turn,
+every try in a process of its own; weights, losses and history are compared byte for byte. Writes a
+table into docs/reproducibility.md.
 """
 
 from __future__ import annotations
