@@ -2,7 +2,7 @@
 
     python benchmarks/faults.py --kills 20
 
-Each kind of model is trained once in peace, and once with so many interruptions, the faults in turn,
+Each kind of model is trained once in peace and once with so many interruptions, faults in turn,
 every try in a process of its own; weights, losses and history are compared byte for byte. Writes a
 table into docs/reproducibility.md.
 """
