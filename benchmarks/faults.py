@@ -21,6 +21,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reproducibility.md"
 sys.path.insert(0, str(ROOT))
 
+FAULTS = ["fault", "injected", "ended with", "a checkpoint to go on from", "none yet", "bytes"]
+MODELS = ["model", "interruptions", "went on from a checkpoint", "bytes"]
+
 from pipelines import console  # noqa: E402
 from tests.faults import injector  # noqa: E402
 
@@ -36,21 +39,45 @@ def main() -> None:
         for folder in (peace, torment):
             injector.make(folder)
             injector.train(folder, "start")
-        rows = [_row(name, peace, torment, given.kills, given.seed) for name in injector.MODELS]
-    page.write("faults", ["model", *injector.FAULTS, "all", "went on", "bytes"], rows, PAGE)
+        told = {
+            name: _tormented(name, peace, torment, given.kills, given.seed)
+            for name in injector.MODELS
+        }
+    page.write("faults", FAULTS, [_fault(fault, told) for fault in injector.FAULTS], PAGE)
+    page.write("models", MODELS, [_model(name, *found) for name, found in told.items()], PAGE)
 
 
-def _row(name: str, peace: Path, torment: Path, kills: int, seed: int) -> list[str]:
+def _tormented(
+    name: str, peace: Path, torment: Path, kills: int, seed: int
+) -> tuple[injector.Story, bool]:
+    """What happened to a model, and whether its bytes are the same in the end."""
     started = time.monotonic()
     injector.train(peace, name)
     seconds = time.monotonic() - started
     story = injector.torment(torment, name, kills, seconds, seed)
     same = injector.outs(torment, name) == injector.outs(peace, name)
-    went_on = "-" if name == "ngram" else str(story.went_on)
-    counts = [str(story.faults[fault]) for fault in injector.FAULTS]
-    row = [name, *counts, str(story.faults.total()), went_on, "equal" if same else "different"]
-    console.note(" | ".join(row))
-    return row
+    console.note(
+        f"{name}: {story.faults.total()} interruptions, {'equal' if same else 'different'}"
+    )
+    return story, same
+
+
+def _fault(fault: str, told: dict[str, tuple[injector.Story, bool]]) -> list[str]:
+    stories = [story for story, _ in told.values()]
+    many = sum(story.faults[fault] for story in stories)
+    saved = sum(story.saved[fault] for story in stories)
+    codes = sorted({code for story in stories for code in story.codes.get(fault, ())})
+    ended = ", ".join(f"signal {-code}" if code < 0 else str(code) for code in codes)
+    hit = [same for story, same in told.values() if story.faults[fault]]
+    return [fault, str(many), ended, str(saved), str(many - saved), _word(all(hit))]
+
+
+def _model(name: str, story: injector.Story, same: bool) -> list[str]:
+    return [name, str(story.faults.total()), str(story.went_on), _word(same)]
+
+
+def _word(same: bool) -> str:
+    return "equal" if same else "different"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ A process that has imported TensorFlow is forked for every try: what would take 
 takes two. Nothing here is part of the program: faults are put into its child from outside.
 """
 
+import contextlib
 import errno
+import io
 import os
 import random
 import shutil
@@ -15,7 +17,6 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -302,7 +303,7 @@ def _checkpoints_on(disk: int, full: Callable[[], None]) -> Fault:
     def fault() -> None:
         _Disk.left, whole = disk, checkpoints._whole
 
-        @contextmanager
+        @contextlib.contextmanager
         def small(path: Path) -> Iterator[_Disk]:
             with whole(path) as file:
                 yield _Disk(file, full)
@@ -354,12 +355,16 @@ class Story:
 
     Attributes:
         faults: how often each was injected.
+        saved: how often there was a checkpoint to go on from, after each fault.
+        codes: what processes ended with, minus the signal's number if by one, after each fault.
         went_on: how often a process went on from a checkpoint.
         too_late: how often the training had ended before it could be interrupted.
         log: all that was printed.
     """
 
     faults: Counter[str] = field(default_factory=Counter)
+    saved: Counter[str] = field(default_factory=Counter)
+    codes: dict[str, Counter[int]] = field(default_factory=dict)
     went_on: int = 0
     too_late: int = 0
     log: str = ""
@@ -379,16 +384,25 @@ def torment(folder: Path, name: str, kills: int, seconds: float, seed: int) -> S
     draw, story = random.Random(f"{name} {seed}"), Story()
     while story.faults.total() < kills and story.too_late < 2 * kills:
         fault = FAULTS[(story.faults.total() + story.too_late) % len(FAULTS)]
-        _interrupted(folder, name, fault, draw, seconds)
+        code = _interrupted(folder, name, fault, draw, seconds)
         if _ended(folder, name):
             story.too_late += 1
         else:
             story.faults[fault] += 1
+            story.saved[fault] += _saved(folder)
+            story.codes.setdefault(fault, Counter())[code] += 1
     code = train(folder, name)
     story.log = (folder / f"{name}.log").read_text(encoding="utf-8")
     story.went_on = story.log.count("Goes on after step")
     assert code == 0, story.log
     return story
+
+
+def _saved(folder: Path) -> bool:
+    """Whether there is a whole checkpoint; said nowhere if one is torn."""
+    desks = [attempt.parent for attempt in (folder / ".seqproof").rglob(checkpoints.ATTEMPT)]
+    with contextlib.redirect_stdout(io.StringIO()):
+        return any(checkpoints.Checkpoints(desk, EVERY).newest() for desk in desks)
 
 
 def _ended(folder: Path, name: str) -> bool:
