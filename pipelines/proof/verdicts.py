@@ -58,12 +58,13 @@ class Verdict:
 
 
 def judge(subject: Subject, level: int) -> Verdict:
-    """Check a model up to a level."""
+    """Check a model up to a level, or up to the first that finds something."""
     answer = Answer(IDENTICAL)
     remarks: tuple[str, ...] = ()
+    reached = 0
     for number in sorted(LEVELS):
         if number <= level and not answer.findings:
-            answer = LEVELS[number](subject)
+            answer, reached = LEVELS[number](subject), number
             remarks += answer.remarks
     last = subject.stages[-1]
     path = (
@@ -72,8 +73,8 @@ def judge(subject: Subject, level: int) -> Verdict:
     metrics = subject.version.content(path) if path else None
     return Verdict(
         model=subject.model,
-        level=level,
-        verdict=f"level {level}: {_words(answer)}",
+        level=reached,
+        verdict=f"level {reached}: {_words(answer)}",
         findings=answer.findings,
         remarks=remarks,
         stages={

@@ -447,6 +447,7 @@ def test_what_was_trained_is_trained_again_in_a_clean_copy(changed, monkeypatch,
     monkeypatch.chdir(changed.folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     before = changed.outs()
+    changed.run("seqproof", "seal")
     verify(name, 2)
     said = capsys.readouterr().out
     assert f"{name}: level 2: identical" in said

@@ -94,7 +94,7 @@ def test_a_level_is_asked_if_those_below_have_no_finding(subject, monkeypatch):
     levels = {0: level(0), 1: level(1, "one."), 2: level(2, "two.", "three.")}
     monkeypatch.setattr(verdicts, "LEVELS", levels)
     assert verdicts.judge(subject, 0).verdict == "level 0: identical"
-    assert verdicts.judge(subject, 2).verdict == "level 2: 1 finding"
+    assert verdicts.judge(subject, 2).verdict == "level 1: 1 finding"
     assert asked == [0, 0, 1]
 
 

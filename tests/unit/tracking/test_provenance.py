@@ -3,6 +3,9 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from pipelines.errors import Refusal
 from pipelines.tracking import provenance
 
 
@@ -52,3 +55,66 @@ def test_only_code_and_parameters_make_a_tree_dirty(tmp_path: Path) -> None:
     assert provenance.git_state(tmp_path) == {"git_commit": commit, "git_dirty": "false"}
     (tmp_path / "new.py").write_text("", encoding="utf-8")
     assert provenance.git_state(tmp_path) == {"git_commit": commit, "git_dirty": "true"}
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """One commit, then: a changed file, a new one, a deleted one, and two that are no code."""
+    root = tmp_path / "project"
+    root.mkdir()
+
+    def git(*words):
+        return subprocess.run(
+            ["git", *words], cwd=root, check=True, capture_output=True, text=True
+        ).stdout
+
+    git("init", "-q")
+    for name in ("kept.py", "changed.py", "gone.py", "params.yaml"):
+        (root / name).write_text(f"{name}\n \n", encoding="utf-8")
+    git("add", "-A")
+    git("-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "one")
+    (root / "changed.py").write_text("changed\n \n", encoding="utf-8")
+    (root / "new.yaml").write_text("new: 1\n", encoding="utf-8")
+    (root / "dvc.lock").write_text("no code\n", encoding="utf-8")
+    (root / "gone.py").unlink()
+    return root, git
+
+
+def test_the_patch_of_a_dirty_tree_makes_it_again(repository):
+    root, git = repository
+    status = git("status", "--porcelain")
+    patch = provenance.changes(root)
+    assert git("status", "--porcelain") == status  # nothing is added to Git's own index
+    assert "dvc.lock" not in patch
+    commit = provenance.git_state(root)["git_commit"]
+    with provenance.worktree(root, commit, patch) as copy:
+        code = {file.name: file.read_bytes() for file in copy.iterdir() if file.is_file()}
+        code.pop(".git")
+        here = {file.name: file.read_bytes() for file in root.iterdir() if file.is_file()}
+        assert code == {name: text for name, text in here.items() if name != "dvc.lock"}
+    assert len(git("worktree", "list").splitlines()) == 1
+    assert not copy.exists()
+
+
+def test_a_clean_tree_has_no_patch_and_a_folder_without_git_neither(repository, tmp_path):
+    root, git = repository
+    git("checkout", "-q", "--", ".")
+    (root / "new.yaml").unlink()
+    assert provenance.changes(root) == ""
+    assert provenance.changes(tmp_path) == ""
+
+
+def test_a_commit_that_is_not_there_and_a_patch_that_does_not_fit(repository):
+    root, _ = repository
+    commit = provenance.git_state(root)["git_commit"]
+    with (
+        pytest.raises(Refusal, match="Git has no commit ffff"),
+        provenance.worktree(root, "f" * 40, ""),
+    ):
+        pass
+    patch = provenance.changes(root).replace("-changed.py", "-something")
+    with (
+        pytest.raises(Refusal, match="patch of the run does not fit"),
+        provenance.worktree(root, commit, patch),
+    ):
+        pass
