@@ -179,6 +179,8 @@ def _measured(now: Path, before: Path) -> tuple[float, list[str]]:
         return math.inf, ["it has other metrics"]
     far = {key: _relative(*pair) for key, pair in pairs.items()}
     key = max(far, key=lambda name: far[name])
+    if not far[key]:
+        return 0.0, ["its metrics are the same"]
     return far[key], [f"{key} is {pairs[key][0]:.6g} and was {pairs[key][1]:.6g}"]
 
 

@@ -47,6 +47,7 @@ def test_an_evaluation_is_as_far_as_its_worst_number(tmp_path):
     worst, said = again._measured(now, then)
     assert worst == pytest.approx(0.2)
     assert said == ["b is 2.5 and was 2"]
+    assert again._measured(then, then) == (0, ["its metrics are the same"])
     now.write_text(json.dumps({"a": 100, "task": "x"}), encoding="utf-8")
     assert again._measured(now, then) == (math.inf, ["it has other metrics"])
 
