@@ -135,7 +135,10 @@ def worktree(root: Path, commit: str, patch: str) -> Iterator[Path]:
     top = Path(_line(root, "rev-parse", "--show-toplevel") or root)
     with tempfile.TemporaryDirectory(prefix="seqproof-") as scratch:
         tree = Path(scratch).resolve() / "tree"
-        if _git(top, "worktree", "add", "--detach", "--quiet", str(tree), commit) is None:
+        _git(top, "worktree", "prune")  # what a killed process left
+        # Without hooks: those of DVC would bring files of another commit.
+        add = ("-c", "core.hooksPath=/dev/null", "worktree", "add", "--detach", "--quiet")
+        if _git(top, *add, str(tree), commit) is None:
             raise Refusal(
                 f"Git has no commit {commit} here, of which the run was made: fetch it first, or "
                 "run `dvc repro` again where it is."
