@@ -232,6 +232,8 @@ def begin(folder: Path, name: str, fault: Fault = _nothing) -> int:
         code = 0
     except SystemExit as end:
         code = int(end.code or 0)
+    except KeyboardInterrupt:  # before the stage began
+        code = console.INTERRUPTED
     except BaseException:
         traceback.print_exc()
     finally:
