@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,7 +72,8 @@ def launch(stage: str, main: Callable[..., None]) -> None:
     app.command()(main)
     started = time.monotonic()
     guarded(app)
-    _keep_cost(stage, time.monotonic() - started)
+    with suppress(OSError):  # what a stage cost is no reason to call it failed
+        _keep_cost(stage, time.monotonic() - started)
 
 
 def guarded(app: Typer) -> None:
@@ -246,10 +247,12 @@ def quiet_imports() -> Iterator[None]:
     kept = os.dup(2)
     with tempfile.TemporaryFile() as noise:
         os.dup2(noise.fileno(), 2)
-        failed = True
+        failed = False
         try:
             yield
-            failed = False
+        except Exception:
+            failed = True
+            raise
         finally:
             sys.stderr.flush()
             os.dup2(kept, 2)

@@ -21,7 +21,7 @@ def whole(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
-    _remove(beside)
+    remove(beside)
     try:
         yield beside
         for written in [*beside.rglob("*"), beside]:
@@ -31,7 +31,7 @@ def whole(path: Path) -> Iterator[Path]:
         beside.replace(path)
         _sync(path.parent)
     finally:
-        _remove(beside)
+        remove(beside)
 
 
 def write(path: Path, text: str) -> None:
@@ -48,8 +48,9 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
+def remove(path: Path) -> None:
+    """Take away a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

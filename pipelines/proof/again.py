@@ -60,6 +60,7 @@ def level_2(subject: Subject) -> Answer:
             bar.advance(1, remarks[-1])
             if word == DIFFERENT and not findings:
                 findings.append(f"{stage} is the first stage that left something else: {said}.")
+        remarks += copy.said
     if set(words) != {IDENTICAL}:
         remarks += _environment(subject)
     close = DIFFERENT if findings else CLOSE if CLOSE in words else IDENTICAL
@@ -93,12 +94,13 @@ def _first_steps(subject: Subject, stage: str) -> tuple[list[str], list[str]]:
             ]
             failed = copy.run(["-m", "pipelines.proof.first_steps", words[3], *asked, *given])
             if failed is not None:
-                return [f"{stage} does not train again: {failed}"], []
+                return [f"{stage} does not train again: {failed}"], copy.said
+            said = copy.said
         found = history.read_losses(Path(scratch))
     many = min(len(found), len(wanted), STEPS)
     step = first_difference(found[:many], wanted[:many])
     if step is None:
-        return [], [f"{stage}: the first {many} steps have the same losses."]
+        return [], [f"{stage}: the first {many} steps have the same losses.", *said]
     mine, theirs = float(found[step]), float(wanted[step])
     return [
         f"{stage}: the loss of step {step + 1} is {mine!r} and was {theirs!r} nats; "

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines import console
@@ -26,10 +26,12 @@ class Copy:
     Attributes:
         root: that folder.
         subject: what is verified; the data come from its cache.
+        taken: what only the project's folder had.
     """
 
     root: Path
     subject: Subject
+    taken: list[str] = field(default_factory=list)
 
     def lacks(self, stage: str) -> str:
         """Put in place what a stage reads and Git does not have; empty, or what cannot be had as
@@ -53,24 +55,31 @@ class Copy:
         return self.bring_to(self.root / path, path, md5)
 
     def bring_to(self, target: Path, path: str, md5: str) -> bool:
-        """The same in another place: from the project's folder, or from DVC's cache."""
+        """The same in another place: from DVC's cache, or else from the project's folder."""
         version = self.subject.version
-        content = version.content(path) if version.commit is None else None
-        if content is not None and content.md5 == md5:
-            _take(version.file(path), target)
-            return True
         members = version.members(md5) if md5.endswith(".dir") else {"": md5}
         kept = {name: version.kept(one) for name, one in members.items()}
-        if not kept or not all(source.is_file() for source in kept.values()):
+        if kept and all(source.is_file() for source in kept.values()):
+            for name, source in kept.items():
+                _take(source, target / name if name else target)
+            return True
+        content = version.content(path) if version.commit is None else None
+        if content is None or content.md5 != md5:
             return False
-        for name, source in kept.items():
-            _take(source, target / name if name else target)
+        _take(version.file(path), target)
+        self.taken.append(path)
         return True
 
     def _there(self, path: str, md5: str) -> bool:
         with versions.opened(self.root) as here:
             content = here.content(path)
         return content is not None and content.md5 == md5
+
+    @property
+    def said(self) -> list[str]:
+        """What is not as clean as it should be, one sentence."""
+        names = some(dict.fromkeys(self.taken))
+        return [f"{names} came from the project's folder: Git has it otherwise."] if names else []
 
     def run(self, words: list[str]) -> str | None:
         """Run a command with the copy's own code; what it said if it failed."""

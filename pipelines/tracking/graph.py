@@ -247,14 +247,14 @@ def experiments(root: Path) -> dict[str, str]:
 
 def revision(root: Path, name: str) -> str | None:
     """The commit that a branch, a tag, an experiment or the beginning of a hash means."""
-    from dvc.scm import NoSCM, RevError, resolve_rev
+    from dvc.scm import NoSCM, RevError, SCMError, resolve_rev
 
     with opened(root) as repo:
         if isinstance(repo.scm, NoSCM):
             return None
         try:
             return str(resolve_rev(repo.scm, name))
-        except RevError:
+        except (RevError, SCMError):
             return None
 
 

@@ -23,6 +23,11 @@ from pipelines.tracking import graph
 CODE = ("*.py", "*.yaml", "*.toml", "*.jinja")
 
 
+# A patch that can be applied, whatever a person has told Git of how to show one.
+DIFF = (
+    *("diff", "--cached", "--binary", "--full-index", "--no-color", "--no-ext-diff"),
+    *("--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "HEAD"),
+)
 WRITTEN = ("--model", "--history")  # what a stage that trains leaves
 
 
@@ -112,7 +117,13 @@ def changes(root: Path) -> str:
         touched = _git(top, "ls-files", "-z", *kinds, "--", *CODE) or ""
         apart = {"GIT_INDEX_FILE": str(copy)}
         _git(top, "update-index", "--add", "--remove", "-z", "--stdin", apart=apart, given=touched)
-        return _git(top, "diff", "--cached", "--binary", "HEAD", "--", *CODE, apart=apart) or ""
+        patch = _git(top, *DIFF, "--", *CODE, apart=apart)
+        if patch is None:  # a file that is no UTF-8: as binary, which a patch writes in letters
+            attributes = Path(folder) / "attributes"
+            attributes.write_text("* -diff\n", encoding="utf-8")
+            binary = ("-c", f"core.attributesFile={attributes}")
+            patch = _git(top, *binary, *DIFF, "--", *CODE, apart=apart)
+        return patch or ""
 
 
 def text_at(root: Path, commit: str, path: str) -> str | None:
@@ -229,12 +240,11 @@ def _git(
         done = subprocess.run(
             command,
             env=environment,
-            input=given,
+            input=given.encode(),
             capture_output=True,
-            text=True,
             timeout=20,
             check=True,
         )
+        return done.stdout.decode()  # as it is: the ends of lines belong to a patch
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
-    return done.stdout

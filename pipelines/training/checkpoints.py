@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ KEPT = 2  # checkpoints of a training: the newest, and the one before in case th
 UNFINISHED = 3  # trainings of one stage that may wait to be gone on with
 FORMAT = 1  # raised when what is in a checkpoint changes its meaning
 ATTEMPT, LOCK, INDEX, ARRAYS = "attempt", "lock", ".json", ".npys"
+NAMED = re.compile(rf"\d{{12}}-[0-9a-f]{{64}}{INDEX}")
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,11 @@ class Checkpoints:
         """A name of this training that no other has, and that outlives its processes: by it
         whoever goes on finds the run that was begun."""
         path = self.folder / ATTEMPT
-        with suppress(FileNotFoundError, UnicodeDecodeError):
-            return path.read_text(encoding="utf-8")
+        with suppress(OSError, UnicodeDecodeError):
+            name = path.read_text(encoding="utf-8")
+            if re.fullmatch("[0-9a-f]{32}", name):
+                return name
+        files.remove(path)
         name = uuid.uuid4().hex
         with _whole(path) as file:
             file.write(name.encode())
@@ -97,10 +102,10 @@ class Checkpoints:
         """Forget all of it: the training is done, or is to begin afresh."""
         for file in self.folder.iterdir():
             if file.name != LOCK:
-                file.unlink()
+                files.remove(file)
 
     def _indices(self) -> list[Path]:
-        return sorted(self.folder.glob(f"*{INDEX}"))
+        return sorted(path for path in self.folder.iterdir() if NAMED.fullmatch(path.name))
 
     def _read(self, index: Path) -> Snapshot:
         found = _index(index)
@@ -140,7 +145,7 @@ class Checkpoints:
                 wanted |= set(_index(index)["groups"].values())
         for file in self.folder.iterdir():
             if file.name not in wanted:
-                file.unlink()
+                files.remove(file)
 
 
 @contextmanager

@@ -80,8 +80,17 @@ def repository(tmp_path):
     return root, git
 
 
-def test_the_patch_of_a_dirty_tree_makes_it_again(repository):
+SETTINGS = {"diff.noprefix": "true", "color.ui": "always", "diff.mnemonicPrefix": "true"}
+
+
+@pytest.mark.parametrize("content", [b"new\n", b"one\r\ntwo\r\n", b"# caf\xe9\n"])
+@pytest.mark.parametrize("settings", [{}, SETTINGS])
+def test_the_patch_of_a_dirty_tree_makes_it_again(repository, settings, content):
     root, git = repository
+    for key, value in settings.items():
+        git("config", key, value)
+    (root / "other.py").write_bytes(content)
+    (root / "changed.py").write_bytes(b"changed\n \n" + content)
     status = git("status", "--porcelain")
     patch = provenance.changes(root)
     assert git("status", "--porcelain") == status  # nothing is added to Git's own index

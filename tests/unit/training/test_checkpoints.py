@@ -86,6 +86,20 @@ def test_a_torn_one_is_said_and_the_one_before_is_used(kept, tmp_path, monkeypat
         assert said == ["The checkpoint of step 2 is damaged and left alone."]
 
 
+def test_what_is_no_checkpoint_of_ours_disturbs_nothing(kept, tmp_path):
+    kept.write(1, snapshot(1))
+    (tmp_path / "hello.json").write_text("hi", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "attempt").write_text("a'b", encoding="utf-8")
+    same(kept.newest(), snapshot(1))
+    assert len(kept.attempt) == 32
+    kept.write(2, snapshot(2))
+    same(kept.newest(), snapshot(2))
+    (tmp_path / "folder").mkdir()
+    kept.clear()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_where_all_are_torn_there_is_none(kept, tmp_path):
     kept.write(1, snapshot(1))
     for path in tmp_path.glob("*.npys"):
