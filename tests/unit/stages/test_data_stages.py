@@ -32,6 +32,7 @@ OPINIONS = {
 TREE: dict[str, Any] = {
     "seed": 1,
     "tracking": {"experiment_prefix": "t/"},
+    "checkpoints": {"every": 10},
     "corpora": {"said": OPINIONS},
     "train_baseline models": {},
     "train_lstm models": {},
