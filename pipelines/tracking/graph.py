@@ -247,7 +247,8 @@ def experiments(root: Path) -> dict[str, str]:
 
 def revision(root: Path, name: str) -> str | None:
     """The commit that a branch, a tag, an experiment or the beginning of a hash means."""
-    from dvc.scm import NoSCM, RevError, SCMError, resolve_rev
+    from dvc.scm import NoSCM, RevError, resolve_rev
+    from scmrepo.exceptions import SCMError
 
     with opened(root) as repo:
         if isinstance(repo.scm, NoSCM):

@@ -26,6 +26,15 @@ def _guarded(monkeypatch, raises):
     console.guarded(_app(raises))
 
 
+def test_a_cost_that_cannot_be_kept_fails_no_stage(tmp_path, monkeypatch):
+    (tmp_path / ".seqproof").write_text("no folder", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["stage"])
+    done = []
+    console.launch("check", lambda: done.append(1))
+    assert done == [1]
+
+
 def test_a_refusal_is_one_sentence_and_exit_1(monkeypatch, capsys):
     with pytest.raises(SystemExit) as exit_:
         _guarded(monkeypatch, Refusal("No such verse."))

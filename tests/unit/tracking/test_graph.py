@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,9 @@ def test_what_the_cache_does_not_have(root):
             place.write_text(damaged, encoding="utf-8")
             assert version.members("ab" + "0" * 30 + ".dir") == {}
             assert place.is_file()
+
+
+def test_in_a_repository_without_commits_no_name_means_one(tmp_path):
+    for words in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
+    assert graph.revision(tmp_path, "main") is None
