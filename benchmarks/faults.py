@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import page
@@ -51,10 +50,7 @@ def _tormented(
     name: str, peace: Path, torment: Path, kills: int, seed: int
 ) -> tuple[injector.Story, bool]:
     """What happened to a model, and whether its bytes are the same in the end."""
-    started = time.monotonic()
-    injector.train(peace, name)
-    seconds = time.monotonic() - started
-    story = injector.torment(torment, name, kills, seconds, seed)
+    story = injector.torment(torment, name, kills, injector.timed(peace, name), seed)
     same = injector.outs(torment, name) == injector.outs(peace, name)
     console.note(
         f"{name}: {story.faults.total()} interruptions, {'equal' if same else 'different'}"

@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Context, Exit, Option, Typer
@@ -79,7 +82,8 @@ def launch(stage: str, main: Callable[..., None]) -> None:
 def guarded(app: Typer) -> None:
     """Run a Typer app; a Refusal becomes one sentence on stderr and exit code 1."""
     try:
-        code = app(standalone_mode=False)
+        with _ctrl_c() as pressed:
+            code = app(standalone_mode=False)
     except Refusal as refusal:
         sys.exit(_say_error(str(refusal), 1))
     except Stopped as stopped:
@@ -89,14 +93,37 @@ def guarded(app: Typer) -> None:
         what = f"{error.filename}: " if error.filename else ""
         sys.exit(_say_error(f"{what}{error.strerror or error}.", 1))
     except Exception as error:
-        # Usage errors are Click's, which Typer carries inside itself and does not name.
-        if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
+        if pressed.is_set():  # TensorFlow makes errors of its own of it
+            code = INTERRUPTED
+        elif hasattr(error, "exit_code") and hasattr(error, "format_message"):
+            # Usage errors are Click's, which Typer carries inside itself and does not name.
+            sys.exit(_say_error(error.format_message(), 2))
+        else:
             raise
-        sys.exit(_say_error(error.format_message(), 2))
     if code == INTERRUPTED:
         _say_error("Stopped by Ctrl-C; what this stage was to write is not there.", code)
     if isinstance(code, int) and code:
         sys.exit(code)
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[threading.Event]:
+    """Set by Ctrl-C, which does besides what it always does."""
+    pressed = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield pressed
+        return
+
+    def noted(number: int, frame: FrameType | None) -> None:
+        pressed.set()
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, noted)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _say_error(sentence: str, code: int) -> int:

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -60,13 +61,19 @@ class Checkpoints:
         self.folder, self.every = folder, every
 
     def newest(self) -> Snapshot | None:
-        """The newest that is whole; None if there is none."""
+        """The newest that is whole; None if there is none.
+
+        What is damaged is taken away: a checkpoint of an earlier step would count as older than it
+        is, and a torn file of arrays as the one that is to be written.
+        """
         for index in self._indices()[::-1]:
             try:
                 return self._read(index)
             except (OSError, ValueError, KeyError, TypeError):
                 step = int(index.name.partition("-")[0])
-                console.note(f"The checkpoint of step {step:,} is damaged and left alone.")
+                console.note(f"The checkpoint of step {step:,} is damaged and taken away.")
+                files.remove(index)
+                self._remove_torn()
         return None
 
     def write(self, step: int, snapshot: Snapshot) -> None:
@@ -127,7 +134,7 @@ class Checkpoints:
     def _take(self, name: str) -> list[npt.NDArray[Any]]:
         path = self.folder / name
         with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() + ARRAYS != name:
+            if not _names(name, file):
                 raise ValueError(name)
             end = file.tell()
             file.seek(0)
@@ -135,6 +142,13 @@ class Checkpoints:
             while file.tell() < end:
                 found.append(np.lib.format.read_array(file, allow_pickle=False))
             return found
+
+    def _remove_torn(self) -> None:
+        for path in self.folder.glob(f"*{ARRAYS}"):
+            with path.open("rb") as file:
+                whole = _names(path.name, file)
+            if not whole:
+                files.remove(path)
 
     def _prune(self) -> None:
         """Arrays of no checkpoint that is kept, and what a torn write left, go too."""
@@ -202,6 +216,11 @@ class _Digest:
 
     def write(self, part: bytes) -> None:
         self.sha256.update(part)
+
+
+def _names(name: str, file: BufferedReader) -> bool:
+    """Whether a file of arrays is whole: its name holds the hash of what is in it."""
+    return hashlib.file_digest(file, "sha256").hexdigest() + ARRAYS == name
 
 
 def _index(path: Path) -> Any:

@@ -108,27 +108,25 @@ def fit(
         Refusal: the loss is no finite number any more.
         Stopped: it was told to; a snapshot was kept before.
     """
-    training = Training(model, objective, data, entry, xla)
-    validate = _validation(model, objective, data, score)
-    if saves is not None and saves.start is not None:
-        training.restore(saves.start)
-    whole = entry.epochs * data.tokens
-    with (
-        console.progress("training", whole, data.unit, training.tokens) as bar,
-        stopping.listening() as signals,
-    ):
-        try:
-            while not training.over:
-                training.epoch(bar, signals, saves)
-                merit, found = validate(signals)
-                on_epoch(training.row() | found)
-                training.end_epoch(merit)
-                signals.check()
-        except Stopped as stop:
-            if saves is not None:
-                saves.write(training.snapshot())
-                raise stop.after(training.steps) from None
-            raise
+    with stopping.listening() as signals:  # while TensorFlow traces the step, too
+        training = Training(model, objective, data, entry, xla)
+        validate = _validation(model, objective, data, score)
+        if saves is not None and saves.start is not None:
+            training.restore(saves.start)
+        whole = entry.epochs * data.tokens
+        with console.progress("training", whole, data.unit, training.tokens) as bar:
+            try:
+                while not training.over:
+                    training.epoch(bar, signals, saves)
+                    merit, found = validate(signals)
+                    on_epoch(training.row() | found)
+                    training.end_epoch(merit)
+                    signals.check()
+            except Stopped as stop:
+                if saves is not None:
+                    saves.write(training.snapshot())
+                    raise stop.after(training.steps) from None
+                raise
     _keep(model, training.best, validate, entry)
     return training.losses
 

@@ -1,50 +1,34 @@
-"""Trainings that are killed at random moments and gone on with, each in a process of its own.
-
-A process that has imported TensorFlow is forked for every try: what would take eight seconds a kill
-takes two. Nothing here is part of the program: faults are put into its child from outside.
-"""
+"""Trainings that are killed at random moments and gone on with, each in a process of its own."""
 
 import contextlib
-import errno
 import io
+import multiprocessing
 import os
 import random
 import shutil
 import signal
-import sys
+import tempfile
 import time
-import traceback
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
-from pipelines import console, params
+from pipelines import params
 from pipelines.text import frames, vocabulary
 from pipelines.training import checkpoints
+from tests.faults import child
 
-# Imported here for the children, who then need not.
-with console.quiet_imports(), warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import mlflow.artifacts
-    import mlflow.store.tracking.sqlalchemy_store
-    import mlflow.tracking.context.registry  # noqa: F401
-
-    from pipelines.inference import evaluation, predictor, scoring  # noqa: F401
-    from pipelines.models import classifier, language_model, seq2seq, warm_start  # noqa: F401
-    from pipelines.training import device, learn, loop, past  # noqa: F401
-    from stages import fine_tune, train_baseline, train_lstm, train_seq2seq
-
-STAGES = {
-    "train_baseline": train_baseline.main,
-    "train_lstm": train_lstm.main,
-    "fine_tune": fine_tune.main,
-    "train_seq2seq": train_seq2seq.main,
-}
+ROOT = Path(__file__).parents[2]
+# A server that has imported TensorFlow, and never used it, is forked for every try: what would take
+# eight seconds takes two. Tests have used TensorFlow, and its threads would be missing in a fork.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.faults.heavy"])
+STAGES = ("train_baseline", "train_lstm", "fine_tune", "train_seq2seq")
 ADAM = {"method": "adam", "rate": 0.01, "decay": "linear", "clip_norm": 1.0}
 PLATEAU = {"method": "adam", "rate": 0.02, "decay": "plateau", "factor": 0.5, "patience": 1}
 CELL = {"cell": "lstm", "embedding": 6, "units": 8, "layers": 1, "dropout": 0.2}
@@ -202,58 +186,55 @@ def make(folder: Path) -> None:
 
 # One try ----------------------------------------------------------------------------------------
 
-Fault = Callable[[], None]  # put into the child before it trains
+
+def begin(
+    folder: Path, name: str, fault: child.Fault = child.nothing, *words: str
+) -> ForkServerProcess:
+    """A process that trains the model in its folder, with more words for the stage."""
+    (folder / f"{name}.begun").unlink(missing_ok=True)
+    process = FORKS.Process(
+        target=child.train, args=(folder, _stage(name), _words(name, words), fault)
+    )
+    with contextlib.chdir(ROOT):  # where the server looks for modules
+        process.start()
+    return process
 
 
-def _nothing() -> None:
-    """No fault."""
-
-
-def begin(folder: Path, name: str, fault: Fault = _nothing) -> int:
-    """Fork a child that trains the model in its folder; its process id."""
-    sys.stdout.flush()
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        os.chdir(folder)
-        log = Path(f"{name}.log").open("a", encoding="utf-8")  # noqa: SIM115, closed by the end
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-        sys.stdout = sys.stderr = log
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else _interrupt)
-        os.environ.pop("MLFLOW_TRACKING_URI", None)
-        stage = _stage(name)
-        sys.argv = [stage, *_words(name)]
-        fault()
-        console.launch(stage, STAGES[stage])
-        code = 0
-    except SystemExit as end:
-        code = int(end.code or 0)
-    except KeyboardInterrupt:  # before the stage began
-        code = console.INTERRUPTED
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-def end(child: int) -> int:
+def end(process: ForkServerProcess) -> int:
     """Wait for it; its exit code, or minus the signal that ended it."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
 
 
-def train(folder: Path, name: str, fault: Fault = _nothing) -> int:
+def train(folder: Path, name: str, fault: child.Fault = child.nothing, *words: str) -> int:
     """Both in one."""
-    return end(begin(folder, name, fault))
+    return end(begin(folder, name, fault, *words))
+
+
+@dataclass(frozen=True)
+class Times:
+    """How many seconds a process takes until it trains, and how many from there to its end."""
+
+    before: float
+    training: float
+
+
+def timed(folder: Path, name: str) -> Times:
+    """Train the model in peace, and look at the clock."""
+    started = time.monotonic()
+    process = begin(folder, name)
+    _wait(folder, name, process)
+    begun = time.monotonic()
+    assert end(process) == 0, (folder / f"{name}.log").read_text(encoding="utf-8")
+    return Times(begun - started, time.monotonic() - begun)
+
+
+def _wait(folder: Path, name: str, process: ForkServerProcess) -> None:
+    """Until it trains, or has ended."""
+    mark = folder / f"{name}.begun"
+    while not mark.exists() and process.is_alive():
+        time.sleep(0.005)
 
 
 def _stage(name: str) -> str:
@@ -262,9 +243,9 @@ def _stage(name: str) -> str:
     return known.get(name, "train_lstm")
 
 
-def _words(name: str) -> list[str]:
+def _words(name: str, more: tuple[str, ...]) -> list[str]:
     corpus = {**MODELS, "start": START}[name]["corpus"]
-    words = [name, "--train", f"data/{corpus}-train.parquet"]
+    words = [name, *more, "--train", f"data/{corpus}-train.parquet"]
     words += ["--valid", f"data/{corpus}-valid.parquet", "--vocabulary", f"data/{corpus}.json"]
     words += ["--model", f"models/{name}", "--history", f"plots/{name}.csv"]
     return [*words, "--start", "models/start"] if name == "fine-tuned" else words
@@ -277,66 +258,6 @@ def outs(folder: Path, name: str) -> dict[str, bytes]:
 
 
 # Faults -----------------------------------------------------------------------------------------
-
-
-class _Disk:
-    """A file on a disk that takes so many bytes more, in all its files together."""
-
-    left = 0
-
-    def __init__(self, file: object, full: Callable[[], None]) -> None:
-        self.file, self.full = file, full
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.file, name)
-
-    def write(self, part: bytes) -> int:
-        """Write what fits."""
-        fits = bytes(part[: max(0, _Disk.left)])
-        _Disk.left -= len(part)
-        written = self.file.write(fits)
-        if _Disk.left < 0:
-            self.file.flush()
-            self.full()
-        return written
-
-
-def _checkpoints_on(disk: int, full: Callable[[], None]) -> Fault:
-    def fault() -> None:
-        _Disk.left, whole = disk, checkpoints._whole
-
-        @contextlib.contextmanager
-        def small(path: Path) -> Iterator[_Disk]:
-            with whole(path) as file:
-                yield _Disk(file, full)
-
-        checkpoints._whole = small
-
-    return fault
-
-
-def dies_after(steps: int) -> Fault:
-    """Killed as this step begins."""
-
-    def fault() -> None:
-        step = loop.Training._train
-
-        def counted(self: loop.Training, *arguments: object) -> None:
-            if self.steps == steps:
-                _die()
-            step(self, *arguments)
-
-        loop.Training._train = counted
-
-    return fault
-
-
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _no_space() -> None:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "checkpoint")
 
 
 def _tear(folder: Path, draw: random.Random) -> None:
@@ -372,7 +293,7 @@ class Story:
     log: str = ""
 
 
-def torment(folder: Path, name: str, kills: int, seconds: float, seed: int) -> Story:
+def torment(folder: Path, name: str, kills: int, times: Times, seed: int) -> Story:
     """Interrupt a training again and again, each time at a random moment, and then let it finish.
 
     Args:
@@ -380,13 +301,13 @@ def torment(folder: Path, name: str, kills: int, seconds: float, seed: int) -> S
         name: of MODELS.
         kills: how many interruptions; of those that came too late, for a training that had already
             ended, another is drawn.
-        seconds: what the training takes without any.
+        times: what it takes without any.
         seed: of moments and faults.
     """
     draw, story = random.Random(f"{name} {seed}"), Story()
     while story.faults.total() < kills and story.too_late < 2 * kills:
         fault = FAULTS[(story.faults.total() + story.too_late) % len(FAULTS)]
-        code = _interrupted(folder, name, fault, draw, seconds)
+        code = _interrupted(folder, name, fault, draw, times)
         if _ended(folder, name):
             story.too_late += 1
         else:
@@ -401,9 +322,10 @@ def torment(folder: Path, name: str, kills: int, seconds: float, seed: int) -> S
 
 
 def _saved(folder: Path) -> bool:
-    """Whether there is a whole checkpoint; said nowhere if one is torn."""
-    desks = [attempt.parent for attempt in (folder / ".seqproof").rglob(checkpoints.ATTEMPT)]
-    with contextlib.redirect_stdout(io.StringIO()):
+    """Whether there is a whole checkpoint; looked for in a copy, for torn ones are taken away."""
+    with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
+        copy = shutil.copytree(folder / ".seqproof", Path(scratch, "copy"))
+        desks = [attempt.parent for attempt in copy.rglob(checkpoints.ATTEMPT)]
         return any(checkpoints.Checkpoints(desk, EVERY).newest() for desk in desks)
 
 
@@ -417,16 +339,23 @@ def _ended(folder: Path, name: str) -> bool:
     return True
 
 
-def _interrupted(folder: Path, name: str, fault: str, draw: random.Random, seconds: float) -> int:
+def _interrupted(folder: Path, name: str, fault: str, draw: random.Random, times: Times) -> int:
     if fault == "disk full":
-        return train(folder, name, _checkpoints_on(draw.randrange(60_000), _no_space))
+        return train(
+            folder, name, partial(child.small_disk, draw.randrange(60_000), child.no_space)
+        )
     if fault == "kill -9 inside a write":
-        return train(folder, name, _checkpoints_on(draw.randrange(60_000), _die))
+        return train(folder, name, partial(child.small_disk, draw.randrange(60_000), child.die))
     number = {"SIGTERM": signal.SIGTERM, "Ctrl-C": signal.SIGINT}.get(fault, signal.SIGKILL)
-    child = begin(folder, name)
-    time.sleep(draw.uniform(0.3, 1) * seconds)  # what comes before is the start of Python
-    os.kill(child, number)
-    code = end(child)
+    process = begin(folder, name)
+    if draw.random() < 0.2 or name == "ngram":  # which is counted in one go
+        time.sleep(draw.random() * times.before)
+    else:
+        _wait(folder, name, process)
+        time.sleep(draw.random() * times.training)
+    with contextlib.suppress(ProcessLookupError):  # it has ended
+        os.kill(process.pid, number)
+    code = end(process)
     if fault == "power lost":
         _tear(folder / ".seqproof", draw)
     return code

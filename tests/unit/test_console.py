@@ -1,6 +1,7 @@
 """What a person sees: one sentence for bad input, progress without a terminal, nothing else."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -47,6 +48,24 @@ def test_ctrl_c_is_one_sentence(monkeypatch, capsys):
         _guarded(monkeypatch, KeyboardInterrupt())
     assert exit_.value.code == 130
     assert "Ctrl-C" in capsys.readouterr().err
+
+
+def test_an_error_that_a_library_makes_of_ctrl_c_is_ctrl_c(monkeypatch, capsys):
+    def traced():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise RuntimeError("REPLACED BY KeyboardInterrupt") from None
+
+    monkeypatch.setattr(sys, "argv", ["stage"])
+    before = signal.getsignal(signal.SIGINT)
+    app = console.Typer()
+    app.command()(traced)
+    with pytest.raises(SystemExit) as exit_:
+        console.guarded(app)
+    assert exit_.value.code == 130
+    assert "Ctrl-C" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch):

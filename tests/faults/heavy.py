@@ -1,0 +1,16 @@
+"""What a training imports, imported once for all of them."""
+
+import warnings
+
+from pipelines import console
+
+with console.quiet_imports(), warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import mlflow.artifacts
+    import mlflow.store.tracking.sqlalchemy_store
+    import mlflow.tracking.context.registry  # noqa: F401
+
+    from pipelines.inference import evaluation, predictor, scoring  # noqa: F401
+    from pipelines.models import classifier, language_model, seq2seq, warm_start  # noqa: F401
+    from pipelines.training import device, learn, loop, past  # noqa: F401
+    from stages import fine_tune, train_baseline, train_lstm, train_seq2seq  # noqa: F401
