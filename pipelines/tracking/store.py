@@ -152,7 +152,7 @@ def _silence() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mlflow  # noqa: F401
-    for name in ("mlflow", "alembic", "sqlalchemy.engine", "urllib3.connectionpool"):
+    for name in ("mlflow", "alembic", "sqlalchemy", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
