@@ -204,6 +204,25 @@ def verify(
 
 
 @app.command()
+def compare(
+    names: Annotated[
+        list[str],
+        Argument(metavar="A B...", help="models, runs, commits or experiments", show_default=False),
+    ],
+    sentences: Annotated[
+        int, Option(min=0, max=10_000, help="show so many test items where they differ most")
+    ] = 0,
+    level: Annotated[float, Option(min=0, max=0.5, help="below it a p is significant")] = 0.05,
+    as_json: Annotated[bool, Option("--json", help="the same for programs")] = False,
+) -> None:
+    """Say what differs between models, and whether the difference is real."""
+    from commands import typed
+    from commands.compare import compare as beside
+
+    beside([typed.utf8(name, "A B...") for name in names], sentences, level, as_json)
+
+
+@app.command()
 def ui(port: Annotated[int, Option(min=1, max=65535, help="port on this machine")] = 5000) -> None:
     """Open MLflow on the runs."""
     from commands.ui import ui as serve

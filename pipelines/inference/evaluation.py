@@ -122,7 +122,9 @@ def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
         "test_exact_match": scores.exact_match(hypotheses, references),
         "test_perplexity": float(np.exp(nats.sum() / lengths.sum())),
     }
-    for name, score in _text_scores(predictor.card, hypotheses, references).items():
+    card = predictor.card
+    for name, metric in scores.metrics(card.tokens, card.cleaning.lowercase).items():
+        score = scores.score(metric, hypotheses, references)
         metrics |= {name: score.value, f"{name}_signature": score.signature}
     predictions = test.assign(hypothesis=hypotheses, nats=nats, tokens=lengths)
     if predictor.card.tokens == "characters":
@@ -133,19 +135,6 @@ def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     attends = predictor.card.entry.attention != "none"
     maps = [_map(predictor, *pair) for pair in pairs[:3]] if attends else []
     return Evaluation(metrics, predictions, maps)
-
-
-def _text_scores(
-    card: saved.Card[Any], hypotheses: list[str], references: list[str]
-) -> dict[str, scores.Score]:
-    """Scores of n-grams by their names in a metrics file; characters have none."""
-    if card.tokens == "characters":
-        return {}
-    bleu = scores.bleu(hypotheses, references, **_bleu_options(card))
-    if card.tokens not in params.SUB_WORDS:
-        return {"test_bleu": bleu}
-    chrf = scores.chrf(hypotheses, references, card.cleaning.lowercase)
-    return {"test_sacrebleu": bleu, "test_chrf": chrf}
 
 
 def _bleu_options(card: saved.Card[Any]) -> dict[str, Any]:

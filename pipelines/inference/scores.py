@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pipelines.params import SUB_WORDS, Tokens
+
 Tokenizer = Literal["none", "13a"]
 
 
@@ -34,17 +36,31 @@ def bleu(
     from sacrebleu.metrics import BLEU
 
     metric = BLEU(tokenize=tokenizer, lowercase=lowercase, force=True)
-    return _score(metric, hypotheses, references)
+    return score(metric, hypotheses, references)
 
 
-def chrf(hypotheses: Sequence[str], references: Sequence[str], lowercase: bool = False) -> Score:
-    """Corpus chrF2 (Popovic 2015) by sacreBLEU: F score of character 1- to 6-grams."""
-    from sacrebleu.metrics import CHRF
+def metrics(tokens: Tokens, lowercase: bool) -> dict[str, Any]:
+    """sacreBLEU's metrics of translations, by their names in a metrics file.
 
-    return _score(CHRF(lowercase=lowercase), hypotheses, references)
+    Characters have none. BLEU of words, whose text is tokenised already and taken as it stands;
+    over sub-words, whose text is plain, BLEU of sacreBLEU's own tokens, and chrF.
+
+    Args:
+        tokens: of the corpus.
+        lowercase: whether its cleaning leaves case out of account.
+    """
+    from sacrebleu.metrics import BLEU, CHRF
+
+    if tokens == "characters":
+        return {}
+    if tokens not in SUB_WORDS:
+        return {"test_bleu": BLEU(tokenize="none", force=True)}
+    bleu = BLEU(tokenize="13a", lowercase=lowercase, force=True)
+    return {"test_sacrebleu": bleu, "test_chrf": CHRF(lowercase=lowercase)}
 
 
-def _score(metric: Any, hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+def score(metric: Any, hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+    """What one of them makes of a whole corpus."""
     value = float(metric.corpus_score(list(hypotheses), [list(references)]).score)
     return Score(value, str(metric.get_signature()))
 

@@ -21,7 +21,7 @@ from pipelines.tracking import graph
 # What a run depends on besides data. Files that the running graph itself writes (dvc.lock, metrics)
 # must not count: with them every run but the first would call itself dirty.
 CODE = ("*.py", "*.yaml", "*.toml", "*.jinja")
-
+CODE_FOLDERS = ("pipelines", "stages")  # what a stage runs
 
 # A patch that can be applied, whatever a person has told Git of how to show one.
 DIFF = (
@@ -54,7 +54,7 @@ def inputs(verb: str, root: Path) -> graph.Inputs:
     read = [value for value in read if value not in [options.get(option) for option in written]]
     files = {value: file_hash(Path(value)) for value in read if Path(value).is_file()}
     code = Path(__file__).parents[2]
-    files |= {part: folder_hash(code / part, "*.py") for part in ("pipelines", "stages")}
+    files |= {part: folder_hash(code / part, "*.py") for part in CODE_FOLDERS}
     params = {file.name: file_hash(file) for file in [Path("params.yaml")] if file.is_file()}
     return graph.Inputs(stage, shlex.join(words), files, params)
 

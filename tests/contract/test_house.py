@@ -14,7 +14,8 @@ DOORS = {
     "rich": "pipelines/console.py",
     "yaml": "pipelines/params.py",
     "matplotlib": "pipelines/reporting/figures.py",
-    "sacrebleu": "pipelines/inference/scores.py",
+    # Scores, and the tests of their differences.
+    "sacrebleu": ("pipelines/inference/scores.py", "pipelines/significance/verdicts.py"),
     "sentencepiece": "pipelines/text/subwords.py",
     "dvc": "pipelines/tracking/graph.py",
 }
@@ -30,7 +31,12 @@ MAY = {
         "pipelines/training",
     },
     "pipelines/inference": {"pipelines/models", "pipelines/text", "pipelines/inference"},
-    "pipelines/reporting": {"pipelines/inference", "pipelines/reporting"},
+    "pipelines/significance": {"pipelines/inference", "pipelines/significance"},
+    "pipelines/reporting": {
+        "pipelines/inference",
+        "pipelines/significance",
+        "pipelines/reporting",
+    },
     "pipelines/tracking": {"pipelines/inference", "pipelines/training", "pipelines/tracking"},
     "pipelines/proof": {
         "pipelines/training",

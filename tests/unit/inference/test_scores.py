@@ -27,10 +27,24 @@ def test_bleu_of_plain_text_tokenises_by_itself():
 
 
 def test_case_counts_unless_it_is_left_out():
-    said, wanted = ["a man and a dog run"], ["A man and a dog run"]
-    for score in (lambda *pair, **how: scores.bleu(*pair, "13a", **how), scores.chrf):
-        assert score(said, wanted).value < 100
-        assert score(said, wanted, lowercase=True).value == pytest.approx(100)
+    pair = ["a man and a dog run"], ["A man and a dog run"]
+    for lowercase in (False, True):
+        found = [
+            scores.bleu(*pair, "13a", lowercase).value,
+            *(scores.score(one, *pair).value for one in scores.metrics("bpe", lowercase).values()),
+        ]
+        assert len(found) == 3
+        assert all((value == pytest.approx(100)) == lowercase for value in found)
+
+
+def test_metrics_are_those_of_the_tokens():
+    assert scores.metrics("characters", False) == {}
+    assert list(scores.metrics("words", True)) == ["test_bleu"]
+    assert list(scores.metrics("unigram", False)) == ["test_sacrebleu", "test_chrf"]
+    # Words are tokenised already, and case is what the cleaning made of it.
+    said = scores.score(scores.metrics("words", True)["test_bleu"], ["A b c d!"], ["a b c d!"])
+    assert said.value < 100
+    assert "tok:none" in said.signature
 
 
 def test_signatures_say_how_and_by_which_version():
@@ -42,15 +56,17 @@ def test_signatures_say_how_and_by_which_version():
     assert "case:mixed" in none.signature
     assert "tok:13a" in plain.signature
     assert "case:lc" in plain.signature
-    assert "nc:6|nw:0" in scores.chrf(*pair).signature
-    for one in (none, plain, scores.chrf(*pair)):
+    chrf = scores.score(scores.metrics("bpe", False)["test_chrf"], *pair)
+    assert "nc:6|nw:0" in chrf.signature
+    for one in (none, plain, chrf):
         assert one.signature.endswith(f"version:{version('sacrebleu')}")
 
 
 def test_chrf_by_hand():
     """Of "abc" against "abd": 2 of 3 letters, 1 of 2 pairs, 0 of 1 triple, as many on each side."""
     expected = 100 * (2 / 3 + 1 / 2 + 0) / 3
-    assert scores.chrf(["abc"], ["abd"]).value == pytest.approx(expected)
+    chrf = scores.metrics("bpe", False)["test_chrf"]
+    assert scores.score(chrf, ["abc"], ["abd"]).value == pytest.approx(expected)
 
 
 def test_each_sentence_has_a_bleu_of_its_own():

@@ -95,7 +95,11 @@ if stage == "train_baseline":
     put("--history", "", "epoch,tokens,train_loss,valid_loss\\n1,10,2.0,%s\\n" % order)
 if stage == "evaluate":
     put("--metrics", "", json.dumps({"test_perplexity": 1.5 * order, "test_tokens": 7, "of": ""}))
-    put("--predictions", "", "predictions %s" % order)
+    import pandas as pd
+    put("--predictions", "", "")
+    told = pd.read_parquet(given["--test"]).assign(tokens=3)
+    told["nats"] = [order + 0.1 * (place % 3) for place in range(len(told))]
+    told.to_parquet(given["--predictions"])
     put("--pictures", "sample.txt", "the %s" % order)
     put("--pictures", "curve.svg", "<svg>%s</svg>" % order)
 if stage == "report":
@@ -213,7 +217,7 @@ def _made(root: Path) -> Project:
     (root / "verified").mkdir()
     (root / "texts" / "mine.txt").write_text("the cat sees the tree\n", encoding="utf-8")
     (root / "verified" / "README.md").write_text("Verdicts.\n", encoding="utf-8")
-    pd.DataFrame({"text": ["a", "b"]}).to_parquet(root / "texts" / "test.parquet")
+    pd.DataFrame({"text": list("abcdefgh")}).to_parquet(root / "texts" / "test.parquet")
     model = {"model": "ngram", "corpus": "mine", "order": 3, "smoothing": "witten_bell"}
     empty = {f"{stage} models": {} for stage in params.STAGES}
     tree: dict[str, Any] = {

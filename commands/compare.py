@@ -1,0 +1,218 @@
+"""`seqproof compare`: what differs between models, and whether the difference is real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipelines import console, params
+from pipelines.errors import Refusal
+from pipelines.proof import sides
+from pipelines.proof.sides import Side
+from pipelines.significance import items, verdicts
+from pipelines.significance.resampling import Interval
+from pipelines.significance.verdicts import Finding
+from pipelines.tracking import ledger, versions
+from pipelines.tracking.ledger import Ledger
+
+PARTS: Mapping[str, Callable[[Side], Mapping[str, str]]] = {
+    "parameters": lambda side: side.params,
+    "data": lambda side: side.data,
+    "code": lambda side: side.code,
+    "environment": lambda side: side.environment,
+}
+HASHED = ("data", "code")  # whose values are MD5, of which the beginning says enough
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A model beside the first one.
+
+    Attributes:
+        first: what the first one is.
+        second: what this one is.
+        differences: of parameters, data, code and environment, by key: both values.
+        unknown: those of the parts that one of the two says nothing of.
+        items: how many test items both were tested on.
+        findings: each measure, tested.
+        apart: the items where they differ most, if asked for.
+    """
+
+    first: str
+    second: str
+    differences: Mapping[str, Mapping[str, tuple[str, str]]]
+    unknown: tuple[str, ...]
+    items: int
+    findings: tuple[Finding, ...]
+    apart: tuple[Mapping[str, Any], ...]
+
+
+def compare(asked: Sequence[str], sentences: int, level: float, as_json: bool) -> None:
+    """Print what differs between the first and each of the others, and whether it is real.
+
+    Args:
+        asked: models, runs, commits or experiments.
+        sentences: so many test items are shown where they differ most.
+        level: below it a p is significant.
+        as_json: for programs.
+
+    Raises:
+        Refusal: fewer than two are asked for, or they cannot be compared.
+    """
+    if len(asked) < 2:
+        raise Refusal("One alone cannot be compared: name two or more models, runs or commits.")
+    root = console.root()
+    params.load(root / "params.yaml")
+    with versions.opened(root) as here:
+        groups = sides.of_words(asked, root, here, _ledger())
+        found = [one for group in groups for one in _group(group, sentences, level)]
+    if as_json:
+        said = [asdict(one) | {"level": level} for one in found]
+        console.note(console.as_json(said).rstrip())
+        return
+    for one in found:
+        for line in _lines(one, level):
+            console.note(line)
+
+
+def _ledger() -> Ledger | None:
+    """The runs; without them a comparison lacks the environment, and says so."""
+    try:
+        kept = ledger.of_project(console.root())
+        _ = kept.runs
+        return kept
+    except Refusal:
+        return None
+
+
+def _group(group: Sequence[Side], sentences: int, level: float) -> list[Compared]:
+    first, *others = group
+    for other in others:
+        if other.corpus.task != first.corpus.task:
+            raise Refusal(
+                f"{first.words} does {_plain(first.corpus.task)} and {other.words} "
+                f"{_plain(other.corpus.task)}: only models of one task can be compared."
+            )
+    with console.progress("comparing", len(others), "models") as bar:
+        frames = [pd.read_parquet(side.predictions) for side in group]
+        several = []
+        for frame in frames[1:]:
+            several.append(verdicts.compare(frames[0], frame, first.corpus, level))
+            bar.advance(1)
+    corrected = verdicts.corrected(several, level)
+    return [
+        Compared(
+            first=first.words,
+            second=side.words,
+            differences={name: _differences(first, side, name) for name in PARTS},
+            unknown=tuple(name for name, of in PARTS.items() if not (of(first) and of(side))),
+            items=len(frame),
+            findings=tuple(findings),
+            apart=tuple(items.apart(frames[0], frame, first.corpus, sentences)),
+        )
+        for side, frame, findings in zip(others, frames[1:], corrected, strict=True)
+    ]
+
+
+def _differences(first: Side, second: Side, part: str) -> dict[str, tuple[str, str]]:
+    one, other = (PARTS[part](side) for side in (first, second))
+    if not (one and other):
+        return {}
+    return {
+        key: (one.get(key, "-"), other.get(key, "-"))
+        for key in sorted(one.keys() | other.keys())
+        if one.get(key) != other.get(key)
+    }
+
+
+# For people -------------------------------------------------------------------------------------
+
+
+def _lines(one: Compared, level: float) -> Iterator[str]:
+    yield f"{one.second} beside {one.first}, {one.items:,} test items"
+    for part, found in one.differences.items():
+        if part in one.unknown:
+            yield f"  {part}: not known of both, so not compared"
+        elif not found:
+            yield f"  {part}: the same"
+        else:
+            yield f"  {part}:"
+            yield from _pairs(found, part in HASHED)
+    yield ""
+    yield from _table([_row(finding) for finding in one.findings])
+    yield ""
+    yield _verdict(one, level)
+    yield from _apart(one)
+    yield ""
+
+
+def _pairs(found: Mapping[str, tuple[str, str]], hashed: bool) -> Iterator[str]:
+    for key, values in found.items():
+        first, second = (value[:8] if hashed else value for value in values)
+        yield f"    {key}: {first} -> {second}"
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    difference = f"{finding.second - finding.first:+.4g}"
+    return (
+        _name(finding.key),
+        f"{finding.first:.4g}{_range(finding.first_interval)}",
+        f"{finding.second:.4g}{_range(finding.second_interval)}",
+        f"{difference}{_range(finding.difference, '+')}",
+        _p(finding.p),
+        _p(finding.p_bootstrap),
+        finding.verdict,
+    )
+
+
+def _range(interval: Interval | None, sign: str = "") -> str:
+    return f" [{interval.low:{sign}.4g}, {interval.high:{sign}.4g}]" if interval else ""
+
+
+HEADS = ("measure", "first", "second", "difference", "p", "p, bootstrap", "the second is")
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Columns as wide as they need to be: what no terminal cuts off."""
+    widths = [max(map(len, column)) for column in zip(HEADS, *rows, strict=True)]
+    for row in (HEADS, *rows):
+        yield (
+            "  "
+            + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+
+
+def _verdict(one: Compared, level: float) -> str:
+    finding = one.findings[0]
+    said = {
+        "better": f"{one.second} is better than {one.first}",
+        "worse": f"{one.second} is worse than {one.first}",
+        "not significant": f"The difference of {one.first} and {one.second} is not significant",
+    }[finding.verdict]
+    return (
+        f"{said} in {_name(finding.key)}: p {_p(finding.p)} by {finding.test}, "
+        f"level {level:g}, {one.items:,} test items. Intervals are of 95 %, by bootstrap."
+    )
+
+
+def _apart(one: Compared) -> Iterator[str]:
+    for row in one.apart:
+        yield ""
+        wide = max(map(len, row))
+        for key, value in row.items():
+            yield f"  {key.ljust(wide)}  {str(value).replace(chr(10), ' ⏎ ').strip(' ⏎')}"
+
+
+def _p(value: float) -> str:
+    return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
+
+
+def _name(key: str) -> str:
+    return _plain(key.removeprefix("test_"))
+
+
+def _plain(word: str) -> str:
+    return word.replace("_", " ")

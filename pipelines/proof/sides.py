@@ -1,0 +1,212 @@
+"""The sides of a comparison: a model as one dvc.lock has it, with all that made it what it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipelines.errors import Refusal
+from pipelines.params import Corpus
+from pipelines.proof import chain, names
+from pipelines.proof.chain import EVALUATION, TRAINING, Chain, work_of
+from pipelines.proof.names import Meant
+from pipelines.tracking import graph, provenance, runs
+from pipelines.tracking.ledger import Kept, Ledger
+from pipelines.tracking.records import PROVENANCE
+from pipelines.tracking.versions import Version
+
+
+@dataclass(frozen=True)
+class Side:
+    """One model of a comparison.
+
+    Attributes:
+        words: what it is, unlike the other sides.
+        model: its name.
+        corpus: its section in params.yaml, as the evaluation read it.
+        predictions: what `evaluate` wrote of each test item.
+        params: by key, without the names of model and corpus, so that two models have the same.
+        data: MD5 of the raw files and of the test split.
+        code: MD5 of each file and folder of code that a stage of its chain read.
+        environment: of its training: machine, device, kernel, packages; nothing without its run.
+    """
+
+    words: str
+    model: str
+    corpus: Corpus
+    predictions: Path
+    params: Mapping[str, str]
+    data: Mapping[str, str]
+    code: Mapping[str, str]
+    environment: Mapping[str, str]
+
+
+def of_words(
+    asked: Sequence[str], root: Path, here: Version, ledger: Ledger | None
+) -> list[list[Side]]:
+    """What is asked for, as groups of the same model: each has one side of every word.
+
+    Args:
+        asked: models, runs, commits or experiments, two at least.
+        root: the project's root.
+        here: the project in its folder.
+        ledger: the runs; None if the server does not answer.
+
+    Raises:
+        Refusal: a word means no model that was evaluated, or the words have no model in common.
+    """
+    meant = [names.meaning(word, root, here, ledger) for word in asked]
+    models = [_models(word, one) for word, one in zip(asked, meant, strict=True)]
+    groups = _matched(asked, models)
+    return [
+        [
+            _side(word, stage, one, here, ledger)
+            for word, stage, one in zip(asked, group, meant, strict=True)
+        ]
+        for group in groups
+    ]
+
+
+def _models(word: str, meant: Meant) -> dict[str, str]:
+    """The evaluation of each model that a word means, by the model's name."""
+    if meant.lock is None:
+        raise Refusal(
+            f"'{word}' read what no dvc.lock at hand has, neither here nor in its commit nor in an "
+            "experiment: check out what it was made of, and `dvc repro`."
+        )
+    wanted = {stage.partition("@")[2] for stage in meant.stages if work_of(stage)}
+    found = {
+        stage.partition("@")[2]: stage
+        for stage in meant.lock.entries
+        if work_of(stage) == EVALUATION and stage.partition("@")[2] in wanted
+    }
+    if not found:
+        raise Refusal(f"'{word}' is {meant.words}: there is no evaluation of a model in it.")
+    return found
+
+
+def _matched(asked: Sequence[str], models: Sequence[Mapping[str, str]]) -> list[list[str]]:
+    """One evaluation of each word, for every model: a word that means one model is compared with
+    the model of the same name in words that mean several."""
+    single = [next(iter(found)) for found in models if len(found) == 1]
+    if len(single) == len(models):
+        return [[next(iter(found.values())) for found in models]]
+    wanted = list(dict.fromkeys(single)) or [
+        name for name in models[0] if all(name in found for found in models)
+    ]
+    groups = []
+    for name in wanted:
+        lacking = [
+            word
+            for word, found in zip(asked, models, strict=True)
+            if len(found) > 1 > (name in found)
+        ]
+        if lacking:
+            raise Refusal(f"'{lacking[0]}' has no evaluation of {name}.")
+        groups.append([found.get(name) or next(iter(found.values())) for found in models])
+    if not groups:
+        raise Refusal(f"{' and '.join(asked)} have no model in common.")
+    return groups
+
+
+def _side(word: str, stage: str, meant: Meant, here: Version, ledger: Ledger | None) -> Side:
+    assert meant.lock is not None
+    entries = meant.lock.entries
+    linked = Chain.of(entries, {})
+    stages = [name for name in (*linked.above([stage]), stage) if name in entries]
+    trained = [name for name in stages if work_of(name) == TRAINING][-1]
+    model = stage.partition("@")[2]
+    return Side(
+        words=_words(model, meant),
+        model=model,
+        corpus=_corpus(entries[stage], word),
+        predictions=_predictions(entries[stage], word, here),
+        params=_params([entries[name].inputs for name in stages], model),
+        data=_data(entries, stages),
+        code={
+            path: md5
+            for name in stages
+            for path, md5 in entries[name].inputs.files.items()
+            if path.partition("/")[0] in provenance.CODE_FOLDERS
+        },
+        environment=_environment(entries[trained].inputs.key, meant.run, ledger),
+    )
+
+
+def _words(model: str, meant: Meant) -> str:
+    if meant.run is not None:
+        return f"{model} (run {meant.run.short})"
+    place = meant.lock.place if meant.lock else ""
+    return f"{model} ({place})" if place else model
+
+
+def _corpus(entry: graph.Entry, word: str) -> Corpus:
+    (said,) = (value for key, value in entry.inputs.params.items() if key.startswith("corpora."))
+    try:
+        return Corpus.model_validate(said)
+    except ValidationError:
+        raise Refusal(
+            f"'{word}' was evaluated by another version of seqproof, whose params.yaml this one "
+            "does not know: `dvc repro` there, and compare again."
+        ) from None
+
+
+def _predictions(entry: graph.Entry, word: str, here: Version) -> Path:
+    """The file in the folder if it is the one that dvc.lock has, else in DVC's cache."""
+    path = chain.option(entry.inputs.command, "predictions")
+    md5 = entry.outs.get(path or "")
+    if path is None or md5 is None:
+        raise Refusal(f"The dvc.lock of '{word}' has no predictions: `dvc repro evaluate` there.")
+    content = here.content(path)
+    if content is not None and content.md5 == md5:
+        return here.file(path)
+    if here.kept(md5).is_file():
+        return here.kept(md5)
+    raise Refusal(
+        f"The predictions of '{word}' ({path}, {md5[: chain.SHORT]}) are neither in the folder nor "
+        "in DVC's cache: `dvc pull` fetches them, `dvc repro` makes them anew."
+    )
+
+
+def _params(inputs: Sequence[graph.Inputs], model: str) -> dict[str, str]:
+    """Values by key; the model's own and its corpus' without their names."""
+    found: dict[str, str] = {}
+    for one in inputs:
+        for key, value in one.params.items():
+            kind, _, rest = key.partition(".")
+            name, _, rest = rest.partition(".")
+            if kind == "models" and name != model:
+                head = key  # of the language model that a classifier starts from
+            else:
+                head = {"models": "model", "corpora": "corpus"}.get(kind, kind)
+                head += f".{rest}" if rest else ""
+            found |= runs.flat({head: value})
+    return found
+
+
+def _data(entries: Mapping[str, graph.Entry], stages: Sequence[str]) -> dict[str, str]:
+    """What the stages before training left: raw files, splits, vocabulary."""
+    return {
+        f"{verb} {Path(out).stem}": md5
+        for stage in stages
+        if work_of(stage) is None and (verb := stage.partition("@")[0]) != "check"
+        for out, md5 in entries[stage].outs.items()
+    }
+
+
+def _environment(key: str, run: Kept | None, ledger: Ledger | None) -> dict[str, str]:
+    """What the run of a training says of machine and packages; nothing where there is none."""
+    if ledger is None:
+        return {}
+    found = [one for one in ledger.of(TRAINING, key) if run is None or one.id == run.id]
+    text = ledger.text(found[0], f"{PROVENANCE}/{TRAINING}.json") if found else None
+    try:
+        said: Any = json.loads(text or "{}")
+        return runs.flat({**said.get("environment", {}), "packages": said.get("packages", {})})
+    except (ValueError, AttributeError, TypeError):
+        return {}

@@ -1,0 +1,176 @@
+"""Two models on the same test items: better, worse, or not significant."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pandas as pd
+
+from pipelines.params import Corpus
+from pipelines.significance import measures, resampling
+from pipelines.significance.measures import Better, Measure, Sums, Texts
+from pipelines.significance.resampling import Interval
+
+Verdict = Literal["better", "worse", "not significant"]
+
+LEVEL = 0.05  # below it a difference is called real
+RESAMPLES = 10_000  # of each test
+SEED = 12345  # of all resamples; sacreBLEU's own, too
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the tests say of one measure.
+
+    Attributes:
+        key: the measure's, in the metrics file.
+        better: which side of it is the good one.
+        first: score of the first model.
+        second: score of the second.
+        first_interval: where the first score lies, by bootstrap over the items.
+        second_interval: where the second lies.
+        difference: where second - first lies; None where sacreBLEU tests, which does not say.
+        test: what `p` was found by.
+        p: of the hypothesis that the models are the same, two-sided; of several models that are
+            compared with one, corrected.
+        p_bootstrap: the same by paired bootstrap, not corrected.
+        verdict: what the second model is beside the first.
+    """
+
+    key: str
+    better: Better
+    first: float
+    second: float
+    first_interval: Interval
+    second_interval: Interval
+    difference: Interval | None
+    test: str
+    p: float
+    p_bootstrap: float
+    verdict: Verdict
+
+
+def compare(
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    corpus: Corpus,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+) -> list[Finding]:
+    """Each measure of the task, tested; the one that decides comes first.
+
+    Args:
+        first: predictions of the first model, as `evaluate` wrote them.
+        second: of the second.
+        corpus: of both.
+        level: below it a p is significant.
+        resamples: of each test.
+
+    Raises:
+        Refusal: they were not tested on the same items.
+    """
+    measures.same_items(first, second, corpus)
+    found = measures.of_task(first, second, corpus)
+    return [_finding(measure, level, resamples) for measure in found]
+
+
+def corrected(several: Sequence[list[Finding]], level: float = LEVEL) -> list[list[Finding]]:
+    """What several models were found to be beside the same first one, corrected for their number
+    (Holm 1979), each measure for itself."""
+    keys = {finding.key for findings in several for finding in findings}
+    for key in keys:
+        places = [
+            (row, column)
+            for row, findings in enumerate(several)
+            for column, finding in enumerate(findings)
+            if finding.key == key
+        ]
+        values = resampling.holm([several[row][column].p for row, column in places])
+        for (row, column), p in zip(places, values, strict=True):
+            one = several[row][column]
+            verdict = _verdict(one.better, one.second - one.first, p, level)
+            several[row][column] = replace(one, p=p, verdict=verdict)
+    return list(several)
+
+
+def _finding(measure: Measure, level: float, resamples: int) -> Finding:
+    found = _sums(measure, resamples) if isinstance(measure, Sums) else _texts(measure, resamples)
+    verdict = _verdict(measure.better, found.second - found.first, found.p, level)
+    return replace(found, verdict=verdict)
+
+
+def _verdict(better: Better, difference: float, p: float, level: float) -> Verdict:
+    if p >= level or difference == 0:
+        return "not significant"
+    return "better" if (difference > 0) == (better == "higher") else "worse"
+
+
+def _sums(measure: Sums, resamples: int) -> Finding:
+    one, other, score = measure.first, measure.second, measure.score
+    drawn = resampling.bootstrap(one, other, score, resamples, 0.95, SEED)
+    if measure.right:
+        test, p = "McNemar, exact", resampling.mcnemar(one[:, 0] > 0, other[:, 0] > 0)
+    else:
+        test = "approximate randomisation"
+        p = resampling.randomisation(one, other, score, resamples, SEED)
+    first, second = (float(score(part.sum(axis=0, keepdims=True))[0]) for part in (one, other))
+    return Finding(
+        measure.key,
+        measure.better,
+        first,
+        second,
+        drawn.first,
+        drawn.second,
+        drawn.difference,
+        test,
+        p,
+        drawn.p,
+        "not significant",
+    )
+
+
+def _texts(measure: Texts, resamples: int) -> Finding:
+    """By sacreBLEU's own tests (Post 2018), which say p of the second system beside the first."""
+    os.environ["SACREBLEU_SEED"] = str(SEED)  # read when a test is made
+    from sacrebleu.significance import PairedTest
+
+    logging.getLogger("sacrebleu").setLevel(logging.ERROR)
+    systems = [("first", list(measure.first)), ("second", list(measure.second))]
+    references = [list(measure.references)]
+
+    def tested(kind: str) -> tuple[list[float], list[Interval], float]:
+        # Of the bootstrap a thousand: it keeps every resample of every item in memory.
+        times = min(resamples, 1000) if kind == "bs" else resamples
+        test = PairedTest(systems, {"it": measure.metric}, references, kind, times)
+        _, results = test()
+        (found,) = (some for name, some in results.items() if name != "System")
+        intervals = [
+            Interval(float(one.mean - one.ci), float(one.mean + one.ci))
+            if kind == "bs"
+            else Interval(0, 0)
+            for one in found
+        ]
+        scores = [float(one.score) for one in found]
+        # It calls what never differs the rarest chance of all.
+        return scores, intervals, float(found[1].p_value) if scores[0] != scores[1] else 1.0
+
+    scores, _, p = tested("ar")
+    _, intervals, p_bootstrap = tested("bs")
+    test = "sacreBLEU's approximate randomisation"
+    return Finding(
+        measure.key,
+        measure.better,
+        scores[0],
+        scores[1],
+        intervals[0],
+        intervals[1],
+        None,
+        test,
+        p,
+        p_bootstrap,
+        "not significant",
+    )
