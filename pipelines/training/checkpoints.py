@@ -69,11 +69,13 @@ class Checkpoints:
         for index in self._indices()[::-1]:
             try:
                 return self._read(index)
-            except (OSError, ValueError, KeyError, TypeError):
-                step = int(index.name.partition("-")[0])
-                console.note(f"The checkpoint of step {step:,} is damaged and taken away.")
+            except (FileNotFoundError, ValueError, KeyError, TypeError):
+                console.note(f"The checkpoint of step {_step(index):,} is damaged and taken away.")
                 files.remove(index)
                 self._remove_torn()
+            except OSError as error:  # it may be whole: nothing is lost for a disk's bad day
+                said = f"cannot be read ({error.strerror}) and is left alone"
+                console.note(f"The checkpoint of step {_step(index):,} {said}.")
         return None
 
     def write(self, step: int, snapshot: Snapshot) -> None:
@@ -221,6 +223,10 @@ class _Digest:
 def _names(name: str, file: BufferedReader) -> bool:
     """Whether a file of arrays is whole: its name holds the hash of what is in it."""
     return hashlib.file_digest(file, "sha256").hexdigest() + ARRAYS == name
+
+
+def _step(index: Path) -> int:
+    return int(index.name.partition("-")[0])
 
 
 def _index(path: Path) -> Any:

@@ -111,6 +111,24 @@ def test_a_torn_one_of_a_later_step_is_never_kept_instead_of_a_new_one(kept, tmp
         same(kept.newest(), snapshot(step))
 
 
+def test_one_that_cannot_be_read_now_is_not_lost(kept, tmp_path, monkeypatch):
+    kept.write(1, snapshot(1))
+    kept.write(2, snapshot(2))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    real = Path.read_bytes
+
+    def ill(path):
+        if path.name.startswith(f"{2:012}"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", ill)
+        same(kept.newest(), snapshot(1))
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    same(kept.newest(), snapshot(2))
+
+
 def test_where_all_are_torn_there_is_none(kept, tmp_path):
     kept.write(1, snapshot(1))
     for path in tmp_path.glob("*.npys"):
