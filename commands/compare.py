@@ -10,13 +10,12 @@ import pandas as pd
 
 from pipelines import console, params
 from pipelines.errors import Refusal
-from pipelines.proof import sides
+from pipelines.proof import chain, names, sides
 from pipelines.proof.sides import Side
 from pipelines.significance import items, verdicts
 from pipelines.significance.resampling import Interval
 from pipelines.significance.verdicts import Finding
-from pipelines.tracking import ledger, versions
-from pipelines.tracking.ledger import Ledger
+from pipelines.tracking import versions
 
 PARTS: Mapping[str, Callable[[Side], Mapping[str, str]]] = {
     "parameters": lambda side: side.params,
@@ -66,8 +65,9 @@ def compare(asked: Sequence[str], sentences: int, level: float, as_json: bool) -
         raise Refusal("One alone cannot be compared: name two or more models, runs or commits.")
     root = console.root()
     params.load(root / "params.yaml")
+    kept, _ = names.runs_of(root)  # without them the environment is not known, and that is said
     with versions.opened(root) as here:
-        groups = sides.of_words(asked, root, here, _ledger())
+        groups = sides.of_words(asked, root, here, kept)
         found = [one for group in groups for one in _group(group, sentences, level)]
     if as_json:
         said = [asdict(one) | {"level": level} for one in found]
@@ -76,16 +76,6 @@ def compare(asked: Sequence[str], sentences: int, level: float, as_json: bool) -
     for one in found:
         for line in _lines(one, level):
             console.note(line)
-
-
-def _ledger() -> Ledger | None:
-    """The runs; without them a comparison lacks the environment, and says so."""
-    try:
-        kept = ledger.of_project(console.root())
-        _ = kept.runs
-        return kept
-    except Refusal:
-        return None
 
 
 def _group(group: Sequence[Side], sentences: int, level: float) -> list[Compared]:
@@ -151,7 +141,7 @@ def _lines(one: Compared, level: float) -> Iterator[str]:
 
 def _pairs(found: Mapping[str, tuple[str, str]], hashed: bool) -> Iterator[str]:
     for key, values in found.items():
-        first, second = (value[:8] if hashed else value for value in values)
+        first, second = (value[: chain.SHORT] if hashed else value for value in values)
         yield f"    {key}: {first} -> {second}"
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from pipelines import console, params
-from pipelines.errors import Refusal
 from pipelines.proof import names, traces
 from pipelines.proof.chain import SHORT, within
 from pipelines.proof.traces import EQUAL, File, Link, Trace
-from pipelines.tracking import ledger, versions
+from pipelines.tracking import versions
 
 HEADS = {"upstream": "It comes from", "itself": "It is", "downstream": "From it comes"}
 
@@ -29,11 +27,11 @@ def trace(what: str, as_json: bool) -> None:
     """
     root = console.root()
     params.load(root / "params.yaml")
-    kept, lost = _ledger(root)
+    kept, lost = names.runs_of(root)
     with versions.opened(root) as here:
         meant = names.meaning(what, root, here, kept)
         found = traces.trace(meant, root, here, kept)
-    missing = [*found.missing, *lost]
+    missing = [*found.missing, *([lost] if lost else [])]
     if as_json:
         console.note(console.as_json(asdict(found) | {"missing": missing}).rstrip())
         return
@@ -42,16 +40,6 @@ def trace(what: str, as_json: bool) -> None:
     console.note("Missing:" if missing else "Nothing is missing.")
     for line in missing:
         console.note(f"  {line}")
-
-
-def _ledger(root: Path) -> tuple[ledger.Ledger | None, list[str]]:
-    """The runs; without them a chain still says a lot."""
-    try:
-        kept = ledger.of_project(root)
-        _ = kept.runs
-        return kept, []
-    except Refusal as refusal:
-        return None, [str(refusal)]
 
 
 def _lines(found: Trace) -> Iterator[str]:

@@ -130,18 +130,11 @@ def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     if predictor.card.tokens == "characters":
         predictions["exact"] = [a == b for a, b in zip(hypotheses, references, strict=True)]
     else:
-        options = _bleu_options(predictor.card)
+        options = scores.bleu_options(card.tokens, card.cleaning.lowercase)
         predictions["bleu"] = scores.sentence_bleu(hypotheses, references, **options)
     attends = predictor.card.entry.attention != "none"
     maps = [_map(predictor, *pair) for pair in pairs[:3]] if attends else []
     return Evaluation(metrics, predictions, maps)
-
-
-def _bleu_options(card: saved.Card[Any]) -> dict[str, Any]:
-    """The text of sub-words is plain; all other is tokenised already, and as it stands."""
-    if card.tokens in params.SUB_WORDS:
-        return {"tokenizer": "13a", "lowercase": card.cleaning.lowercase}
-    return {"tokenizer": "none"}
 
 
 def _map(predictor: Predictor, hypothesis: Any, source: str) -> tuple[Any, list[str], list[str]]:
@@ -177,7 +170,7 @@ def _validated_by(card: saved.Card[Any], vocabularies: Vocabularies) -> tuple[st
         return "macro_f1", lambda said, wanted: scores.macro_f1(said, wanted, vocabularies.labels)
     if card.tokens == "characters":
         return "exact_match", scores.exact_match
-    options = _bleu_options(card)
+    options = scores.bleu_options(card.tokens, card.cleaning.lowercase)
     return "bleu", lambda said, wanted: scores.bleu(said, wanted, **options).value
 
 

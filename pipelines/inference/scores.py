@@ -33,10 +33,13 @@ def bleu(
         tokenizer: `none` for text that is tokenised already, `13a` for plain text.
         lowercase: whether case is left out of account.
     """
-    from sacrebleu.metrics import BLEU
+    return score(_bleu(tokenizer, lowercase), hypotheses, references)
 
-    metric = BLEU(tokenize=tokenizer, lowercase=lowercase, force=True)
-    return score(metric, hypotheses, references)
+
+def bleu_options(tokens: Tokens, lowercase: bool) -> dict[str, Any]:
+    """How `bleu` reads a corpus: the text of sub-words is plain, and its case left out where
+    cleaning left it out; all other text is tokenised already, and taken as it stands."""
+    return {"tokenizer": "13a", "lowercase": lowercase} if tokens in SUB_WORDS else {}
 
 
 def metrics(tokens: Tokens, lowercase: bool) -> dict[str, Any]:
@@ -49,13 +52,13 @@ def metrics(tokens: Tokens, lowercase: bool) -> dict[str, Any]:
         tokens: of the corpus.
         lowercase: whether its cleaning leaves case out of account.
     """
-    from sacrebleu.metrics import BLEU, CHRF
+    from sacrebleu.metrics import CHRF
 
     if tokens == "characters":
         return {}
+    bleu = _bleu(**bleu_options(tokens, lowercase))
     if tokens not in SUB_WORDS:
-        return {"test_bleu": BLEU(tokenize="none", force=True)}
-    bleu = BLEU(tokenize="13a", lowercase=lowercase, force=True)
+        return {"test_bleu": bleu}
     return {"test_sacrebleu": bleu, "test_chrf": CHRF(lowercase=lowercase)}
 
 
@@ -72,11 +75,19 @@ def sentence_bleu(
     lowercase: bool = False,
 ) -> list[float]:
     """BLEU of each sentence alone, 0 to 100, over the orders that it has."""
-    from sacrebleu.metrics import BLEU
-
-    metric = BLEU(tokenize=tokenizer, lowercase=lowercase, force=True, effective_order=True)
+    metric = _bleu(tokenizer, lowercase, effective_order=True)
     pairs = zip(hypotheses, references, strict=True)
     return [float(metric.sentence_score(one, [other]).score) for one, other in pairs]
+
+
+def _bleu(
+    tokenizer: Tokenizer = "none", lowercase: bool = False, effective_order: bool = False
+) -> Any:
+    from sacrebleu.metrics import BLEU
+
+    return BLEU(
+        tokenize=tokenizer, lowercase=lowercase, force=True, effective_order=effective_order
+    )
 
 
 def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> float:

@@ -13,6 +13,7 @@ from pipelines.errors import Refusal
 from pipelines.proof import chain, subjects
 from pipelines.proof.chain import Chain, Lock, some, within, work_of
 from pipelines.tracking import graph
+from pipelines.tracking import ledger as ledgers
 from pipelines.tracking.ledger import Kept, Ledger
 from pipelines.tracking.versions import Version
 
@@ -38,6 +39,16 @@ class Meant:
     stages: tuple[str, ...]
     path: str | None = None
     run: Kept | None = None
+
+
+def runs_of(root: Path) -> tuple[Ledger | None, str]:
+    """The runs of a project; without them much can still be said: then None, and why."""
+    try:
+        kept = ledgers.of_project(root)
+        _ = kept.runs
+        return kept, ""
+    except Refusal as refusal:
+        return None, str(refusal)
 
 
 def meaning(what: str, root: Path, here: Version, ledger: Ledger | None) -> Meant:

@@ -104,7 +104,7 @@ def _matched(asked: Sequence[str], models: Sequence[Mapping[str, str]]) -> list[
         lacking = [
             word
             for word, found in zip(asked, models, strict=True)
-            if len(found) > 1 > (name in found)
+            if len(found) > 1 and name not in found
         ]
         if lacking:
             raise Refusal(f"'{lacking[0]}' has no evaluation of {name}.")

@@ -76,7 +76,7 @@ def bootstrap(
         scored.append((score(counts @ first), score(counts @ second)))
     ones, others = (np.concatenate(parts) for parts in zip(*scored, strict=True))
     differences = others - ones
-    observed = abs(float(_whole(second, score) - _whole(first, score)))
+    observed = abs(whole(second, score) - whole(first, score))
     away = np.abs(differences - differences.mean()) >= observed - _slack(observed)
     return Bootstrap(
         _interval(ones, confidence),
@@ -104,7 +104,7 @@ def randomisation(
     generator, items = np.random.default_rng(seed), len(first)
     total, gaps = first.sum(axis=0), second - first
     both = total + second.sum(axis=0)
-    observed = abs(float(_whole(second, score) - _whole(first, score)))
+    observed = abs(whole(second, score) - whole(first, score))
     away = 0
     for size in _chunks(resamples, items):
         exchanged = generator.integers(0, 2, (size, items)).astype(np.float64)
@@ -139,7 +139,8 @@ def holm(values: list[float]) -> list[float]:
     return corrected
 
 
-def _whole(statistics: Statistics, score: Score) -> float:
+def whole(statistics: Statistics, score: Score) -> float:
+    """The score of all items (N, K) together."""
     return float(score(statistics.sum(axis=0, keepdims=True))[0])
 
 

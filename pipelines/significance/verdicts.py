@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -117,12 +117,11 @@ def _sums(measure: Sums, resamples: int) -> Finding:
     else:
         test = "approximate randomisation"
         p = resampling.randomisation(one, other, score, resamples, SEED)
-    first, second = (float(score(part.sum(axis=0, keepdims=True))[0]) for part in (one, other))
     return Finding(
         measure.key,
         measure.better,
-        first,
-        second,
+        resampling.whole(one, score),
+        resampling.whole(other, score),
         drawn.first,
         drawn.second,
         drawn.difference,
@@ -142,32 +141,25 @@ def _texts(measure: Texts, resamples: int) -> Finding:
     systems = [("first", list(measure.first)), ("second", list(measure.second))]
     references = [list(measure.references)]
 
-    def tested(kind: str) -> tuple[list[float], list[Interval], float]:
-        # Of the bootstrap a thousand: it keeps every resample of every item in memory.
-        times = min(resamples, 1000) if kind == "bs" else resamples
-        test = PairedTest(systems, {"it": measure.metric}, references, kind, times)
-        _, results = test()
+    def tested(kind: str, times: int) -> tuple[list[Any], float]:
+        """Of both systems what it found, and p."""
+        _, results = PairedTest(systems, {"it": measure.metric}, references, kind, times)()
         (found,) = (some for name, some in results.items() if name != "System")
-        intervals = [
-            Interval(float(one.mean - one.ci), float(one.mean + one.ci))
-            if kind == "bs"
-            else Interval(0, 0)
-            for one in found
-        ]
-        scores = [float(one.score) for one in found]
         # It calls what never differs the rarest chance of all.
-        return scores, intervals, float(found[1].p_value) if scores[0] != scores[1] else 1.0
+        return found, float(found[1].p_value) if found[0].score != found[1].score else 1.0
 
-    scores, _, p = tested("ar")
-    _, intervals, p_bootstrap = tested("bs")
+    scored, p = tested("ar", resamples)
+    # A thousand at most: it keeps every resample of every item in memory.
+    drawn, p_bootstrap = tested("bs", min(resamples, 1000))
+    first, second = (Interval(float(one.mean - one.ci), float(one.mean + one.ci)) for one in drawn)
     test = "sacreBLEU's approximate randomisation"
     return Finding(
         measure.key,
         measure.better,
-        scores[0],
-        scores[1],
-        intervals[0],
-        intervals[1],
+        float(scored[0].score),
+        float(scored[1].score),
+        first,
+        second,
         None,
         test,
         p,
