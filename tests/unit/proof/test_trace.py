@@ -55,6 +55,12 @@ def test_a_stage_a_metric_and_a_picture(traced, what):
     assert said["missing"] == []
 
 
+def test_for_people_a_metric_file_says_its_numbers(project, capsys):
+    """And no signature, which is none."""
+    trace(f"metrics/{MODEL}.json", as_json=False)
+    assert ": perplexity 4.5, tokens 7\n" in capsys.readouterr().out
+
+
 def test_a_model_by_its_name_its_folder_and_a_file(traced, project):
     said = traced(MODEL)
     assert parts(said) == {**WHOLE, TRAIN: ITSELF}
