@@ -8,6 +8,7 @@ from pipelines import console, files, params
 
 def main(
     metrics: Annotated[Path, console.Option(help="the folder of <model>.json")],
+    predictions: Annotated[Path, console.Option(help="the folder of <model>.parquet")],
     plots: Annotated[Path, console.Option(help="the folder of <model>.csv, the histories")],
     pictures: Annotated[Path, console.Option(help="the folder of <model>/*.svg and sample.txt")],
     checks: Annotated[Path, console.Option(help="the folder of <corpus>.json")],
@@ -18,7 +19,7 @@ def main(
     from pipelines.reporting import page as report
 
     tree = params.load(Path("params.yaml"))
-    sections = report.gather(tree, metrics, plots, pictures, checks, verified)
+    sections = report.gather(tree, metrics, predictions, plots, pictures, checks, verified)
     files.write(page, report.build(sections))
 
 

@@ -15,6 +15,7 @@ from pipelines.params import Params
 from pipelines.reporting import figures
 from pipelines.reporting.badges import Badge, badges
 from pipelines.reporting.comparison import CorpusTable, compare, of_corpus
+from pipelines.reporting.significance import Significance, significance
 
 TEMPLATE = "page.html.jinja"
 
@@ -46,6 +47,7 @@ class Section:
 
     table: CorpusTable
     badges: Mapping[str, Badge]
+    significance: Significance | None
     curves: Picture | None
     attention: tuple[Picture, ...]
     confusion: tuple[Picture, ...]
@@ -54,13 +56,20 @@ class Section:
 
 
 def gather(
-    params: Params, metrics: Path, plots: Path, pictures: Path, checks: Path, verified: Path
+    params: Params,
+    metrics: Path,
+    predictions: Path,
+    plots: Path,
+    pictures: Path,
+    checks: Path,
+    verified: Path,
 ) -> list[Section]:
     """Read what the stages before wrote; what is not there is left out.
 
     Args:
         params: says which corpora and models there are.
         metrics: the folder of `<model>.json`.
+        predictions: the folder of `<model>.parquet`.
         plots: the folder of `<model>.csv`, the histories.
         pictures: the folder of `<model>/attention-*.svg`, `confusion*.svg` and `sample.txt`.
         checks: the folder of `<corpus>.json`.
@@ -73,6 +82,7 @@ def gather(
             Section(
                 table=table,
                 badges=badges(models, verified, metrics),
+                significance=significance(table, params.corpora[table.corpus], predictions),
                 curves=_curves(table.corpus, models, plots),
                 attention=_pictures(models, pictures, "attention", "where {} looked"),
                 confusion=_pictures(models, pictures, "confusion", "confusion matrix of {}"),

@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pipelines import params
@@ -14,7 +15,7 @@ from pipelines.errors import Refusal
 from pipelines.reporting import page
 from stages import report
 
-FOLDERS = ("metrics", "plots", "pictures", "checks", "verified")
+FOLDERS = ("metrics", "predictions", "plots", "pictures", "checks", "verified")
 
 
 def built(project: Path) -> str:
@@ -119,6 +120,33 @@ def verified(project: Path, name: str, findings: list[str], of: str | None = Non
     (project / "verified" / f"{name}.json").write_text(json.dumps(verdict), encoding="utf-8")
 
 
+def test_significance_stands_beside_the_best(project: Path) -> None:
+    """The best is the perceptron; the MLP is as often right, the LSTM far less often."""
+    right = {"opinions-perceptron": 0.8, "opinions-mlp": 0.78, "opinions-lstm": 0.4}
+    (project / "predictions").mkdir()
+    for name, share in right.items():
+        said = ["neutral" if place < 200 * share else "positive" for place in range(200)]
+        frame = pd.DataFrame({"text": list("ab" * 100), "label": "neutral", "predicted": said})
+        frame.to_parquet(project / "predictions" / f"{name}.parquet")
+    html = built(project)
+    rows = {name: html[html.index(f"<td>{name}") :].partition("</tr>")[0] for name in right}
+    assert '<span class="equal">≈</span> 0.655' in rows["opinions-mlp"]
+    assert "≈" not in rows["opinions-perceptron"] + rows["opinions-lstm"]
+    chapter = html[html.index("Is the difference real?") :]
+    assert "Each model beside opinions-perceptron, on the same 200 test items, in accuracy." in html
+    for name, words in (("mlp", "no significant difference"), ("lstm", "worse")):
+        assert words in chapter[chapter.index(f"<td>opinions-{name}") :].partition("</tr>")[0]
+    assert chapter.count("Is the difference real?") == 1  # other corpora have no predictions
+
+
+def test_damaged_predictions_are_refused(project: Path) -> None:
+    (project / "predictions").mkdir()
+    for name in ("opinions-perceptron", "opinions-mlp"):
+        (project / "predictions" / f"{name}.parquet").write_text("no parquet", encoding="utf-8")
+    with pytest.raises(Refusal, match="is damaged: `dvc repro evaluate@opinions-perceptron`"):
+        built(project)
+
+
 def test_the_same_results_give_the_same_bytes(project: Path) -> None:
     assert built(project) == built(project)
 
@@ -126,7 +154,7 @@ def test_the_same_results_give_the_same_bytes(project: Path) -> None:
 def test_before_anything_ran_it_is_a_page_all_the_same(project: Path) -> None:
     tree = params.load(project / "params.yaml")
     nowhere = project / "nowhere"
-    html = page.build(page.gather(tree, *[nowhere] * 5))
+    html = page.build(page.gather(tree, *[nowhere] * 6))
     assert "Not evaluated: shakespeare-markov" in html
     assert html.endswith("</html>\n")
 
