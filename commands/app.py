@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,7 +62,7 @@ def seqproof(
 def _add(command: str, help_text: str) -> None:
     """A stage as a command; DVC is imported when it runs, not for --help."""
     verb = command.replace("-", "_")
-    if command in ("check", "report"):
+    if command == "check":
         app.command(command, help=help_text)(lambda: _run(verb, None))
         return
 
@@ -74,7 +75,18 @@ def _add(command: str, help_text: str) -> None:
     def of_training(name: Model, fresh: Fresh = False) -> None:
         _run(verb, name, fresh)
 
-    kinds = {"evaluate": of_model} | dict.fromkeys(CORPORA, of_corpus)
+    def of_report(
+        pdf: Annotated[bool, Option("--pdf", help="print it, too, by Chromium")] = False,
+    ) -> None:
+        if not pdf:
+            _run(verb, None)
+            return
+        from commands import browser
+
+        browser.report()
+
+    kinds: dict[str, Callable[..., None]] = {"evaluate": of_model, "report": of_report}
+    kinds |= dict.fromkeys(CORPORA, of_corpus)
     app.command(command, help=help_text)(kinds.get(command, of_training))
 
 
