@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pipelines.params import SUB_WORDS, Tokens
+
 Tokenizer = Literal["none", "13a"]
 
 
@@ -35,6 +37,12 @@ def bleu(
 
     metric = BLEU(tokenize=tokenizer, lowercase=lowercase, force=True)
     return _score(metric, hypotheses, references)
+
+
+def bleu_options(tokens: Tokens, lowercase: bool) -> dict[str, Any]:
+    """How `bleu` reads a corpus: the text of sub-words is plain, and its case left out where
+    cleaning left it out; all other text is tokenised already, and taken as it stands."""
+    return {"tokenizer": "13a", "lowercase": lowercase} if tokens in SUB_WORDS else {}
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[str], lowercase: bool = False) -> Score:
