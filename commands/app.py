@@ -29,10 +29,17 @@ STAGES = {
     "fine-tune": "Train a classifier that starts from a trained language model.",
     "train-seq2seq": "Train an encoder-decoder, with or without attention.",
     "evaluate": "Evaluate a trained model on its test split.",
+    "gradient-flow": "Measure how much of the gradient comes back, cell by cell.",
+    "long-memory": "Measure over how many steps each cell remembers.",
+    "word-order": "Exchange two words of test texts, and see which classifiers notice.",
+    "source-length": "Score translators by the length of the source.",
     "report": "Put every metric and picture on one HTML page.",
 }
-CORPORA = ("fetch", "preprocess", "build-vocab")  # all others are for a model, or for all
+# All others are for a model, or for all.
+CORPORA = ("fetch", "preprocess", "build-vocab", "word-order", "source-length")
+TASKS = ("gradient-flow", "long-memory")
 Corpus = Annotated[str, Argument(metavar="NAME", help="a corpus of params.yaml")]
+Task = Annotated[str, Argument(metavar="NAME", help="adding or copying, as in params.yaml")]
 Model = Annotated[str, Argument(metavar="NAME", help="a model of params.yaml")]
 Texts = Annotated[
     list[str] | None,
@@ -72,6 +79,9 @@ def _add(command: str, help_text: str) -> None:
     def of_model(name: Model) -> None:
         _run(verb, name)
 
+    def of_task(name: Task) -> None:
+        _run(verb, name)
+
     def of_training(name: Model, fresh: Fresh = False) -> None:
         _run(verb, name, fresh)
 
@@ -86,7 +96,7 @@ def _add(command: str, help_text: str) -> None:
         browser.report()
 
     kinds: dict[str, Callable[..., None]] = {"evaluate": of_model, "report": of_report}
-    kinds |= dict.fromkeys(CORPORA, of_corpus)
+    kinds |= dict.fromkeys(CORPORA, of_corpus) | dict.fromkeys(TASKS, of_task)
     app.command(command, help=help_text)(kinds.get(command, of_training))
 
 

@@ -138,10 +138,7 @@ def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
 
 
 def _bleu_options(card: saved.Card[Any]) -> dict[str, Any]:
-    """The text of sub-words is plain; all other is tokenised already, and as it stands."""
-    if card.tokens in params.SUB_WORDS:
-        return {"tokenizer": "13a", "lowercase": card.cleaning.lowercase}
-    return {"tokenizer": "none"}
+    return scores.bleu_options(card.tokens, card.cleaning.lowercase)
 
 
 def _map(predictor: Predictor, hypothesis: Any, source: str) -> tuple[Any, list[str], list[str]]:

@@ -39,6 +39,12 @@ def bleu(
     return score(metric, hypotheses, references)
 
 
+def bleu_options(tokens: Tokens, lowercase: bool) -> dict[str, Any]:
+    """How `bleu` reads a corpus: the text of sub-words is plain, and its case left out where
+    cleaning left it out; all other text is tokenised already, and taken as it stands."""
+    return {"tokenizer": "13a", "lowercase": lowercase} if tokens in SUB_WORDS else {}
+
+
 def metrics(tokens: Tokens, lowercase: bool) -> dict[str, Any]:
     """sacreBLEU's metrics of translations, by their names in a metrics file.
 

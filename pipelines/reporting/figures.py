@@ -137,7 +137,18 @@ def _visible(token: str) -> str:
 
 
 def _svg(draw: Any, size: tuple[float, float]) -> str:
-    """One axes drawn by `draw`, as SVG; no date, no version, no warning about letters."""
+    """One axes drawn by `draw`, as SVG."""
+    return panels([draw], size)
+
+
+def panels(draws: Sequence[Any], size: tuple[float, float]) -> str:
+    """Axes side by side as SVG, each drawn by one of `draws`; no date, no version, no warning about
+    letters.
+
+    Args:
+        draws: each is given its axes.
+        size: of all of it, in inches.
+    """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -146,7 +157,8 @@ def _svg(draw: Any, size: tuple[float, float]) -> str:
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         figure: Figure = Figure(figsize=size, layout="tight")
-        draw(figure.add_subplot())
+        for place, draw in enumerate(draws, 1):
+            draw(figure.add_subplot(1, len(draws), place))
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines import history as epochs
 from pipelines.errors import Refusal
@@ -16,6 +16,9 @@ from pipelines.reporting import figures
 from pipelines.reporting.badges import Badge, badges
 from pipelines.reporting.comparison import CorpusTable, compare, of_corpus
 from pipelines.reporting.significance import Significance, significance
+
+if TYPE_CHECKING:
+    from pipelines.reporting.laboratory import Exhibit
 
 TEMPLATE = "page.html.jinja"
 
@@ -93,8 +96,8 @@ def gather(
     return sections
 
 
-def build(sections: Sequence[Section]) -> str:
-    """The page; the same sections give the same bytes. All text is escaped."""
+def build(sections: Sequence[Section], laboratory: Sequence[Exhibit] = ()) -> str:
+    """The page; the same sections and exhibits give the same bytes. All text is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     templates = Environment(
@@ -105,7 +108,7 @@ def build(sections: Sequence[Section]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return templates.get_template(TEMPLATE).render(sections=sections)
+    return templates.get_template(TEMPLATE).render(sections=sections, laboratory=laboratory)
 
 
 def _curves(corpus: str, models: Sequence[str], plots: Path) -> Picture | None:
