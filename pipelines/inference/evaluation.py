@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines import params
-from pipelines.inference import scores
+from pipelines.inference import calibration, scores
 from pipelines.inference.predictor import Predictor
 from pipelines.models import saved
 from pipelines.models.interpolated import Interpolated
@@ -33,6 +33,7 @@ class Evaluation:
         predictions: one row for each test item, with its own score.
         maps: for translation, attention (T, S), source tokens and target tokens of the first three.
         confusion: for classification, how often each label (row) was given each label (column).
+        reliable: for classification, how sure it was and how often right.
         sample: for a language model, what it wrote.
     """
 
@@ -40,6 +41,7 @@ class Evaluation:
     predictions: pd.DataFrame
     maps: list[tuple[Any, list[str], list[str]]] = field(default_factory=list)
     confusion: Any = None
+    reliable: calibration.Reliability | None = None
     sample: str | None = None
 
 
@@ -82,7 +84,10 @@ def _nats(model: Any, stream: Any) -> tuple[Any, Metrics]:
 
 
 def classification(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
-    """Accuracy, macro F1, the majority class's accuracy beside them, and the confusion matrix."""
+    """Accuracy, macro F1, the majority class's accuracy beside them, and the confusion matrix.
+
+    `test_calibration_error` is the expected calibration error in 15 equally wide bins.
+    """
     labels = predictor.vocabularies.labels
     rows = encode.rows(test["text"], predictor.vocabularies.columns["text"])
     logits = predictor.logits(rows).astype(np.float64)
@@ -90,16 +95,21 @@ def classification(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     predicted = [labels[best] for best in logs.argmax(axis=1)]
     actual = list(test["label"])
     truth = encode.labels(actual, predictor.vocabularies)
+    confidence = np.exp(logs.max(axis=1))
+    right = logs.argmax(axis=1) == truth
     metrics: Metrics = {
         "test_tokens": sum(map(len, rows)),
         "test_accuracy": scores.accuracy(predicted, actual),
         "test_macro_f1": scores.macro_f1(predicted, actual, labels),
         "majority_accuracy": scores.majority(actual),
+        "test_calibration_error": calibration.calibration_error(confidence, right),
     }
-    predictions = test.assign(predicted=predicted, nats=-logs[np.arange(len(truth)), truth])
+    nats = -logs[np.arange(len(truth)), truth]
+    predictions = test.assign(predicted=predicted, nats=nats, confidence=confidence)
     counts = Counter(zip(actual, predicted, strict=True))
     confusion = np.array([[counts[row, column] for column in labels] for row in labels])
-    return Evaluation(metrics, predictions, confusion=confusion)
+    reliable = calibration.reliability(confidence, right)
+    return Evaluation(metrics, predictions, confusion=confusion, reliable=reliable)
 
 
 def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:

@@ -8,17 +8,29 @@ from pathlib import Path
 from pipelines import files
 from pipelines import history as epochs
 from pipelines.inference.evaluation import Evaluation
-from pipelines.reporting import figures
+from pipelines.reporting import diagrams, figures
 
 
 def write(name: str, found: Evaluation, labels: Sequence[str], history: Path, folder: Path) -> None:
-    """Write learning curve, attention maps, confusion matrix and sample, as the model has them."""
+    """Write the pictures and texts that the model has.
+
+    Args:
+        name: the model's.
+        found: what its evaluation found.
+        labels: of a classifier.
+        history: the table of its epochs.
+        folder: it takes the place of what stood there.
+    """
     drawn = {"learning-curve.svg": figures.learning_curves({name: epochs.read(history)}, name)}
     for number, (weights, source, target) in enumerate(found.maps, 1):
         title = f"{name}, test item {number}"
         drawn[f"attention-{number}.svg"] = figures.attention_map(weights, source, target, title)
     if found.confusion is not None:
         drawn["confusion.svg"] = figures.confusion_matrix(found.confusion, labels, name)
+    if found.reliable is not None:
+        error = found.metrics["test_calibration_error"]
+        title = f"{name}: expected calibration error {error:.3f}"
+        drawn["calibration.svg"] = diagrams.calibration(*found.reliable, title)
     if found.sample is not None:
         drawn["sample.txt"] = found.sample
     with files.whole(folder) as beside:

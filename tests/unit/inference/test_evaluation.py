@@ -54,6 +54,19 @@ def test_classification_confusion_counts_every_example(make):
     assert (found.predictions["nats"] > 0).all()
 
 
+def test_a_classifiers_confidence_is_the_probability_of_what_it_says(make):
+    words, card, frame = make.words("classifier"), make.card("classifier"), make.frame("classifier")
+    model = saved.build(card.entry, words)
+    # Whatever it reads: negative, neutral, positive with 0.2, 0.3 and 0.5.
+    model.set_weights([0 * one for one in model.get_weights()])
+    model.softmax.bias.assign(np.log([0.2, 0.3, 0.5]))
+    found = evaluation.classification(Predictor(model, card, words, None), frame)
+    assert found.predictions["confidence"].tolist() == pytest.approx([0.5] * len(frame))
+    # Two of six are positive.
+    assert found.metrics["test_calibration_error"] == pytest.approx(0.5 - 2 / 6)
+    assert found.reliable.counts.sum() == len(frame)
+
+
 def test_translation_perplexity_is_of_all_target_tokens(make):
     predictor, frame = _translator(make)
     found = evaluation.translation(predictor, frame)

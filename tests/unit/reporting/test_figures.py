@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.reporting import figures
+from pipelines.reporting import diagrams, figures
 
 ODD = ["$x_1$", "<script>", "a&b", " ", "\x07", "地球", "_", "$"]
 
@@ -28,12 +28,17 @@ def curves() -> str:
     return figures.learning_curves({"shakespeare-rnn": long, "markov": point}, "one $")
 
 
+def calibration() -> str:
+    counts, confidence = np.array([0, 10, 30]), np.array([0.0, 0.5, 0.9])
+    return diagrams.calibration(counts, confidence, np.array([0.0, 0.4, 0.8]), "a <b> of $")
+
+
 def texts(svg: str) -> list[str]:
     elements = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
     return ["".join(element.itertext()) for element in elements]
 
 
-@pytest.mark.parametrize("draw", [attention, confusion, curves])
+@pytest.mark.parametrize("draw", [attention, confusion, curves, calibration])
 def test_the_same_numbers_give_the_same_bytes_and_no_date(draw: Callable[[], str]) -> None:
     first = draw()
     assert draw() == first
