@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipelines import params
 from pipelines.inference import calibration, scores
+from pipelines.inference.lengths import ByLength, by_length
 from pipelines.inference.predictor import Predictor
 from pipelines.models import saved
 from pipelines.models.interpolated import Interpolated
@@ -30,7 +31,8 @@ class Evaluation:
 
     Attributes:
         metrics: flat, in the units that their names say.
-        predictions: one row for each test item, with its own score.
+        predictions: one row for each test item, with its length and its own score.
+        lengths: the score of the predictions by their length.
         maps: for translation, attention (T, S), source tokens and target tokens of the first three.
         confusion: for classification, how often each label (row) was given each label (column).
         reliable: for classification, how sure it was and how often right.
@@ -39,6 +41,7 @@ class Evaluation:
 
     metrics: Metrics
     predictions: pd.DataFrame
+    lengths: ByLength
     maps: list[tuple[Any, list[str], list[str]]] = field(default_factory=list)
     confusion: Any = None
     reliable: calibration.Reliability | None = None
@@ -66,7 +69,12 @@ def language_modelling(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     sample = None
     if predictor.samples is not None:
         sample = predictor.write(predictor.samples.beginning)
-    return Evaluation(metrics, predictions, sample=sample)
+    loss = by_length(predictions, "tokens", "nats per token", _nats_per_token)
+    return Evaluation(metrics, predictions, loss, sample=sample)
+
+
+def _nats_per_token(rows: pd.DataFrame) -> float:
+    return float(rows["nats"].sum() / rows["tokens"].sum())
 
 
 def _nats(model: Any, stream: Any) -> tuple[Any, Metrics]:
@@ -105,11 +113,15 @@ def classification(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
         "test_calibration_error": calibration.calibration_error(confidence, right),
     }
     nats = -logs[np.arange(len(truth)), truth]
-    predictions = test.assign(predicted=predicted, nats=nats, confidence=confidence)
+    lengths = [len(row) for row in rows]
+    predictions = test.assign(
+        tokens=lengths, predicted=predicted, nats=nats, confidence=confidence, right=right
+    )
+    accuracy = by_length(predictions, "tokens", "accuracy", lambda some: some["right"].mean())
     counts = Counter(zip(actual, predicted, strict=True))
     confusion = np.array([[counts[row, column] for column in labels] for row in labels])
     reliable = calibration.reliability(confidence, right)
-    return Evaluation(metrics, predictions, confusion=confusion, reliable=reliable)
+    return Evaluation(metrics, predictions, accuracy, confusion=confusion, reliable=reliable)
 
 
 def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
@@ -134,7 +146,8 @@ def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     }
     for name, score in _text_scores(predictor.card, hypotheses, references).items():
         metrics |= {name: score.value, f"{name}_signature": score.signature}
-    predictions = test.assign(hypothesis=hypotheses, nats=nats, tokens=lengths)
+    read = [len(ids) for ids in encode.rows(sources, predictor.vocabularies.columns["source"])]
+    predictions = test.assign(hypothesis=hypotheses, nats=nats, tokens=lengths, source_tokens=read)
     if predictor.card.tokens == "characters":
         predictions["exact"] = [a == b for a, b in zip(hypotheses, references, strict=True)]
     else:
@@ -142,7 +155,24 @@ def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
         predictions["bleu"] = scores.sentence_bleu(hypotheses, references, **options)
     attends = predictor.card.entry.attention != "none"
     maps = [_map(predictor, *pair) for pair in pairs[:3]] if attends else []
-    return Evaluation(metrics, predictions, maps)
+    return Evaluation(metrics, predictions, _by_source(predictor.card, predictions), maps)
+
+
+def _by_source(card: saved.Card[Any], predictions: pd.DataFrame) -> ByLength:
+    """BLEU, of characters exact match, by the length of what was translated, as Bahdanau et al.
+    (2015, figure 2) have it."""
+    exact = card.tokens == "characters"
+    score: Compared = scores.exact_match if exact else _bleu(card)
+
+    def measure(rows: pd.DataFrame) -> float:
+        return score(list(rows["hypothesis"]), list(rows["target"]))
+
+    return by_length(predictions, "source_tokens", "exact match" if exact else "BLEU", measure)
+
+
+def _bleu(card: saved.Card[Any]) -> Compared:
+    options = _bleu_options(card)
+    return lambda said, wanted: scores.bleu(said, wanted, **options).value
 
 
 def _text_scores(
@@ -198,8 +228,7 @@ def _validated_by(card: saved.Card[Any], vocabularies: Vocabularies) -> tuple[st
         return "macro_f1", lambda said, wanted: scores.macro_f1(said, wanted, vocabularies.labels)
     if card.tokens == "characters":
         return "exact_match", scores.exact_match
-    options = _bleu_options(card)
-    return "bleu", lambda said, wanted: scores.bleu(said, wanted, **options).value
+    return "bleu", _bleu(card)
 
 
 BY_TASK = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,39 @@ def calibration(
         axes.plot(confidence[there], accuracy[there], **points)
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="share")
         _head(axes, title, 3)
+
+    return svg(draw, SIZE)
+
+
+def by_length(
+    length: str,
+    score: str,
+    longest: Sequence[int],
+    counts: Sequence[int],
+    values: Sequence[float],
+    title: str,
+) -> str:
+    """A score in buckets of test items, from the shortest to the longest.
+
+    Args:
+        length: what is counted.
+        score: what is measured, with its unit.
+        longest: the length of the longest item in each of K buckets.
+        counts: K numbers of items, written below these lengths.
+        values: K scores.
+        title: stands above the picture.
+    """
+
+    def draw(axes: Any) -> None:
+        places = range(len(values))
+        axes.bar(places, values, color=COLOURS[0], width=0.8)
+        said = [f"≤ {most}\n{count:,}" for most, count in zip(longest, counts, strict=True)]
+        axes.set_xticks(places, said, fontsize=9)
+        axes.set(xlabel=f"{length}; below, the number of test items", ylabel=score)
+        axes.tick_params(axis="x", length=0)
+        axes.grid(axis="y", color=SOFT, linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.set_title(title, pad=12)
 
     return svg(draw, SIZE)
 

@@ -27,6 +27,7 @@ def write(name: str, found: Evaluation, labels: Sequence[str], history: Path, fo
         drawn[f"attention-{number}.svg"] = figures.attention_map(weights, source, target, title)
     if found.confusion is not None:
         drawn["confusion.svg"] = figures.confusion_matrix(found.confusion, labels, name)
+    drawn["by-length.svg"] = diagrams.by_length(*found.lengths, name)
     if found.reliable is not None:
         error = found.metrics["test_calibration_error"]
         title = f"{name}: expected calibration error {error:.3f}"

@@ -42,6 +42,11 @@ def test_language_model_metrics_are_the_mean_over_all_tokens(make):
     assert found.metrics["test_tokens"] == frame["text"].str.len().sum() + len(frame)
     assert found.predictions["nats"].sum() == pytest.approx(mean * found.metrics["test_tokens"])
     assert len(found.predictions) == len(frame)
+    assert found.lengths.score == "nats per token"
+    # All lines are of one of two lengths; the shorter ones, and then the others.
+    short = found.predictions[found.predictions["tokens"] == found.predictions["tokens"].min()]
+    expected = short["nats"].sum() / short["tokens"].sum()
+    assert found.lengths.values[0] == pytest.approx(expected)
 
 
 def test_classification_confusion_counts_every_example(make):
@@ -75,6 +80,10 @@ def test_translation_perplexity_is_of_all_target_tokens(make):
     mean = found.predictions["nats"].sum() / lengths.sum()
     assert found.metrics["test_perplexity"] == pytest.approx(np.exp(mean))
     assert len(found.maps) == 3
+    assert (
+        found.predictions["source_tokens"].tolist()
+        == frame["source"].str.split().str.len().tolist()
+    )
 
 
 def test_words_have_the_bleu_of_their_tokens(make):
@@ -83,6 +92,8 @@ def test_words_have_the_bleu_of_their_tokens(make):
         found = evaluation.translation(predictor, frame)
         assert 0 <= found.metrics["test_bleu"] <= 100
         assert "tok:none" in found.metrics["test_bleu_signature"]
+        assert found.lengths.score == "BLEU"
+        assert sum(found.lengths.counts) == len(frame)
         assert not {"test_sacrebleu", "test_chrf"} & set(found.metrics)
         assert len(found.predictions["bleu"]) == len(frame)
 
@@ -123,6 +134,7 @@ def test_characters_are_matched_as_a_whole(make):
     found = evaluation.translation(predictor, frame)
     assert not [name for name in found.metrics if "bleu" in name or "chrf" in name]
     assert found.predictions["exact"].mean() == found.metrics["test_exact_match"]
+    assert found.lengths.score == "exact match"
 
 
 def test_metrics_say_which_search_it_was_and_the_search_is_used(make):

@@ -33,12 +33,16 @@ def calibration() -> str:
     return diagrams.calibration(counts, confidence, np.array([0.0, 0.4, 0.8]), "a <b> of $")
 
 
+def lengths() -> str:
+    return diagrams.by_length("source tokens", "BLEU", [5, 12], [1400, 7], [30.0, 20.5], "a $")
+
+
 def texts(svg: str) -> list[str]:
     elements = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
     return ["".join(element.itertext()) for element in elements]
 
 
-@pytest.mark.parametrize("draw", [attention, confusion, curves, calibration])
+@pytest.mark.parametrize("draw", [attention, confusion, curves, calibration, lengths])
 def test_the_same_numbers_give_the_same_bytes_and_no_date(draw: Callable[[], str]) -> None:
     first = draw()
     assert draw() == first
@@ -59,6 +63,11 @@ def test_a_confusion_matrix_shows_counts_and_shares_of_the_true_label() -> None:
     assert "500" in said
     assert "96%" in said  # 500 of 520
     assert "nan" not in said
+
+
+def test_each_bucket_of_lengths_has_its_number_of_items() -> None:
+    said = texts(lengths())
+    assert {"≤ 5", "1,400", "≤ 12", "7", "BLEU"} <= set(said)
 
 
 def test_every_model_has_a_line_and_tokens_are_short_numbers() -> None:
