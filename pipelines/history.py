@@ -1,6 +1,8 @@
-"""The table of a training's epochs: epoch, tokens seen, train_loss, valid_loss, a score if any.
+"""The table of a training's epochs: epoch, tokens seen, train_loss, the mean and the largest
+gradient norm, valid_loss, a score if any.
 
-And the loss of its every step, which shows whether another training went the same way.
+And the loss of its every step, which shows whether another training went the same way, and the norm
+of its gradient.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-LOSSES = "losses.npy"
+LOSSES, NORMS = "losses.npy", "gradient-norms.npy"
 COLUMNS = {"epoch", "tokens", "train_loss", "valid_loss"}
 
 
@@ -28,12 +30,14 @@ class Trained(NamedTuple):
         history: a row for each epoch.
         losses: (N,) of every step, in nats; they prove that it was trained again the same way. None
             for what has no steps.
+        norms: (N,), the global norm of each step's gradient before it is clipped; None as losses.
         seconds: what it took, over all processes that it ran in.
     """
 
     model: Any
     history: pd.DataFrame
     losses: npt.NDArray[np.float64] | None
+    norms: npt.NDArray[np.float64] | None
     seconds: float
 
 
@@ -67,27 +71,41 @@ def tokens_seen(history: pd.DataFrame) -> int:
     return int(history["tokens"].iloc[-1])
 
 
-def write_losses(losses: npt.NDArray[np.float64], folder: Path) -> None:
-    """Write the loss of every step (N,), in nats, into a model's folder."""
+def write_steps(trained: Trained, folder: Path) -> None:
+    """Write what is known of every step into a model's folder."""
     import numpy as np
 
-    with (folder / LOSSES).open("wb") as file:
-        np.lib.format.write_array(file, losses, allow_pickle=False)
+    for name, numbers in ((LOSSES, trained.losses), (NORMS, trained.norms)):
+        if numbers is not None:
+            with (folder / name).open("wb") as file:
+                np.lib.format.write_array(file, numbers, allow_pickle=False)
 
 
 def read_losses(folder: Path) -> npt.NDArray[np.float64]:
-    """Read what `write_losses` wrote; no steps for a model that has no gradient.
+    """The loss of every step (N,), in nats, of a model; none of one that has no gradient.
 
     Raises:
         Refusal: the file is damaged.
     """
+    return _read_steps(folder / LOSSES)
+
+
+def read_norms(folder: Path) -> npt.NDArray[np.float64]:
+    """The gradient norm of every step (N,) of a model; none of one that has no gradient.
+
+    Raises:
+        Refusal: the file is damaged.
+    """
+    return _read_steps(folder / NORMS)
+
+
+def _read_steps(path: Path) -> npt.NDArray[np.float64]:
     import numpy as np
 
-    path = folder / LOSSES
     try:
-        losses: npt.NDArray[np.float64] = np.load(path, allow_pickle=False)
+        numbers: npt.NDArray[np.float64] = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         return np.zeros(0)
     except (ValueError, EOFError, OSError):
         raise Refusal(f"{path} is damaged: delete the model and train it again.") from None
-    return losses
+    return numbers

@@ -42,7 +42,7 @@ def main(
     with records.training("fine_tune", everything, name, data, described, fresh) as (run, kept):
         watch = past.Watch(records.epochs(run), kept)
         trained = learn.classifier(card, pair, words, watch, scored, taken.into)
-        saved.save(trained.model, card, vocabulary, model, trained.losses)
+        saved.save(trained.model, card, vocabulary, model, trained)
         epochs.write(trained.history, history)
         records.end_training(run, model, history, trained.seconds)
 

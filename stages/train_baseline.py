@@ -51,7 +51,7 @@ def main(
         else:
             scored = evaluation.validation_score(card, words, pair[1])
             trained = learn.classifier(card, pair, words, past.Watch(tell, kept), scored)
-        saved.save(trained.model, card, vocabulary, model, trained.losses)
+        saved.save(trained.model, card, vocabulary, model, trained)
         epochs.write(trained.history, history)
         records.end_training(run, model, history, trained.seconds)
 
@@ -70,7 +70,7 @@ def _count(
     learnt = NGram.count(text, card.entry.order, size, card.entry.smoothing)
     losses = [-learnt.log_probabilities(stream).mean() for stream in (text, unseen)]
     row = {"epoch": 1, "tokens": len(text) - 1, "train_loss": losses[0], "valid_loss": losses[1]}
-    return epochs.Trained(learnt, pd.DataFrame([row]), None, time.monotonic() - started)
+    return epochs.Trained(learnt, pd.DataFrame([row]), None, None, time.monotonic() - started)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def main(
     with records.training("train_lstm", everything, name, data, described, fresh) as (run, kept):
         watch = past.Watch(records.epochs(run), kept)
         trained = fit(card, pair, words, watch, scored)
-        saved.save(trained.model, card, vocabulary, model, trained.losses)
+        saved.save(trained.model, card, vocabulary, model, trained)
         epochs.write(trained.history, history)
         records.end_training(run, model, history, trained.seconds)
 

@@ -38,7 +38,7 @@ def main(
     with records.training("train_seq2seq", everything, name, data, described, fresh) as (run, kept):
         watch = past.Watch(records.epochs(run), kept)
         trained = learn.seq2seq(card, pair, words, watch, scored)
-        saved.save(trained.model, card, vocabulary, model, trained.losses)
+        saved.save(trained.model, card, vocabulary, model, trained)
         epochs.write(trained.history, history)
         records.end_training(run, model, history, trained.seconds)
 

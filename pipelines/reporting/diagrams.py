@@ -11,6 +11,8 @@ from pipelines.reporting.figures import COLOURS, svg
 
 SIZE = (5.2, 4.0)  # inches
 SOFT = "#dddddd"
+FAR = 100  # times the largest gradient: a limit beyond that is none
+POINTS = 150  # of a line, so that a long training's picture is no larger than another's
 
 
 def calibration(
@@ -69,6 +71,36 @@ def by_length(
         axes.grid(axis="y", color=SOFT, linewidth=0.8)
         axes.set_axisbelow(True)
         axes.set_title(title, pad=12)
+
+    return svg(draw, SIZE)
+
+
+def gradient_norms(norms: np.ndarray, clip: float, title: str) -> str:
+    """The size of the gradients over a training; of a long one in 150 parts of as many steps each.
+
+    Args:
+        norms: (N,), the norm of each step's gradient before it is clipped.
+        clip: the norm above which it is.
+        title: stands above the picture.
+    """
+    parts = np.array_split(norms, min(POINTS, len(norms)))
+    size, ends = len(parts[0]), np.cumsum([len(part) for part in parts])
+    least, mean, most = ([float(of(part)) for part in parts] for of in (np.min, np.mean, np.max))
+
+    def draw(axes: Any) -> None:
+        line = {"label": f"mean of {size:,} steps"} if size > 1 else {"label": "each step"}
+        if size > 1:
+            band = {"color": COLOURS[4], "alpha": 0.4, "linewidth": 0}
+            axes.fill_between(ends, least, most, label="least to most", **band)
+        axes.plot(ends, mean, color=COLOURS[0], marker="." if size == 1 else "", **line)
+        if clip < FAR * max(most):
+            axes.axhline(clip, color=COLOURS[1], linestyle="--", label="clipped above")
+        axes.set(yscale="log", xlabel="step", ylabel="gradient norm (log scale)")
+        wide = max(most) > 1000 * min(least)
+        axes.yaxis.get_major_locator().set_params(subs=(1,) if wide else (1, 2, 5))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_formatter(lambda value, _: "")
+        _head(axes, title, 3)
 
     return svg(draw, SIZE)
 

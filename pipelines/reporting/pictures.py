@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines import files
 from pipelines import history as epochs
 from pipelines.inference.evaluation import Evaluation
+from pipelines.inference.predictor import Predictor
 from pipelines.reporting import diagrams, figures
 
 
-def write(name: str, found: Evaluation, labels: Sequence[str], history: Path, folder: Path) -> None:
+def write(
+    name: str, found: Evaluation, predictor: Predictor, model: Path, history: Path, folder: Path
+) -> None:
     """Write the pictures and texts that the model has.
 
     Args:
         name: the model's.
         found: what its evaluation found.
-        labels: of a classifier.
+        predictor: the model.
+        model: its folder.
         history: the table of its epochs.
         folder: it takes the place of what stood there.
     """
@@ -26,12 +29,18 @@ def write(name: str, found: Evaluation, labels: Sequence[str], history: Path, fo
         title = f"{name}, test item {number}"
         drawn[f"attention-{number}.svg"] = figures.attention_map(weights, source, target, title)
     if found.confusion is not None:
-        drawn["confusion.svg"] = figures.confusion_matrix(found.confusion, labels, name)
+        drawn["confusion.svg"] = figures.confusion_matrix(
+            found.confusion, predictor.vocabularies.labels, name
+        )
     drawn["by-length.svg"] = diagrams.by_length(*found.lengths, name)
     if found.reliable is not None:
         error = found.metrics["test_calibration_error"]
         title = f"{name}: expected calibration error {error:.3f}"
         drawn["calibration.svg"] = diagrams.calibration(*found.reliable, title)
+    norms = epochs.read_norms(model)
+    if len(norms):
+        clip = predictor.card.entry.optimizer.clip_norm
+        drawn["gradient-norms.svg"] = diagrams.gradient_norms(norms, clip, name)
     if found.sample is not None:
         drawn["sample.txt"] = found.sample
     with files.whole(folder) as beside:

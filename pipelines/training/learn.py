@@ -111,7 +111,7 @@ def _train(
         if prepared is not None:
             prepared(model)
         objective, batches = one(model, card.seed + number)
-        losses = loop.fit(
+        losses, norms = loop.fit(
             model,
             objective,
             batches,
@@ -121,6 +121,12 @@ def _train(
             xla=device.uses_xla(card.entry),
             saves=past.saves(),
         )
-        past.end_member(model, losses)
+        past.end_member(model, losses, norms)
     history = pd.DataFrame(past.rows).astype({"epoch": "int64", "tokens": "int64"})
-    return Trained(saved.together(past.models), history, np.array(past.losses), past.seconds)
+    return Trained(
+        model=saved.together(past.models),
+        history=history,
+        losses=np.array(past.losses),
+        norms=np.array(past.norms),
+        seconds=past.seconds,
+    )

@@ -39,6 +39,7 @@ class Past:
         members: their weights.
         rows: the history so far, of all members.
         losses: of each step of the members that are done.
+        norms: of each step's gradient, of the same members.
     """
 
     def __init__(self, watch: Watch, start: Snapshot | None) -> None:
@@ -47,7 +48,9 @@ class Past:
         groups = {} if start is None else start.groups
         self.models: list[keras.Model] = []
         self.members = [list(groups[f"member-{n}"]) for n in range(said.get("members", 0))]
-        self.losses: list[float] = groups["past"][0].tolist() if start else []
+        done = [part.tolist() for part in groups["past"]] if start else [[], []]
+        self.losses: list[float] = done[0]
+        self.norms: list[float] = done[1]
         self.rows: list[dict[str, float]] = list(said.get("rows", []))
         self._rows_before = said.get("rows_before", 0)
         self._seconds = said.get("seconds", 0.0)
@@ -75,11 +78,12 @@ class Past:
         self.rows.append(row | {key: row[key] + last.get(key, 0) for key in ("epoch", "tokens")})
         self._watch.on_epoch(self.rows[-1])
 
-    def end_member(self, model: keras.Model, losses: list[float]) -> None:
+    def end_member(self, model: keras.Model, losses: list[float], norms: list[float]) -> None:
         """A member is done."""
         self.models.append(model)
         self.members.append(model.get_weights())
         self.losses += losses
+        self.norms += norms
         self._rows_before = len(self.rows)
         self._start = None
 
@@ -107,5 +111,5 @@ class Past:
         groups: dict[str, Arrays] = {
             f"member-{number}": weights for number, weights in enumerate(self.members)
         }
-        groups["past"] = [np.array(self.losses)]
+        groups["past"] = [np.array(self.losses), np.array(self.norms)]
         return Snapshot({**part.said, **said}, {**part.groups, **groups})
