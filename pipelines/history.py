@@ -2,15 +2,17 @@
 gradient norm, valid_loss, a score if any.
 
 And the loss of its every step, which shows whether another training went the same way, and the norm
-of its gradient.
+of its gradient; and what the model said after each epoch.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipelines import files
+from pipelines import console, files
 from pipelines.errors import Refusal
 
 if TYPE_CHECKING:
@@ -18,8 +20,15 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-LOSSES, NORMS = "losses.npy", "gradient-norms.npy"
+LOSSES, NORMS, SAMPLES = "losses.npy", "gradient-norms.npy", "samples.json"
 COLUMNS = {"epoch", "tokens", "train_loss", "valid_loss"}
+
+
+class Sample(NamedTuple):
+    """What a model said after an epoch, to be looked at."""
+
+    epoch: int
+    text: str
 
 
 class Trained(NamedTuple):
@@ -31,6 +40,7 @@ class Trained(NamedTuple):
         losses: (N,) of every step, in nats; they prove that it was trained again the same way. None
             for what has no steps.
         norms: (N,), the global norm of each step's gradient before it is clipped; None as losses.
+        samples: one for each epoch, of a model that says something.
         seconds: what it took, over all processes that it ran in.
     """
 
@@ -38,6 +48,7 @@ class Trained(NamedTuple):
     history: pd.DataFrame
     losses: npt.NDArray[np.float64] | None
     norms: npt.NDArray[np.float64] | None
+    samples: Sequence[Sample]
     seconds: float
 
 
@@ -79,6 +90,28 @@ def write_steps(trained: Trained, folder: Path) -> None:
         if numbers is not None:
             with (folder / name).open("wb") as file:
                 np.lib.format.write_array(file, numbers, allow_pickle=False)
+
+
+def write_samples(samples: Sequence[Sample], folder: Path) -> None:
+    """Write the samples of a training, if there are any, into a model's folder."""
+    if samples:
+        text = console.as_json([sample._asdict() for sample in samples])
+        files.write(folder / SAMPLES, text)
+
+
+def read_samples(folder: Path) -> list[Sample]:
+    """Read what `write_samples` wrote; none if it wrote nothing.
+
+    Raises:
+        Refusal: the file is damaged.
+    """
+    path = folder / SAMPLES
+    try:
+        return [Sample(**one) for one in json.loads(path.read_text(encoding="utf-8"))]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError):
+        raise Refusal(f"{path} is damaged: delete the model and train it again.") from None
 
 
 def read_losses(folder: Path) -> npt.NDArray[np.float64]:

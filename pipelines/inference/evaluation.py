@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,15 +13,12 @@ from pipelines import params
 from pipelines.inference import calibration, scores
 from pipelines.inference.lengths import ByLength, by_length
 from pipelines.inference.predictor import Predictor
+from pipelines.inference.validation import Compared, bleu, bleu_options
 from pipelines.models import saved
 from pipelines.models.interpolated import Interpolated
 from pipelines.text import ids as encode
-from pipelines.text.vocabulary import Vocabularies
 
 Metrics = dict[str, float | int | str]
-Compared = Callable[[list[str], list[str]], float]
-# A model in training -> the name of its score, and how it does now.
-Scored = Callable[[Any], tuple[str, Callable[[], float]]]
 
 
 @dataclass(frozen=True)
@@ -151,7 +147,7 @@ def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     if predictor.card.tokens == "characters":
         predictions["exact"] = [a == b for a, b in zip(hypotheses, references, strict=True)]
     else:
-        options = _bleu_options(predictor.card)
+        options = bleu_options(predictor.card)
         predictions["bleu"] = scores.sentence_bleu(hypotheses, references, **options)
     attends = predictor.card.entry.attention != "none"
     maps = [_map(predictor, *pair) for pair in pairs[:3]] if attends else []
@@ -162,17 +158,12 @@ def _by_source(card: saved.Card[Any], predictions: pd.DataFrame) -> ByLength:
     """BLEU, of characters exact match, by the length of what was translated, as Bahdanau et al.
     (2015, figure 2) have it."""
     exact = card.tokens == "characters"
-    score: Compared = scores.exact_match if exact else _bleu(card)
+    score: Compared = scores.exact_match if exact else bleu(card)
 
     def measure(rows: pd.DataFrame) -> float:
         return score(list(rows["hypothesis"]), list(rows["target"]))
 
     return by_length(predictions, "source_tokens", "exact match" if exact else "BLEU", measure)
-
-
-def _bleu(card: saved.Card[Any]) -> Compared:
-    options = _bleu_options(card)
-    return lambda said, wanted: scores.bleu(said, wanted, **options).value
 
 
 def _text_scores(
@@ -181,54 +172,17 @@ def _text_scores(
     """Scores of n-grams by their names in a metrics file; characters have none."""
     if card.tokens == "characters":
         return {}
-    bleu = scores.bleu(hypotheses, references, **_bleu_options(card))
+    bleu = scores.bleu(hypotheses, references, **bleu_options(card))
     if card.tokens not in params.SUB_WORDS:
         return {"test_bleu": bleu}
     chrf = scores.chrf(hypotheses, references, card.cleaning.lowercase)
     return {"test_sacrebleu": bleu, "test_chrf": chrf}
 
 
-def _bleu_options(card: saved.Card[Any]) -> dict[str, Any]:
-    """The text of sub-words is plain; all other is tokenised already, and as it stands."""
-    if card.tokens in params.SUB_WORDS:
-        return {"tokenizer": "13a", "lowercase": card.cleaning.lowercase}
-    return {"tokenizer": "none"}
-
-
 def _map(predictor: Predictor, hypothesis: Any, source: str) -> tuple[Any, list[str], list[str]]:
     columns = predictor.vocabularies.columns
     target = columns["target"].words(hypothesis.ids)
     return hypothesis.weights, columns["source"].split(source), target
-
-
-def validation_score(
-    card: saved.Card[Any], vocabularies: Vocabularies, valid: pd.DataFrame
-) -> Scored | None:
-    """How a model in training is scored, the higher the better; None where its loss says all.
-
-    A translation by BLEU, of characters by exact match, greedily whatever the search of the test; a
-    classification by macro F1.
-    """
-    if card.task == "language_modelling":
-        return None
-    given, wanted = (list(valid[column]) for column in params.COLUMNS[card.task])
-    name, score = _validated_by(card, vocabularies)
-
-    def scored(model: Any) -> tuple[str, Callable[[], float]]:
-        # One predictor for all epochs: what it compiles once sees each epoch's weights.
-        predictor = Predictor(model, card, vocabularies, None)
-        return name, lambda: score(predictor.answers(given), wanted)
-
-    return scored
-
-
-def _validated_by(card: saved.Card[Any], vocabularies: Vocabularies) -> tuple[str, Compared]:
-    """The name of a score, and the score of what was said beside what was wanted."""
-    if card.task == "classification":
-        return "macro_f1", lambda said, wanted: scores.macro_f1(said, wanted, vocabularies.labels)
-    if card.tokens == "characters":
-        return "exact_match", scores.exact_match
-    return "bleu", _bleu(card)
 
 
 BY_TASK = {

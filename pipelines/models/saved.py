@@ -95,13 +95,14 @@ def save(
         card: what it is.
         vocabulary: the file whose ids it speaks, copied beside the weights.
         folder: it takes the place of what stood there.
-        trained: the training that it comes from, of which the steps are kept.
+        trained: the training that it comes from, of which steps and samples are kept.
     """
     with files.whole(folder) as beside:
         beside.mkdir()
         _write(model, card, vocabulary, beside)
         if trained is not None:
             history.write_steps(trained, beside)
+            history.write_samples(trained.samples, beside)
 
 
 def _write(model: Any, card: Card[Any], vocabulary: Path, folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines import files
@@ -41,9 +43,21 @@ def write(
     if len(norms):
         clip = predictor.card.entry.optimizer.clip_norm
         drawn["gradient-norms.svg"] = diagrams.gradient_norms(norms, clip, name)
+    samples = epochs.read_samples(model)
+    if samples:
+        drawn["samples.md"] = _by_epoch(name, samples)
     if found.sample is not None:
         drawn["sample.txt"] = found.sample
     with files.whole(folder) as beside:
         beside.mkdir()
         for file, text in drawn.items():
             (beside / file).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _by_epoch(name: str, samples: Sequence[epochs.Sample]) -> str:
+    """What a model said after each epoch, as Markdown; indented, all of it stays as it stands."""
+    parts = [f"# What {name} said after each epoch\n"]
+    for sample in samples:
+        said = textwrap.indent(sample.text, "    ", lambda line: True)
+        parts.append(f"## Epoch {sample.epoch}\n\n{said}\n")
+    return "\n".join(parts)

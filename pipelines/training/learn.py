@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -21,7 +22,7 @@ from pipelines.training.past import Past, Watch
 
 Frames = tuple[pd.DataFrame, pd.DataFrame]  # train and valid
 # A model -> how it is scored in validation, if by anything else than its loss.
-Scored = Callable[[keras.Model], loop.Score] | None
+Scored = Callable[[keras.Model], loop.Score | None] | None
 Prepared = Callable[[keras.Model], None]  # what is done to a new model before it is trained
 
 
@@ -116,7 +117,7 @@ def _train(
             objective,
             batches,
             card.entry,
-            on_epoch=past.row,
+            on_epoch=partial(past.row, sampler=watch.sampled(model)),
             score=scored(model) if scored is not None else None,
             xla=device.uses_xla(card.entry),
             saves=past.saves(),
@@ -128,5 +129,6 @@ def _train(
         history=history,
         losses=np.array(past.losses),
         norms=np.array(past.norms),
+        samples=past.samples,
         seconds=past.seconds,
     )

@@ -22,15 +22,27 @@ def test_written_and_read(tmp_path):
 
 def test_the_steps_of_a_training_are_written_and_read(tmp_path):
     losses, norms = np.array([2.5, 1.5]), np.array([0.25, 3.0])
-    history.write_steps(history.Trained(None, pd.DataFrame(ROWS), losses, norms, 1.0), tmp_path)
+    history.write_steps(history.Trained(None, pd.DataFrame(ROWS), losses, norms, (), 1.0), tmp_path)
     np.testing.assert_array_equal(history.read_losses(tmp_path), losses)
     np.testing.assert_array_equal(history.read_norms(tmp_path), norms)
 
 
 def test_what_was_counted_has_no_steps(tmp_path):
-    history.write_steps(history.Trained(None, pd.DataFrame(ROWS), None, None, 1.0), tmp_path)
+    history.write_steps(history.Trained(None, pd.DataFrame(ROWS), None, None, (), 1.0), tmp_path)
     assert not list(tmp_path.iterdir())
     assert len(history.read_norms(tmp_path)) == 0
+
+
+def test_samples_are_written_and_read(tmp_path):
+    assert history.read_samples(tmp_path) == []
+    history.write_samples([], tmp_path)
+    assert not list(tmp_path.iterdir())
+    samples = [history.Sample(1, "thé\n"), history.Sample(2, "the")]
+    history.write_samples(samples, tmp_path)
+    assert history.read_samples(tmp_path) == samples
+    (tmp_path / history.SAMPLES).write_text('[{"epoch": 1}]', encoding="utf-8")
+    with pytest.raises(Refusal, match=r"samples\.json is damaged: delete the model"):
+        history.read_samples(tmp_path)
 
 
 def test_damaged_steps_are_refused(tmp_path):
