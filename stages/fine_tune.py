@@ -22,7 +22,7 @@ def main(
     everything = params.load(Path("params.yaml"))
     entry = params.one_of(everything.fine_tune_models, name, "model that fine_tune trains")
     with console.quiet_imports():
-        from pipelines.inference import evaluation
+        from pipelines.inference.validation import Validation
         from pipelines.models import saved, warm_start
         from pipelines.text import frames, ids
         from pipelines.text import vocabulary as vocabularies
@@ -34,15 +34,15 @@ def main(
     words = vocabularies.load(vocabulary)
     for frame in pair:
         ids.require(frame, words, card.task)
-    scored = evaluation.validation_score(card, words, pair[1])
+    validation = Validation(card, words, pair[1])
     taken = warm_start.read(start, entry, words.columns["text"])
     console.note(f"{name}: {taken.said} start from {start.name}")
     data, described = {"train": train, "valid": valid}, device.describe(entry)
     described["start"] = f"{taken.said} from {start.name}"
     with records.training("fine_tune", everything, name, data, described, fresh) as (run, kept):
-        watch = past.Watch(records.epochs(run), kept)
-        trained = learn.classifier(card, pair, words, watch, scored, taken.into)
-        saved.save(trained.model, card, vocabulary, model, trained.losses)
+        watch = past.Watch(records.epochs(run), kept, validation.sample)
+        trained = learn.classifier(card, pair, words, watch, validation.score, taken.into)
+        saved.save(trained.model, card, vocabulary, model, trained)
         epochs.write(trained.history, history)
         records.end_training(run, model, history, trained.seconds)
 

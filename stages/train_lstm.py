@@ -21,7 +21,7 @@ def main(
     everything = params.load(Path("params.yaml"))
     entry = params.one_of(everything.lstm_models, name, "model that train_lstm trains")
     with console.quiet_imports():
-        from pipelines.inference import evaluation
+        from pipelines.inference.validation import Validation
         from pipelines.models import saved
         from pipelines.text import frames, ids
         from pipelines.text import vocabulary as vocabularies
@@ -33,13 +33,13 @@ def main(
     words = vocabularies.load(vocabulary)
     for frame in pair:
         ids.require(frame, words, card.task)
-    scored = evaluation.validation_score(card, words, pair[1])
+    validation = Validation(card, words, pair[1])
     fit = learn.language_model if entry.model == "language_model" else learn.classifier
     data, described = {"train": train, "valid": valid}, device.describe(entry)
     with records.training("train_lstm", everything, name, data, described, fresh) as (run, kept):
-        watch = past.Watch(records.epochs(run), kept)
-        trained = fit(card, pair, words, watch, scored)
-        saved.save(trained.model, card, vocabulary, model, trained.losses)
+        watch = past.Watch(records.epochs(run), kept, validation.sample)
+        trained = fit(card, pair, words, watch, validation.score)
+        saved.save(trained.model, card, vocabulary, model, trained)
         epochs.write(trained.history, history)
         records.end_training(run, model, history, trained.seconds)
 

@@ -53,7 +53,7 @@ def attention_map(weights: np.ndarray, source: list[str], target: list[str], tit
         _ticks(axes, source, target, rotation=0 if upright else 60)
         axes.set_title(title, pad=12)
 
-    return _svg(draw, (width, height))
+    return svg(draw, (width, height))
 
 
 def confusion_matrix(counts: np.ndarray, labels: Sequence[str], title: str) -> str:
@@ -79,7 +79,7 @@ def confusion_matrix(counts: np.ndarray, labels: Sequence[str], title: str) -> s
         axes.set_ylabel("true")
         axes.set_title(title, pad=12)
 
-    return _svg(draw, (side + 0.6, side))
+    return svg(draw, (side + 0.6, side))
 
 
 def learning_curves(histories: Mapping[str, pd.DataFrame], title: str) -> str:
@@ -109,7 +109,7 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], title: str) -> str:
         if histories:
             axes.legend(frameon=False)
 
-    return _svg(draw, (7.5, 4.2))
+    return svg(draw, (7.5, 4.2))
 
 
 def _short(value: float, position: float | None = None) -> str:
@@ -136,8 +136,8 @@ def _visible(token: str) -> str:
     )
 
 
-def _svg(draw: Any, size: tuple[float, float]) -> str:
-    """One axes drawn by `draw`, as SVG."""
+def svg(draw: Any, size: tuple[float, float]) -> str:
+    """One axes drawn by `draw`, as SVG of a size in inches."""
     return panels([draw], size)
 
 

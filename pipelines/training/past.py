@@ -10,8 +10,11 @@ import keras
 import numpy as np
 
 from pipelines import console
+from pipelines.history import Sample
 from pipelines.training import loop
 from pipelines.training.checkpoints import Arrays, Checkpoints, Snapshot
+
+Sampler = Callable[[], str]
 
 
 @dataclass(frozen=True)
@@ -22,10 +25,12 @@ class Watch:
         on_epoch: called with each row of the history; with those of before once more where a
             training goes on.
         checkpoints: those of this training, if it keeps any.
+        sampled: a model in training -> what it says now, to be looked at; None if it says nothing.
     """
 
     on_epoch: Callable[[dict[str, float]], None]
     checkpoints: Checkpoints | None = None
+    sampled: Callable[[keras.Model], Sampler | None] = lambda model: None
 
 
 NOBODY = Watch(lambda row: None)
@@ -38,7 +43,9 @@ class Past:
         models: the members that are done.
         members: their weights.
         rows: the history so far, of all members.
+        samples: what they said after each epoch.
         losses: of each step of the members that are done.
+        norms: of each step's gradient, of the same members.
     """
 
     def __init__(self, watch: Watch, start: Snapshot | None) -> None:
@@ -47,8 +54,11 @@ class Past:
         groups = {} if start is None else start.groups
         self.models: list[keras.Model] = []
         self.members = [list(groups[f"member-{n}"]) for n in range(said.get("members", 0))]
-        self.losses: list[float] = groups["past"][0].tolist() if start else []
+        done = [part.tolist() for part in groups["past"]] if start else [[], []]
+        self.losses: list[float] = done[0]
+        self.norms: list[float] = done[1]
         self.rows: list[dict[str, float]] = list(said.get("rows", []))
+        self.samples = [Sample(*one) for one in said.get("samples", [])]
         self._rows_before = said.get("rows_before", 0)
         self._seconds = said.get("seconds", 0.0)
         self._since = time.monotonic()
@@ -69,17 +79,20 @@ class Past:
         """What the training took, over all processes that it ran in."""
         return self._seconds + time.monotonic() - self._since
 
-    def row(self, row: dict[str, float]) -> None:
-        """Epochs and tokens go on counting from one member to the next."""
+    def row(self, row: dict[str, float], sampler: Sampler | None) -> None:
+        """An epoch is done; epochs and tokens go on counting from one member to the next."""
         last = self.rows[self._rows_before - 1] if self._rows_before else {}
         self.rows.append(row | {key: row[key] + last.get(key, 0) for key in ("epoch", "tokens")})
+        if sampler is not None:
+            self.samples.append(Sample(int(self.rows[-1]["epoch"]), sampler()))
         self._watch.on_epoch(self.rows[-1])
 
-    def end_member(self, model: keras.Model, losses: list[float]) -> None:
+    def end_member(self, model: keras.Model, losses: list[float], norms: list[float]) -> None:
         """A member is done."""
         self.models.append(model)
         self.members.append(model.get_weights())
         self.losses += losses
+        self.norms += norms
         self._rows_before = len(self.rows)
         self._start = None
 
@@ -101,11 +114,12 @@ class Past:
         said = {
             "members": len(self.members),
             "rows": self.rows,
+            "samples": self.samples,
             "rows_before": self._rows_before,
             "seconds": self.seconds,
         }
         groups: dict[str, Arrays] = {
             f"member-{number}": weights for number, weights in enumerate(self.members)
         }
-        groups["past"] = [np.array(self.losses)]
+        groups["past"] = [np.array(self.losses), np.array(self.norms)]
         return Snapshot({**part.said, **said}, {**part.groups, **groups})
