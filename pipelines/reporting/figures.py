@@ -11,6 +11,8 @@ import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 import numpy as np
 
@@ -33,6 +35,7 @@ STYLE = {
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
 MARKERS = "osD^vP*"
 CELL = 0.32  # inches for one token
+CELLS = "cells"  # of an SVG: what shows words where the pointer rests
 
 
 def attention_map(weights: np.ndarray, source: list[str], target: list[str], title: str) -> str:
@@ -52,8 +55,45 @@ def attention_map(weights: np.ndarray, source: list[str], target: list[str], tit
         axes.xaxis.tick_top()
         _ticks(axes, source, target, rotation=0 if upright else 60)
         axes.set_title(title, pad=12)
+        drawn.append(axes)
 
-    return svg(draw, (width, height))
+    drawn: list[Axes] = []
+    picture = svg(draw, (width, height))
+    place = drawn[0].get_position()
+    return _with_words(
+        picture, (place.x0, 1 - place.y1, place.width, place.height), weights, source, target
+    )
+
+
+def _with_words(
+    picture: str,
+    place: tuple[float, float, float, float],
+    weights: np.ndarray,
+    source: list[str],
+    target: list[str],
+) -> str:
+    """Each cell of a map with words that show where the pointer rests: tokens and weight.
+
+    Args:
+        picture: SVG.
+        place: left, top, width and height of the axes, in shares of the picture.
+        weights: (T, S).
+        source: S tokens.
+        target: T tokens.
+    """
+    size = ElementTree.fromstring(picture).attrib["viewBox"].split()
+    across, down = float(size[2]), float(size[3])
+    wide, high = place[2] * across / len(source), place[3] * down / len(target)
+    cells = []
+    for (row, column), weight in np.ndenumerate(weights):
+        left, top = place[0] * across + column * wide, place[1] * down + row * high
+        words = escape(f"{_visible(target[row])} ← {_visible(source[column])}: {weight:.2f}")
+        cells.append(
+            f'<rect x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{high:.1f}" '
+            f'fill-opacity="0"><title>{words}</title></rect>'
+        )
+    head, end, tail = picture.rpartition("</svg>")
+    return "".join([head, f'<g id="{CELLS}">\n', "\n".join(cells), "\n</g>\n", end, tail])
 
 
 def confusion_matrix(counts: np.ndarray, labels: Sequence[str], title: str) -> str:

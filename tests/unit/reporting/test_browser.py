@@ -86,6 +86,12 @@ def test_every_picture_is_drawn_and_nothing_is_said_against_the_page(built: Path
     assert said["background"] == "rgb(255, 255, 255)"
 
 
+def test_a_pointer_on_an_attention_map_is_told_the_weight(built: Path) -> None:
+    html = built.read_text(encoding="utf-8")
+    assert html.count('<i title="') == 9
+    assert '<i title="&lt;b&gt; ← c␣&amp;␣d: 0.00"' in html
+
+
 @needs_chromium
 def test_a_picture_that_is_none_is_noticed(built: Path) -> None:
     """So that the test above can fail."""

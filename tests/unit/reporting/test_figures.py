@@ -91,3 +91,25 @@ def test_every_model_has_a_line_and_tokens_are_short_numbers() -> None:
     assert "shakespeare-rnn" in said
     assert "markov" in said
     assert "5M" in said
+
+
+def test_every_cell_of_a_map_has_words_where_it_is_drawn() -> None:
+    """The rectangle of the darkest cell holds the middle of the tick of its row and column."""
+    weights = np.zeros((2, 3))
+    weights[1, 2] = 0.875
+    svg = figures.attention_map(weights, ["x", "<y>", "z"], ["a", "b & c"], "map")
+    tree = ElementTree.fromstring(svg)
+    space = "{http://www.w3.org/2000/svg}"
+    cells = tree.findall(f".//{space}g[@id='{figures.CELLS}']/{space}rect")
+    words = ["".join(cell.itertext()) for cell in cells]
+    assert words == [
+        f"{target} ← {source}: {'0.88' if (target, source) == ('b␣&␣c', 'z') else '0.00'}"
+        for target in ("a", "b␣&␣c")
+        for source in ("x", "<y>", "z")
+    ]
+    image = tree.find(f".//{space}image")
+    assert image is not None
+    left, wide = float(image.attrib["x"]), float(image.attrib["width"])
+    last = {side: float(cells[-1].attrib[side]) for side in ("x", "y", "width", "height")}
+    assert last["x"] + last["width"] == pytest.approx(left + wide, abs=1.5)
+    assert last["width"] == pytest.approx(wide / 3, abs=1)
