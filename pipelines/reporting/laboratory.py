@@ -168,12 +168,12 @@ def _word_order(name: str, entry: params.WordOrder, table: pd.DataFrame, origin:
 
 
 def _pairs(table: pd.DataFrame, names: list[str]) -> tuple[tuple[str, ...], ...]:
-    """The first pairs, and what each classifier says of both texts."""
+    """The pair of params.yaml, the shortest of the others, and what is said of both texts."""
     said = table.assign(said=table["before"] + " → " + table["after"])
     by_pair = [list(said[said["classifier"] == name]["said"]) for name in names]
     texts = table[table["classifier"] == names[0]][["text", "exchanged"]]
-    rows = zip(texts["text"], texts["exchanged"], *by_pair, strict=True)
-    return tuple(rows)[:SHOWN]
+    given, *others = zip(texts["text"], texts["exchanged"], *by_pair, strict=True)
+    return (given, *sorted(others, key=lambda row: (len(row[0]), row))[: SHOWN - 1])
 
 
 def _source_length(

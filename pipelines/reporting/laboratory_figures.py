@@ -12,7 +12,6 @@ from pipelines.reporting.figures import COLOURS, MARKERS, panels
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
 LEAST = 1e-12  # a share of a gradient below which nothing is drawn
 LEARNT, FAILED = COLOURS[0], COLOURS[1]
@@ -28,7 +27,7 @@ def gradient_flow(table: pd.DataFrame) -> str:
     """Two panels: the norms of each cell at the start, and trained with and without clipping."""
     cells = list(table["cell"].unique())
 
-    def draw(axes: Axes, title: str, styles: dict[str, str]) -> None:
+    def draw(axes: Any, title: str, styles: dict[str, str]) -> None:
         for when, line in styles.items():
             for place, cell in enumerate(cells):
                 curve = relative(table[(table["cell"] == cell) & (table["when"] == when)])
@@ -43,11 +42,11 @@ def gradient_flow(table: pd.DataFrame) -> str:
         axes.grid(color="#dddddd", linewidth=0.8)
         axes.set_title(title, pad=12)
 
-    def start(axes: Axes) -> None:
+    def start(axes: Any) -> None:
         draw(axes, "at the start", {"start": "-"})
         axes.set_ylabel("norm of d loss(t) / d state(k), lag 0 = 1")
 
-    def trained(axes: Axes) -> None:
+    def trained(axes: Any) -> None:
         draw(axes, "trained: solid clipped, dashed not", {"clipped": "-", "unclipped": "--"})
         axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
@@ -59,7 +58,7 @@ def long_memory(table: pd.DataFrame, title: str) -> str:
     of the loss of a network without memory was left."""
     cells, lags = list(table["cell"].unique()), sorted(table["lag"].unique())
 
-    def draw(axes: Axes) -> None:
+    def draw(axes: Any) -> None:
         for row in table.itertuples():
             across, down = lags.index(row.lag), cells.index(row.cell)
             colour = LEARNT if row.learnt else FAILED
@@ -87,7 +86,7 @@ def _found(row: Any) -> str:
 def told_apart(shares: Sequence[tuple[str, float]], title: str) -> str:
     """A bar for each classifier: the share of pairs that it answers differently."""
 
-    def draw(axes: Axes) -> None:
+    def draw(axes: Any) -> None:
         for place, (_, share) in enumerate(shares):
             axes.barh(place, share, color=COLOURS[place % 7], height=0.6)
             axes.text(share + 0.01, place, f"{share:.0%}", va="center")
@@ -106,7 +105,7 @@ def told_apart(shares: Sequence[tuple[str, float]], title: str) -> str:
 def source_length(table: pd.DataFrame, title: str) -> str:
     """The score of each model over the mean length of the sources in a bucket."""
 
-    def draw(axes: Axes) -> None:
+    def draw(axes: Any) -> None:
         for place, (name, part) in enumerate(table.groupby("model", sort=False)):
             colour, marker = COLOURS[place % 7], MARKERS[place % 7]
             axes.plot(part["mean"], part["score"], color=colour, marker=marker, label=str(name))

@@ -30,7 +30,15 @@ MAY = {
         "pipelines/training",
     },
     "pipelines/inference": {"pipelines/models", "pipelines/text", "pipelines/inference"},
-    "pipelines/reporting": {"pipelines/inference", "pipelines/reporting"},
+    "pipelines/laboratory": {
+        "pipelines/training",
+        "pipelines/models",
+        "pipelines/layers",
+        "pipelines/text",
+        "pipelines/inference",
+        "pipelines/laboratory",
+    },
+    "pipelines/reporting": {"pipelines/inference", "pipelines/laboratory", "pipelines/reporting"},
     "pipelines/tracking": {"pipelines/inference", "pipelines/training", "pipelines/tracking"},
     "pipelines/proof": {
         "pipelines/training",

@@ -39,6 +39,9 @@ TREE: dict[str, Any] = {
     "fine_tune models": {},
     "train_seq2seq models": {},
     "models": {},
+    "laboratory": dict.fromkeys(
+        ("cells", "gradient_flow", "long_memory", "word_order", "source_length"), {}
+    ),
 }
 
 
