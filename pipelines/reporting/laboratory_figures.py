@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,33 +24,36 @@ def relative(curve: pd.DataFrame) -> npt.NDArray[np.float64]:
 
 
 def gradient_flow(table: pd.DataFrame) -> str:
-    """Two panels: the norms of each cell at the start, and trained with and without clipping."""
+    """Three panels, a line for each cell: norms at the start, trained with clipping, without."""
+    titles = {"start": "at the start", "clipped": "trained, clipped", "unclipped": "trained, not"}
     cells = list(table["cell"].unique())
 
-    def draw(axes: Any, title: str, styles: dict[str, str]) -> None:
-        for when, line in styles.items():
+    def panel(when: str) -> Callable[[Any], None]:
+        def draw(axes: Any) -> None:
             for place, cell in enumerate(cells):
                 curve = relative(table[(table["cell"] == cell) & (table["when"] == when)])
-                label = cell if line == "-" else None
-                axes.plot(range(len(curve)), curve, line, color=COLOURS[place % 7], label=label)
-        axes.set_yscale("log")
-        axes.set_ylim(LEAST, 1e3)
-        exponents = range(-12, 4, 3)
-        axes.set_yticks([10.0**power for power in exponents], [f"1e{power}" for power in exponents])
-        axes.minorticks_off()
-        axes.set_xlabel("steps back, t - k")
-        axes.grid(color="#dddddd", linewidth=0.8)
-        axes.set_title(title, pad=12)
+                axes.plot(range(len(curve)), curve, color=COLOURS[place % 7], label=cell)
+            _powers(axes)
+            axes.set_xlabel("steps back, t - k")
+            axes.set_title(titles[when], pad=12)
+            if when == "start":
+                axes.set_ylabel("norm of d loss(t) / d state(k)")
+            if when == "unclipped":
+                axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
-    def start(axes: Any) -> None:
-        draw(axes, "at the start", {"start": "-"})
-        axes.set_ylabel("norm of d loss(t) / d state(k), lag 0 = 1")
+        return draw
 
-    def trained(axes: Any) -> None:
-        draw(axes, "trained: solid clipped, dashed not", {"clipped": "-", "unclipped": "--"})
-        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return panels([panel(when) for when in titles], (13.0, 4.2))
 
-    return panels([start, trained], (11.5, 4.6))
+
+def _powers(axes: Any) -> None:
+    """Shares of a gradient in powers of ten, the same in every panel."""
+    axes.set_yscale("log")
+    axes.set_ylim(LEAST, 1e3)
+    exponents = range(-12, 4, 3)
+    axes.set_yticks([10.0**power for power in exponents], [f"1e{power}" for power in exponents])
+    axes.minorticks_off()
+    axes.grid(color="#dddddd", linewidth=0.8)
 
 
 def long_memory(table: pd.DataFrame, title: str) -> str:
@@ -70,7 +73,7 @@ def long_memory(table: pd.DataFrame, title: str) -> str:
         axes.set_ylim(len(cells) - 0.5, -0.5)
         axes.tick_params(length=0)
         axes.set_xlabel("lag in steps", labelpad=8)
-        axes.set_title(title, pad=12)
+        axes.set_title(f"{title}: steps until learnt, or what was left of the loss", pad=12)
 
     return panels([draw], (2.4 + 1.15 * len(lags), 1.5 + 0.5 * len(cells)))
 
