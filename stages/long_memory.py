@@ -19,7 +19,8 @@ def main(
     with console.quiet_imports():
         from pipelines.laboratory import memory
 
-    with console.progress(f"{name} over lags", len(cells) * len(entry.lags), "lags") as bar:
+    steps = len(cells) * len(entry.lags) * entry.steps
+    with console.progress("long memory", steps, "steps") as bar:
         found = memory.ladder(cells, entry, tasks.TASKS[name], everything.seed, bar.advance)
     tables.write(found, lags)
 

@@ -32,7 +32,7 @@ def main(
     for frame in (seen, unseen):
         ids.require(frame, counting.vocabularies, "classification")
     (sentence,) = counting.prepared([entry.sentence])
-    known = word_order.evidence(seen, entry.opposites)
+    known = word_order.evidence(seen, entry.opposites, entry.min_count)
     pairs = word_order.pairs(unseen, known, entry.evidence)
     if pairs.empty:
         raise Refusal(

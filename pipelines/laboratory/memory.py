@@ -37,7 +37,7 @@ def ladder(
         entry: the experiment in params.yaml.
         task: what they are to learn.
         seed: of weights and examples.
-        advance: told of every lag that is done with, tried or not.
+        advance: told of every step of a training, and of the steps that are left out.
 
     Returns:
         A row for each cell and lag tried: whether the loss fell below `share` of the baseline
@@ -61,15 +61,25 @@ def _climb(
 ) -> Iterator[dict[str, object]]:
     failed = 0
     for lag in entry.lags:
-        if failed < ENOUGH:
-            goal = entry.share * task.baseline(lag)
-            network = networks.begin(cell, entry.units, task, seed)
-            losses = networks.train(network, task, lag, entry, seed, entry.clip_norm)
-            found = attempt(losses, goal)
-            learnt = found.loss < goal  # not a number is not below
-            failed = 0 if learnt else failed + 1
-            yield {"lag": lag, **found._asdict(), "baseline": task.baseline(lag), "learnt": learnt}
-        advance(1, f"{name}, lag {lag}")
+        if failed == ENOUGH:
+            advance(entry.steps, f"{name}, lag {lag}: not tried")
+            continue
+        goal = entry.share * task.baseline(lag)
+        network = networks.begin(cell, entry.units, task, seed)
+        losses = networks.train(network, task, lag, entry, seed, entry.clip_norm)
+        found = attempt(_told(losses, f"{name}, lag {lag}", advance), goal)
+        advance(entry.steps - found.steps, f"{name}, lag {lag}, loss {found.loss:.3f}")
+        learnt = found.loss < goal  # not a number is not below
+        failed = 0 if learnt else failed + 1
+        yield {"lag": lag, **found._asdict(), "baseline": task.baseline(lag), "learnt": learnt}
+
+
+def _told(
+    losses: Iterator[float], what: str, advance: Callable[[float, str], None]
+) -> Iterator[float]:
+    for loss in losses:
+        advance(1, f"{what}, loss {loss:.3f}")
+        yield loss
 
 
 def attempt(losses: Iterator[float], goal: float) -> Attempt:

@@ -25,10 +25,11 @@ Probabilities = npt.NDArray[np.float64]
 Classifier = Callable[[Sequence[str]], Probabilities]  # N texts -> (N, L)
 
 
-def evidence(train: pd.DataFrame, opposites: tuple[str, str]) -> dict[str, float]:
+def evidence(train: pd.DataFrame, opposites: tuple[str, str], min_count: int) -> dict[str, float]:
     """How much a word speaks for the second of two labels, in nats; below 0, for the first.
 
-    The log of how much likelier it is under the one than under the other, each counted once more.
+    The log of how much likelier it is under the one than under the other, each counted once more,
+    for the words that both have `min_count` times together: what is rare speaks by chance.
     """
     counts = [
         Counter(word for text in train["text"][train["label"] == label] for word in text.split(" "))
@@ -40,7 +41,8 @@ def evidence(train: pd.DataFrame, opposites: tuple[str, str]) -> dict[str, float
         {word: np.log((count[word] + 1) / total) for word in words}
         for count, total in zip(counts, totals, strict=True)
     )
-    return {word: float(second[word] - first[word]) for word in sorted(words)}
+    common = (word for word in sorted(words) if sum(count[word] for count in counts) >= min_count)
+    return {word: float(second[word] - first[word]) for word in common}
 
 
 def opposed(text: str, known: Mapping[str, float], least: float) -> tuple[str, str] | None:

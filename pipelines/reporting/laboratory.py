@@ -84,15 +84,14 @@ def _gradient_flow(
         f"How much of the gradient of the last step's loss comes back to the state k steps earlier "
         f"(Bengio et al. 1994; Pascanu et al. 2013), on the task '{name}' with {entry.units} "
         f"units, as a share of what arrives at the last state itself. A line that falls straight "
-        f"on this scale vanishes exponentially: what lies that far back teaches the network "
-        f"nothing. One that rises explodes.",
+        f"on this scale vanishes exponentially: what lies so far back teaches the network nothing. "
+        f"One that rises explodes.",
         "What to see, the three cures. Activation and initialisation: a ReLU network from the "
         "identity hands back what it gets, step by step, where tanh takes its slope of every "
         "step. Gated cells: an untrained gate lets through about half (a forget bias of 0, and a "
-        "GRU) or three quarters (a forget bias of 1) of the gradient, so at the start they are no "
-        "better than tanh; but they can learn to stay open, and in the right panel they have. "
-        "Clipping bounds a gradient that explodes. It brings none back that vanished: where solid "
-        "and dashed lie together there was nothing to clip.",
+        "GRU) or three quarters (a forget bias of 1) of the gradient, so at the start they may "
+        "keep even less than tanh; but they can learn to stay open. Clipping bounds a gradient "
+        "that explodes, and brings none back that vanished.",
         f"What is left after {farthest} steps, at the start and trained with clipping: "
         + "; ".join(_left(table, cell, farthest) for cell in table["cell"].unique())
         + "."
@@ -106,8 +105,9 @@ def _left(table: pd.DataFrame, cell: str, lag: int) -> str:
     shares = []
     for when in ("start", "clipped"):
         curve = table[(table["cell"] == cell) & (table["when"] == when)]
-        shares.append(f"{figures.relative(curve)[lag]:.1e}")
-    return f"{cell} {' and '.join(shares)}"
+        shares.append(figures.relative(curve)[lag])
+    # What a float32 cannot hold any more is 0.
+    return f"{cell} {' and '.join(f'{share:.0e}' if share else '0' for share in shares)}"
 
 
 def _unique(table: pd.DataFrame, *columns: str) -> list[tuple[str, ...]]:
@@ -160,7 +160,8 @@ def _word_order(name: str, entry: params.WordOrder, table: pd.DataFrame, origin:
         f"same, whatever it has learnt. A Markov model of each label ({entry.order}-grams) sees "
         f"neighbours, and {entry.recurrent} reads the whole text in its order. Not every exchange "
         f"changes what a text means, so no model ought to reach 100%. Probability that moved to "
-        f"other labels, on average: {moved}. Right before the exchange: {right}.",
+        f"other labels, on average: {moved}. Right before the exchange: {right}. "
+        f"Below stand the pair of params.yaml and the shortest that a model told apart.",
     )
     title = f"Word order: {name}"
     drawn = Picture(title, figures.told_apart(apart, title))
@@ -168,12 +169,15 @@ def _word_order(name: str, entry: params.WordOrder, table: pd.DataFrame, origin:
 
 
 def _pairs(table: pd.DataFrame, names: list[str]) -> tuple[tuple[str, ...], ...]:
-    """The first pairs, and what each classifier says of both texts."""
+    """The pair of params.yaml and the shortest others, those that a model told apart first, with
+    what each said of both texts."""
     said = table.assign(said=table["before"] + " → " + table["after"])
     by_pair = [list(said[said["classifier"] == name]["said"]) for name in names]
     texts = table[table["classifier"] == names[0]][["text", "exchanged"]]
-    rows = zip(texts["text"], texts["exchanged"], *by_pair, strict=True)
-    return tuple(rows)[:SHOWN]
+    given, *others = zip(texts["text"], texts["exchanged"], *by_pair, strict=True)
+    apart = set(table["text"][table["before"] != table["after"]])
+    others = sorted(others, key=lambda row: (row[0] not in apart, len(row[0]), row))
+    return (given, *others[: SHOWN - 1])
 
 
 def _source_length(
@@ -187,12 +191,12 @@ def _source_length(
         ends.append(f"{model} from {first['score']:{form}} to {last['score']:{form}}")
     examples = f"{table['examples'].min():,} to {table['examples'].max():,}"
     see = (
-        f"{measure} of the test split in buckets of sources of like length, {examples} in each, "
-        "both models on the same ones, by what `evaluate` had them write (Bahdanau et al. 2015, "
-        "figure 2).",
-        f"What to see: {entry.fixed} must put the whole source into one vector, and the longer "
-        f"the source, the less of it comes through; {entry.attention} looks each part up when it "
-        f"needs it. From the shortest to the longest bucket: {', '.join(ends)}.",
+        f"{measure[0].upper()}{measure[1:]} of the test split in buckets of sources of like "
+        f"length, {examples} in each, both models on the same ones, by what evaluate had them "
+        "write (Bahdanau et al. 2015, figure 2).",
+        f"What to see: how far each line falls as sources grow. {entry.fixed} must put the whole "
+        f"source into one vector; {entry.attention} looks each part up when it needs it. From the "
+        f"shortest to the longest bucket: {', '.join(ends)}.",
     )
     title = f"Attention against the fixed vector: {name}"
     return Exhibit(title, see, Picture(title, figures.source_length(table, title)), origin)

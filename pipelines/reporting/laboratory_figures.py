@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from pipelines.reporting.figures import COLOURS, MARKERS, panels
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
 LEAST = 1e-12  # a share of a gradient below which nothing is drawn
 LEARNT, FAILED = COLOURS[0], COLOURS[1]
@@ -25,33 +24,36 @@ def relative(curve: pd.DataFrame) -> npt.NDArray[np.float64]:
 
 
 def gradient_flow(table: pd.DataFrame) -> str:
-    """Two panels: the norms of each cell at the start, and trained with and without clipping."""
+    """Three panels, a line for each cell: norms at the start, trained with clipping, without."""
+    titles = {"start": "at the start", "clipped": "trained, clipped", "unclipped": "trained, not"}
     cells = list(table["cell"].unique())
 
-    def draw(axes: Axes, title: str, styles: dict[str, str]) -> None:
-        for when, line in styles.items():
+    def panel(when: str) -> Callable[[Any], None]:
+        def draw(axes: Any) -> None:
             for place, cell in enumerate(cells):
                 curve = relative(table[(table["cell"] == cell) & (table["when"] == when)])
-                label = cell if line == "-" else None
-                axes.plot(range(len(curve)), curve, line, color=COLOURS[place % 7], label=label)
-        axes.set_yscale("log")
-        axes.set_ylim(LEAST, 1e3)
-        exponents = range(-12, 4, 3)
-        axes.set_yticks([10.0**power for power in exponents], [f"1e{power}" for power in exponents])
-        axes.minorticks_off()
-        axes.set_xlabel("steps back, t - k")
-        axes.grid(color="#dddddd", linewidth=0.8)
-        axes.set_title(title, pad=12)
+                axes.plot(range(len(curve)), curve, color=COLOURS[place % 7], label=cell)
+            _powers(axes)
+            axes.set_xlabel("steps back, t - k")
+            axes.set_title(titles[when], pad=12)
+            if when == "start":
+                axes.set_ylabel("norm of d loss(t) / d state(k)")
+            if when == "unclipped":
+                axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
-    def start(axes: Axes) -> None:
-        draw(axes, "at the start", {"start": "-"})
-        axes.set_ylabel("norm of d loss(t) / d state(k), lag 0 = 1")
+        return draw
 
-    def trained(axes: Axes) -> None:
-        draw(axes, "trained: solid clipped, dashed not", {"clipped": "-", "unclipped": "--"})
-        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return panels([panel(when) for when in titles], (13.0, 4.2))
 
-    return panels([start, trained], (11.5, 4.6))
+
+def _powers(axes: Any) -> None:
+    """Shares of a gradient in powers of ten, the same in every panel."""
+    axes.set_yscale("log")
+    axes.set_ylim(LEAST, 1e3)
+    exponents = range(-12, 4, 3)
+    axes.set_yticks([10.0**power for power in exponents], [f"1e{power}" for power in exponents])
+    axes.minorticks_off()
+    axes.grid(color="#dddddd", linewidth=0.8)
 
 
 def long_memory(table: pd.DataFrame, title: str) -> str:
@@ -59,7 +61,7 @@ def long_memory(table: pd.DataFrame, title: str) -> str:
     of the loss of a network without memory was left."""
     cells, lags = list(table["cell"].unique()), sorted(table["lag"].unique())
 
-    def draw(axes: Axes) -> None:
+    def draw(axes: Any) -> None:
         for row in table.itertuples():
             across, down = lags.index(row.lag), cells.index(row.cell)
             colour = LEARNT if row.learnt else FAILED
@@ -71,7 +73,7 @@ def long_memory(table: pd.DataFrame, title: str) -> str:
         axes.set_ylim(len(cells) - 0.5, -0.5)
         axes.tick_params(length=0)
         axes.set_xlabel("lag in steps", labelpad=8)
-        axes.set_title(title, pad=12)
+        axes.set_title(f"{title}: steps until learnt, or what was left of the loss", pad=12)
 
     return panels([draw], (2.4 + 1.15 * len(lags), 1.5 + 0.5 * len(cells)))
 
@@ -87,7 +89,7 @@ def _found(row: Any) -> str:
 def told_apart(shares: Sequence[tuple[str, float]], title: str) -> str:
     """A bar for each classifier: the share of pairs that it answers differently."""
 
-    def draw(axes: Axes) -> None:
+    def draw(axes: Any) -> None:
         for place, (_, share) in enumerate(shares):
             axes.barh(place, share, color=COLOURS[place % 7], height=0.6)
             axes.text(share + 0.01, place, f"{share:.0%}", va="center")
@@ -106,7 +108,7 @@ def told_apart(shares: Sequence[tuple[str, float]], title: str) -> str:
 def source_length(table: pd.DataFrame, title: str) -> str:
     """The score of each model over the mean length of the sources in a bucket."""
 
-    def draw(axes: Axes) -> None:
+    def draw(axes: Any) -> None:
         for place, (name, part) in enumerate(table.groupby("model", sort=False)):
             colour, marker = COLOURS[place % 7], MARKERS[place % 7]
             axes.plot(part["mean"], part["score"], color=colour, marker=marker, label=str(name))

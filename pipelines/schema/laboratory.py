@@ -75,8 +75,8 @@ class WordOrder(Section):
     """Test texts with two words exchanged, and which classifiers can tell the two texts apart.
 
     A word speaks for one of two labels, the `opposites`, if its share of the words of that label is
-    exp(`evidence`) times that of the other. Beside two trained models answers a Markov model of
-    each label, of `order` words.
+    exp(`evidence`) times that of the other, and both have it `min_count` times together. Beside two
+    trained models answers a Markov model of each label, of `order` words.
     """
 
     bag_of_words: Name
@@ -85,6 +85,7 @@ class WordOrder(Section):
     smoothing: Smoothing
     opposites: Pair
     evidence: Positive
+    min_count: Count
     sentence: str
     exchange: Pair
 

@@ -34,7 +34,7 @@ def _metrics(project, name):
 def test_every_stage_ran_once(walked):
     _, printed = walked
     corpora = ["plain", "phrases", "moods", "days"]
-    expected = {"check", "report"}
+    expected = {"check", "report", "gradient_flow@adding"}
     expected |= {
         f"{stage}@{one}" for stage in ("fetch", "preprocess", "build_vocab") for one in corpora
     }

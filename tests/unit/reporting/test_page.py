@@ -167,5 +167,5 @@ def test_damaged_checks_are_refused(project: Path) -> None:
 
 def test_the_stage_writes_the_page(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
-    report.main(*(Path(name) for name in (*FOLDERS, "out/report.html")))
+    report.main(*(Path(name) for name in (*FOLDERS, "nowhere", "out/report.html")))
     assert (project / "out" / "report.html").read_text(encoding="utf-8") == built(project)
