@@ -28,6 +28,7 @@ def main(
         from pipelines.text import vocabulary as vocabularies
         from pipelines.tracking import records
         from pipelines.training import device, learn, past
+        from pipelines.training.board import Board
 
     card = saved.Card.of(everything, name)
     pair = frames.read(train), frames.read(valid)
@@ -40,11 +41,12 @@ def main(
     data, described = {"train": train, "valid": valid}, device.describe(entry)
     described["start"] = f"{taken.said} from {start.name}"
     with records.training("fine_tune", everything, name, data, described, fresh) as (run, kept):
-        watch = past.Watch(records.epochs(run), kept, validation.sample)
+        board = Board.of(kept)
+        watch = past.Watch(records.epochs(run), kept, validation.sample, board)
         trained = learn.classifier(card, pair, words, watch, validation.score, taken.into)
         saved.save(trained.model, card, vocabulary, model, trained)
         epochs.write(trained.history, history)
-        records.end_training(run, model, history, trained.seconds)
+        records.end_training(run, model, history, trained.seconds, board.folder)
 
 
 if __name__ == "__main__":

@@ -39,22 +39,25 @@ def main(
         with console.quiet_imports():
             from pipelines.inference.validation import Validation
             from pipelines.training import device, learn, past
+            from pipelines.training.board import Board
         described = device.describe(card.entry)
     with records.training("train_baseline", everything, name, data, described, fresh) as (
         run,
         kept,
     ):
-        tell = records.epochs(run)
+        tell, shown = records.epochs(run), None
         if card.entry.model == "ngram":
             trained = _count(card, pair, words)
             tell(dict(trained.history.iloc[0]))
         else:
             validation = Validation(card, words, pair[1])
-            watch = past.Watch(tell, kept, validation.sample)
+            board = Board.of(kept)
+            shown = board.folder
+            watch = past.Watch(tell, kept, validation.sample, board)
             trained = learn.classifier(card, pair, words, watch, validation.score)
         saved.save(trained.model, card, vocabulary, model, trained)
         epochs.write(trained.history, history)
-        records.end_training(run, model, history, trained.seconds)
+        records.end_training(run, model, history, trained.seconds, shown)
 
 
 def _count(

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from pipelines.reporting.laboratory import Exhibit
 
 TEMPLATE = "page.html.jinja"
+# Files of a model, and the words for who cannot see them.
+FAILINGS = {
+    "calibration": "calibration of {}",
+    "by-length": "score of {} by length",
+    "gradient-norms": "gradient norms of {}",
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ def _spot(cell: ElementTree.Element, wide: float, high: float) -> Spot:
 
 @dataclass(frozen=True)
 class Sample:
-    """Text that a language model wrote."""
+    """Text that a model wrote."""
 
     model: str
     text: str
@@ -80,7 +86,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class Section:
-    """Everything about one corpus."""
+    """Everything about one corpus.
+
+    `failings` are calibration, score by length and gradient norms; `progress` is what a model said
+    after each epoch.
+    """
 
     table: CorpusTable
     badges: Mapping[str, Badge]
@@ -88,7 +98,9 @@ class Section:
     curves: Picture | None
     attention: tuple[Picture, ...]
     confusion: tuple[Picture, ...]
+    failings: tuple[Picture, ...]
     samples: tuple[Sample, ...]
+    progress: tuple[Sample, ...]
     checks: tuple[Mapping[str, Any], ...]
 
 
@@ -108,7 +120,7 @@ def gather(
         metrics: the folder of `<model>.json`.
         predictions: the folder of `<model>.parquet`.
         plots: the folder of `<model>.csv`, the histories.
-        pictures: the folder of `<model>/attention-*.svg`, `confusion*.svg` and `sample.txt`.
+        pictures: the folder of `<model>/*.svg`, `<model>/sample.txt` and `<model>/samples.md`.
         checks: the folder of `<corpus>.json`.
         verified: the folder of `<model>.json`, the verdicts.
     """
@@ -123,7 +135,13 @@ def gather(
                 curves=_curves(table.corpus, models, plots),
                 attention=_pictures(models, pictures, "attention", "where {} looked"),
                 confusion=_pictures(models, pictures, "confusion", "confusion matrix of {}"),
-                samples=_samples(models, pictures),
+                failings=tuple(
+                    picture
+                    for kind, words in FAILINGS.items()
+                    for picture in _pictures(models, pictures, kind, words)
+                ),
+                samples=_samples(models, pictures, "sample.txt"),
+                progress=_samples(models, pictures, "samples.md"),
                 checks=_checks(checks / f"{table.corpus}.json"),
             )
         )
@@ -162,8 +180,8 @@ def _pictures(models: Sequence[str], folder: Path, kind: str, words: str) -> tup
     )
 
 
-def _samples(models: Sequence[str], folder: Path) -> tuple[Sample, ...]:
-    files = {name: folder / name / "sample.txt" for name in models}
+def _samples(models: Sequence[str], folder: Path, file: str) -> tuple[Sample, ...]:
+    files = {name: folder / name / file for name in models}
     return tuple(
         Sample(name, file.read_text(encoding="utf-8"))
         for name, file in files.items()

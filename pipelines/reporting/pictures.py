@@ -37,7 +37,7 @@ def write(
     drawn["by-length.svg"] = diagrams.by_length(*found.lengths, name)
     if found.reliable is not None:
         error = found.metrics["test_calibration_error"]
-        title = f"{name}: expected calibration error {error:.3f}"
+        title = f"{name}: ECE {error:.3f}"
         drawn["calibration.svg"] = diagrams.calibration(*found.reliable, title)
     norms = epochs.read_norms(model)
     if len(norms):

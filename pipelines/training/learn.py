@@ -118,11 +118,15 @@ def _train(
             batches,
             card.entry,
             on_epoch=partial(past.row, sampler=watch.sampled(model)),
+            on_step=past.step,
+            on_begin=past.begin_member,
             score=scored(model) if scored is not None else None,
             xla=device.uses_xla(card.entry),
             saves=past.saves(),
         )
         past.end_member(model, losses, norms)
+    if watch.board is not None:
+        watch.board.end(past.models[0], vocabularies)
     history = pd.DataFrame(past.rows).astype({"epoch": "int64", "tokens": "int64"})
     return Trained(
         model=saved.together(past.models),

@@ -23,6 +23,8 @@ from pipelines.training.rates import Rate
 Batch = tuple[Any, Any]
 # The name of a score of the validation data, and how the model of now does: higher is better.
 Score = tuple[str, Callable[[], float]]
+# The number of a step, counted from 1, its loss in nats, and the norm of its gradient.
+OnStep = Callable[[int, float, float], None]
 Entry = params.BagOfWords | params.LanguageModel | params.Classifier | params.Seq2Seq
 
 
@@ -83,6 +85,8 @@ def fit(
     entry: Entry,
     *,
     on_epoch: Callable[[dict[str, float]], None],
+    on_step: OnStep | None = None,
+    on_begin: Callable[[tf.Graph], None] | None = None,
     score: Score | None = None,
     xla: bool = False,
     saves: Saves | None = None,
@@ -98,6 +102,8 @@ def fit(
             and valid_loss in nats, the mean and the largest gradient norm, and `valid_<score>` if
             there is one. train_loss is the objective, as it is smoothed and weighted. Rows made
             before `saves.start` are not.
+        on_step: called after each step.
+        on_begin: called with the graph of the step, when it is compiled.
         score: what the best epoch is best in; validation loss if None.
         xla: compile the step with XLA; worth it where every batch has one shape.
         saves: what keeps the training's snapshots, and where it goes on from.
@@ -112,13 +118,15 @@ def fit(
     with stopping.listening() as signals:  # while TensorFlow traces the step, too
         training = Training(model, objective, data, entry, xla)
         validate = _validation(model, objective, data, score)
+        if on_begin is not None:
+            on_begin(training.graph)
         if saves is not None and saves.start is not None:
             training.restore(saves.start)
         whole = entry.epochs * data.tokens
         with console.progress("training", whole, data.unit, training.tokens) as bar:
             try:
                 while not training.over:
-                    training.epoch(bar, signals, saves)
+                    training.epoch(bar, signals, saves, on_step)
                     merit, found = validate(signals)
                     on_epoch(training.row() | found)
                     training.end_epoch(merit)
@@ -179,6 +187,11 @@ class Training:
         return self._epoch > self.epochs or self._waited == self.patience
 
     @property
+    def graph(self) -> tf.Graph:
+        """Of the compiled step."""
+        return self._step.graph
+
+    @property
     def tokens(self) -> float:
         """About how many training tokens were read; between epochs exactly so many."""
         part = self._at / self.data.train(self._epoch).count if self._at else 0
@@ -196,7 +209,11 @@ class Training:
         }
 
     def epoch(
-        self, bar: console.Progress, signals: stopping.Signals, saves: Saves | None = None
+        self,
+        bar: console.Progress,
+        signals: stopping.Signals,
+        saves: Saves | None = None,
+        on_step: OnStep | None = None,
     ) -> None:
         """Train on every batch of this epoch that is still to come."""
         batches = self.data.train(self._epoch)
@@ -204,6 +221,8 @@ class Training:
         for batch in itertools.islice(batches.read(), self._at, None):
             self._train(batch, batches.count)
             bar.advance(share, f"loss {self._mean.value:.3f}")
+            if on_step is not None:
+                on_step(self.steps, self.losses[-1], self.norms[-1])
             signals.check()
             if saves is not None and self.steps % saves.every == 0:
                 saves.write(self.snapshot())

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from pipelines import console
 from pipelines.history import Sample
 from pipelines.training import loop
+from pipelines.training.board import Board
 from pipelines.training.checkpoints import Arrays, Checkpoints, Snapshot
 
 Sampler = Callable[[], str]
@@ -26,11 +28,13 @@ class Watch:
             training goes on.
         checkpoints: those of this training, if it keeps any.
         sampled: a model in training -> what it says now, to be looked at; None if it says nothing.
+        board: what TensorBoard is to show of it, if anything; told anew of what is behind, too.
     """
 
     on_epoch: Callable[[dict[str, float]], None]
     checkpoints: Checkpoints | None = None
     sampled: Callable[[keras.Model], Sampler | None] = lambda model: None
+    board: Board | None = None
 
 
 NOBODY = Watch(lambda row: None)
@@ -71,8 +75,23 @@ class Past:
         for row in past.rows:
             watch.on_epoch(row)
         if start is not None:
+            past._show_again(start)
             console.note(f"Goes on after step {past._step(start):,}, from its checkpoint.")
         return past
+
+    def _show_again(self, start: Snapshot) -> None:
+        """All that is behind, to a board that is made anew."""
+        board = self._watch.board
+        if board is None:
+            return
+        of_this = (start.groups[name][0].tolist() for name in ("losses", "norms"))
+        done = (self.losses, self.norms)
+        losses, norms = (one + other for one, other in zip(done, of_this, strict=True))
+        for number, (loss, norm) in enumerate(zip(losses, norms, strict=True), 1):
+            board.step(number, loss, norm)
+        said = {sample.epoch: sample for sample in self.samples}
+        for row in self.rows:
+            board.epoch(row, said.get(int(row["epoch"])))
 
     @property
     def seconds(self) -> float:
@@ -83,9 +102,21 @@ class Past:
         """An epoch is done; epochs and tokens go on counting from one member to the next."""
         last = self.rows[self._rows_before - 1] if self._rows_before else {}
         self.rows.append(row | {key: row[key] + last.get(key, 0) for key in ("epoch", "tokens")})
-        if sampler is not None:
-            self.samples.append(Sample(int(self.rows[-1]["epoch"]), sampler()))
+        sample = None if sampler is None else Sample(int(self.rows[-1]["epoch"]), sampler())
+        self.samples += [] if sample is None else [sample]
         self._watch.on_epoch(self.rows[-1])
+        if self._watch.board is not None:
+            self._watch.board.epoch(self.rows[-1], sample)
+
+    def step(self, number: int, loss: float, norm: float) -> None:
+        """A step of a member is done; steps go on counting, too."""
+        if self._watch.board is not None:
+            self._watch.board.step(len(self.losses) + number, loss, norm)
+
+    def begin_member(self, graph: tf.Graph) -> None:
+        """The step of a member is compiled; those of all members are the same."""
+        if self._watch.board is not None and not self.models:
+            self._watch.board.graph(graph)
 
     def end_member(self, model: keras.Model, losses: list[float], norms: list[float]) -> None:
         """A member is done."""

@@ -48,6 +48,7 @@ def test_text_of_the_data_stays_text(project: Path) -> None:
     assert {"script", "b", "svg"}.isdisjoint(tags.names)
     assert "ROMEO\n&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "no &lt;b&gt;empty&lt;/b&gt; text" in html
+    assert "## Epoch 1\n\n    &lt;b&gt;le&lt;/b&gt;\n" in html
 
 
 def test_it_needs_no_network_and_names_no_path(project: Path) -> None:
@@ -65,12 +66,15 @@ def test_pictures_are_images_with_words(project: Path) -> None:
     html = built(project)
     tags = Tags()
     tags.feed(html)
-    # Four curves, one attention map, one confusion matrix.
-    assert len(tags.words) == 6
+    # Four curves, one attention map, one confusion matrix, three that say where a model fails.
+    assert len(tags.words) == 9
     assert all(tags.words)
     pictures = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", html)
     held = [base64.b64decode(picture).decode() for picture in pictures]
     assert {"<svg>one</svg>", "<svg>two</svg>"} <= set(held)
+    assert [svg for svg in held if "more" in svg] == [f"<svg>more {n}</svg>" for n in range(3)]
+    said = ("calibration of {}", "score of {} by length", "gradient norms of {}")
+    assert {words.format("opinions-lstm") for words in said} <= set(tags.words)
 
 
 def test_tables_remarks_checks_and_gaps_are_there(project: Path) -> None:
@@ -81,6 +85,7 @@ def test_tables_remarks_checks_and_gaps_are_there(project: Path) -> None:
     assert "1 of 2 passed" in html
     assert '<td class="failed">no</td>' in html
     assert "Written by shakespeare-lstm" in html
+    assert "What verses-fixed said after each epoch" in html
 
 
 def test_a_verdict_of_these_metrics_stands_beside_its_model(project: Path) -> None:

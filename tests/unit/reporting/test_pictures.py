@@ -46,7 +46,7 @@ def test_of_a_classifier(tmp_path: Path) -> None:
     )
     files = drawn(tmp_path, found, [], steps=5)
     assert set(files) == ALWAYS | {"calibration.svg", "confusion.svg", "gradient-norms.svg"}
-    assert "expected calibration error 0.125" in files["calibration.svg"]
+    assert "ECE 0.125" in files["calibration.svg"]
 
 
 def test_of_what_writes_and_was_counted(tmp_path: Path) -> None:
