@@ -19,10 +19,10 @@ import page
 from pipelines import console, params
 
 with console.quiet_imports():
-    from pipelines.inference import evaluation
+    from pipelines.inference.validation import Validation
     from pipelines.models import saved
     from pipelines.text import frames, vocabulary
-    from pipelines.training import learn
+    from pipelines.training import learn, past
 
 HEAD = ["epoch", "BLEU in validation", "seconds", "target words/s, validation included"]
 SHAPE = {
@@ -73,9 +73,9 @@ def main() -> None:
         if row["valid_bleu"] >= given.until:
             raise KeyboardInterrupt
 
-    scored = evaluation.validation_score(card, words, valid)
+    scored = Validation(card, words, valid).score
     try:
-        learn.seq2seq(card, (train, valid), words, said, scored)
+        learn.seq2seq(card, (train, valid), words, past.Watch(said), scored)
     except KeyboardInterrupt:
         page.write("multi30k", HEAD, rows)
 

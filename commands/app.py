@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,10 +29,17 @@ STAGES = {
     "fine-tune": "Train a classifier that starts from a trained language model.",
     "train-seq2seq": "Train an encoder-decoder, with or without attention.",
     "evaluate": "Evaluate a trained model on its test split.",
+    "gradient-flow": "Measure how much of the gradient comes back, cell by cell.",
+    "long-memory": "Measure over how many steps each cell remembers.",
+    "word-order": "Exchange two words of test texts, and see which classifiers notice.",
+    "source-length": "Score translators by the length of the source.",
     "report": "Put every metric and picture on one HTML page.",
 }
-CORPORA = ("fetch", "preprocess", "build-vocab")  # all others are for a model, or for all
+# All others are for a model, or for all.
+CORPORA = ("fetch", "preprocess", "build-vocab", "word-order", "source-length")
+TASKS = ("gradient-flow", "long-memory")
 Corpus = Annotated[str, Argument(metavar="NAME", help="a corpus of params.yaml")]
+Task = Annotated[str, Argument(metavar="NAME", help="adding or copying, as in params.yaml")]
 Model = Annotated[str, Argument(metavar="NAME", help="a model of params.yaml")]
 Texts = Annotated[
     list[str] | None,
@@ -61,7 +69,7 @@ def seqproof(
 def _add(command: str, help_text: str) -> None:
     """A stage as a command; DVC is imported when it runs, not for --help."""
     verb = command.replace("-", "_")
-    if command in ("check", "report"):
+    if command == "check":
         app.command(command, help=help_text)(lambda: _run(verb, None))
         return
 
@@ -71,10 +79,24 @@ def _add(command: str, help_text: str) -> None:
     def of_model(name: Model) -> None:
         _run(verb, name)
 
+    def of_task(name: Task) -> None:
+        _run(verb, name)
+
     def of_training(name: Model, fresh: Fresh = False) -> None:
         _run(verb, name, fresh)
 
-    kinds = {"evaluate": of_model} | dict.fromkeys(CORPORA, of_corpus)
+    def of_report(
+        pdf: Annotated[bool, Option("--pdf", help="print it, too, by Chromium")] = False,
+    ) -> None:
+        if not pdf:
+            _run(verb, None)
+            return
+        from commands import browser
+
+        browser.report()
+
+    kinds: dict[str, Callable[..., None]] = {"evaluate": of_model, "report": of_report}
+    kinds |= dict.fromkeys(CORPORA, of_corpus) | dict.fromkeys(TASKS, of_task)
     app.command(command, help=help_text)(kinds.get(command, of_training))
 
 

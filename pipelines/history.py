@@ -1,14 +1,18 @@
-"""The table of a training's epochs: epoch, tokens seen, train_loss, valid_loss, a score if any.
+"""The table of a training's epochs: epoch, tokens seen, train_loss, the mean and the largest
+gradient norm, valid_loss, a score if any.
 
-And the loss of its every step, which shows whether another training went the same way.
+And the loss of its every step, which shows whether another training went the same way, and the norm
+of its gradient; and what the model said after each epoch.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipelines import files
+from pipelines import console, files
 from pipelines.errors import Refusal
 
 if TYPE_CHECKING:
@@ -16,8 +20,15 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-LOSSES = "losses.npy"
+LOSSES, NORMS, SAMPLES = "losses.npy", "gradient-norms.npy", "samples.json"
 COLUMNS = {"epoch", "tokens", "train_loss", "valid_loss"}
+
+
+class Sample(NamedTuple):
+    """What a model said after an epoch, to be looked at."""
+
+    epoch: int
+    text: str
 
 
 class Trained(NamedTuple):
@@ -28,12 +39,16 @@ class Trained(NamedTuple):
         history: a row for each epoch.
         losses: (N,) of every step, in nats; they prove that it was trained again the same way. None
             for what has no steps.
+        norms: (N,), the global norm of each step's gradient before it is clipped; None as losses.
+        samples: one for each epoch, of a model that says something.
         seconds: what it took, over all processes that it ran in.
     """
 
     model: Any
     history: pd.DataFrame
     losses: npt.NDArray[np.float64] | None
+    norms: npt.NDArray[np.float64] | None
+    samples: Sequence[Sample]
     seconds: float
 
 
@@ -67,27 +82,63 @@ def tokens_seen(history: pd.DataFrame) -> int:
     return int(history["tokens"].iloc[-1])
 
 
-def write_losses(losses: npt.NDArray[np.float64], folder: Path) -> None:
-    """Write the loss of every step (N,), in nats, into a model's folder."""
+def write_steps(trained: Trained, folder: Path) -> None:
+    """Write what is known of every step into a model's folder."""
     import numpy as np
 
-    with (folder / LOSSES).open("wb") as file:
-        np.lib.format.write_array(file, losses, allow_pickle=False)
+    for name, numbers in ((LOSSES, trained.losses), (NORMS, trained.norms)):
+        if numbers is not None:
+            with (folder / name).open("wb") as file:
+                np.lib.format.write_array(file, numbers, allow_pickle=False)
 
 
-def read_losses(folder: Path) -> npt.NDArray[np.float64]:
-    """Read what `write_losses` wrote; no steps for a model that has no gradient.
+def write_samples(samples: Sequence[Sample], folder: Path) -> None:
+    """Write the samples of a training, if there are any, into a model's folder."""
+    if samples:
+        text = console.as_json([sample._asdict() for sample in samples])
+        files.write(folder / SAMPLES, text)
+
+
+def read_samples(folder: Path) -> list[Sample]:
+    """Read what `write_samples` wrote; none if it wrote nothing.
 
     Raises:
         Refusal: the file is damaged.
     """
+    path = folder / SAMPLES
+    try:
+        return [Sample(**one) for one in json.loads(path.read_text(encoding="utf-8"))]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError):
+        raise Refusal(f"{path} is damaged: delete the model and train it again.") from None
+
+
+def read_losses(folder: Path) -> npt.NDArray[np.float64]:
+    """The loss of every step (N,), in nats, of a model; none of one that has no gradient.
+
+    Raises:
+        Refusal: the file is damaged.
+    """
+    return _read_steps(folder / LOSSES)
+
+
+def read_norms(folder: Path) -> npt.NDArray[np.float64]:
+    """The gradient norm of every step (N,) of a model; none of one that has no gradient.
+
+    Raises:
+        Refusal: the file is damaged.
+    """
+    return _read_steps(folder / NORMS)
+
+
+def _read_steps(path: Path) -> npt.NDArray[np.float64]:
     import numpy as np
 
-    path = folder / LOSSES
     try:
-        losses: npt.NDArray[np.float64] = np.load(path, allow_pickle=False)
+        numbers: npt.NDArray[np.float64] = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         return np.zeros(0)
     except (ValueError, EOFError, OSError):
         raise Refusal(f"{path} is damaged: delete the model and train it again.") from None
-    return losses
+    return numbers

@@ -31,6 +31,15 @@ from pipelines.schema.corpora import (
     UrlSource,
     VocabularyParams,
 )
+from pipelines.schema.laboratory import (
+    GradientFlow,
+    Laboratory,
+    LongMemory,
+    SourceLength,
+    Specimen,
+    Toy,
+    WordOrder,
+)
 from pipelines.schema.models import (
     FAMILIES,
     SOLVES,
@@ -89,9 +98,12 @@ __all__ = [
     "FilesSource",
     "GeneratedSource",
     "GivenSplit",
+    "GradientFlow",
     "Interpolation",
+    "Laboratory",
     "LanguageModel",
     "LinesReader",
+    "LongMemory",
     "Model",
     "NGram",
     "Name",
@@ -112,13 +124,17 @@ __all__ = [
     "SharesSplit",
     "Smoothing",
     "Source",
+    "SourceLength",
+    "Specimen",
     "Split",
     "TableReader",
     "Task",
     "Tokens",
+    "Toy",
     "Tracking",
     "UrlSource",
     "VocabularyParams",
+    "WordOrder",
     "load",
     "one_of",
     "trained_by",
@@ -149,6 +165,7 @@ class Params(Section):
     fine_tune_models: Annotated[dict[Name, Model], Field(alias="fine_tune models")]
     seq2seq_models: Annotated[dict[Name, Model], Field(alias="train_seq2seq models")]
     models: dict[Name, Model]
+    laboratory: Laboratory
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -182,6 +199,7 @@ class Params(Section):
         strays = set(self.models) - {name for family in families.values() for name in family}
         if strays:
             raise ValueError(f"models.{min(strays)}: write it under the stage that trains it")
+        self.laboratory.require(self.corpora, self.models)
         return self
 
     def families(self) -> dict[str, dict[str, Model]]:
@@ -285,7 +303,7 @@ def load(path: Path) -> Params:
         raise Refusal(f"{path}: {said}{'' if said.endswith('?') else '.'}") from None
 
 
-def one_of(names: Mapping[str, Any], name: str, what: str) -> Any:
+def one_of(names: Mapping[Any, Any], name: str, what: str) -> Any:
     """The entry called `name`, or a Refusal that gives the nearest name there is."""
     if name not in names:
         raise Refusal(f"params.yaml has no {what} called '{name}'{nearest(name, names)}.")

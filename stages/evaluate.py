@@ -52,7 +52,7 @@ def main(
         "parameters": saved.parameters(trained.model),
     }
     frames.write(found.predictions, predictions)
-    drawing.write(name, found, trained.vocabularies.labels, history, pictures)
+    drawing.write(name, found, trained, model, history, pictures)
     records.write_metrics(numbers, metrics)
     example = list(frame["source" if "source" in frame else "text"][:2])
     identity = records.identity(everything, name)

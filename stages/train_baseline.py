@@ -37,23 +37,27 @@ def main(
         described = {"device": "cpu", "kernel": "counts"}
     else:
         with console.quiet_imports():
-            from pipelines.inference import evaluation
+            from pipelines.inference.validation import Validation
             from pipelines.training import device, learn, past
+            from pipelines.training.board import Board
         described = device.describe(card.entry)
     with records.training("train_baseline", everything, name, data, described, fresh) as (
         run,
         kept,
     ):
-        tell = records.epochs(run)
+        tell, shown = records.epochs(run), None
         if card.entry.model == "ngram":
             trained = _count(card, pair, words)
             tell(dict(trained.history.iloc[0]))
         else:
-            scored = evaluation.validation_score(card, words, pair[1])
-            trained = learn.classifier(card, pair, words, past.Watch(tell, kept), scored)
-        saved.save(trained.model, card, vocabulary, model, trained.losses)
+            validation = Validation(card, words, pair[1])
+            board = Board.of(kept)
+            shown = board.folder
+            watch = past.Watch(tell, kept, validation.sample, board)
+            trained = learn.classifier(card, pair, words, watch, validation.score)
+        saved.save(trained.model, card, vocabulary, model, trained)
         epochs.write(trained.history, history)
-        records.end_training(run, model, history, trained.seconds)
+        records.end_training(run, model, history, trained.seconds, shown)
 
 
 def _count(
@@ -70,7 +74,7 @@ def _count(
     learnt = NGram.count(text, card.entry.order, size, card.entry.smoothing)
     losses = [-learnt.log_probabilities(stream).mean() for stream in (text, unseen)]
     row = {"epoch": 1, "tokens": len(text) - 1, "train_loss": losses[0], "valid_loss": losses[1]}
-    return epochs.Trained(learnt, pd.DataFrame([row]), None, time.monotonic() - started)
+    return epochs.Trained(learnt, pd.DataFrame([row]), None, None, (), time.monotonic() - started)
 
 
 if __name__ == "__main__":

@@ -21,26 +21,28 @@ def main(
     everything = params.load(Path("params.yaml"))
     entry = params.one_of(everything.seq2seq_models, name, "model that train_seq2seq trains")
     with console.quiet_imports():
-        from pipelines.inference import evaluation
+        from pipelines.inference.validation import Validation
         from pipelines.models import saved
         from pipelines.text import frames, ids
         from pipelines.text import vocabulary as vocabularies
         from pipelines.tracking import records
         from pipelines.training import device, learn, past
+        from pipelines.training.board import Board
 
     card = saved.Card.of(everything, name)
     pair = frames.read(train), frames.read(valid)
     words = vocabularies.load(vocabulary)
     for frame in pair:
         ids.require(frame, words, card.task)
-    scored = evaluation.validation_score(card, words, pair[1])
+    validation = Validation(card, words, pair[1])
     data, described = {"train": train, "valid": valid}, device.describe(entry)
     with records.training("train_seq2seq", everything, name, data, described, fresh) as (run, kept):
-        watch = past.Watch(records.epochs(run), kept)
-        trained = learn.seq2seq(card, pair, words, watch, scored)
-        saved.save(trained.model, card, vocabulary, model, trained.losses)
+        board = Board.of(kept)
+        watch = past.Watch(records.epochs(run), kept, validation.sample, board)
+        trained = learn.seq2seq(card, pair, words, watch, validation.score)
+        saved.save(trained.model, card, vocabulary, model, trained)
         epochs.write(trained.history, history)
-        records.end_training(run, model, history, trained.seconds)
+        records.end_training(run, model, history, trained.seconds, board.folder)
 
 
 if __name__ == "__main__":

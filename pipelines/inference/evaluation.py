@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipelines import params
-from pipelines.inference import scores
+from pipelines.inference import calibration, scores
+from pipelines.inference.lengths import ByLength, by_length
 from pipelines.inference.predictor import Predictor
 from pipelines.models import saved
 from pipelines.models.interpolated import Interpolated
 from pipelines.text import ids as encode
-from pipelines.text.vocabulary import Vocabularies
 
 Metrics = dict[str, float | int | str]
-Compared = Callable[[list[str], list[str]], float]
-# A model in training -> the name of its score, and how it does now.
-Scored = Callable[[Any], tuple[str, Callable[[], float]]]
 
 
 @dataclass(frozen=True)
@@ -30,16 +25,20 @@ class Evaluation:
 
     Attributes:
         metrics: flat, in the units that their names say.
-        predictions: one row for each test item, with its own score.
+        predictions: one row for each test item, with its length and its own score.
+        lengths: the score of the predictions by their length.
         maps: for translation, attention (T, S), source tokens and target tokens of the first three.
         confusion: for classification, how often each label (row) was given each label (column).
+        reliable: for classification, how sure it was and how often right.
         sample: for a language model, what it wrote.
     """
 
     metrics: Metrics
     predictions: pd.DataFrame
+    lengths: ByLength
     maps: list[tuple[Any, list[str], list[str]]] = field(default_factory=list)
     confusion: Any = None
+    reliable: calibration.Reliability | None = None
     sample: str | None = None
 
 
@@ -64,7 +63,12 @@ def language_modelling(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     sample = None
     if predictor.samples is not None:
         sample = predictor.write(predictor.samples.beginning)
-    return Evaluation(metrics, predictions, sample=sample)
+    loss = by_length(predictions, "tokens", "nats per token", _nats_per_token)
+    return Evaluation(metrics, predictions, loss, sample=sample)
+
+
+def _nats_per_token(rows: pd.DataFrame) -> float:
+    return float(rows["nats"].sum() / rows["tokens"].sum())
 
 
 def _nats(model: Any, stream: Any) -> tuple[Any, Metrics]:
@@ -82,7 +86,10 @@ def _nats(model: Any, stream: Any) -> tuple[Any, Metrics]:
 
 
 def classification(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
-    """Accuracy, macro F1, the majority class's accuracy beside them, and the confusion matrix."""
+    """Accuracy, macro F1, the majority class's accuracy beside them, and the confusion matrix.
+
+    `test_calibration_error` is the expected calibration error in 15 equally wide bins.
+    """
     labels = predictor.vocabularies.labels
     rows = encode.rows(test["text"], predictor.vocabularies.columns["text"])
     logits = predictor.logits(rows).astype(np.float64)
@@ -90,16 +97,25 @@ def classification(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     predicted = [labels[best] for best in logs.argmax(axis=1)]
     actual = list(test["label"])
     truth = encode.labels(actual, predictor.vocabularies)
+    confidence = np.exp(logs.max(axis=1))
+    right = logs.argmax(axis=1) == truth
     metrics: Metrics = {
         "test_tokens": sum(map(len, rows)),
         "test_accuracy": scores.accuracy(predicted, actual),
         "test_macro_f1": scores.macro_f1(predicted, actual, labels),
         "majority_accuracy": scores.majority(actual),
+        "test_calibration_error": calibration.calibration_error(confidence, right),
     }
-    predictions = test.assign(predicted=predicted, nats=-logs[np.arange(len(truth)), truth])
+    nats = -logs[np.arange(len(truth)), truth]
+    lengths = [len(row) for row in rows]
+    predictions = test.assign(
+        tokens=lengths, predicted=predicted, nats=nats, confidence=confidence, right=right
+    )
+    accuracy = by_length(predictions, "tokens", "accuracy", lambda some: some["right"].mean())
     counts = Counter(zip(actual, predicted, strict=True))
     confusion = np.array([[counts[row, column] for column in labels] for row in labels])
-    return Evaluation(metrics, predictions, confusion=confusion)
+    reliable = calibration.reliability(confidence, right)
+    return Evaluation(metrics, predictions, accuracy, confusion=confusion, reliable=reliable)
 
 
 def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
@@ -126,7 +142,8 @@ def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     for name, metric in scores.metrics(card.tokens, card.cleaning.lowercase).items():
         score = scores.score(metric, hypotheses, references)
         metrics |= {name: score.value, f"{name}_signature": score.signature}
-    predictions = test.assign(hypothesis=hypotheses, nats=nats, tokens=lengths)
+    read = [len(ids) for ids in encode.rows(sources, predictor.vocabularies.columns["source"])]
+    predictions = test.assign(hypothesis=hypotheses, nats=nats, tokens=lengths, source_tokens=read)
     if predictor.card.tokens == "characters":
         predictions["exact"] = [a == b for a, b in zip(hypotheses, references, strict=True)]
     else:
@@ -134,44 +151,24 @@ def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
         predictions["bleu"] = scores.sentence_bleu(hypotheses, references, **options)
     attends = predictor.card.entry.attention != "none"
     maps = [_map(predictor, *pair) for pair in pairs[:3]] if attends else []
-    return Evaluation(metrics, predictions, maps)
+    return Evaluation(metrics, predictions, _by_source(predictor.card, predictions), maps)
+
+
+def _by_source(card: saved.Card[Any], predictions: pd.DataFrame) -> ByLength:
+    """BLEU, of characters exact match, by the length of what was translated, as Bahdanau et al.
+    (2015, figure 2) have it."""
+    name, score = scores.of_translations(card.tokens, card.cleaning.lowercase)
+
+    def measure(rows: pd.DataFrame) -> float:
+        return score(list(rows["hypothesis"]), list(rows["target"]))
+
+    return by_length(predictions, "source_tokens", name, measure)
 
 
 def _map(predictor: Predictor, hypothesis: Any, source: str) -> tuple[Any, list[str], list[str]]:
     columns = predictor.vocabularies.columns
     target = columns["target"].words(hypothesis.ids)
     return hypothesis.weights, columns["source"].split(source), target
-
-
-def validation_score(
-    card: saved.Card[Any], vocabularies: Vocabularies, valid: pd.DataFrame
-) -> Scored | None:
-    """How a model in training is scored, the higher the better; None where its loss says all.
-
-    A translation by BLEU, of characters by exact match, greedily whatever the search of the test; a
-    classification by macro F1.
-    """
-    if card.task == "language_modelling":
-        return None
-    given, wanted = (list(valid[column]) for column in params.COLUMNS[card.task])
-    name, score = _validated_by(card, vocabularies)
-
-    def scored(model: Any) -> tuple[str, Callable[[], float]]:
-        # One predictor for all epochs: what it compiles once sees each epoch's weights.
-        predictor = Predictor(model, card, vocabularies, None)
-        return name, lambda: score(predictor.answers(given), wanted)
-
-    return scored
-
-
-def _validated_by(card: saved.Card[Any], vocabularies: Vocabularies) -> tuple[str, Compared]:
-    """The name of a score, and the score of what was said beside what was wanted."""
-    if card.task == "classification":
-        return "macro_f1", lambda said, wanted: scores.macro_f1(said, wanted, vocabularies.labels)
-    if card.tokens == "characters":
-        return "exact_match", scores.exact_match
-    options = scores.bleu_options(card.tokens, card.cleaning.lowercase)
-    return "bleu", lambda said, wanted: scores.bleu(said, wanted, **options).value
 
 
 BY_TASK = {

@@ -18,12 +18,24 @@ Real = npt.NDArray[np.float64]
 Step = Callable[[int], Real]  # a token -> log probabilities (V,) of the next
 
 
-def steps(model: Any) -> Step:
-    """A language model as a function from each token of a text to what may follow it."""
+def beginnings(model: Any) -> Callable[[], Step]:
+    """A language model as a function from each token of a text to what may follow it.
+
+    Each call begins another text; what is compiled is compiled once, and sees the weights of now.
+    """
     if isinstance(model, Interpolated):
-        network, ngram = steps(model.network), steps(model.ngram)
-        return lambda token: model.mix(network(token), ngram(token))
-    return _ngram_steps(model) if isinstance(model, NGram) else _recurrent_steps(model)
+        parts = [beginnings(part) for part in (model.network, model.ngram)]
+        return lambda: _mixed(model, *(begin() for begin in parts))
+    if isinstance(model, NGram):
+        return lambda: _ngram_steps(model)
+    import tensorflow as tf
+
+    compiled = tf.function(lambda ids, states: model(ids, states=states))
+    return lambda: _recurrent_steps(compiled, model.zero_state(1))
+
+
+def _mixed(model: Interpolated, network: Step, ngram: Step) -> Step:
+    return lambda token: model.mix(network(token), ngram(token))
 
 
 def write(
@@ -92,12 +104,11 @@ def _ngram_steps(model: NGram) -> Step:
     return step
 
 
-def _recurrent_steps(model: Any) -> Step:
+def _recurrent_steps(compiled: Any, states: Any) -> Step:
     """The state is carried from one step to the next."""
     import tensorflow as tf
 
-    compiled = tf.function(lambda ids, states: model(ids, states=states))
-    _, states = compiled(tf.constant([[END]]), model.zero_state(1))
+    _, states = compiled(tf.constant([[END]]), states)
 
     def step(token: int) -> Real:
         nonlocal states

@@ -20,6 +20,7 @@ from pipelines.text.vocabulary import END, UNK, Vocabularies
 
 if TYPE_CHECKING:
     from pipelines.inference.decoding import Decoder, Hypothesis
+    from pipelines.inference.generation import Step
 
 BATCH = 256
 PIECES = 3  # `max_length` counts words: so many sub-words of each may be written
@@ -91,10 +92,16 @@ class Predictor:
         start = vocabulary.encode(beginning)
         seed = self.card.seed if self.samples.seed is None else self.samples.seed
         random = np.random.default_rng(seed)
-        drawn = generation.write(generation.steps(self.model), start, self.samples, random, advance)
+        drawn = generation.write(self._begin(), start, self.samples, random, advance)
         words = ["\n" if token == END else vocabulary.tokens[token] for token in drawn]
         given = vocabulary.split(beginning)  # unknown to the model or not
         return vocabulary.join([*given, *words])
+
+    @cached_property
+    def _begin(self) -> Callable[[], Step]:
+        from pipelines.inference import generation
+
+        return generation.beginnings(self.model)
 
     @cached_property
     def _classify(self) -> Any:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipelines.params import SUB_WORDS, Tokens
 
 Tokenizer = Literal["none", "13a"]
+# What was said and what was wanted -> how good that is, the higher the better.
+Compared = Callable[[Sequence[str], Sequence[str]], float]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,15 @@ def bleu_options(tokens: Tokens, lowercase: bool) -> dict[str, Any]:
     """How `bleu` reads a corpus: the text of sub-words is plain, and its case left out where
     cleaning left it out; all other text is tokenised already, and taken as it stands."""
     return {"tokenizer": "13a", "lowercase": lowercase} if tokens in SUB_WORDS else {}
+
+
+def of_translations(tokens: Tokens, lowercase: bool) -> tuple[str, Compared]:
+    """The one score by which translations of a corpus are watched and drawn, and its name: exact
+    match of characters, BLEU of all else. The arguments are those of `metrics`."""
+    if tokens == "characters":
+        return "exact match", exact_match
+    options = bleu_options(tokens, lowercase)
+    return "BLEU", lambda said, wanted: bleu(said, wanted, **options).value
 
 
 def metrics(tokens: Tokens, lowercase: bool) -> dict[str, Any]:

@@ -22,8 +22,6 @@ from pipelines.text.vocabulary import load as load_vocabularies
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
-    import numpy.typing as npt
 
 WEIGHTS, VOCABULARY = "model.weights.h5", "vocabulary.json"
 Entry = TypeVar("Entry", covariant=True)  # which kind of model a card describes
@@ -88,7 +86,7 @@ def save(
     card: Card[Any],
     vocabulary: Path,
     folder: Path,
-    losses: npt.NDArray[np.float64] | None = None,
+    trained: history.Trained | None = None,
 ) -> None:
     """Write a model, whole or not at all.
 
@@ -97,13 +95,14 @@ def save(
         card: what it is.
         vocabulary: the file whose ids it speaks, copied beside the weights.
         folder: it takes the place of what stood there.
-        losses: of every step of the training, if it had steps.
+        trained: the training that it comes from, of which steps and samples are kept.
     """
     with files.whole(folder) as beside:
         beside.mkdir()
         _write(model, card, vocabulary, beside)
-        if losses is not None:
-            history.write_losses(losses, beside)
+        if trained is not None:
+            history.write_steps(trained, beside)
+            history.write_samples(trained.samples, beside)
 
 
 def _write(model: Any, card: Card[Any], vocabulary: Path, folder: Path) -> None:

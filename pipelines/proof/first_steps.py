@@ -16,7 +16,7 @@ from pipelines.console import Argument, Option
 with console.quiet_imports():
     import numpy as np
 
-    from pipelines.inference import evaluation
+    from pipelines.inference.validation import Validation
     from pipelines.models import saved, warm_start
     from pipelines.text import frames
     from pipelines.text import vocabulary as vocabularies
@@ -63,7 +63,7 @@ def losses(
         start: folder of the language model that it starts from.
     """
     card = saved.Card.of(everything, name)
-    scored = evaluation.validation_score(card, words, pair[1])
+    scored = Validation(card, words, pair[1]).score
     watch = Watch(lambda row: None, _Few(Path(), steps))
     try:
         if card.entry.model == "language_model":

@@ -62,6 +62,7 @@ BITS = Column("test_bits_per_character", "bits per character", "lower", ".3f")
 PERPLEXITY = Column("test_perplexity", "perplexity", "lower", ",.2f")
 ACCURACY = Column("test_accuracy", "accuracy", "higher", ".3f")
 MACRO_F1 = Column("test_macro_f1", "macro F1", "higher", ".3f")
+CALIBRATION = Column("test_calibration_error", "ECE", "lower", ".3f")
 MAJORITY = Column("majority_accuracy", "majority class", None, ".3f")
 BLEU = Column("test_bleu", "BLEU", "higher", ".1f")
 SACREBLEU = Column("test_sacrebleu", "sacreBLEU", "higher", ".1f")  # of sub-words
@@ -75,8 +76,8 @@ COST = (
 COLUMNS: Mapping[tuple[Task, Tokens], tuple[Column, ...]] = {
     ("language_modelling", "characters"): (BITS, PERPLEXITY, *COST),
     ("language_modelling", "words"): (PERPLEXITY, BITS, *COST),
-    ("classification", "characters"): (ACCURACY, MACRO_F1, MAJORITY, *COST),
-    ("classification", "words"): (ACCURACY, MACRO_F1, MAJORITY, *COST),
+    ("classification", "characters"): (ACCURACY, MACRO_F1, CALIBRATION, MAJORITY, *COST),
+    ("classification", "words"): (ACCURACY, MACRO_F1, CALIBRATION, MAJORITY, *COST),
     ("translation", "characters"): (EXACT, BLEU, PERPLEXITY, *COST),
     ("translation", "words"): (BLEU, SACREBLEU, CHRF, EXACT, PERPLEXITY, *COST),
 }

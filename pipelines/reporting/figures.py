@@ -11,6 +11,8 @@ import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 import numpy as np
 
@@ -33,6 +35,7 @@ STYLE = {
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
 MARKERS = "osD^vP*"
 CELL = 0.32  # inches for one token
+CELLS = "cells"  # of an SVG: what shows words where the pointer rests
 
 
 def attention_map(weights: np.ndarray, source: list[str], target: list[str], title: str) -> str:
@@ -52,8 +55,45 @@ def attention_map(weights: np.ndarray, source: list[str], target: list[str], tit
         axes.xaxis.tick_top()
         _ticks(axes, source, target, rotation=0 if upright else 60)
         axes.set_title(title, pad=12)
+        drawn.append(axes)
 
-    return _svg(draw, (width, height))
+    drawn: list[Axes] = []
+    picture = svg(draw, (width, height))
+    place = drawn[0].get_position()
+    return _with_words(
+        picture, (place.x0, 1 - place.y1, place.width, place.height), weights, source, target
+    )
+
+
+def _with_words(
+    picture: str,
+    place: tuple[float, float, float, float],
+    weights: np.ndarray,
+    source: list[str],
+    target: list[str],
+) -> str:
+    """Each cell of a map with words that show where the pointer rests: tokens and weight.
+
+    Args:
+        picture: SVG.
+        place: left, top, width and height of the axes, in shares of the picture.
+        weights: (T, S).
+        source: S tokens.
+        target: T tokens.
+    """
+    size = ElementTree.fromstring(picture).attrib["viewBox"].split()
+    across, down = float(size[2]), float(size[3])
+    wide, high = place[2] * across / len(source), place[3] * down / len(target)
+    cells = []
+    for (row, column), weight in np.ndenumerate(weights):
+        left, top = place[0] * across + column * wide, place[1] * down + row * high
+        words = escape(f"{_visible(target[row])} ← {_visible(source[column])}: {weight:.2f}")
+        cells.append(
+            f'<rect x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{high:.1f}" '
+            f'fill-opacity="0"><title>{words}</title></rect>'
+        )
+    head, end, tail = picture.rpartition("</svg>")
+    return "".join([head, f'<g id="{CELLS}">\n', "\n".join(cells), "\n</g>\n", end, tail])
 
 
 def confusion_matrix(counts: np.ndarray, labels: Sequence[str], title: str) -> str:
@@ -79,7 +119,7 @@ def confusion_matrix(counts: np.ndarray, labels: Sequence[str], title: str) -> s
         axes.set_ylabel("true")
         axes.set_title(title, pad=12)
 
-    return _svg(draw, (side + 0.6, side))
+    return svg(draw, (side + 0.6, side))
 
 
 def learning_curves(histories: Mapping[str, pd.DataFrame], title: str) -> str:
@@ -109,7 +149,7 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], title: str) -> str:
         if histories:
             axes.legend(frameon=False)
 
-    return _svg(draw, (7.5, 4.2))
+    return svg(draw, (7.5, 4.2))
 
 
 def _short(value: float, position: float | None = None) -> str:
@@ -136,8 +176,19 @@ def _visible(token: str) -> str:
     )
 
 
-def _svg(draw: Any, size: tuple[float, float]) -> str:
-    """One axes drawn by `draw`, as SVG; no date, no version, no warning about letters."""
+def svg(draw: Any, size: tuple[float, float]) -> str:
+    """One axes drawn by `draw`, as SVG of a size in inches."""
+    return panels([draw], size)
+
+
+def panels(draws: Sequence[Any], size: tuple[float, float]) -> str:
+    """Axes side by side as SVG, each drawn by one of `draws`; no date, no version, no warning about
+    letters.
+
+    Args:
+        draws: each is given its axes.
+        size: of all of it, in inches.
+    """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -146,7 +197,8 @@ def _svg(draw: Any, size: tuple[float, float]) -> str:
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         figure: Figure = Figure(figsize=size, layout="tight")
-        draw(figure.add_subplot())
+        for place, draw in enumerate(draws, 1):
+            draw(figure.add_subplot(1, len(draws), place))
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()

@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 from pipelines import history as epochs
 from pipelines.errors import Refusal
@@ -15,8 +16,18 @@ from pipelines.params import Params
 from pipelines.reporting import figures
 from pipelines.reporting.badges import Badge, badges
 from pipelines.reporting.comparison import CorpusTable, compare, of_corpus
+from pipelines.reporting.significance import Significance, significance
+
+if TYPE_CHECKING:
+    from pipelines.reporting.laboratory import Exhibit
 
 TEMPLATE = "page.html.jinja"
+# Files of a model, and the words for who cannot see them.
+FAILINGS = {
+    "calibration": "calibration of {}",
+    "by-length": "score of {} by length",
+    "gradient-norms": "gradient norms of {}",
+}
 
 
 @dataclass(frozen=True)
@@ -31,10 +42,43 @@ class Picture:
         """As a data address: inside <img> nothing of a picture can run."""
         return f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode()}"
 
+    @property
+    def spots(self) -> tuple[Spot, ...]:
+        """Where the pointer may rest on it, for within <img> its own words do not show."""
+        try:
+            tree = ElementTree.fromstring(self.svg)
+            _, _, wide, high = (float(number) for number in tree.attrib["viewBox"].split())
+            cells = tree.iterfind(f".//{SVG}g[@id='{figures.CELLS}']/{SVG}rect")
+            return tuple(_spot(cell, wide, high) for cell in cells)
+        except (ElementTree.ParseError, KeyError, ValueError):
+            return ()
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A part of a picture that has words, in per cent of its width and height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    words: str
+
+
+def _spot(cell: ElementTree.Element, wide: float, high: float) -> Spot:
+    sides = (("x", wide), ("y", high), ("width", wide), ("height", high))
+    left, top, width, height = (
+        round(100 * float(cell.attrib[side]) / whole, 2) for side, whole in sides
+    )
+    return Spot(left, top, width, height, "".join(cell.itertext()))
+
 
 @dataclass(frozen=True)
 class Sample:
-    """Text that a language model wrote."""
+    """Text that a model wrote."""
 
     model: str
     text: str
@@ -42,27 +86,41 @@ class Sample:
 
 @dataclass(frozen=True)
 class Section:
-    """Everything about one corpus."""
+    """Everything about one corpus.
+
+    `failings` are calibration, score by length and gradient norms; `progress` is what a model said
+    after each epoch.
+    """
 
     table: CorpusTable
     badges: Mapping[str, Badge]
+    significance: Significance | None
     curves: Picture | None
     attention: tuple[Picture, ...]
     confusion: tuple[Picture, ...]
+    failings: tuple[Picture, ...]
     samples: tuple[Sample, ...]
+    progress: tuple[Sample, ...]
     checks: tuple[Mapping[str, Any], ...]
 
 
 def gather(
-    params: Params, metrics: Path, plots: Path, pictures: Path, checks: Path, verified: Path
+    params: Params,
+    metrics: Path,
+    predictions: Path,
+    plots: Path,
+    pictures: Path,
+    checks: Path,
+    verified: Path,
 ) -> list[Section]:
     """Read what the stages before wrote; what is not there is left out.
 
     Args:
         params: says which corpora and models there are.
         metrics: the folder of `<model>.json`.
+        predictions: the folder of `<model>.parquet`.
         plots: the folder of `<model>.csv`, the histories.
-        pictures: the folder of `<model>/attention-*.svg`, `confusion*.svg` and `sample.txt`.
+        pictures: the folder of `<model>/*.svg`, `<model>/sample.txt` and `<model>/samples.md`.
         checks: the folder of `<corpus>.json`.
         verified: the folder of `<model>.json`, the verdicts.
     """
@@ -73,18 +131,25 @@ def gather(
             Section(
                 table=table,
                 badges=badges(models, verified, metrics),
+                significance=significance(table, params.corpora[table.corpus], predictions),
                 curves=_curves(table.corpus, models, plots),
                 attention=_pictures(models, pictures, "attention", "where {} looked"),
                 confusion=_pictures(models, pictures, "confusion", "confusion matrix of {}"),
-                samples=_samples(models, pictures),
+                failings=tuple(
+                    picture
+                    for kind, words in FAILINGS.items()
+                    for picture in _pictures(models, pictures, kind, words)
+                ),
+                samples=_samples(models, pictures, "sample.txt"),
+                progress=_samples(models, pictures, "samples.md"),
                 checks=_checks(checks / f"{table.corpus}.json"),
             )
         )
     return sections
 
 
-def build(sections: Sequence[Section]) -> str:
-    """The page; the same sections give the same bytes. All text is escaped."""
+def build(sections: Sequence[Section], laboratory: Sequence[Exhibit] = ()) -> str:
+    """The page; the same sections and exhibits give the same bytes. All text is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     templates = Environment(
@@ -95,7 +160,7 @@ def build(sections: Sequence[Section]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return templates.get_template(TEMPLATE).render(sections=sections)
+    return templates.get_template(TEMPLATE).render(sections=sections, laboratory=laboratory)
 
 
 def _curves(corpus: str, models: Sequence[str], plots: Path) -> Picture | None:
@@ -115,8 +180,8 @@ def _pictures(models: Sequence[str], folder: Path, kind: str, words: str) -> tup
     )
 
 
-def _samples(models: Sequence[str], folder: Path) -> tuple[Sample, ...]:
-    files = {name: folder / name / "sample.txt" for name in models}
+def _samples(models: Sequence[str], folder: Path, file: str) -> tuple[Sample, ...]:
+    files = {name: folder / name / file for name in models}
     return tuple(
         Sample(name, file.read_text(encoding="utf-8"))
         for name, file in files.items()

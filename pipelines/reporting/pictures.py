@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines import files
 from pipelines import history as epochs
 from pipelines.inference.evaluation import Evaluation
-from pipelines.reporting import figures
+from pipelines.inference.predictor import Predictor
+from pipelines.reporting import diagrams, figures
 
 
-def write(name: str, found: Evaluation, labels: Sequence[str], history: Path, folder: Path) -> None:
-    """Write learning curve, attention maps, confusion matrix and sample, as the model has them."""
+def write(
+    name: str, found: Evaluation, predictor: Predictor, model: Path, history: Path, folder: Path
+) -> None:
+    """Write the pictures and texts that the model has.
+
+    Args:
+        name: the model's.
+        found: what its evaluation found.
+        predictor: the model.
+        model: its folder.
+        history: the table of its epochs.
+        folder: it takes the place of what stood there.
+    """
     drawn = {"learning-curve.svg": figures.learning_curves({name: epochs.read(history)}, name)}
     for number, (weights, source, target) in enumerate(found.maps, 1):
         title = f"{name}, test item {number}"
         drawn[f"attention-{number}.svg"] = figures.attention_map(weights, source, target, title)
     if found.confusion is not None:
-        drawn["confusion.svg"] = figures.confusion_matrix(found.confusion, labels, name)
+        drawn["confusion.svg"] = figures.confusion_matrix(
+            found.confusion, predictor.vocabularies.labels, name
+        )
+    drawn["by-length.svg"] = diagrams.by_length(*found.lengths, name)
+    if found.reliable is not None:
+        error = found.metrics["test_calibration_error"]
+        title = f"{name}: ECE {error:.3f}"
+        drawn["calibration.svg"] = diagrams.calibration(*found.reliable, title)
+    norms = epochs.read_norms(model)
+    if len(norms):
+        clip = predictor.card.entry.optimizer.clip_norm
+        drawn["gradient-norms.svg"] = diagrams.gradient_norms(norms, clip, name)
+    samples = epochs.read_samples(model)
+    if samples:
+        drawn["samples.md"] = _by_epoch(name, samples)
     if found.sample is not None:
         drawn["sample.txt"] = found.sample
     with files.whole(folder) as beside:
         beside.mkdir()
         for file, text in drawn.items():
             (beside / file).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _by_epoch(name: str, samples: Sequence[epochs.Sample]) -> str:
+    """What a model said after each epoch, as Markdown; indented, all of it stays as it stands."""
+    parts = [f"# What {name} said after each epoch\n"]
+    for sample in samples:
+        said = textwrap.indent(sample.text, "    ", lambda line: True)
+        parts.append(f"## Epoch {sample.epoch}\n\n{said}\n")
+    return "\n".join(parts)

@@ -97,7 +97,9 @@ def log_provenance(run: runs.Run, inputs: graph.Inputs, described: Mapping[str, 
         run.log_text(changes, f"{PROVENANCE}/{work}.patch")
 
 
-def end_training(run: runs.Run, model: Path, history: Path, seconds: float) -> None:
+def end_training(
+    run: runs.Run, model: Path, history: Path, seconds: float, board: Path | None = None
+) -> None:
     """The model's hash, which its evaluation finds the run by; speed; the epochs as a table.
 
     Args:
@@ -105,12 +107,15 @@ def end_training(run: runs.Run, model: Path, history: Path, seconds: float) -> N
         model: the folder that was written.
         history: the table that was written.
         seconds: what the training took.
+        board: the folder that TensorBoard reads, if there is one.
     """
     table = epochs_table.read(history)
     run.set_tags({runs.MODEL_HASH: provenance.folder_hash(model)})
     tokens = epochs_table.tokens_seen(table)
     run.log_metrics({"train_seconds": seconds, "train_tokens_per_second": tokens / seconds})
     run.log_file(history, "history")
+    if board is not None and board.is_dir():
+        run.log_folder(board, "tensorboard")
     best = [f"{table['valid_loss'].min():.3f} nats"]
     best += [
         f"{column.removeprefix('valid_').replace('_', ' ')} {table[column].max():.4g}"

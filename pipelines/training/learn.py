@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -21,7 +22,7 @@ from pipelines.training.past import Past, Watch
 
 Frames = tuple[pd.DataFrame, pd.DataFrame]  # train and valid
 # A model -> how it is scored in validation, if by anything else than its loss.
-Scored = Callable[[keras.Model], loop.Score] | None
+Scored = Callable[[keras.Model], loop.Score | None] | None
 Prepared = Callable[[keras.Model], None]  # what is done to a new model before it is trained
 
 
@@ -111,16 +112,27 @@ def _train(
         if prepared is not None:
             prepared(model)
         objective, batches = one(model, card.seed + number)
-        losses = loop.fit(
+        losses, norms = loop.fit(
             model,
             objective,
             batches,
             card.entry,
-            on_epoch=past.row,
+            on_epoch=partial(past.row, sampler=watch.sampled(model)),
+            on_step=past.step,
+            on_begin=past.begin_member,
             score=scored(model) if scored is not None else None,
             xla=device.uses_xla(card.entry),
             saves=past.saves(),
         )
-        past.end_member(model, losses)
+        past.end_member(model, losses, norms)
+    if watch.board is not None:
+        watch.board.end(past.models[0], vocabularies)
     history = pd.DataFrame(past.rows).astype({"epoch": "int64", "tokens": "int64"})
-    return Trained(saved.together(past.models), history, np.array(past.losses), past.seconds)
+    return Trained(
+        model=saved.together(past.models),
+        history=history,
+        losses=np.array(past.losses),
+        norms=np.array(past.norms),
+        samples=past.samples,
+        seconds=past.seconds,
+    )

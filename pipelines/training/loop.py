@@ -23,6 +23,8 @@ from pipelines.training.rates import Rate
 Batch = tuple[Any, Any]
 # The name of a score of the validation data, and how the model of now does: higher is better.
 Score = tuple[str, Callable[[], float]]
+# The number of a step, counted from 1, its loss in nats, and the norm of its gradient.
+OnStep = Callable[[int, float, float], None]
 Entry = params.BagOfWords | params.LanguageModel | params.Classifier | params.Seq2Seq
 
 
@@ -83,10 +85,12 @@ def fit(
     entry: Entry,
     *,
     on_epoch: Callable[[dict[str, float]], None],
+    on_step: OnStep | None = None,
+    on_begin: Callable[[tf.Graph], None] | None = None,
     score: Score | None = None,
     xla: bool = False,
     saves: Saves | None = None,
-) -> list[float]:
+) -> tuple[list[float], list[float]]:
     """Train, and leave the model with the weights of its best epoch, or the mean of several.
 
     Args:
@@ -95,14 +99,17 @@ def fit(
         data: the batches.
         entry: epochs, patience, average, accumulate, optimizer.
         on_epoch: called with each row of the history as it is made: epoch, tokens seen, train_loss
-            and valid_loss in nats, and `valid_<score>` if there is one. train_loss is the
-            objective, as it is smoothed and weighted. Rows made before `saves.start` are not.
+            and valid_loss in nats, the mean and the largest gradient norm, and `valid_<score>` if
+            there is one. train_loss is the objective, as it is smoothed and weighted. Rows made
+            before `saves.start` are not.
+        on_step: called after each step.
+        on_begin: called with the graph of the step, when it is compiled.
         score: what the best epoch is best in; validation loss if None.
         xla: compile the step with XLA; worth it where every batch has one shape.
         saves: what keeps the training's snapshots, and where it goes on from.
 
     Returns:
-        The loss of every step, in nats.
+        Of every step its loss, in nats, and the norm of its gradient.
 
     Raises:
         Refusal: the loss is no finite number any more.
@@ -111,13 +118,15 @@ def fit(
     with stopping.listening() as signals:  # while TensorFlow traces the step, too
         training = Training(model, objective, data, entry, xla)
         validate = _validation(model, objective, data, score)
+        if on_begin is not None:
+            on_begin(training.graph)
         if saves is not None and saves.start is not None:
             training.restore(saves.start)
         whole = entry.epochs * data.tokens
         with console.progress("training", whole, data.unit, training.tokens) as bar:
             try:
                 while not training.over:
-                    training.epoch(bar, signals, saves)
+                    training.epoch(bar, signals, saves, on_step)
                     merit, found = validate(signals)
                     on_epoch(training.row() | found)
                     training.end_epoch(merit)
@@ -128,7 +137,7 @@ def fit(
                     raise stop.after(training.steps) from None
                 raise
     _keep(model, training.best, validate, entry)
-    return training.losses
+    return training.losses, training.norms
 
 
 def _keep(model: keras.Model, best: Best, validate: Any, entry: Entry) -> None:
@@ -148,6 +157,8 @@ class Training:
     Attributes:
         steps: how many are behind, over all epochs.
         losses: the loss of each of them, in nats.
+        norms: the global norm of each one's gradient, before it is clipped; where gradients are
+            accumulated that of each batch.
         best: the epochs worth keeping.
     """
 
@@ -157,7 +168,7 @@ class Training:
         self.data, self.epochs, self.patience = data, entry.epochs, entry.patience
         self.rate = Rate(entry.optimizer, entry.epochs)
         self.best = Best(entry.average or 1)
-        self.steps, self.losses = 0, list[float]()
+        self.steps, self.losses, self.norms = 0, list[float](), list[float]()
         self._model = model
         self._optimizer = _optimizer(entry)
         self._optimizer.build(model.trainable_variables)
@@ -176,6 +187,11 @@ class Training:
         return self._epoch > self.epochs or self._waited == self.patience
 
     @property
+    def graph(self) -> tf.Graph:
+        """Of the compiled step."""
+        return self._step.graph
+
+    @property
     def tokens(self) -> float:
         """About how many training tokens were read; between epochs exactly so many."""
         part = self._at / self.data.train(self._epoch).count if self._at else 0
@@ -183,11 +199,21 @@ class Training:
 
     def row(self) -> dict[str, float]:
         """What is known of this epoch before it is validated."""
-        tokens = self._epoch * self.data.tokens
-        return {"epoch": self._epoch, "tokens": tokens, "train_loss": self._mean.value}
+        norms = self.norms[self.steps - self._at :]
+        return {
+            "epoch": self._epoch,
+            "tokens": self._epoch * self.data.tokens,
+            "train_loss": self._mean.value,
+            "gradient_norm": float(np.mean(norms)),
+            "gradient_norm_max": max(norms),
+        }
 
     def epoch(
-        self, bar: console.Progress, signals: stopping.Signals, saves: Saves | None = None
+        self,
+        bar: console.Progress,
+        signals: stopping.Signals,
+        saves: Saves | None = None,
+        on_step: OnStep | None = None,
     ) -> None:
         """Train on every batch of this epoch that is still to come."""
         batches = self.data.train(self._epoch)
@@ -195,6 +221,8 @@ class Training:
         for batch in itertools.islice(batches.read(), self._at, None):
             self._train(batch, batches.count)
             bar.advance(share, f"loss {self._mean.value:.3f}")
+            if on_step is not None:
+                on_step(self.steps, self.losses[-1], self.norms[-1])
             signals.check()
             if saves is not None and self.steps % saves.every == 0:
                 saves.write(self.snapshot())
@@ -205,8 +233,9 @@ class Training:
         rate = self.rate.at(self.steps, done) * self.data.weight(batch)
         self._optimizer.learning_rate.assign(rate)
         share = tf.constant(done / self.epochs, tf.float32)
-        summed, counted, self._states = self._step(_tensors(batch), self._states, share)
+        summed, counted, norm, self._states = self._step(_tensors(batch), self._states, share)
         self.losses.append(self._mean.add(summed, counted))
+        self.norms.append(float(norm))
         self.steps, self._at = self.steps + 1, self._at + 1
 
     def end_epoch(self, merit: float) -> None:
@@ -232,6 +261,7 @@ class Training:
             "optimizer": [variable.numpy() for variable in self._optimizer.variables],
             "states": [state.numpy() for state in tf.nest.flatten(self._states)],
             "losses": [np.array(self.losses)],
+            "norms": [np.array(self.norms)],
         }
         best = {f"best-{place}": weights for place, (_, weights) in enumerate(self.best.kept)}
         return Snapshot(said, groups | best)
@@ -243,7 +273,7 @@ class Training:
         self.steps, self._waited = said["steps"], said["waited"]
         self.rate.state = said["rate"]
         self._mean.nats, self._mean.count = said["mean"]
-        self.losses = groups["losses"][0].tolist()
+        self.losses, self.norms = (groups[name][0].tolist() for name in ("losses", "norms"))
         best = [groups[f"best-{place}"] for place in range(len(said["merits"]))]
         self.best.kept = list(zip(said["merits"], map(list, best), strict=True))
         states = [tf.constant(state) for state in groups["states"]]
@@ -300,7 +330,9 @@ def _train_step(
     xla: bool,
 ) -> Any:
     @tf.function(jit_compile=xla, reduce_retracing=True)
-    def step(batch: Batch, states: Any, share: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, Any]:
+    def step(
+        batch: Batch, states: Any, share: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Any]:
         with tf.GradientTape() as tape:
             nats, count, states = objective(model, batch, states, share)
             loss = nats / count + sum(model.losses)  # what layers add, AR and TAR for instance
@@ -308,11 +340,19 @@ def _train_step(
         # An embedding's gradient lists a word once for each time it stands in the batch: only when
         # these are added up is the norm that of the gradient.
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        norm = _global_norm(gradients)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return nats, count, states
+        return nats, count, norm, states
 
     share = tf.TensorSpec((), tf.float32)
     return step.get_concrete_function(data.signature, _specs(data.state), share)
+
+
+def _global_norm(gradients: list[tf.Tensor]) -> tf.Tensor:
+    """The norm of all gradients together, in the operations of Keras' optimisers, which clip by it:
+    TensorFlow sees that both are the same and computes them once."""
+    squares = [keras.ops.sum(keras.ops.square(gradient)) for gradient in gradients]
+    return keras.ops.sqrt(keras.ops.sum(keras.ops.stack(squares)))
 
 
 def _validation(

@@ -48,11 +48,8 @@ def test_every_path_of_a_command_is_declared(stage):
     given = {value for option, value in pairwise(words) if option.startswith("--")}
     assert given <= declared
     assert set(outs) <= given
-    data = {
-        dep
-        for dep in body["deps"]
-        if dep.split("/")[0] in ("data", "models", "plots", "metrics", "pictures", "verified")
-    }
+    made = ("data", "models", "plots", "metrics", "pictures", "predictions", "verified")
+    data = {dep for dep in body["deps"] if dep.split("/")[0] in (*made, "laboratory")}
     assert data - given <= {"data/params.checked"}
 
 
@@ -73,7 +70,10 @@ def test_every_params_key_is_there(stage):
 def _entries(stage):
     if "foreach" not in GRAPH[stage]:
         return [("", {})]
-    return PARAMS[re.fullmatch(r"\$\{(.+)\}", GRAPH[stage]["foreach"]).group(1)].items()
+    node = PARAMS
+    for part in re.fullmatch(r"\$\{(.+)\}", GRAPH[stage]["foreach"]).group(1).split("."):
+        node = node[part]
+    return node.items()
 
 
 def test_no_section_of_params_is_dead():

@@ -34,8 +34,17 @@ MAY = {
     "pipelines/significance": {"pipelines/inference", "pipelines/significance"},
     "pipelines/reporting": {
         "pipelines/inference",
+        "pipelines/laboratory",
         "pipelines/significance",
         "pipelines/reporting",
+    },
+    "pipelines/laboratory": {
+        "pipelines/training",
+        "pipelines/models",
+        "pipelines/layers",
+        "pipelines/text",
+        "pipelines/inference",
+        "pipelines/laboratory",
     },
     "pipelines/tracking": {"pipelines/inference", "pipelines/training", "pipelines/tracking"},
     "pipelines/proof": {

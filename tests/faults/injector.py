@@ -174,6 +174,7 @@ def make(folder: Path) -> None:
         "corpora": _corpora(),
         **{f"{stage} models": entries for stage, entries in families.items()},
         "models": {**MODELS, "start": START},
+        "laboratory": {key: {} for key in params.Laboratory.model_fields},
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     settings = params.load(folder / "params.yaml")

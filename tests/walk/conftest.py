@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PARTS = (
-    *("pipelines", "stages", "commands", "texts", "verified"),
+    *("pipelines", "stages", "commands", "texts", "verified", "laboratory"),
     *("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "pyproject.toml"),
 )
 LINES = [
@@ -94,6 +94,11 @@ def tiny(tree: dict) -> dict:
         tree[family] = entries
     tuned = tree["train_lstm models"]["moods-rnn"] | {"init_from": "phrases-rnn"}
     tree["fine_tune models"] = {"moods-tuned": tuned}
+    practice = {"units": 3, "batch_size": 2, "steps": 2, "rate": 0.01, "clip_norm": 1.0}
+    tree["laboratory"] = {key: {} for key in tree["laboratory"]} | {
+        "cells": {"tanh": {"cell": "rnn"}},
+        "gradient_flow": {"adding": {**practice, "lag": 4}},
+    }
     families = (*keep, "fine_tune models")
     tree["models"] = {name: entry for family in families for name, entry in tree[family].items()}
     return tree
@@ -131,7 +136,7 @@ class Project:
 
     def outs(self) -> dict[str, bytes]:
         """Every file that a stage wrote, by its path."""
-        folders = ("data", "models", "plots", "metrics", "predictions", "pictures")
+        folders = ("data", "models", "plots", "metrics", "predictions", "pictures", "laboratory")
         files = [file for folder in folders for file in (self.folder / folder).rglob("*")]
         files.append(self.folder / "report.html")
         return {

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sqlite3
 import time
 from pathlib import Path
@@ -33,7 +34,7 @@ def _metrics(project, name):
 def test_every_stage_ran_once(walked):
     _, printed = walked
     corpora = ["plain", "phrases", "moods", "days"]
-    expected = {"check", "report"}
+    expected = {"check", "report", "gradient_flow@adding"}
     expected |= {
         f"{stage}@{one}" for stage in ("fetch", "preprocess", "build_vocab") for one in corpora
     }
@@ -82,7 +83,10 @@ def test_metrics_are_flat_sorted_and_complete(walked):
     own = {
         "plain-lstm": {"test_bits_per_character", "test_nats_per_character", "test_perplexity"},
         "plain-markov": {"test_bits_per_character", "test_nats_per_character", "test_perplexity"},
-        "moods-rnn": {"test_accuracy", "test_macro_f1", "majority_accuracy"},
+        "moods-rnn": {
+            *("test_accuracy", "test_macro_f1", "majority_accuracy"),
+            "test_calibration_error",
+        },
         "days-attention": {"search", "test_exact_match", "test_perplexity"},
     }
     for name, keys in own.items():
@@ -352,6 +356,27 @@ def test_single_stages_by_the_command_line(changed):
         assert name in table
     assert "report.html" in table
     assert re.search(r"(?i)sum", table)
+
+
+def test_models_are_compared_by_what_evaluate_stored(changed):
+    said = changed.run("seqproof", "compare", "plain-markov", "plain-lstm", "--json")
+    (found,) = json.loads(said)
+    (finding,) = found["findings"]
+    for name, score in (("plain-markov", "first"), ("plain-lstm", "second")):
+        metrics = json.loads((changed.folder / "metrics" / f"{name}.json").read_text())
+        assert finding[score] == pytest.approx(metrics["test_bits_per_character"])
+    assert found["differences"]["parameters"]["model.model"] == ["ngram", "language_model"]
+    assert found["differences"]["data"] == {}
+    assert found["unknown"] == []
+    page = (changed.folder / "report.html").read_text(encoding="utf-8")
+    best = "plain-lstm" if finding["second"] < finding["first"] else "plain-markov"
+    assert f"Each model beside {best}, on the same {found['items']} test items" in page
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed")
+def test_the_report_is_printed(changed):
+    assert "report.pdf" in changed.run("seqproof", "report", "--pdf")
+    assert (changed.folder / "report.pdf").read_bytes().startswith(b"%PDF-")
 
 
 def test_outside_a_project_one_sentence(tmp_path, walked):

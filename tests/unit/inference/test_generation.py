@@ -90,7 +90,7 @@ def test_a_recurrent_model_steps_as_it_scores(make, cell):
     model = saved.build(entry, make.words("language_model"))
     tokens = np.array([5, 6, 7, 5, 8], np.int32)
     whole, _ = model(np.concatenate([[END], tokens])[None])
-    step = generation.steps(model)
+    step = generation.beginnings(model)()
     logits = np.stack([step(int(token)) for token in tokens])
     expected = np.asarray(whole[0, 1:], np.float64)
     expected -= np.logaddexp.reduce(expected, axis=1, keepdims=True)
@@ -100,7 +100,7 @@ def test_a_recurrent_model_steps_as_it_scores(make, cell):
 def test_a_markov_model_steps_as_it_scores(make):
     stream = encode.stream(make.frame("ngram"), make.words("ngram"))
     model = NGram.count(stream, 3, 20, "kneser_ney")
-    step = generation.steps(model)
+    step = generation.beginnings(model)()
     logs = [step(int(token))[after] for token, after in pairwise(stream[1:])]
     np.testing.assert_allclose(logs, model.log_probabilities(stream)[1:], atol=1e-12)
 

@@ -81,3 +81,12 @@ def test_accuracy_f1_and_majority_by_hand():
     assert scores.macro_f1(predicted, actual, "abc") == pytest.approx((2 / 3 + 4 / 5 + 0) / 3)
     assert scores.majority(actual) == 0.5
     assert scores.exact_match(["x", "y"], ["x", "z"]) == 0.5
+
+
+def test_sub_words_are_watched_as_plain_text_without_the_case_that_cleaning_took():
+    said = ["A dog , here !"], ["a dog, here!"]
+    assert scores.of_translations("bpe", True)[1](*said) == pytest.approx(100)
+    assert scores.of_translations("bpe", False)[1](*said) < 100
+    assert scores.of_translations("words", True)[1](*said) < 50
+    assert scores.of_translations("words", False)[0] == "BLEU"
+    assert scores.of_translations("characters", False)[0] == "exact match"

@@ -1,10 +1,15 @@
-"""A small encoder-decoder without weights: every number of it hangs on all tokens so far."""
+"""A small encoder-decoder without weights, every number of which hangs on all tokens so far; and a
+translator that was never trained."""
 
+import dataclasses
 from itertools import product
 
 import numpy as np
 import tensorflow as tf
 
+from pipelines.inference.predictor import Predictor
+from pipelines.models import saved
+from pipelines.text import vocabulary
 from pipelines.text.vocabulary import END, PAD, START, UNK
 
 HASHES = 257
@@ -74,3 +79,16 @@ class Toy:
         """Every target of at most `limit` tokens."""
         words = [UNK, *range(4, self.logits.shape[1])]
         return [list(ids) for length in range(limit + 1) for ids in product(words, repeat=length)]
+
+
+def translator(make, tokens="words", search=None, **changes):
+    """An untrained translator of text of another kind, and a frame of such text."""
+    frame = make.frame("seq2seq")
+    columns = {name: vocabulary.build(list(frame[name]), tokens, 30, None) for name in frame}
+    card = dataclasses.replace(make.card("seq2seq", **changes), tokens=tokens)
+    words = vocabulary.Vocabularies(columns)
+    model = saved.build(card.entry, words)
+    # Always the same, and far from the start, where it says what is frequent whatever it reads.
+    random = np.random.default_rng(0)
+    model.set_weights([random.normal(0, 0.5, one.shape) for one in model.get_weights()])
+    return Predictor(model, card, words, None, search), frame

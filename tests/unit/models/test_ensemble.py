@@ -104,7 +104,7 @@ def test_an_ensemble_is_evaluated_and_written_with_like_a_model(make):
     card, words, frame = make.card("classifier"), make.words("classifier"), make.frame("classifier")
     predictor = Predictor(Ensemble(members(make, "classifier", 2)), card, words, None)
     assert evaluation.classification(predictor, frame).confusion.sum() == len(frame)
-    step = generation.steps(Ensemble(members(make, "language_model", 2)))
+    step = generation.beginnings(Ensemble(members(make, "language_model", 2)))()
     assert np.exp(step(5)).sum() == pytest.approx(1, abs=1e-5)
 
 

@@ -72,7 +72,7 @@ def test_a_model_alone_has_no_parts_in_its_metrics(make):
 def test_what_it_writes_is_drawn_from_both(make):
     model, _, _ = trained(make)
     together, network, ngram = (
-        generation.steps(one) for one in (model, model.network, model.ngram)
+        generation.beginnings(one)() for one in (model, model.network, model.ngram)
     )
     for token in (5, 6, 5, 7):
         expected = 0.75 * np.exp(network(token)) + 0.25 * np.exp(ngram(token))

@@ -221,6 +221,7 @@ def _made(root: Path) -> Project:
     pd.DataFrame({"text": list("abcdefgh")}).to_parquet(root / "texts" / "test.parquet")
     model = {"model": "ngram", "corpus": "mine", "order": 3, "smoothing": "witten_bell"}
     empty = {f"{stage} models": {} for stage in params.STAGES}
+    empty["laboratory"] = {key: {} for key in params.Laboratory.model_fields}
     tree: dict[str, Any] = {
         "seed": 1,
         "tracking": {"experiment_prefix": "seqproof/"},

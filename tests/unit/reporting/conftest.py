@@ -38,6 +38,10 @@ def project(tmp_path: Path) -> Path:
     write(tmp_path / "metrics" / "of-a-model-long-gone.json", '{"test_accuracy": 1.0}')
     write(tmp_path / "pictures" / "verses-attention" / "attention-1.svg", "<svg>one</svg>")
     write(tmp_path / "pictures" / "opinions-lstm" / "confusion.svg", "<svg>two</svg>")
+    for number, kind in enumerate(("calibration", "by-length", "gradient-norms")):
+        picture = tmp_path / "pictures" / "opinions-lstm" / f"{kind}.svg"
+        write(picture, f"<svg>more {number}</svg>")
+    write(tmp_path / "pictures" / "verses-fixed" / "samples.md", "## Epoch 1\n\n    <b>le</b>\n")
     write(
         tmp_path / "pictures" / "shakespeare-lstm" / "sample.txt",
         "ROMEO\n<script>alert(1)</script>",

@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pipelines import params
@@ -14,7 +15,7 @@ from pipelines.errors import Refusal
 from pipelines.reporting import page
 from stages import report
 
-FOLDERS = ("metrics", "plots", "pictures", "checks", "verified")
+FOLDERS = ("metrics", "predictions", "plots", "pictures", "checks", "verified")
 
 
 def built(project: Path) -> str:
@@ -47,6 +48,7 @@ def test_text_of_the_data_stays_text(project: Path) -> None:
     assert {"script", "b", "svg"}.isdisjoint(tags.names)
     assert "ROMEO\n&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "no &lt;b&gt;empty&lt;/b&gt; text" in html
+    assert "## Epoch 1\n\n    &lt;b&gt;le&lt;/b&gt;\n" in html
 
 
 def test_it_needs_no_network_and_names_no_path(project: Path) -> None:
@@ -64,12 +66,15 @@ def test_pictures_are_images_with_words(project: Path) -> None:
     html = built(project)
     tags = Tags()
     tags.feed(html)
-    # Four curves, one attention map, one confusion matrix.
-    assert len(tags.words) == 6
+    # Four curves, one attention map, one confusion matrix, three that say where a model fails.
+    assert len(tags.words) == 9
     assert all(tags.words)
     pictures = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", html)
     held = [base64.b64decode(picture).decode() for picture in pictures]
     assert {"<svg>one</svg>", "<svg>two</svg>"} <= set(held)
+    assert [svg for svg in held if "more" in svg] == [f"<svg>more {n}</svg>" for n in range(3)]
+    said = ("calibration of {}", "score of {} by length", "gradient norms of {}")
+    assert {words.format("opinions-lstm") for words in said} <= set(tags.words)
 
 
 def test_tables_remarks_checks_and_gaps_are_there(project: Path) -> None:
@@ -80,6 +85,7 @@ def test_tables_remarks_checks_and_gaps_are_there(project: Path) -> None:
     assert "1 of 2 passed" in html
     assert '<td class="failed">no</td>' in html
     assert "Written by shakespeare-lstm" in html
+    assert "What verses-fixed said after each epoch" in html
 
 
 def test_a_verdict_of_these_metrics_stands_beside_its_model(project: Path) -> None:
@@ -119,6 +125,33 @@ def verified(project: Path, name: str, findings: list[str], of: str | None = Non
     (project / "verified" / f"{name}.json").write_text(json.dumps(verdict), encoding="utf-8")
 
 
+def test_significance_stands_beside_the_best(project: Path) -> None:
+    """The best is the perceptron; the MLP is as often right, the LSTM far less often."""
+    right = {"opinions-perceptron": 0.8, "opinions-mlp": 0.78, "opinions-lstm": 0.4}
+    (project / "predictions").mkdir()
+    for name, share in right.items():
+        said = ["neutral" if place < 200 * share else "positive" for place in range(200)]
+        frame = pd.DataFrame({"text": list("ab" * 100), "label": "neutral", "predicted": said})
+        frame.to_parquet(project / "predictions" / f"{name}.parquet")
+    html = built(project)
+    rows = {name: html[html.index(f"<td>{name}") :].partition("</tr>")[0] for name in right}
+    assert '<span class="equal">≈</span> 0.655' in rows["opinions-mlp"]
+    assert "≈" not in rows["opinions-perceptron"] + rows["opinions-lstm"]
+    chapter = html[html.index("Is the difference real?") :]
+    assert "Each model beside opinions-perceptron, on the same 200 test items, in accuracy." in html
+    for name, words in (("mlp", "no significant difference"), ("lstm", "worse")):
+        assert words in chapter[chapter.index(f"<td>opinions-{name}") :].partition("</tr>")[0]
+    assert chapter.count("Is the difference real?") == 1  # other corpora have no predictions
+
+
+def test_damaged_predictions_are_refused(project: Path) -> None:
+    (project / "predictions").mkdir()
+    for name in ("opinions-perceptron", "opinions-mlp"):
+        (project / "predictions" / f"{name}.parquet").write_text("no parquet", encoding="utf-8")
+    with pytest.raises(Refusal, match="is damaged: `dvc repro evaluate@opinions-perceptron`"):
+        built(project)
+
+
 def test_the_same_results_give_the_same_bytes(project: Path) -> None:
     assert built(project) == built(project)
 
@@ -126,7 +159,7 @@ def test_the_same_results_give_the_same_bytes(project: Path) -> None:
 def test_before_anything_ran_it_is_a_page_all_the_same(project: Path) -> None:
     tree = params.load(project / "params.yaml")
     nowhere = project / "nowhere"
-    html = page.build(page.gather(tree, *[nowhere] * 5))
+    html = page.build(page.gather(tree, *[nowhere] * 6))
     assert "Not evaluated: shakespeare-markov" in html
     assert html.endswith("</html>\n")
 
@@ -139,5 +172,5 @@ def test_damaged_checks_are_refused(project: Path) -> None:
 
 def test_the_stage_writes_the_page(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
-    report.main(*(Path(name) for name in (*FOLDERS, "out/report.html")))
+    report.main(*(Path(name) for name in (*FOLDERS, "nowhere", "out/report.html")))
     assert (project / "out" / "report.html").read_text(encoding="utf-8") == built(project)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pipelines import params
 from pipelines.errors import Refusal
 from pipelines.text import frames, vocabulary
 from stages import build_vocab, fetch, preprocess
@@ -39,6 +40,7 @@ TREE: dict[str, Any] = {
     "fine_tune models": {},
     "train_seq2seq models": {},
     "models": {},
+    "laboratory": {key: {} for key in params.Laboratory.model_fields},
 }
 
 

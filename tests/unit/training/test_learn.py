@@ -114,6 +114,17 @@ def test_the_history_of_an_ensemble_goes_on_counting(make):
     assert [row["epoch"] for row in rows] == history["epoch"].tolist()
 
 
+def test_the_steps_of_an_ensemble_are_those_of_its_members(make):
+    card, frame = make.card("bag_of_words", ensemble=2, epochs=3), make.frame("bag_of_words")
+    words = make.words("bag_of_words")
+    trained = learn.classifier(card, (frame, frame), words, past.NOBODY)
+    each = len(trained.norms) // len(trained.history)
+    assert len(trained.losses) == len(trained.norms) == 6 * each
+    means = trained.norms.reshape(6, each).mean(axis=1)
+    assert trained.history["gradient_norm"].tolist() == means.tolist()
+    assert (trained.history["gradient_norm_max"] >= means).all()
+
+
 def test_members_that_stop_early_are_counted_as_they_are(make):
     said = iter([3.0, 2.0, 5.0, 6.0, 4.0])
     _, history, _ = _train(

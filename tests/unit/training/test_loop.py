@@ -102,6 +102,23 @@ def test_a_gradient_is_clipped_to_its_global_norm():
     np.testing.assert_allclose(W - found, 0.1 * 0.5 * gradient / np.linalg.norm(gradient), 1e-5)
 
 
+@pytest.mark.parametrize("changes", [{}, {"clip_norm": 0.5}, {"accumulate": 2}])
+def test_the_norm_of_each_steps_gradient_is_that_before_it_is_clipped(changes):
+    """A rate of next to nothing: all steps see the first weights."""
+    accumulate = {key: value for key, value in changes.items() if key == "accumulate"}
+    clipped = {key: value for key, value in changes.items() if key == "clip_norm"}
+    entry = entry_of(epochs=2, optimizer={"rate": 1e-9} | clipped, **accumulate)
+    rows = []
+    data = data_of(HALVES)
+    losses, norms = loop.fit(Line(), squares, data, entry, on_epoch=rows.append)
+    expected = [np.linalg.norm(W - step(W, (half,), rate=1.0)) for half in HALVES]
+    np.testing.assert_allclose(norms, expected * 2, rtol=1e-5)
+    assert len(losses) == len(norms)
+    for row in rows:
+        assert row["gradient_norm"] == pytest.approx(np.mean(expected))
+        assert row["gradient_norm_max"] == pytest.approx(max(expected))
+
+
 def test_what_layers_add_is_in_the_gradient_and_not_in_the_loss():
     found, (row,) = fitted(data_of(((X, Y),)), entry_of(), Line(extra=3.0))
     np.testing.assert_allclose(found, step(W, extra=3.0), rtol=1e-5)

@@ -1,0 +1,1 @@
+"""What the report's last chapter shows: gradients, long memory, word order, length."""
