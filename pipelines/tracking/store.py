@@ -8,7 +8,7 @@ import re
 import socket
 import sqlite3
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,15 @@ def _server_answer(uri: str) -> str:
 
     MlflowClient(uri).search_experiments(max_results=1)
     return f"{shown(uri)} answers"
+
+
+def context(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags with those that MLflow gives every run: who ran what, and from which commit."""
+    _silence()
+    from mlflow.tracking.context import registry
+
+    found: dict[str, str] = registry.resolve_tags(dict(tags))
+    return found
 
 
 def client(uri: str, root: Path) -> Any:
