@@ -204,6 +204,18 @@ def verify(
 
 
 @app.command()
+def sync(
+    here: Annotated[
+        bool, Option("--here", help="that, too, which was meant for another server")
+    ] = False,
+) -> None:
+    """Send what the tracking server was not there to hear."""
+    from commands.sync import sync as send
+
+    send(here)
+
+
+@app.command()
 def ui(port: Annotated[int, Option(min=1, max=65535, help="port on this machine")] = 5000) -> None:
     """Open MLflow on the runs."""
     from commands.ui import ui as serve

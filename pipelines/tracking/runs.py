@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pipelines import console
 from pipelines.errors import Stopped
 from pipelines.params import Samples, Search
-from pipelines.tracking import entries, notes, provenance, store
+from pipelines.tracking import entries, notes, provenance, store, unsent
 from pipelines.tracking.notes import Note
 from pipelines.tracking.remote import RESUMED, Remote
 
@@ -30,6 +30,7 @@ MODEL_HASH = "seqproof.model_hash"
 TRAINING = "seqproof.training"
 KEY = "seqproof.{}.key"  # of training and evaluation: the hash of what the stage read
 ATTEMPT = "seqproof.attempt"  # the same in all processes that one training runs in
+TRAINING_WORK, EVALUATION_WORK = "training", "evaluation"
 GIT, DIRTY = "git", "dirty"  # the commit, and whether code or parameters differ from it
 
 
@@ -44,7 +45,7 @@ class Identity:
 
 
 class Run:
-    """An open run; once the server is lost, every call does nothing.
+    """An open run; once the server is lost, what it is told is kept on the disk.
 
     Attributes:
         lost: why the server is; None while it is there.
@@ -57,10 +58,12 @@ class Run:
     def __init__(self, identity: Identity, root: Path, work: str) -> None:
         uri = store.address(root)
         self.lost, self.history = None, None
-        self._identity = identity
+        self._identity, self._root, self._work = identity, root, work
         self._server = store.shown(uri)
-        self._work = work
         self._remote = Remote(uri, root)
+        self._begun: Note | None = None
+        self._kept: unsent.Kept | None = None
+        self._opened = ExitStack()
         self._alone = threading.RLock()  # the meter logs from a thread of its own
 
     @property
@@ -88,8 +91,11 @@ class Run:
 
     def log_dataset(self, path: Path, context: str, name: str) -> None:
         """Name a parquet file that the run read; its digest is the hash that DVC gives it."""
-        dataset = entries.dataset(path, name)
-        self._put(Note(notes.DATASET, {"dataset": dataset, "context": context}))
+        self._make(
+            lambda: Note(
+                notes.DATASET, {"dataset": entries.dataset(path, name), "context": context}
+            )
+        )
 
     def log_folder(self, folder: Path, artifact_path: str) -> None:
         """Upload the files of a folder."""
@@ -125,35 +131,68 @@ class Run:
         sections = {"samples": samples, "search": search}
         config = {key: one.model_dump(mode="json") for key, one in sections.items() if one}
         name = self._identity.name
-        self._put(entries.model(name, model, vocabulary, example, predictions, config))
+        self._make(lambda: entries.model(name, model, vocabulary, example, predictions, config))
+
+    def _make(self, note: Callable[[], Note]) -> None:
+        """Put what is read from files, which may fail and is no reason to stop either."""
+        try:
+            made = note()
+        except Exception as error:  # Arrow's and of the system
+            console.note(f"Not logged: {store.reason(error)}.")
+        else:
+            self._put(made)
 
     def _put(self, note: Note) -> None:
-        """The one way to MLflow: its failures end the tracking and never the training."""
+        """The one way to MLflow: its failures end what is sent and never the training."""
         with self._alone:
             if self.lost is None:
                 try:
                     self._remote.send(note)
                 except Exception as error:  # MLflow's, of its transport and of the system
                     self._lose(store.reason(error))
+            if self.lost is not None and note is not self._begun:  # which was kept first of all
+                self._keep(note)
 
     def _lose(self, why: str) -> None:
+        """From now on all is kept, and first of all how the run is found."""
         self.lost = why
         console.note(
-            f"Tracking server {self._server} was lost ({why}): {self._work} goes on, "
-            "its outs are written; nothing more of this run is logged."
+            f"Tracking server {self._server} was lost ({why}): {self._work} goes on, its outs are "
+            "written, and what is still to be logged is kept."
+        )
+        if self._begun is not None:
+            key = self._begun.said["value" if self._work == TRAINING_WORK else "id"]
+            self._kept = unsent.of_run(self._root, key, self._server)
+            try:
+                self._opened.enter_context(self._kept.alone(unsent.PATIENCE))
+            except Exception as error:  # filelock's and of the system
+                self._give_up(error)
+            self._keep(self._begun)
+
+    def _keep(self, note: Note) -> None:
+        if self._kept is not None:
+            try:
+                self._kept.add(note)
+            except OSError as error:
+                self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self._kept = None
+        console.note(
+            f"What is logged of this {self._work} cannot be kept either ({store.reason(error)})."
         )
 
-    def begin(self, root: Path, tag: str, value: str, tags: Mapping[str, str], again: bool) -> None:
-        """Reopen the run of this name that has the tag, or make it.
+    def begin(self, tag: str, value: str, tags: Mapping[str, str], again: bool) -> None:
+        """Reopen the run of this name that has the tag, or make it; before that, what was kept of
+        other runs is sent, for this may be one of them.
 
         Args:
-            root: the project's root.
             tag: by which it is found.
             value: of that tag.
             tags: of a new run.
             again: whether another result takes the place of the one before.
         """
-        state = provenance.git_state(root)
+        state = provenance.git_state(self._root)
         own = {"corpus": self._identity.corpus, "task": self._identity.task}
         own |= {GIT: state["git_commit"], DIRTY: state["git_dirty"]}
         said = {
@@ -165,15 +204,21 @@ class Run:
             "again": again,
             "id": uuid.uuid4().hex,
         }
-        self._put(Note(notes.BEGIN, said))
+        self._begun = Note(notes.BEGIN, said)
+        lost = unsent.sent_quietly(self._root)
+        if lost is None:
+            self._put(self._begun)
+        else:
+            self._lose(lost)
 
     def end(self, status: str) -> None:
         """Close it, under MLflow's word for how the work ended."""
         self._put(Note(notes.END, {"status": status}))
-        if self.lost is not None:
+        self._opened.close()
+        if self._kept is not None:
             console.note(
-                f"The {self._work} of this model ended, but tracking server {self._server} "
-                f"was lost on the way ({self.lost}): its run there is incomplete."
+                f"Tracking server {self._server} has not got all of this {self._work}: the rest is "
+                f"kept in {self._kept.folder}, and `seqproof sync` sends it."
             )
 
 
@@ -187,8 +232,8 @@ def training(identity: Identity, root: Path, attempt: str) -> Iterator[Run]:
         root: the project's root.
         attempt: what no other training is called.
     """
-    run = Run(identity, root, "training")
-    run.begin(root, ATTEMPT, attempt, {}, again=False)
+    run = Run(identity, root, TRAINING_WORK)
+    run.begin(ATTEMPT, attempt, {}, again=False)
     with _closed(run):
         yield run
 
@@ -197,8 +242,8 @@ def training(identity: Identity, root: Path, attempt: str) -> Iterator[Run]:
 def evaluation(identity: Identity, root: Path, model_hash: str) -> Iterator[Run]:
     """The newest run that trained the model of this hash; a new one if DVC took it from its
     cache."""
-    run = Run(identity, root, "evaluation")
-    run.begin(root, MODEL_HASH, model_hash, {TRAINING: "taken from the cache"}, again=True)
+    run = Run(identity, root, EVALUATION_WORK)
+    run.begin(MODEL_HASH, model_hash, {TRAINING: "taken from the cache"}, again=True)
     with _closed(run):
         yield run
 
