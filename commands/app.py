@@ -204,6 +204,20 @@ def verify(
 
 
 @app.command()
+def promote(
+    what: Annotated[
+        str, Argument(metavar="RUN|MODEL", help="a run's id, or its beginning, or a model")
+    ],
+    alias: Annotated[str, Option("--as", metavar="ALIAS", help="champion, for instance")],
+) -> None:
+    """Register a model under an alias, if it is better than the one that has it."""
+    from commands import typed
+    from commands.promote import promote as put
+
+    put(typed.utf8(what, "RUN|MODEL"), typed.utf8(alias, "--as"))
+
+
+@app.command()
 def sync(
     here: Annotated[
         bool, Option("--here", help="that, too, which was meant for another server")
