@@ -1,5 +1,7 @@
 """A project that nothing was trained in, with MLflow's tables made; and servers."""
 
+import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.tracking import store
-from tests.unit.tracking.servers import Server
+from tests.unit.tracking.servers import Postgres, Server
 from tests.unit.tracking.work import NAME, Work
 
 HERE = Path(__file__).resolve().parents[3]
@@ -44,4 +46,16 @@ def server(made: Path, tmp_path: Path) -> Iterator[Server]:
     """A server on a SQLite file, which can be stopped and started again."""
     (tmp_path / "served.db").write_bytes(made.read_bytes())
     with Server(tmp_path, f"sqlite:///{tmp_path / 'served.db'}") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A database with no tables yet."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
+    found = shutil.which("initdb", path=":".join([*map(str, debian), os.environ["PATH"]]))
+    if found is None:
+        pytest.skip("PostgreSQL is not installed")
+    with Postgres(Path(found).parent) as started:
         yield started
