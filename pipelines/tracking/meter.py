@@ -7,7 +7,6 @@ reading; and of less than ten seconds it says nothing.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -49,7 +48,6 @@ def _watch(
 
 def _readers() -> list[Any]:
     """Those that work here: the GPU's needs NVIDIA's package nvidia-ml-py, and a GPU."""
-    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
     from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
     from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
