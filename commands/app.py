@@ -245,6 +245,32 @@ def compare(
 
 
 @app.command()
+def promote(
+    what: Annotated[
+        str, Argument(metavar="RUN|MODEL", help="a run's id, or its beginning, or a model")
+    ],
+    alias: Annotated[str, Option("--as", metavar="ALIAS", help="champion, for instance")],
+) -> None:
+    """Register a model under an alias, if it is better than the one that has it."""
+    from commands import typed
+    from commands.promote import promote as put
+
+    put(typed.utf8(what, "RUN|MODEL"), typed.utf8(alias, "--as"))
+
+
+@app.command()
+def sync(
+    here: Annotated[
+        bool, Option("--here", help="that, too, which was meant for another server")
+    ] = False,
+) -> None:
+    """Send what the tracking server was not there to hear."""
+    from commands.sync import sync as send
+
+    send(here)
+
+
+@app.command()
 def ui(port: Annotated[int, Option(min=1, max=65535, help="port on this machine")] = 5000) -> None:
     """Open MLflow on the runs."""
     from commands.ui import ui as serve

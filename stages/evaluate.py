@@ -58,6 +58,7 @@ def main(
     identity = records.identity(everything, name)
     with runs.evaluation(identity, console.root(), provenance.folder_hash(model)) as run:
         records.end_evaluation(run, numbers, test, pictures, predictions)
+        records.complete(run, everything, name, history, numbers)
         records.log_provenance(run, provenance.inputs("evaluate", console.root()), described)
         said = trained.predict(example)
         run.log_model(model, vocabulary, example, said, corpus.samples, corpus.search)

@@ -112,7 +112,7 @@ def home_of(run: Kept, root: Path) -> tuple[Lock, str] | None:
     """The first dvc.lock that has what a run read, and its last stage there: in the folder, in
     the commits and experiments, and in the commit that the run was made at."""
     locks = chain.every(root)
-    commit = run.tags.get("seqproof.git_commit", "none")
+    commit = run.tags.get(runs.GIT, "none")
     if commit not in ("none", *(lock.commit for lock in locks)):
         own = chain.at(root, commit, f"commit {commit[: chain.SHORT]}")
         locks += [own] if own else []

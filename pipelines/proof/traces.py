@@ -175,8 +175,8 @@ class _Seen:
             "id": run.id,
             "name": run.name,
             "experiment": run.experiment,
-            "commit": run.tags.get("seqproof.git_commit", "none"),
-            "dirty": run.tags.get("seqproof.git_dirty", "none"),
+            "commit": run.tags.get(runs.GIT, "none"),
+            "dirty": run.tags.get(runs.DIRTY, "none"),
             "locks": run.tags.get(seals.LOCKS, ""),
             "sealed": "no" if text is None else "yes" if right else "with other outs",
         }
@@ -206,7 +206,7 @@ class _Seen:
 def _of_no_lock(run: Kept | None) -> str:
     """A run whose dvc.lock is gone."""
     short, tags = (run.short, run.tags) if run else ("", {})
-    commit = tags.get("seqproof.git_commit", "none")[:SHORT]
+    commit = tags.get(runs.GIT, "none")[:SHORT]
     return (
         f"No dvc.lock at hand has what run {short} read, neither here nor in its commit "
         f"({commit}) nor in an experiment; what it noted stands in its provenance/ in MLflow."

@@ -12,7 +12,7 @@ from pipelines.proof.answers import DIFFERENT, IDENTICAL, Answer
 from pipelines.proof.chain import option
 from pipelines.proof.subjects import Subject
 
-VERIFIED = "seqproof.verified"
+VERIFIED = "verified"
 ARTIFACT = "verify/level-{}.json"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from importlib import metadata
@@ -10,6 +11,7 @@ from typing import Any
 
 from pipelines import console
 from pipelines.tracking import provenance
+from pipelines.tracking.notes import MODEL, Note
 
 # What `pipelines.inference.predictor` needs to load and predict.
 REQUIREMENTS = (
@@ -25,35 +27,54 @@ TYPES = {
 }
 
 
-def dataset(path: Path, name: str) -> Any:
+def dataset(path: Path, name: str) -> dict[str, str]:
     """A parquet file as MLflow names datasets, from its footer alone."""
     import pyarrow.parquet
-    from mlflow.entities import Dataset
 
     with pyarrow.parquet.ParquetFile(path) as file:
         rows, schema = file.metadata.num_rows, file.schema_arrow
     columns = [
         {"name": field.name, "type": TYPES.get(str(field.type), "string")} for field in schema
     ]
-    return Dataset(
-        name=name,
-        digest=provenance.file_hash(path),
-        source_type="local",
-        source=json.dumps({"uri": path.as_posix()}),
-        schema=json.dumps({"mlflow_colspec": columns}),
-        profile=json.dumps({"num_rows": rows, "num_elements": rows * len(columns)}),
-    )
+    return {
+        "name": name,
+        "digest": provenance.file_hash(path),
+        "source_type": "local",
+        "source": json.dumps({"uri": path.as_posix()}),
+        "schema": json.dumps({"mlflow_colspec": columns}),
+        "profile": json.dumps({"num_rows": rows, "num_elements": rows * len(columns)}),
+    }
 
 
-def save_model(
+def model(
+    name: str,
     folder: Path,
-    run_id: str,
-    logged: Any,
-    artifacts: Mapping[str, Path],
+    vocabulary: Path,
     example: list[str],
+    predictions: list[str],
     config: Mapping[str, Any],
-) -> None:
-    """Write an MLflow model to a folder; `logged` is its entry on the server.
+) -> Note:
+    """All that a logged model is made of; `content` is the same for the same model.
+
+    Args:
+        name: the model's.
+        folder: that training wrote.
+        vocabulary: its file.
+        example: texts that go in.
+        predictions: texts that come out.
+        config: how texts are made.
+    """
+    answers = {"example": example, "predictions": predictions, "config": config}
+    files = [provenance.folder_hash(folder), provenance.file_hash(vocabulary)]
+    content = hashlib.sha256(json.dumps([answers, files], sort_keys=True).encode()).hexdigest()
+    requirements = [f"{one}=={metadata.version(one)}" for one in REQUIREMENTS]
+    said = {"name": name, "content": content, "requirements": requirements, **answers}
+    code = Path(__file__).parents[1]
+    return Note(MODEL, said, {MODEL: folder, "vocabulary": vocabulary, "code": code})
+
+
+def save_model(folder: Path, run_id: str, logged: Any, note: Note) -> None:
+    """Write an MLflow model to a folder; `logged` is its entry on the server, `note` as `model`.
 
     `save_model(input_example=...)` would load the model and predict, which takes seconds: the
     example is written here, in the format that `Model.load_input_example` reads.
@@ -70,19 +91,21 @@ def save_model(
     mlflow.pyfunc.save_model(
         path=str(folder),
         mlflow_model=described,
-        python_model=str(Path(__file__).with_name("serving.py")),
-        artifacts={name: str(path.resolve()) for name, path in artifacts.items()},
-        model_config=dict(config),
-        code_paths=[str(Path(__file__).parents[1])],
-        pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
+        python_model=str(note.files["code"] / "tracking" / "serving.py"),
+        artifacts={name: str(note.files[name].resolve()) for name in (MODEL, "vocabulary")},
+        model_config=dict(note.said["config"]),
+        code_paths=[str(note.files["code"])],
+        pip_requirements=note.said["requirements"],
     )
     described.saved_input_example_info = {
         "artifact_path": "input_example.json",
         "serving_input_path": "serving_input_example.json",
         "type": "json_object",
     }
+    example = note.said["example"]
     write(folder / "input_example.json", example)
     write(folder / "serving_input_example.json", {"inputs": example})
+    write(folder / "output_example.json", note.said["predictions"])
     described.save(str(folder / "MLmodel"))
 
 

@@ -66,8 +66,10 @@ class Kept:
 
 @dataclass(frozen=True)
 class Logged:
-    """A model that a run logged: the parameters it was given, and its files if they are here."""
+    """A model that a run logged: its id, the parameters it was given, and its files if they are
+    here."""
 
+    id: str
     params: Mapping[str, str]
     folder: Path | None
 
@@ -125,9 +127,17 @@ class Ledger:
             if not found:
                 return None
             newest = max(found, key=lambda one: one.creation_timestamp)
-            return Logged(newest.params, _local(newest.artifact_location))
+            return Logged(newest.model_id, newest.params, _local(newest.artifact_location))
 
         return self._ask(read)
+
+    def ask(self, act: Callable[[Any], T]) -> T:
+        """What MLflow's own client answers.
+
+        Raises:
+            Refusal: it fails.
+        """
+        return self._ask(lambda: act(self._client))
 
     def _all(self) -> Iterator[Kept]:
         experiments = {one.experiment_id: one.name for one in self._client.search_experiments()}

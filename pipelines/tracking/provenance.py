@@ -28,6 +28,7 @@ DIFF = (
     *("diff", "--cached", "--binary", "--full-index", "--no-color", "--no-ext-diff"),
     *("--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "HEAD"),
 )
+FRAMES = ("train", "valid")  # that a stage that trains reads
 WRITTEN = ("--model", "--history")  # what a stage that trains leaves
 
 
@@ -57,6 +58,25 @@ def inputs(verb: str, root: Path) -> graph.Inputs:
     files |= {part: folder_hash(code / part, "*.py") for part in CODE_FOLDERS}
     params = {file.name: file_hash(file) for file in [Path("params.yaml")] if file.is_file()}
     return graph.Inputs(stage, shlex.join(words), files, params)
+
+
+def trained_on(name: str, root: Path) -> dict[str, Path]:
+    """The frames that a model of dvc.lock was trained on, by what they are for, as far as they are
+    there; paths are relative to the project's root.
+
+    Args:
+        name: the model's.
+        root: the project's root.
+    """
+    file = root / "dvc.lock"
+    with suppress(Refusal):
+        stages = graph.locked(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        for stage, entry in stages.items():
+            words = shlex.split(entry.inputs.command)
+            if stage.endswith(f"@{name}") and all(f"--{one}" in words for one in FRAMES):
+                frames = {one: graph.option(words, one) for one in FRAMES}
+                return {one: path for one, path in frames.items() if (root / path).is_file()}
+    return {}
 
 
 def file_hash(path: Path) -> str:

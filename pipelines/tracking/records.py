@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines import console, files, params
 from pipelines import history as epochs_table
-from pipelines.tracking import graph, provenance, runs
+from pipelines.tracking import descriptions, graph, meter, provenance, runs
 from pipelines.training import checkpoints
 
 PROVENANCE = "provenance"  # the folder of a run's artifacts
@@ -53,16 +53,22 @@ def training(
             _begin_training(run, everything, name, data)
             run.set_tags(described)
             log_provenance(run, inputs, described)
-            yield run, kept
+            with meter.running(run.log_samples):
+                yield run, kept
+            if run.history is not None:
+                text = descriptions.text(everything, name, root, run.history)
+                run.set_tags({descriptions.NOTE: text})
         kept.clear()  # not before: whoever is killed until now goes on, in the same run
 
 
 def _begin_training(
     run: runs.Run, everything: params.Params, name: str, data: Mapping[str, Path]
 ) -> None:
-    """Parameters and datasets, before the first batch: a training that fails leaves them too."""
+    """Parameters, tags and datasets, before the first batch: a training that fails leaves them
+    too."""
     entry = everything.models[name]
     corpus = everything.corpora[entry.corpus]
+    run.set_tags(descriptions.tags(everything, name, console.root()))
     run.log_params(parameters(entry, everything.seed))
     run.log_params({"corpora": {entry.corpus: corpus.model_dump(mode="json", exclude_none=True)}})
     for context, path in data.items():
@@ -110,6 +116,7 @@ def end_training(
         board: the folder that TensorBoard reads, if there is one.
     """
     table = epochs_table.read(history)
+    run.history = table
     run.set_tags({runs.MODEL_HASH: provenance.folder_hash(model)})
     tokens = epochs_table.tokens_seen(table)
     run.log_metrics({"train_seconds": seconds, "train_tokens_per_second": tokens / seconds})
@@ -145,14 +152,47 @@ def end_evaluation(
     console.note(f"{pictures.name}: {', '.join(shown)}")
 
 
+def complete(
+    run: runs.Run,
+    everything: params.Params,
+    name: str,
+    history: Path,
+    metrics: Mapping[str, float | int | str],
+) -> None:
+    """What the training said, said again for a model that DVC took from its cache, whose run has
+    nothing of it yet; and the description, now with the results.
+
+    Args:
+        run: the open run of an evaluation.
+        everything: params.yaml.
+        name: the model's.
+        history: the table of its epochs.
+        metrics: of the evaluation.
+    """
+    root, table = console.root(), epochs_table.read(history)
+    _begin_training(run, everything, name, provenance.trained_on(name, root))
+    tell = epochs(run)
+    for row in table.to_dict("records"):
+        tell({str(key): float(value) for key, value in row.items()})
+    run.log_file(history, "history")
+    run.set_tags({descriptions.NOTE: descriptions.text(everything, name, root, table, metrics)})
+
+
 def _short(value: float) -> str:
     """A count whole, a measure to four digits."""
     return f"{value:,.0f}" if value.is_integer() else f"{value:,.4g}"
 
 
 def epochs(run: runs.Run) -> Callable[[dict[str, float]], None]:
-    """Logs each epoch of a training as it ends."""
-    return lambda row: run.log_metrics(row, step=int(row["epoch"]))
+    """Logs each epoch of a training as it ends, by its number and by the tokens read so far."""
+
+    def log(row: dict[str, float]) -> None:
+        run.log_metrics(row, step=int(row["epoch"]))
+        rest = {key: value for key, value in row.items() if key not in ("epoch", "tokens")}
+        by_tokens = {f"by_tokens/{key}": value for key, value in rest.items()}
+        run.log_metrics(by_tokens, step=int(row["tokens"]))
+
+    return log
 
 
 def write_metrics(metrics: Mapping[str, float | int | str], path: Path) -> None:

@@ -6,27 +6,32 @@ and the server is said once, and the training goes on. MLflow is imported when a
 
 from __future__ import annotations
 
-import tempfile
-import time
-import warnings
+import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
 from pipelines import console
 from pipelines.errors import Stopped
 from pipelines.params import Samples, Search
-from pipelines.tracking import entries, provenance, store
+from pipelines.tracking import entries, notes, provenance, store, unsent
+from pipelines.tracking.notes import Note
+from pipelines.tracking.remote import RESUMED, Remote
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ATTEMPT", "KEY", "MODEL_HASH", "RESUMED", "TRAINING"]
 
 MODEL_HASH = "seqproof.model_hash"
 TRAINING = "seqproof.training"
 KEY = "seqproof.{}.key"  # of training and evaluation: the hash of what the stage read
 ATTEMPT = "seqproof.attempt"  # the same in all processes that one training runs in
-RESUMED = "seqproof.resumed"  # how often the training was gone on with
+TRAINING_WORK, EVALUATION_WORK = "training", "evaluation"
+GIT, DIRTY = "git", "dirty"  # the commit, and whether code or parameters differ from it
 
 
 @dataclass(frozen=True)
@@ -40,82 +45,69 @@ class Identity:
 
 
 class Run:
-    """An open run; once the server is lost, every call does nothing."""
+    """An open run; once the server is lost, what it is told is kept on the disk.
+
+    Attributes:
+        lost: why the server is; None while it is there.
+        history: the epochs of a training that has ended.
+    """
 
     lost: str | None
+    history: pd.DataFrame | None
 
-    def __init__(self, server: str, work: str) -> None:
-        self.lost = None
-        self._server = server
-        self._work = work
-        self._client: Any = None
-        self._id = ""
-        self._experiment_id = ""
-        self._name = ""
-        self._params: set[str] = set()
-        self._points: set[tuple[str, int]] = set()
+    def __init__(self, identity: Identity, root: Path, work: str) -> None:
+        uri = store.address(root)
+        self.lost, self.history = None, None
+        self._identity, self._root, self._work = identity, root, work
+        self._server = store.shown(uri)
+        self._remote = Remote(uri, root)
+        self._begun: Note | None = None
+        self._kept: unsent.Kept | None = None
+        self._opened = ExitStack()
+        self._alone = threading.RLock()  # the meter logs from a thread of its own
+
+    @property
+    def id(self) -> str:
+        """MLflow's name of it; empty if the server never answered."""
+        return self._remote.id
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Values as text, nested maps flattened with dots; the first value of a param stays."""
-        fresh = {key: value for key, value in flat(params).items() if key not in self._params}
-
-        def send() -> None:
-            from mlflow.entities import Param
-
-            params = [Param(*param) for param in fresh.items()]
-            self._client.log_batch(self._id, params=params)
-
-        self._guard(send)
-        self._params |= set(fresh)
+        self._put(Note(notes.PARAMS, flat(params)))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Numbers, at a step (an epoch) or at the end; what a training that is gone on with logged
-        before stays as it is."""
-        fresh = {key: float(value) for key, value in metrics.items()}
-        fresh = {key: fresh[key] for key in fresh if (key, step or 0) not in self._points}
+        """Numbers, at a step (an epoch, say) or at the end; the first of a step stays, and of the
+        end that of a training too."""
+        values = {key: float(value) for key, value in metrics.items()}
+        self._put(Note(notes.METRICS, {"metrics": values, "step": step}))
 
-        def send() -> None:
-            from mlflow.entities import Metric
-
-            now = int(time.time() * 1000)
-            values = [Metric(key, value, now, step or 0) for key, value in fresh.items()]
-            self._client.log_batch(self._id, metrics=values)
-
-        self._guard(send)
+    def log_samples(self, values: Mapping[str, float]) -> None:
+        """What the machine does now."""
+        self._put(Note(notes.SAMPLES, values))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Words to find the run by."""
-
-        def send() -> None:
-            from mlflow.entities import RunTag
-
-            self._client.log_batch(self._id, tags=[RunTag(*tag) for tag in tags.items()])
-
-        self._guard(send)
+        self._put(Note(notes.TAGS, tags))
 
     def log_dataset(self, path: Path, context: str, name: str) -> None:
         """Name a parquet file that the run read; its digest is the hash that DVC gives it."""
-
-        def send() -> None:
-            from mlflow.entities import DatasetInput, InputTag
-
-            dataset = entries.dataset(path, name)
-            tags = [InputTag("mlflow.data.context", context)]
-            self._client.log_inputs(self._id, [DatasetInput(dataset, tags)])
-
-        self._guard(send)
+        self._make(
+            lambda: Note(
+                notes.DATASET, {"dataset": entries.dataset(path, name), "context": context}
+            )
+        )
 
     def log_folder(self, folder: Path, artifact_path: str) -> None:
         """Upload the files of a folder."""
-        self._guard(lambda: self._client.log_artifacts(self._id, str(folder), artifact_path))
+        self._put(Note(notes.FILES, {"path": artifact_path}, {"folder": folder}))
 
     def log_text(self, text: str, artifact_path: str) -> None:
         """Upload a text as a file."""
-        self._guard(lambda: self._client.log_text(self._id, text, artifact_path))
+        self._put(Note(notes.TEXT, {"text": text, "path": artifact_path}))
 
     def log_file(self, path: Path, artifact_path: str) -> None:
         """Upload one file into the folder `artifact_path` of the run."""
-        self._guard(lambda: self._client.log_artifact(self._id, str(path), artifact_path))
+        self._put(Note(notes.FILES, {"path": artifact_path}, {"file": path}))
 
     def log_model(
         self,
@@ -136,100 +128,97 @@ class Run:
             samples: how a language model goes on with a text.
             search: how a translation is looked for.
         """
-        artifacts = {"model": model, "vocabulary": vocabulary}
         sections = {"samples": samples, "search": search}
         config = {key: one.model_dump(mode="json") for key, one in sections.items() if one}
-        self._guard(lambda: self._send_model(artifacts, example, predictions, config))
+        name = self._identity.name
+        self._make(lambda: entries.model(name, model, vocabulary, example, predictions, config))
 
-    def _send_model(
-        self,
-        artifacts: Mapping[str, Path],
-        example: list[str],
-        predictions: list[str],
-        config: Mapping[str, Any],
-    ) -> None:
-        from mlflow.entities import LoggedModelOutput
-
-        params = self._client.get_run(self._id).data.params
-        logged = self._client.create_logged_model(
-            self._experiment_id, name=self._name, source_run_id=self._id, params=params
-        )
-        self._client.log_outputs(self._id, [LoggedModelOutput(logged.model_id, step=0)])
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary) / "model"
-            entries.save_model(folder, self._id, logged, artifacts, example, config)
-            entries.write(folder / "output_example.json", predictions)
-            self._client.log_model_artifacts(logged.model_id, str(folder))
-        self._client.finalize_logged_model(logged.model_id, "READY")
-
-    def _guard(self, act: Callable[[], T]) -> T | None:
-        """The one way to MLflow: its failures end the tracking and never the training."""
-        if self.lost is not None:
-            return None
+    def _make(self, note: Callable[[], Note]) -> None:
+        """Put what is read from files, which may fail and is no reason to stop either."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return act()
-        except Exception as error:
-            self.lost = store.reason(error)
-            console.note(
-                f"Tracking server {self._server} was lost ({self.lost}): {self._work} goes on, "
-                "its outs are written; nothing more of this run is logged."
-            )
-            return None
-
-    def _open(self, identity: Identity, root: Path, uri: str) -> None:
-        self._name = identity.name
-        self._client, self._experiment_id = store.connect(uri, identity.experiment, root)
-
-    def _begin(self, identity: Identity, root: Path, tags: Mapping[str, str]) -> None:
-        """Make a new run."""
-        from mlflow.tracking.context import registry
-
-        state = {f"seqproof.{key}": value for key, value in provenance.git_state(root).items()}
-        own = {"seqproof.corpus": identity.corpus, "seqproof.task": identity.task}
-        tags = registry.resolve_tags({**state, **own, **tags})
-        run = self._client.create_run(self._experiment_id, tags=tags, run_name=identity.name)
-        self._id = run.info.run_id
-
-    def _go_on(self, identity: Identity, root: Path, attempt: str) -> None:
-        """Reopen the run of a training that was stopped, or make one if there is none."""
-        of_it = f"tags.`{ATTEMPT}` = '{attempt}'"
-        found = self._client.search_runs([self._experiment_id], of_it, max_results=1)
-        if not found:
-            self._begin(identity, root, {ATTEMPT: attempt})
-            return
-        before = found[0]
-        self._id, self._params = before.info.run_id, set(before.data.params)
-        for key in before.data.metrics:
-            history = self._client.get_metric_history(self._id, key)
-            self._points |= {(key, point.step) for point in history}
-        times = int(before.data.tags.get(RESUMED, 0)) + 1
-        self._client.set_tag(self._id, RESUMED, str(times))
-        self._client.update_run(self._id, status="RUNNING")
-
-    def _begin_again(self, identity: Identity, root: Path, model_hash: str) -> None:
-        """Reopen the newest run that trained this model, or make one if none did."""
-        found = self._client.search_runs(
-            [self._experiment_id],
-            f"attributes.run_name = '{identity.name}' and tags.`{MODEL_HASH}` = '{model_hash}'",
-            max_results=1,
-            order_by=["attributes.start_time DESC"],
-        )
-        if found:
-            self._id = found[0].info.run_id
-            self._params = set(found[0].data.params)
-            self._client.update_run(self._id, status="RUNNING")
+            made = note()
+        except Exception as error:  # Arrow's and of the system
+            console.note(f"Not logged: {store.reason(error)}.")
         else:
-            tags = {MODEL_HASH: model_hash, TRAINING: "taken from the cache"}
-            self._begin(identity, root, tags)
+            self._put(made)
 
-    def _end(self, status: str) -> None:
-        self._guard(lambda: self._client.set_terminated(self._id, status))
-        if self.lost is not None:
+    def _put(self, note: Note) -> None:
+        """The one way to MLflow: its failures end what is sent and never the training."""
+        with self._alone:
+            if self.lost is None:
+                try:
+                    self._remote.send(note)
+                except Exception as error:  # MLflow's, of its transport and of the system
+                    self._lose(store.reason(error))
+            if self.lost is not None and note is not self._begun:  # which was kept first of all
+                self._keep(note)
+
+    def _lose(self, why: str) -> None:
+        """From now on all is kept, and first of all how the run is found."""
+        self.lost = why
+        console.note(
+            f"Tracking server {self._server} was lost ({why}): {self._work} goes on, its outs are "
+            "written, and what is still to be logged is kept."
+        )
+        if self._begun is not None:
+            key = self._begun.said["value" if self._work == TRAINING_WORK else "id"]
+            self._kept = unsent.of_run(self._root, key, self._server)
+            try:
+                self._opened.enter_context(self._kept.alone(unsent.PATIENCE))
+            except Exception as error:  # filelock's and of the system
+                self._give_up(error)
+            self._keep(self._begun)
+
+    def _keep(self, note: Note) -> None:
+        if self._kept is not None:
+            try:
+                self._kept.add(note)
+            except OSError as error:
+                self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self._kept = None
+        console.note(
+            f"What is logged of this {self._work} cannot be kept either ({store.reason(error)})."
+        )
+
+    def begin(self, tag: str, value: str, tags: Mapping[str, str], again: bool) -> None:
+        """Reopen the run of this name that has the tag, or make it; before that, what was kept of
+        other runs is sent, for this may be one of them.
+
+        Args:
+            tag: by which it is found.
+            value: of that tag.
+            tags: of a new run.
+            again: whether another result takes the place of the one before.
+        """
+        state = provenance.git_state(self._root)
+        own = {"corpus": self._identity.corpus, "task": self._identity.task}
+        own |= {GIT: state["git_commit"], DIRTY: state["git_dirty"]}
+        said = {
+            "experiment": self._identity.experiment,
+            "name": self._identity.name,
+            "tag": tag,
+            "value": value,
+            "tags": store.context({**own, **tags}),
+            "again": again,
+            "id": uuid.uuid4().hex,
+        }
+        self._begun = Note(notes.BEGIN, said)
+        lost = unsent.sent_quietly(self._root)
+        if lost is None:
+            self._put(self._begun)
+        else:
+            self._lose(lost)
+
+    def end(self, status: str) -> None:
+        """Close it, under MLflow's word for how the work ended."""
+        self._put(Note(notes.END, {"status": status}))
+        self._opened.close()
+        if self._kept is not None:
             console.note(
-                f"The {self._work} of this model ended, but tracking server {self._server} "
-                f"was lost on the way ({self.lost}): its run there is incomplete."
+                f"Tracking server {self._server} has not got all of this {self._work}: the rest is "
+                f"kept in {self._kept.folder}, and `seqproof sync` sends it."
             )
 
 
@@ -243,21 +232,18 @@ def training(identity: Identity, root: Path, attempt: str) -> Iterator[Run]:
         root: the project's root.
         attempt: what no other training is called.
     """
-    uri = store.address(root)
-    run = Run(store.shown(uri), "training")
-    run._guard(lambda: run._open(identity, root, uri))
-    run._guard(lambda: run._go_on(identity, root, attempt))
+    run = Run(identity, root, TRAINING_WORK)
+    run.begin(ATTEMPT, attempt, {}, again=False)
     with _closed(run):
         yield run
 
 
 @contextmanager
 def evaluation(identity: Identity, root: Path, model_hash: str) -> Iterator[Run]:
-    """The run that trained the model of this hash; a new one if DVC took it from its cache."""
-    uri = store.address(root)
-    run = Run(store.shown(uri), "evaluation")
-    run._guard(lambda: run._open(identity, root, uri))
-    run._guard(lambda: run._begin_again(identity, root, model_hash))
+    """The newest run that trained the model of this hash; a new one if DVC took it from its
+    cache."""
+    run = Run(identity, root, EVALUATION_WORK)
+    run.begin(MODEL_HASH, model_hash, {TRAINING: "taken from the cache"}, again=True)
     with _closed(run):
         yield run
 
@@ -273,7 +259,7 @@ def _closed(run: Run) -> Iterator[None]:
         status = "KILLED"
         raise
     finally:
-        run._end(status)
+        run.end(status)
 
 
 def flat(tree: Mapping[str, object], above: str = "") -> dict[str, str]:

@@ -8,7 +8,7 @@ import re
 import socket
 import sqlite3
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,13 @@ from urllib.parse import urlsplit
 from pipelines.errors import Refusal
 from pipelines.tracking import graph
 
-# A dead server must cost seconds, not MLflow's own seven retries of two minutes each.
+# A dead server must cost seconds, not MLflow's own seven retries of two minutes each. Nothing is
+# said beside what we say.
 PATIENCE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # of each run that ends
 }
 # For a question that nothing waits for.
 IMPATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
@@ -50,7 +52,8 @@ def shown(uri: str) -> str:
 
 def reason(error: BaseException) -> str:
     """Why, in a few words: what the system said if it spoke ("Connection refused"), else MLflow."""
-    text, inner = str(error), error.__cause__ or error.__context__
+    text = str(error)
+    inner: BaseException | None = error
     while inner is not None:
         if isinstance(inner, TimeoutError):
             text = "no answer in time"
@@ -114,6 +117,15 @@ def _server_answer(uri: str) -> str:
 
     MlflowClient(uri).search_experiments(max_results=1)
     return f"{shown(uri)} answers"
+
+
+def context(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags with those that MLflow gives every run: who ran what, and from which commit."""
+    _silence()
+    from mlflow.tracking.context import registry
+
+    found: dict[str, str] = registry.resolve_tags(dict(tags))
+    return found
 
 
 def client(uri: str, root: Path) -> Any:

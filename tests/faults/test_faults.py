@@ -31,7 +31,8 @@ def tormented(tmp_path_factory, plain):
 
 
 def _runs(folder, name):
-    """The runs of a model in MLflow: how each ended, and every point of every metric."""
+    """The runs of a model in MLflow: how each ended, and every point of every metric but those of
+    the machine."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow, of what SQLAlchemy will give up
         from mlflow import MlflowClient
@@ -44,7 +45,7 @@ def _runs(folder, name):
             (key, point.step, point.value)
             for key in run.data.metrics
             for point in client.get_metric_history(run.info.run_id, key)
-            if key not in ("train_seconds", "train_tokens_per_second")
+            if not key.startswith(("train_seconds", "train_tokens_per_second", "system/"))
         ]
         yield run.info.status, sorted(points)
 

@@ -135,7 +135,7 @@ def test_one_mlflow_run_holds_training_and_evaluation(walked):
             params = dict(store.execute("select key, value from params where run_uuid = ?", [run]))
             assert params["seed"] == "1"
             tags = dict(store.execute("select key, value from tags where run_uuid = ?", [run]))
-            assert {"device", "kernel", "seqproof.git_commit"} <= set(tags)
+            assert {"device", "kernel", "git", "cell", "template"} <= set(tags)
 
 
 def test_datasets_carry_the_hash_that_dvc_gives(walked):

@@ -24,7 +24,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             run.set_tags({runs.KEY.format("training"): f"key of {name}"})
             run.log_text('{"name": "ü"}', "provenance/training.json")
         time.sleep(0.01)
-    store.client(store.address(tmp_path), tmp_path).delete_run(run._id)
+    store.client(store.address(tmp_path), tmp_path).delete_run(run.id)
     return tmp_path
 
 
@@ -50,10 +50,10 @@ def test_artifacts_and_tags_are_read_and_written(root: Path) -> None:
     assert kept.text(run, "provenance/nothing.json") is kept.text(run, "nothing") is None
     assert kept.logged(run) is None
     kept.write(run, "text\n", "verify/level-0.json")
-    kept.set_tags(run, {"seqproof.verified": "yes"})
+    kept.set_tags(run, {"verified": "yes"})
     again = ledger.of_project(root)
     assert again.text(again.runs[0], "verify/level-0.json") == "text\n"
-    assert again.runs[0].tags["seqproof.verified"] == "yes"
+    assert again.runs[0].tags["verified"] == "yes"
 
 
 def test_where_there_is_no_store_there_is_no_run(

@@ -2,14 +2,10 @@
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +13,8 @@ import pandas as pd
 import pytest
 
 from pipelines import params
-from pipelines.tracking import provenance, runs, store
+from pipelines.tracking import provenance, runs, store, unsent
+from tests.unit.tracking.servers import Server, closed_port
 
 HERE = Path(__file__).resolve().parents[3]
 COUNT = iter(range(1000))
@@ -48,10 +45,12 @@ def found(root: Path, who: runs.Identity) -> list[Any]:
     return list(client.search_runs([experiment.experiment_id]))
 
 
-def closed_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+def _nearly_a_model(folder: Path) -> tuple[Path, Path]:
+    """Files in the places of a model and of its vocabulary."""
+    (folder / "weights").mkdir()
+    (folder / "weights" / "model.json").write_text("{}", encoding="utf-8")
+    (folder / "vocabulary.json").write_text("{}", encoding="utf-8")
+    return folder / "weights", folder / "vocabulary.json"
 
 
 def test_importing_it_loads_neither_mlflow_nor_tensorflow() -> None:
@@ -85,8 +84,8 @@ def test_a_run_holds_what_was_logged(
     assert len(kept.data.params) == 153
     assert kept.data.metrics == {"valid_loss": 0.8}
     assert kept.data.tags["device"] == "cpu"
-    assert kept.data.tags["seqproof.corpus"] == "opinions"
-    assert kept.data.tags["seqproof.git_commit"] == "none"
+    assert kept.data.tags["corpus"] == "opinions"
+    assert kept.data.tags["git"] == "none"
     (dataset,) = kept.inputs.dataset_inputs
     assert dataset.dataset.digest == provenance.file_hash(train)
     assert json.loads(dataset.dataset.profile)["num_rows"] == 2
@@ -190,99 +189,88 @@ def test_a_server_that_is_not_there_costs_seconds_and_two_sentences(
     with runs.training(who, tmp_path, uuid.uuid4().hex) as run:
         run.log_params({"units": 1})
         run.log_metrics({"loss": 1.0})
-        run.log_model(tmp_path, tmp_path / "none.json", ["in"], ["out"])
+        run.log_model(*_nearly_a_model(tmp_path), ["in"], ["out"])
         done = True
     assert done
     assert time.monotonic() - started < 20
     assert run.lost == "Connection refused"
     lines = capsys.readouterr().out.splitlines()
+    (kept,) = unsent.waiting(tmp_path)
     assert lines == [
         f"Tracking server http://127.0.0.1:{port} was lost (Connection refused): training goes on, "
-        "its outs are written; nothing more of this run is logged.",
-        f"The training of this model ended, but tracking server http://127.0.0.1:{port} was lost "
-        "on the way (Connection refused): its run there is incomplete.",
+        "its outs are written, and what is still to be logged is kept.",
+        f"Tracking server http://127.0.0.1:{port} has not got all of this training: the rest is "
+        f"kept in {kept.folder}, and `seqproof sync` sends it.",
     ]
+    kinds = ["begin", "params", "metrics", "model", "end"]
+    assert [note.kind for note in kept.notes()] == kinds
+    assert "secret" not in "".join(
+        file.read_text(encoding="utf-8") for file in kept.folder.glob("[a-z]*") if file.is_file()
+    )
 
 
 def test_a_password_in_the_address_is_never_said(
     who: runs.Identity, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with runs.training(who, root, uuid.uuid4().hex) as run:
-        run._guard(lambda: int("http://someone:secret@tracking.example.org/api"))
+        run._remote.send = lambda note: int("http://someone:secret@tracking.example.org/api")
+        run.set_tags({"device": "cpu"})
     assert "tracking.example.org" in str(run.lost)
     assert "secret" not in capsys.readouterr().out
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    port = closed_port()
-    address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
-    places = ["--backend-store-uri", f"sqlite:///{tmp_path / 'served.db'}"]
-    files = ["--artifacts-destination", str(tmp_path / "served")]
-    quiet = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with subprocess.Popen(
-        [*command, *places, *files],
-        cwd=tmp_path,
-        env=quiet,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
-        try:
-            _wait_for(f"{address}/health")
-            yield address, process
-        finally:
-            _kill(process)
-
-
-def _wait_for(address: str) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(address, timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(address)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def test_a_server_lost_in_the_middle_does_not_lose_the_training(
+def test_a_server_lost_in_the_middle_gets_the_rest_when_it_is_back(
     who: runs.Identity,
-    server: tuple[str, subprocess.Popen[bytes]],
+    server: Server,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    address, process = server
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "model.json").write_text("{}", encoding="utf-8")
-    vocabulary = tmp_path / "vocabulary.json"
-    vocabulary.write_text("{}", encoding="utf-8")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
+    model = _nearly_a_model(tmp_path)
     with runs.training(who, tmp_path, uuid.uuid4().hex) as run:
         run.log_metrics({"loss": 1.0}, step=1)
-        run.log_model(tmp_path / "weights", vocabulary, ["in"], ["out"])
+        run.log_file(model[1], "words")
         assert run.lost is None  # a remote server takes all of it, files too
-        _kill(process)
+        server.stop()
         started = time.monotonic()
         run.log_metrics({"loss": 0.5}, step=2)
         run.log_metrics({"loss": 0.4}, step=3)
-        (tmp_path / "outs").write_text("written", encoding="utf-8")
-    assert (tmp_path / "outs").exists()
+        run.log_model(*model, ["in"], ["out"])
+        run.set_tags({runs.MODEL_HASH: "one"})
     assert time.monotonic() - started < 20
-    said = capsys.readouterr().out
-    assert said.count("training goes on") == 1
-    assert said.count("was lost") == 2
-    assert len(said.splitlines()) == 2
-    assert list((tmp_path / "served").rglob("MLmodel"))
+    with runs.evaluation(who, tmp_path, "one") as run:  # of a run that only the disk knows whole
+        run.log_metrics({"test_bleu": 3.0})
+    places = [kept.folder for kept in unsent.waiting(tmp_path)]
+    assert capsys.readouterr().out.splitlines() == [
+        line
+        for work, place in zip(("training", "evaluation"), places, strict=True)
+        for line in (
+            f"Tracking server {server.address} was lost (Connection refused): {work} goes on, its "
+            "outs are written, and what is still to be logged is kept.",
+            f"Tracking server {server.address} has not got all of this {work}: the rest is kept in "
+            f"{place}, and `seqproof sync` sends it.",
+        )
+    ]
+    server.start()
+    with runs.evaluation(who, tmp_path, "one") as run:  # which sends what is kept first
+        run.log_metrics({"test_bleu": 3.0, "test_tokens": 7.0})
+    assert run.lost is None
+    assert unsent.waiting(tmp_path) == []
+    assert capsys.readouterr().out == ""
+    client = store.client(server.address, tmp_path)
+    experiment = client.get_experiment_by_name(who.experiment)
+    (kept,) = client.search_runs([experiment.experiment_id])
+    losses = client.get_metric_history(kept.info.run_id, "loss")
+    assert [(point.step, point.value) for point in losses] == [(1, 1.0), (2, 0.5), (3, 0.4)]
+    assert kept.data.metrics == {"loss": 0.4, "test_bleu": 3.0, "test_tokens": 7.0}
+    assert len(client.get_metric_history(kept.info.run_id, "test_bleu")) == 1
+    assert kept.info.status == "FINISHED"
+    assert runs.RESUMED not in kept.data.tags
+    assert [file.path for file in client.list_artifacts(kept.info.run_id)] == ["words"]
+    (logged,) = kept.outputs.model_outputs
+    assert str(client.get_logged_model(logged.model_id).status) == "READY"
+    assert list((tmp_path / "served").rglob("input_example.json"))
 
 
 def _tiny_model(folder: Path, vocabulary: Path) -> list[str]:

@@ -1,0 +1,66 @@
+"""`seqproof promote`: a model into MLflow's registry, under an alias."""
+
+from __future__ import annotations
+
+from commands import better
+from pipelines import console, params
+from pipelines.errors import Refusal
+from pipelines.proof import subjects
+from pipelines.schema.sentences import nearest
+from pipelines.tracking import ledger, registry, versions
+from pipelines.tracking.ledger import Kept, Ledger
+
+
+def promote(what: str, alias: str) -> None:
+    """Give a model an alias among those of its corpus, if it is better than the one that has it.
+
+    Args:
+        what: a model of params.yaml, or the beginning of a run's id.
+        alias: `champion`, for instance.
+
+    Raises:
+        Refusal: nothing is called so, it was not evaluated, or it is not better.
+    """
+    root = console.root()
+    models = params.load(root / "params.yaml").models
+    registry.require_alias(alias)
+    kept = ledger.of_project(root)
+    with ledger.alone(root):
+        run = _of_model(what, kept) if what in models else subjects.the_run(what, kept)
+        if run is None:
+            raise Refusal(f"'{what}' is neither a model nor a run{nearest(what, models)}.")
+        _promote(run, alias, kept)
+
+
+def _of_model(name: str, kept: Ledger) -> Kept:
+    """The run that made what the project's folder has of a model."""
+    with versions.opened(console.root()) as here:
+        run = subjects.of_model(name, here, kept).run_of(f"evaluate@{name}")
+    if run is None:
+        raise Refusal(f"'{name}' has no run that evaluated it: `dvc repro evaluate@{name}`.")
+    return run
+
+
+def _promote(run: Kept, alias: str, kept: Ledger) -> None:
+    name = registry.name_of(run)
+    logged = kept.logged(run)
+    if logged is None:
+        raise Refusal(
+            f"Run {run.short} ({run.name}) logged no model: `dvc repro evaluate@{run.name}` does."
+        )
+    holder = registry.holder(kept, name, alias)
+    if holder is not None and holder.run_id != run.id:
+        before = next((one for one in kept.runs if one.id == holder.run_id), None)
+        if before is None:
+            raise Refusal(
+                f"The run of version {holder.version} of {name}, which is its {alias}, was "
+                "deleted, so nothing can be compared: take the alias away in MLflow first."
+            )
+        why = better.better(run, before)
+        if why is not None:
+            raise Refusal(f"{run.name} does not become the {alias} of {name}: {why}")
+    version = registry.promote(kept, run, logged.id, alias)
+    console.note(
+        f"{run.name} of run {run.short} is version {version} of {name} and its {alias}: "
+        f"models:/{name}@{alias}"
+    )

@@ -1,0 +1,37 @@
+"""`seqproof sync`: what the tracking server was not there to hear."""
+
+from __future__ import annotations
+
+from pipelines import console, params
+from pipelines.console import Exit
+from pipelines.tracking import store, unsent
+
+
+def sync(here: bool) -> None:
+    """Send what is kept of runs that lost their server, in order, and say what that came to.
+
+    Args:
+        here: that, too, which was meant for another server.
+
+    Raises:
+        Refusal: this is no project, or another process does not come to the end of the same.
+        Exit: with 1, if the server did not take all of it.
+    """
+    root = console.root()
+    params.load(root / "params.yaml")
+    server = store.shown(store.address(root))
+    outcome = unsent.send(root, here)
+    names = f" ({', '.join(outcome.sent)})" if outcome.sent else ""
+    console.note(f"{server} has all of {len(outcome.sent)} more works at runs now{names}.")
+    for sentence in outcome.refused:
+        console.note(sentence)
+    for name in outcome.busy:
+        console.note(f"A stage is still at {name}: sync again when it has ended.")
+    for other in sorted(set(outcome.elsewhere)):
+        console.note(
+            f"{outcome.elsewhere.count(other)} are kept for {other}: let MLFLOW_TRACKING_URI name "
+            "it, or send them to this server with --here."
+        )
+    if outcome.lost is not None:
+        console.note(f"{server} was lost ({outcome.lost}); what it did not get is still kept.")
+        raise Exit(1)

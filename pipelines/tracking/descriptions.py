@@ -1,0 +1,132 @@
+"""What a person reads of a run and finds it by: a description in Markdown, and tags."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines import params
+from pipelines.tracking import graph, provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOTE = "mlflow.note.content"  # what MLflow shows as the description of a run
+NONE = "none"
+SHAPE = (
+    *("embedding", "units", "layers", "hidden", "order", "bidirectional", "dropout"),
+    *("batch_size", "epochs"),
+)
+
+
+def tags(everything: params.Params, name: str, root: Path) -> dict[str, str]:
+    """Words to filter runs by; "none" for what a model does not have.
+
+    Args:
+        everything: params.yaml.
+        name: the model's.
+        root: the project's root.
+    """
+    entry = everything.models[name]
+    return {
+        "model": entry.model,
+        "cell": str(getattr(entry, "cell", NONE)),
+        "attention": _attention(entry),
+        "template": template(root),
+    }
+
+
+def template(root: Path) -> str:
+    """The template that `seqproof new` made the project from; "none" of any other project."""
+    origin = graph.home(root) / ".seqproof" / "origin.json"
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads(origin.read_text(encoding="utf-8"))["template"])
+    return NONE
+
+
+def text(
+    everything: params.Params,
+    name: str,
+    root: Path,
+    history: pd.DataFrame,
+    metrics: Mapping[str, float | int | str] | None = None,
+) -> str:
+    """What model, on what, how it did, and what to type to have it again; as Markdown.
+
+    Args:
+        everything: params.yaml.
+        name: the model's.
+        root: the project's root.
+        history: its epochs.
+        metrics: of its evaluation, if there was one.
+    """
+    entry = everything.models[name]
+    corpus = everything.corpora[entry.corpus]
+    head = f"**{name}**: {_kind(entry)}, on `{entry.corpus}` ({corpus.task.replace('_', ' ')})."
+    shape = [
+        f"{key.replace('_', ' ')} {_plain(getattr(entry, key))}"
+        for key in SHAPE
+        if getattr(entry, key, None) is not None
+    ]
+    parts = [head, f"{', '.join(shape)}; seed {everything.seed}.", validation(history)]
+    if metrics is not None:
+        rows = [f"| {key} | {_number(metrics[key])} |" for key in metrics if key[:5] == "test_"]
+        parts.append("\n".join(["| of the test split | |", "|---|---:|", *rows]))
+    return "\n\n".join([*parts, _again(name, root)]) + "\n"
+
+
+def validation(history: pd.DataFrame) -> str:
+    """How the best epoch did."""
+    losses = history["valid_loss"]
+    at = int(losses.to_numpy().argmin())
+    epoch, epochs = history["epoch"].iloc[at], history["epoch"].iloc[-1]
+    said = [f"lowest loss {losses.iloc[at]:.4g} nats in epoch {epoch:.0f} of {epochs:.0f}"]
+    said += [
+        f"best {column.removeprefix('valid_').replace('_', ' ')} {history[column].max():.4g}"
+        for column in map(str, history.columns)
+        if column.startswith("valid_") and column != "valid_loss"
+    ]
+    tokens = f"{history['tokens'].iloc[-1]:,.0f} training tokens read"
+    return f"Validation: {', '.join(said)}; {tokens}."
+
+
+def _again(name: str, root: Path) -> str:
+    """The commands that lead to the same model and numbers."""
+    state = provenance.git_state(root)
+    lines = [f"dvc repro {shlex.quote(f'evaluate@{name}')}"]
+    if state["git_commit"] != NONE:
+        lines.insert(0, f"git checkout {state['git_commit']}")
+    if state["git_dirty"] == "true":
+        lines.insert(1, "git apply training.patch  # of this run's artifacts, provenance/")
+    block = "\n".join(["```bash", *lines, "```"])
+    return f"The same again:\n\n{block}"
+
+
+def _kind(entry: params.Model) -> str:
+    cell = f" of {entry.cell} cells" if hasattr(entry, "cell") else ""
+    attention = _attention(entry)
+    with_or_without = {NONE: ""}.get(attention, f" with {attention} attention")
+    if entry.model == "seq2seq" and attention == NONE:
+        with_or_without = " without attention"
+    return f"{entry.model.replace('_', ' ')}{cell}{with_or_without}"
+
+
+def _attention(entry: params.Model) -> str:
+    """A translator's, or the one that pools a classifier's outputs."""
+    if getattr(entry, "pooling", None) == "attention":
+        return "pooling"
+    return str(getattr(entry, "attention", NONE))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _number(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:,.6g}"

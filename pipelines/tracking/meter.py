@@ -1,0 +1,70 @@
+"""What the machine does while a training runs: processor, memory, disk, network, GPU and its power.
+
+MLflow's own readers read it. Its `SystemMetricsMonitor` is not used: it writes to the server by
+itself, past what keeps a lost server from costing a training anything; it asks for the run at every
+reading; and of less than ten seconds it says nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+SECONDS = 10.0  # between two readings, unless MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL says else
+
+
+@contextmanager
+def running(log: Callable[[Mapping[str, float]], None]) -> Iterator[None]:
+    """Reads the machine every few seconds, and once more at the end.
+
+    Args:
+        log: is given each reading, in a thread of its own, and in this one at the end.
+    """
+    readers = _readers()
+    _read(readers)  # the share of a processor is that since the reading before
+    over = threading.Event()
+    thread = threading.Thread(
+        target=_watch, args=(readers, log, over), name="seqproof-meter", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        log(_read(readers))
+
+
+def _watch(
+    readers: list[Any], log: Callable[[Mapping[str, float]], None], over: threading.Event
+) -> None:
+    from mlflow.environment_variables import MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL
+
+    while not over.wait(MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL.get() or SECONDS):
+        log(_read(readers))
+
+
+def _readers() -> list[Any]:
+    """Those that work here: the GPU's needs NVIDIA's package nvidia-ml-py, and a GPU."""
+    from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
+    from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
+    from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
+    from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
+
+    found = []
+    for kind in (CPUMonitor, DiskMonitor, NetworkMonitor, GPUMonitor):
+        with suppress(Exception):  # psutil's or NVIDIA's: a machine that cannot be read so
+            found.append(kind())
+    return found
+
+
+def _read(readers: list[Any]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for reader in readers:
+        with suppress(Exception):  # a sensor that fails is no reason to stop anything
+            reader.collect_metrics()
+            values |= reader.aggregate_metrics()
+        reader.clear_metrics()
+    return values

@@ -1,0 +1,115 @@
+"""A real `mlflow server` and a real PostgreSQL on this machine."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+
+def closed_port() -> int:
+    """A port that nothing listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class Server:
+    """A server that keeps its port and its files while it is stopped."""
+
+    def __init__(self, folder: Path, store: str) -> None:
+        port = closed_port()
+        self.address = f"http://127.0.0.1:{port}"
+        self.folder = folder
+        command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
+        files = ["--artifacts-destination", str(folder / "served")]
+        self._command = [*command, "--backend-store-uri", store, *files]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._process = subprocess.Popen(
+            self._command,
+            cwd=self.folder,
+            env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{self.address}/health", timeout=2) as answer:
+                    if answer.status == 200:
+                        return
+            except OSError:
+                time.sleep(0.1)
+        raise TimeoutError(self.address)
+
+    def stop(self) -> None:
+        """Kill it, as a lost power would."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class Postgres:
+    """A real PostgreSQL in a temporary folder, which never runs as root.
+
+    Args:
+        programs: the folder of `initdb` and `pg_ctl`.
+    """
+
+    def __init__(self, programs: Path) -> None:
+        self._programs = programs
+        self._place = tempfile.TemporaryDirectory(prefix="seqproof-postgres-", dir="/tmp")
+        self._data = Path(self._place.name) / "data"
+        # Whoever is root becomes the user that Debian's package makes.
+        self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self.address = f"postgresql://test@127.0.0.1:{closed_port()}/postgres"
+
+    def _call(self, program: str, *words: str) -> None:
+        command = [*self._as, str(self._programs / program), *words]
+        subprocess.run(
+            command, cwd=self._place.name, check=True, timeout=120, stdout=subprocess.DEVNULL
+        )
+
+    def __enter__(self) -> Self:
+        if self._as:
+            shutil.chown(self._place.name, "postgres")
+        self._call("initdb", "-D", str(self._data), "-U", "test", "-A", "trust", "--no-sync")
+        port = urlsplit(self.address).port
+        told = f"-p {port} -F -c listen_addresses=127.0.0.1 -k {self._place.name}"
+        self._call(
+            "pg_ctl", "-D", str(self._data), "-w", "-l", f"{self._data}.log", "-o", told, "start"
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._call("pg_ctl", "-D", str(self._data), "-w", "-m", "immediate", "stop")
+        self._place.cleanup()
