@@ -32,8 +32,11 @@ def _print_table(table: CorpusTable) -> None:
     if table.rows:
         columns = ["model", *(column.heading for column in table.columns)]
         rows = [[row.model, *(_marked(cell) for cell in row.cells)] for row in table.rows]
+        rows += [[f"published [{work.number}]", *texts] for work, texts in table.works]
         title = f"{table.corpus}: {table.task.replace('_', ' ')}"
         console.out().print(console.table(title, columns, rows))
+    for work, _ in table.works:
+        console.note(f"[{work.number}] {work.what}: {work.source}")
     if table.remark:
         console.note(table.remark)
     for name in table.missing:
@@ -42,7 +45,9 @@ def _print_table(table: CorpusTable) -> None:
 
 
 def _marked(cell: Cell) -> str:
-    return f"[bold]{cell.text}[/bold]" if cell.best else cell.text
+    """The number, bold if it is the best, and below it its gaps: plus is better, minus is worse."""
+    number = f"[bold]{cell.text}[/bold]" if cell.best else cell.text
+    return "\n".join([number, *(f"{gap.text} to [{gap.number}]" for gap in cell.gaps)])
 
 
 def _print_costs(costs: dict[str, dict[str, float]]) -> None:

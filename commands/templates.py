@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipelines import params
 from pipelines.errors import Refusal
-from pipelines.reporting import results
 from pipelines.schema.sentences import nearest
 
 SOURCE = Path(__file__).resolve().parents[1]
@@ -47,9 +47,9 @@ def title(name: str) -> str:
     return " ".join(line.removeprefix("#").strip() for line in lines[:last])
 
 
-def goals(name: str) -> tuple[results.Goal, ...]:
+def goals(name: str) -> tuple[params.Goal, ...]:
     """The published numbers and marks of a template."""
-    return results.goals(FOLDER / "published.json").get(name, ())
+    return params.load(find(name)).goals
 
 
 def remark(name: str) -> str:

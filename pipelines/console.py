@@ -178,7 +178,8 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
 
     drawn = Table(title=title, title_justify="left")
     for position, column in enumerate(columns):
-        widest = max((Text.from_markup(row[position]).cell_len for row in rows), default=0)
+        lines = (line for row in rows for line in Text.from_markup(row[position]).split())
+        widest = max((line.cell_len for line in lines), default=0)
         drawn.add_column(column, justify="left" if position == 0 else "right", min_width=widest)
     for row in rows:
         drawn.add_row(*row)

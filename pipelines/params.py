@@ -15,6 +15,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from pipelines.errors import Refusal
+from pipelines.schema import goals
 from pipelines.schema.corpora import (
     Cleaning,
     Corpus,
@@ -31,6 +32,7 @@ from pipelines.schema.corpora import (
     UrlSource,
     VocabularyParams,
 )
+from pipelines.schema.goals import BETTER, Better, Goal
 from pipelines.schema.laboratory import (
     GradientFlow,
     Laboratory,
@@ -81,12 +83,14 @@ from pipelines.schema.values import (
 )
 
 __all__ = [
+    "BETTER",
     "COLUMNS",
     "FAMILIES",
     "SOLVES",
     "STAGES",
     "SUB_WORDS",
     "BagOfWords",
+    "Better",
     "BibleReader",
     "ByFileReader",
     "Cell",
@@ -98,6 +102,7 @@ __all__ = [
     "FilesSource",
     "GeneratedSource",
     "GivenSplit",
+    "Goal",
     "GradientFlow",
     "Interpolation",
     "Laboratory",
@@ -166,6 +171,7 @@ class Params(Section):
     seq2seq_models: Annotated[dict[Name, Model], Field(alias="train_seq2seq models")]
     models: dict[Name, Model]
     laboratory: Laboratory
+    goals: Annotated[tuple[Goal, ...], Field(strict=False)]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -200,6 +206,7 @@ class Params(Section):
         if strays:
             raise ValueError(f"models.{min(strays)}: write it under the stage that trains it")
         self.laboratory.require(self.corpora, self.models)
+        goals.require(self.goals, self.corpora, self.models)
         return self
 
     def families(self) -> dict[str, dict[str, Model]]:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pipelines.errors import Refusal
-from pipelines.params import BagOfWords, Model, NGram, Params, Seq2Seq, Task, Tokens
+from pipelines.params import (
+    BETTER,
+    BagOfWords,
+    Better,
+    Model,
+    NGram,
+    Params,
+    Seq2Seq,
+    Task,
+    Tokens,
+)
+from pipelines.reporting import published
 
 Metrics = Mapping[str, float]
 
@@ -20,8 +30,12 @@ class Column:
 
     key: str
     title: str
-    better: Literal["higher", "lower"] | None
     form: str
+
+    @property
+    def better(self) -> Better | None:
+        """The good side, if it has one."""
+        return BETTER.get(self.key)
 
     @property
     def heading(self) -> str:
@@ -32,10 +46,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A number as it is read, and whether no other of its column reads better."""
+    """A number as it is read, whether no other of its column reads better, and how far it is from
+    the published ones that its model is held to."""
 
     text: str
     best: bool
+    gaps: tuple[published.Gap, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,39 +64,48 @@ class Row:
 
 @dataclass(frozen=True)
 class CorpusTable:
-    """The models of one corpus in the order of params.yaml; `missing` have no metrics yet."""
+    """The models of one corpus in the order of params.yaml; `missing` have no metrics yet.
+
+    `works` are what others published, with a text for every column.
+    """
 
     corpus: str
     task: Task
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    works: tuple[tuple[published.Work, tuple[str, ...]], ...]
     missing: tuple[str, ...]
     remark: str
 
 
-BITS = Column("test_bits_per_character", "bits per character", "lower", ".3f")
-PERPLEXITY = Column("test_perplexity", "perplexity", "lower", ",.2f")
-ACCURACY = Column("test_accuracy", "accuracy", "higher", ".3f")
-MACRO_F1 = Column("test_macro_f1", "macro F1", "higher", ".3f")
-CALIBRATION = Column("test_calibration_error", "ECE", "lower", ".3f")
-MAJORITY = Column("majority_accuracy", "majority class", None, ".3f")
-BLEU = Column("test_bleu", "BLEU", "higher", ".1f")
-SACREBLEU = Column("test_sacrebleu", "sacreBLEU", "higher", ".1f")  # of sub-words
-CHRF = Column("test_chrf", "chrF", "higher", ".1f")
-EXACT = Column("test_exact_match", "exact match", "higher", ".3f")
+BITS = Column("test_bits_per_character", "bits per character", ".3f")
+NATS = Column("test_nats_per_character", "nats per character", ".3f")
+PERPLEXITY = Column("test_perplexity", "perplexity", ",.2f")
+NETWORK = Column("test_network_perplexity", "perplexity, network alone", ",.2f")
+NGRAMS = Column("test_ngram_perplexity", "perplexity, n-grams alone", ",.2f")
+ACCURACY = Column("test_accuracy", "accuracy", ".3f")
+MACRO_F1 = Column("test_macro_f1", "macro F1", ".3f")
+CALIBRATION = Column("test_calibration_error", "ECE", ".3f")
+MAJORITY = Column("majority_accuracy", "majority class", ".3f")
+BLEU = Column("test_bleu", "BLEU", ".1f")
+SACREBLEU = Column("test_sacrebleu", "sacreBLEU", ".1f")  # of sub-words
+CHRF = Column("test_chrf", "chrF", ".1f")
+EXACT = Column("test_exact_match", "exact match", ".3f")
 COST = (
-    Column("parameters", "parameters", None, ",.0f"),
-    Column("train_tokens_seen", "training tokens seen", None, ",.0f"),
+    Column("parameters", "parameters", ",.0f"),
+    Column("train_tokens_seen", "training tokens seen", ",.0f"),
 )
 # The first of a task's columns that its models have decides which of them is best.
 COLUMNS: Mapping[tuple[Task, Tokens], tuple[Column, ...]] = {
-    ("language_modelling", "characters"): (BITS, PERPLEXITY, *COST),
-    ("language_modelling", "words"): (PERPLEXITY, BITS, *COST),
-    ("classification", "characters"): (ACCURACY, MACRO_F1, CALIBRATION, MAJORITY, *COST),
-    ("classification", "words"): (ACCURACY, MACRO_F1, CALIBRATION, MAJORITY, *COST),
-    ("translation", "characters"): (EXACT, BLEU, PERPLEXITY, *COST),
-    ("translation", "words"): (BLEU, SACREBLEU, CHRF, EXACT, PERPLEXITY, *COST),
+    ("language_modelling", "characters"): (BITS, PERPLEXITY),
+    ("language_modelling", "words"): (PERPLEXITY, BITS),
+    ("classification", "characters"): (ACCURACY, MACRO_F1, CALIBRATION, MAJORITY),
+    ("classification", "words"): (ACCURACY, MACRO_F1, CALIBRATION, MAJORITY),
+    ("translation", "characters"): (EXACT, BLEU, PERPLEXITY),
+    ("translation", "words"): (BLEU, SACREBLEU, CHRF, EXACT, PERPLEXITY),
 }
+# Shown only where a published number is of them.
+MORE = (NATS, NETWORK, NGRAMS)
 CELLS = ("rnn", "irnn", "gru", "lstm")
 
 
@@ -131,12 +156,13 @@ def _table(
 ) -> CorpusTable:
     task, tokens = params.corpora[corpus].task, params.corpora[corpus].tokens
     known = {name: metrics for name, metrics in found.items() if metrics is not None}
+    works = published.works([goal for goal in params.goals if goal.models[0] in models])
     columns = tuple(
         column
-        for column in COLUMNS[task, "characters" if tokens == "characters" else "words"]
+        for column in _columns(task, tokens, works)
         if any(column.key in metrics for metrics in known.values())
     )
-    written = [_cells(column, list(known.values())) for column in columns]
+    written = [_cells(column, known, works) for column in columns]
     return CorpusTable(
         corpus=corpus,
         task=task,
@@ -144,23 +170,52 @@ def _table(
         rows=tuple(
             Row(name, tuple(cells[place] for cells in written)) for place, name in enumerate(known)
         ),
+        works=tuple(
+            (work, tuple(_text(work.numbers, column) for column in columns)) for work in works
+        ),
         missing=tuple(name for name, metrics in found.items() if metrics is None),
         remark=_remark(models, known, columns[0]) if columns else "",
     )
 
 
-def _cells(column: Column, models: Sequence[Metrics]) -> list[Cell]:
+def _columns(task: Task, tokens: Tokens, works: Sequence[published.Work]) -> list[Column]:
+    """Those of the task, of what is published, and of the cost."""
+    own = COLUMNS[task, "characters" if tokens == "characters" else "words"]
+    more = [column for column in MORE if any(column.key in work.numbers for work in works)]
+    return [*own, *more, *COST]
+
+
+def _cells(
+    column: Column, models: Mapping[str, Metrics], works: Sequence[published.Work]
+) -> list[Cell]:
     """One column; values that read the same are equally good."""
-    rounded = [_rounded(metrics, column) for metrics in models]
-    there = [value for value in rounded if value is not None]
+    rounded = {name: _rounded(metrics, column) for name, metrics in models.items()}
+    there = [value for value in rounded.values() if value is not None]
     best = {"higher": max, "lower": min}[column.better](there) if column.better else None
     return [
         Cell(
-            "-" if value is None else format(value, column.form),
+            _text(models[name], column),
             value is not None and value == best,
+            tuple(_gaps(name, value, column, works)),
         )
-        for value in rounded
+        for name, value in rounded.items()
     ]
+
+
+def _gaps(
+    model: str, value: float | None, column: Column, works: Sequence[published.Work]
+) -> Iterator[published.Gap]:
+    """From the published numbers that a model is held to, both as they are read."""
+    for work in works:
+        other = _rounded(work.numbers, column)
+        if value is not None and other is not None and (model, column.key) in work.held:
+            lead = value - other if column.better == "higher" else other - value
+            yield published.gap(work, lead, column.form)
+
+
+def _text(metrics: Metrics, column: Column) -> str:
+    value = metrics.get(column.key)
+    return "-" if value is None else format(value, column.form)
 
 
 def _rounded(metrics: Metrics, column: Column) -> float | None:

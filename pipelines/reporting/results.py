@@ -6,43 +6,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from pipelines import console
 from pipelines.errors import Refusal
-from pipelines.schema.values import Names, Section
-
-T = TypeVar("T")
-
-
-class Goal(Section):
-    """One number that models are held to, and the published one to stand beside it.
-
-    Attributes:
-        models: one model, or the same model from several seeds.
-        metric: the key in their metrics files.
-        better: which side of the mark is the good one.
-        mark: what must be reached.
-        aim: what is hoped for.
-        published: the published number, in the metric's own unit.
-        what: the model that it is of.
-        source: where it stands.
-    """
-
-    models: Names
-    metric: str
-    better: Literal["higher", "lower"]
-    mark: float | None = None
-    aim: float | None = None
-    published: float | None = None
-    what: str | None = None
-    source: str | None = None
-
-    def reached_by(self, number: float, wanted: float) -> bool:
-        """Whether a number is as good as what is wanted."""
-        return number <= wanted if self.better == "lower" else number >= wanted
+from pipelines.params import Goal, Section
 
 
 class Row(Section):
@@ -98,28 +68,25 @@ class Run(Section):
 # Files ------------------------------------------------------------------------------------------
 
 
-def goals(path: Path) -> dict[str, tuple[Goal, ...]]:
-    """The goals of every template."""
-    return _read(path, dict[str, tuple[Goal, ...]])
-
-
 def read(path: Path) -> dict[str, Run]:
-    """The results so far, by template; none where the file is missing."""
-    return _read(path, dict[str, Run]) if path.exists() else {}
+    """The results so far, by template; none where the file is missing.
+
+    Raises:
+        Refusal: it is damaged.
+    """
+    if not path.exists():
+        return {}
+    try:
+        return TypeAdapter(dict[str, Run]).validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise Refusal(f"{path} is damaged: {where}: {first['msg']}; take it from Git.") from None
 
 
 def as_json(results: Mapping[str, Run]) -> str:
     """The results as data; the same results give the same bytes."""
     return console.as_json({name: run.model_dump(mode="json") for name, run in results.items()})
-
-
-def _read(path: Path, kind: type[T]) -> T:
-    try:
-        return TypeAdapter(kind).validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise Refusal(f"{path} is damaged: {where}: {first['msg']}; take it from Git.") from None
 
 
 def metrics(path: Path, model: str) -> dict[str, Any]:
@@ -156,7 +123,6 @@ def row(goal: Goal, found: Mapping[str, Mapping[str, Any]], seconds: Mapping[str
     """
     values = tuple(_value(found[model], goal.metric, model) for model in goal.models)
     mean = fmean(values)
-    sign = -1 if goal.better == "lower" else 1
     known = [seconds[model] for model in goal.models if model in seconds]
     first = found[goal.models[0]]
     return Row(
@@ -164,7 +130,7 @@ def row(goal: Goal, found: Mapping[str, Mapping[str, Any]], seconds: Mapping[str
         values=values,
         mean=_tidy(mean),
         deviation=_tidy(stdev(values)) if len(values) > 1 else None,
-        gap=None if goal.published is None else _tidy(sign * (mean - goal.published)),
+        gap=None if goal.published is None else _tidy(goal.gap(mean, goal.published)),
         reached=None if goal.mark is None else goal.reached_by(mean, goal.mark),
         parameters=int(first["parameters"]),
         seconds=_tidy(fmean(known)) if len(known) == len(values) else None,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipelines.reporting.results import Goal, Row, Run
+from pipelines.params import Goal
+from pipelines.reporting.results import Row, Run
 
 HEAD = """\
 # Results

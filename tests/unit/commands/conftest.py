@@ -14,22 +14,22 @@ GOALS: dict[str, list[dict[str, Any]]] = {
         {
             "models": ["shakespeare-rnn", "shakespeare-lstm"],
             "metric": "test_bits_per_character",
-            "better": "lower",
             "mark": 2.4,
             "aim": 2.2,
             "published": 2.5,
             "what": "a model of others",
             "source": "a paper",
         },
-        {"models": ["shakespeare-markov"], "metric": "test_perplexity", "better": "lower"},
+        {"models": ["shakespeare-markov"], "metric": "test_perplexity"},
     ],
     "talk": [
         {
             "models": ["verses-attention"],
             "metric": "test_bleu",
-            "better": "higher",
             "mark": 20.0,
             "published": 21.0,
+            "what": "another model",
+            "source": "another paper",
         }
     ],
 }
@@ -43,9 +43,9 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     values = text[text.index("\nseed:") + 1 :]
     for name in GOALS:
+        own = values.replace("goals: []", f"goals: {json.dumps(GOALS[name])}")
         (folder / f"{name}.yaml").write_text(
-            f"# All of {name}:\n# a test.\n{values}", encoding="utf-8"
+            f"# All of {name}:\n# a test.\n{own}", encoding="utf-8"
         )
-    (folder / "published.json").write_text(json.dumps(GOALS), encoding="utf-8")
     monkeypatch.setattr(templates, "FOLDER", folder)
     return folder

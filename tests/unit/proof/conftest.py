@@ -223,6 +223,7 @@ def _made(root: Path) -> Project:
     empty = {f"{stage} models": {} for stage in params.STAGES}
     empty["laboratory"] = {key: {} for key in params.Laboratory.model_fields}
     tree: dict[str, Any] = {
+        "goals": [],
         "seed": 1,
         "tracking": {"experiment_prefix": "seqproof/"},
         "checkpoints": {"every": 1000},

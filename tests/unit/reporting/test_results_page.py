@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 
+from pipelines import params
 from pipelines.errors import Refusal
 from pipelines.reporting import results, results_page
 
 MACHINE = results.Machine(cpu="P", cores=2, memory_gib=8.0, device="cpu", tensorflow="2")
 
 
-def goal(**changes: Any) -> results.Goal:
-    plain = {"models": ("a",), "metric": "test_perplexity", "better": "lower"}
-    return results.Goal.model_validate(plain | changes)
+def goal(**changes: Any) -> params.Goal:
+    plain = {"models": ("a",), "metric": "test_perplexity"}
+    return params.Goal.model_validate(plain | changes)
 
 
 def row(value: float, **changes: Any) -> results.Row:
@@ -27,18 +28,18 @@ def page(*rows: results.Row, remark: str = "") -> str:
 
 
 @pytest.mark.parametrize(
-    ("better", "value", "gap", "reached"),
+    ("metric", "value", "gap", "reached"),
     [
-        ("lower", 89.0, 1.0, True),
-        ("lower", 90.0, 0.0, True),
-        ("lower", 90.5, -0.5, False),
-        ("higher", 89.0, -1.0, False),
-        ("higher", 90.0, 0.0, True),
-        ("higher", 90.5, 0.5, True),
+        ("test_perplexity", 89.0, 1.0, True),
+        ("test_perplexity", 90.0, 0.0, True),
+        ("test_perplexity", 90.5, -0.5, False),
+        ("test_bleu", 89.0, -1.0, False),
+        ("test_bleu", 90.0, 0.0, True),
+        ("test_bleu", 90.5, 0.5, True),
     ],
 )
-def test_more_is_better_in_every_gap(better: str, value: float, gap: float, reached: bool) -> None:
-    found = row(value, better=better, mark=90.0, published=90.0)
+def test_more_is_better_in_every_gap(metric: str, value: float, gap: float, reached: bool) -> None:
+    found = row(value, metric=metric, mark=90.0, published=90.0, what="b", source="c")
     assert found.gap == gap
     assert found.reached is reached
 
@@ -80,7 +81,7 @@ def test_the_machine_is_said(cores: int, said: str) -> None:
 def test_a_signature_and_a_remark_stand_below() -> None:
     signed = {"test_bleu": 30.0, "test_bleu_signature": "nrefs:1|tok:13a", "parameters": 1}
     signed |= {"search": "beam 5"}
-    held = goal(metric="test_bleu", better="higher")
+    held = goal(metric="test_bleu")
     text = page(results.row(held, {"a": signed}, {}), remark="Tried *that*.")
     assert text.endswith("|\n\nBLEU of tokens: `nrefs:1|tok:13a, beam 5`\n\nTried *that*.\n")
 
