@@ -47,7 +47,7 @@ def _print_table(table: CorpusTable) -> None:
 def _marked(cell: Cell) -> str:
     """The number, bold if it is the best, and below it its gaps: plus is better, minus is worse."""
     number = f"[bold]{cell.text}[/bold]" if cell.best else cell.text
-    return "\n".join([number, *(f"{gap.text} to [{gap.number}]" for gap in cell.gaps)])
+    return "\n".join([number, *(f"{gap.text} {gap.word} [{gap.number}]" for gap in cell.gaps)])
 
 
 def _print_costs(costs: dict[str, dict[str, float]]) -> None:

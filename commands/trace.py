@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from pipelines import console, params
+from pipelines.links import within
 from pipelines.proof import names, traces
-from pipelines.proof.chain import SHORT, within
+from pipelines.proof.chain import SHORT
 from pipelines.proof.traces import EQUAL, File, Link, Trace
 from pipelines.tracking import versions
 

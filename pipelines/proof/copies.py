@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines import console
-from pipelines.proof.chain import some, within
+from pipelines.links import within
+from pipelines.proof.chain import some
 from pipelines.proof.subjects import Subject
 from pipelines.tracking import provenance, versions
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import Refusal
+from pipelines.links import Chain, within
 from pipelines.proof import chain, subjects
-from pipelines.proof.chain import Chain, Lock, some, within, work_of
+from pipelines.proof.chain import Lock, chain_of, some, work_of
 from pipelines.tracking import graph
 from pipelines.tracking import ledger as ledgers
 from pipelines.tracking.ledger import Kept, Ledger
@@ -64,7 +65,7 @@ def meaning(what: str, root: Path, here: Version, ledger: Ledger | None) -> Mean
         Refusal: nothing is called so, or several things are.
     """
     lock = Lock("", here.locked, None)
-    linked = Chain.of(here.locked, here.stages)
+    linked = chain_of(here.locked, here.stages)
     found = (
         _name(what, lock, linked)
         or _path(what, root, here, lock, linked)
@@ -153,7 +154,7 @@ def _run(what: str, root: Path, ledger: Ledger | None) -> Meant | None:
     if found is None:
         return Meant(words, None, Chain({}, {}), (), run=run)
     lock, _ = found
-    linked = Chain.of(lock.entries, {})
+    linked = chain_of(lock.entries, {})
     keys = {run.key(work) for work in (chain.TRAINING, chain.EVALUATION)}
     stages = tuple(
         name for name in linked.order if work_of(name) and lock.entries[name].inputs.key in keys
@@ -171,7 +172,7 @@ def _commit(what: str, root: Path) -> Meant | None:
     lock = chain.at(root, commit, place)
     if lock is None:
         raise Refusal(f"'{what}' is {place}, which has no dvc.lock: there is no chain to trace.")
-    linked = Chain.of(lock.entries, {})
+    linked = chain_of(lock.entries, {})
     return Meant(place, lock, linked, tuple(linked.order))
 
 
@@ -180,7 +181,7 @@ def _elsewhere(what: str, root: Path, here: Version) -> Meant | None:
     if not re.fullmatch(rf"[0-9a-f]{{{LEAST},}}(\.dir)?", what):
         return None
     others = (lock for lock in chain.every(root) if lock.commit is not None)
-    found = (_md5(what, here, lock, Chain.of(lock.entries, {})) for lock in others)
+    found = (_md5(what, here, lock, chain_of(lock.entries, {})) for lock in others)
     return next((meant for meant in found if meant is not None), None)
 
 

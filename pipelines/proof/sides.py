@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pipelines.errors import Refusal
 from pipelines.params import Corpus
 from pipelines.proof import chain, names
-from pipelines.proof.chain import EVALUATION, TRAINING, Chain, work_of
+from pipelines.proof.chain import EVALUATION, TRAINING, chain_of, work_of
 from pipelines.proof.names import Meant
 from pipelines.tracking import graph, provenance, runs
 from pipelines.tracking.ledger import Kept, Ledger
@@ -117,7 +117,7 @@ def _matched(asked: Sequence[str], models: Sequence[Mapping[str, str]]) -> list[
 def _side(word: str, stage: str, meant: Meant, here: Version, ledger: Ledger | None) -> Side:
     assert meant.lock is not None
     entries = meant.lock.entries
-    linked = Chain.of(entries, {})
+    linked = chain_of(entries, {})
     stages = [name for name in (*linked.above([stage]), stage) if name in entries]
     trained = [name for name in stages if work_of(name) == TRAINING][-1]
     model = stage.partition("@")[2]

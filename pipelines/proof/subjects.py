@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import Refusal
+from pipelines.links import Chain
 from pipelines.proof import chain
-from pipelines.proof.chain import EVALUATION, TRAINING, Chain, Lock, work_of
+from pipelines.proof.chain import EVALUATION, TRAINING, Lock, chain_of, work_of
 from pipelines.tracking import graph, runs, versions
 from pipelines.tracking.ledger import Kept, Ledger
 from pipelines.tracking.versions import Version
@@ -127,5 +128,5 @@ def home_of(run: Kept, root: Path) -> tuple[Lock, str] | None:
 def _subject(
     model: str, last: str, place: str, version: Version, ledger: Ledger, run: Kept | None
 ) -> Subject:
-    linked = Chain.of(version.locked, version.stages)
+    linked = chain_of(version.locked, version.stages)
     return Subject(model, place, version, linked, (*linked.above([last]), last), ledger, run)

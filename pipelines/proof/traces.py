@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import console
+from pipelines.links import Chain
 from pipelines.proof import seals
-from pipelines.proof.chain import EVALUATION, SHORT, Chain, Lock, option, work_of
+from pipelines.proof.chain import EVALUATION, SHORT, Lock, option, work_of
 from pipelines.proof.names import Meant
 from pipelines.tracking import graph, provenance, runs
 from pipelines.tracking.ledger import Kept, Ledger

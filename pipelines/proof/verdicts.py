@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipelines import console, files
 from pipelines.proof import again, checks
 from pipelines.proof.answers import DIFFERENT, IDENTICAL, Answer
-from pipelines.proof.chain import option
+from pipelines.proof.chain import TRAINING, option, work_of
 from pipelines.proof.subjects import Subject
+from pipelines.tracking import energy, records
 
 VERIFIED = "verified"
 ARTIFACT = "verify/level-{}.json"
+# What a verdict says of the training, and what its run calls it: in its record and its metrics.
+MACHINE = {"processor": "cpu", "cores": "cores", "device": "device", "kernel": "kernel"}
+METRICS = {
+    "seconds": records.SECONDS,
+    "tokens_per_second": records.RATE,
+    "joules": energy.JOULES,
+}
 
 
 def _level_0(subject: Subject) -> Answer:
@@ -41,6 +51,8 @@ class Verdict:
         remarks: what else there is to know, of each stage for instance.
         stages: the key of each stage of the chain.
         metrics: MD5 of the metrics that the verdict is of; None if there are none.
+        training: what the run of the training says of its machine, its seconds and its energy, as
+            far as it does. They are of that run and stay the same, however often it is verified.
     """
 
     model: str
@@ -50,6 +62,7 @@ class Verdict:
     remarks: tuple[str, ...]
     stages: Mapping[str, str]
     metrics: str | None
+    training: Mapping[str, str | float]
 
     @property
     def text(self) -> str:
@@ -83,7 +96,25 @@ def judge(subject: Subject, level: int) -> Verdict:
             if stage in subject.entries
         },
         metrics=metrics.md5 if metrics else None,
+        training=_training(subject),
     )
+
+
+def _training(subject: Subject) -> dict[str, str | float]:
+    stages = [stage for stage in subject.stages if work_of(stage) == TRAINING]
+    # Before it another one may stand, of the model that it starts from.
+    run = subject.run_of(stages[-1]) if stages else None
+    if run is None:
+        return {}
+    noted = subject.ledger.text(run, f"{records.PROVENANCE}/{TRAINING}.json") or "{}"
+    machine: dict[str, object] = {}
+    with suppress(ValueError, TypeError, KeyError):
+        machine = json.loads(noted)["environment"]
+    return {
+        **{key: str(machine[old]) for key, old in MACHINE.items() if old in machine},
+        **{key: run.metrics[old] for key, old in METRICS.items() if old in run.metrics},
+        **({"measured": run.tags[energy.MEASURED]} if energy.MEASURED in run.tags else {}),
+    }
 
 
 def attach(subject: Subject, verdict: Verdict) -> bool:

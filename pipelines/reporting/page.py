@@ -16,6 +16,7 @@ from pipelines.params import Params
 from pipelines.reporting import figures
 from pipelines.reporting.badges import Badge, badges
 from pipelines.reporting.comparison import CorpusTable, compare, of_corpus
+from pipelines.reporting.lineage import Lineage
 from pipelines.reporting.significance import Significance, significance
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Section:
     """Everything about one corpus.
 
     `failings` are calibration, score by length and gradient norms; `progress` is what a model said
-    after each epoch.
+    after each epoch; `lineages` say where the numbers of a model come from.
     """
 
     table: CorpusTable
@@ -102,6 +103,7 @@ class Section:
     samples: tuple[Sample, ...]
     progress: tuple[Sample, ...]
     checks: tuple[Mapping[str, Any], ...]
+    lineages: Mapping[str, Lineage]
 
 
 def gather(
@@ -112,6 +114,7 @@ def gather(
     pictures: Path,
     checks: Path,
     verified: Path,
+    lineages: Mapping[str, Lineage],
 ) -> list[Section]:
     """Read what the stages before wrote; what is not there is left out.
 
@@ -123,6 +126,7 @@ def gather(
         pictures: the folder of `<model>/*.svg`, `<model>/sample.txt` and `<model>/samples.md`.
         checks: the folder of `<corpus>.json`.
         verified: the folder of `<model>.json`, the verdicts.
+        lineages: where the numbers of each model come from, if that is known.
     """
     sections = []
     for table in compare(params, metrics):
@@ -143,6 +147,9 @@ def gather(
                 samples=_samples(models, pictures, "sample.txt"),
                 progress=_samples(models, pictures, "samples.md"),
                 checks=_checks(checks / f"{table.corpus}.json"),
+                lineages={
+                    row.model: lineages[row.model] for row in table.rows if row.model in lineages
+                },
             )
         )
     return sections

@@ -39,7 +39,6 @@ METRICS: Mapping[Task, Mapping[str, Better]] = {
 BETTER = {metric: side for metrics in METRICS.values() for metric, side in metrics.items()}
 
 
-
 class Goal(Section):
     """One number that models are held to, and the published one to stand beside it.
 

@@ -12,38 +12,44 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+Told = Callable[[Mapping[str, float]], None]
+
 SECONDS = 10.0  # between two readings, unless MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL says else
 
 
 @contextmanager
-def running(log: Callable[[Mapping[str, float]], None]) -> Iterator[None]:
-    """Reads the machine every few seconds, and once more at the end.
+def running(log: Told, spent: Told) -> Iterator[None]:
+    """Reads the machine at the start, every few seconds, and once more at the end.
 
     Args:
-        log: is given each reading, in a thread of its own, and in this one at the end.
+        log: is given each reading but the first, in a thread of its own, and in this one at the
+            end: the share of a processor is that since the reading before.
+        spent: is given the first, too.
     """
     readers = _readers()
-    _read(readers)  # the share of a processor is that since the reading before
+    spent(_read(readers))
+
+    def tell() -> None:
+        values = _read(readers)
+        spent(values)
+        log(values)
+
     over = threading.Event()
-    thread = threading.Thread(
-        target=_watch, args=(readers, log, over), name="seqproof-meter", daemon=True
-    )
+    thread = threading.Thread(target=_watch, args=(tell, over), name="seqproof-meter", daemon=True)
     thread.start()
     try:
         yield
     finally:
         over.set()
         thread.join()
-        log(_read(readers))
+        tell()
 
 
-def _watch(
-    readers: list[Any], log: Callable[[Mapping[str, float]], None], over: threading.Event
-) -> None:
+def _watch(tell: Callable[[], None], over: threading.Event) -> None:
     from mlflow.environment_variables import MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL
 
     while not over.wait(MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL.get() or SECONDS):
-        log(_read(readers))
+        tell()
 
 
 def _readers() -> list[Any]:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from pipelines import console, files, params
 from pipelines import history as epochs_table
-from pipelines.tracking import descriptions, graph, meter, provenance, runs
+from pipelines.tracking import descriptions, energy, graph, meter, provenance, runs
 from pipelines.training import checkpoints
 
 PROVENANCE = "provenance"  # the folder of a run's artifacts
+SECONDS, RATE = "train_seconds", "train_tokens_per_second"  # metrics of a run
 
 
 def identity(everything: params.Params, name: str) -> runs.Identity:
@@ -53,8 +54,13 @@ def training(
             _begin_training(run, everything, name, data)
             run.set_tags(described)
             log_provenance(run, inputs, described)
-            with meter.running(run.log_samples):
+            spent, whole = energy.Energy(), not kept.begun
+            with meter.running(run.log_samples, spent.add):
                 yield run, kept
+            # Of one that went on, what the processes before spent went with them.
+            if whole and spent.joules:
+                run.log_metrics({energy.JOULES: sum(spent.joules.values())})
+                run.set_tags({energy.MEASURED: ", ".join(spent.joules)})
             if run.history is not None:
                 text = descriptions.text(everything, name, root, run.history)
                 run.set_tags({descriptions.NOTE: text})
@@ -119,7 +125,7 @@ def end_training(
     run.history = table
     run.set_tags({runs.MODEL_HASH: provenance.folder_hash(model)})
     tokens = epochs_table.tokens_seen(table)
-    run.log_metrics({"train_seconds": seconds, "train_tokens_per_second": tokens / seconds})
+    run.log_metrics({SECONDS: seconds, RATE: tokens / seconds})
     run.log_file(history, "history")
     if board is not None and board.is_dir():
         run.log_folder(board, "tensorboard")

@@ -60,6 +60,11 @@ class Checkpoints:
     def __init__(self, folder: Path, every: int) -> None:
         self.folder, self.every = folder, every
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is one to go on from."""
+        return bool(self._indices())
+
     def newest(self) -> Snapshot | None:
         """The newest that is whole; None if there is none.
 

@@ -3,8 +3,8 @@
 import pytest
 
 from pipelines.errors import Refusal
+from pipelines.links import Chain
 from pipelines.proof import chain
-from pipelines.proof.chain import Chain
 
 READS = {
     "report": ["metrics", "code.py"],

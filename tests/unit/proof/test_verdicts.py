@@ -45,6 +45,7 @@ def test_what_is_as_it_was(project, capsys):
         "findings": [],
         "remarks": [],
         "metrics": metrics,
+        "training": {"processor": provenance.processor(), "cores": str(provenance.cores())},
         "stages": {stage: key for stage, key in keys.items() if stage != "report"},
     }
     verify(None, level=0)  # all models, of which there is one

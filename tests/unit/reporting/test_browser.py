@@ -55,7 +55,7 @@ def built(project: Path) -> Path:
         frame.to_parquet(project / "predictions" / f"{name}.parquet")
     folders = ("metrics", "predictions", "plots", "pictures", "checks", "verified")
     tree = params.load(project / "params.yaml")
-    html = page.build(page.gather(tree, *(project / name for name in folders)))
+    html = page.build(page.gather(tree, *(project / name for name in folders), {}))
     (project / "report.html").write_text(html, encoding="utf-8")
     return project / "report.html"
 

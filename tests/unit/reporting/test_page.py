@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,15 +14,17 @@ import pytest
 from pipelines import params
 from pipelines.errors import Refusal
 from pipelines.reporting import page
+from pipelines.reporting.lineage import Lineage, Link, lineages
 from stages import report
 
+NO_TIME = '{"level": 0, "findings": [], "metrics": "", "training": {"seconds": "long"}}'
 FOLDERS = ("metrics", "predictions", "plots", "pictures", "checks", "verified")
 
 
-def built(project: Path) -> str:
+def built(project: Path, chains: Mapping[str, Lineage] | None = None) -> str:
     tree = params.load(project / "params.yaml")
     folders = [project / name for name in FOLDERS]
-    return page.build(page.gather(tree, *folders))
+    return page.build(page.gather(tree, *folders, chains or {}))
 
 
 class Tags(HTMLParser):
@@ -108,7 +111,9 @@ def test_one_finding_is_one(project: Path) -> None:
     assert ">1 finding, level 0</span>" in built(project)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"level": 0}', '{"level": "x", "findings": []}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"level": 0}', '{"level": "x", "findings": []}', NO_TIME]
+)
 def test_a_damaged_verdict_is_refused(project: Path, text: str) -> None:
     verified(project, "opinions-mlp", [])
     (project / "verified" / "opinions-mlp.json").write_text(text, encoding="utf-8")
@@ -159,7 +164,7 @@ def test_the_same_results_give_the_same_bytes(project: Path) -> None:
 def test_before_anything_ran_it_is_a_page_all_the_same(project: Path) -> None:
     tree = params.load(project / "params.yaml")
     nowhere = project / "nowhere"
-    html = page.build(page.gather(tree, *[nowhere] * 6))
+    html = page.build(page.gather(tree, *[nowhere] * 6, {}))
     assert "Not evaluated: shakespeare-markov" in html
     assert html.endswith("</html>\n")
 
@@ -172,5 +177,59 @@ def test_damaged_checks_are_refused(project: Path) -> None:
 
 def test_the_stage_writes_the_page(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
-    report.main(*(Path(name) for name in (*FOLDERS, "nowhere", "out/report.html")))
-    assert (project / "out" / "report.html").read_text(encoding="utf-8") == built(project)
+    report.main(*(Path(name) for name in (*FOLDERS, *["nowhere"] * 5, "out/report.html")))
+    html = (project / "out" / "report.html").read_text(encoding="utf-8")
+    tree = params.load(project / "params.yaml")
+    assert html == built(project, lineages(tree, {}, Path("metrics"), ()))  # there is no dvc.lock
+    assert "dvc.lock does not have evaluate@verses-fixed: `dvc repro evaluate@verses-fixed`" in html
+    assert "evaluate@dates-attention" not in html  # it has no numbers
+
+
+def test_a_lock_that_is_damaged_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    (project / "dvc.lock").write_text("stages: [", encoding="utf-8")
+    with pytest.raises(Refusal, match=r"dvc\.lock is damaged: take it back from Git"):
+        report.main(*(Path(name) for name in (*FOLDERS, *["nowhere"] * 5, "out/report.html")))
+    assert not (project / "out").exists()
+
+
+def test_where_the_numbers_come_from(project: Path) -> None:
+    link = Link("fetch@verses", (("data/raw/<b>", "12345678"),), (("seed", '"<i>"'),))
+    chains = {"verses-fixed": Lineage("metrics/verses-fixed.json", (link,), ("It is <gone>.",))}
+    html = built(project, chains)
+    chapter = html[html.index("How the numbers of verses-fixed came to be") :]
+    assert "<code>seqproof trace metrics/verses-fixed.json</code>" in chapter
+    assert "<p>data/raw/&lt;b&gt; <code>12345678</code></p>" in chapter
+    assert "seed: &#34;&lt;i&gt;&#34;" in chapter
+    assert '<p class="failed">It is &lt;gone&gt;.</p>' in chapter
+    assert html.count("Where the numbers come from") == 1
+
+
+def test_published_numbers_and_gaps_are_read_without_colour(project: Path) -> None:
+    assert "published" not in built(project).partition("<body>")[2]
+    path = project / "params.yaml"
+    goal = "{models: [verses-fixed], metric: test_bleu, published: 28.3, what: a <GRU>, source: S}"
+    text = path.read_text(encoding="utf-8").replace("goals: []", f"goals: [{goal}]")
+    path.write_text(text, encoding="utf-8")
+    html = built(project)
+    assert '7.1<span class="gap worse">-21.2 worse [1]</span>' in html
+    row = '<td class="words">[1] a &lt;GRU&gt;<span class="source">S</span></td><td>28.3</td>'
+    assert row in html
+    assert html.count("are published by others") == 1
+
+
+def test_what_a_training_took_stands_beside_the_badge(project: Path) -> None:
+    verified(project, "opinions-lstm", [])
+    file = project / "verified" / "opinions-lstm.json"
+    took = {"processor": "<A>", "cores": "2", "device": "cpu", "kernel": "blocks"}
+    took |= {"seconds": 1234.56, "tokens_per_second": 5678.9, "joules": 4321.0, "measured": "cpu"}
+    plain = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(plain | {"training": took}), encoding="utf-8")
+    html = built(project)
+    assert '<span class="cost">&lt;A&gt;, 2 cores, device cpu, kernel blocks</span>' in html
+    assert '<span class="cost">1,234.6 s, 5,679 tokens/s</span>' in html
+    assert '<span class="cost">4,321.0 J, measured of: cpu</span>' in html
+    file.write_text(json.dumps(plain | {"training": {"seconds": 1.0}}), encoding="utf-8")
+    assert '</span><span class="cost">1.0 s</span></td>' in built(project)
+    (project / "metrics" / "opinions-lstm.json").write_text("{}", encoding="utf-8")
+    assert 'class="cost"' not in built(project)

@@ -136,5 +136,6 @@ def test_damaged_metrics_name_what_makes_them(tmp_path: Path) -> None:
 
 
 def test_what_is_wanted_before_anything_ran() -> None:
-    held = goal(models=("a", "b"), mark=90.0, published=92.0, what="LSTM")
-    assert results_page.wanted([held, goal()]) == ["a, b: perplexity ≤ 90; published: 92.00; LSTM"]
+    held = goal(models=("a", "b"), mark=90.0, published=92.0, what="LSTM", source="a paper")
+    said = "a, b: perplexity ≤ 90; published: 92.00; LSTM; a paper"
+    assert results_page.wanted([held, goal()]) == [said]

@@ -9,7 +9,7 @@ from pipelines.errors import Refusal
 
 TEXT = (Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8")
 HEAD, _, REST = TEXT.partition("\nlaboratory:\n")
-LABORATORY, MERGED, MODELS = REST.partition("\n# All of them together")
+LABORATORY, MERGED, MODELS = REST.partition("\n# What the models are to reach")
 VERSES = "verses: {fixed: verses-fixed, attention: verses-attention, buckets: 6}"
 # Each is one edit of the section as it is shipped.
 REFUSED = {

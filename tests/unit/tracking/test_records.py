@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 
 import pytest
 import yaml
@@ -139,12 +140,14 @@ def test_the_machine_is_read_while_a_training_runs_and_no_longer(
 ) -> None:
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
     read: list[dict[str, float]] = []
-    with meter.running(lambda values: read.append(dict(values))):
+    first: list[Mapping[str, float]] = []
+    with meter.running(lambda values: read.append(dict(values)), first.append):
         deadline = time.monotonic() + 20
         while len(read) < 3 and time.monotonic() < deadline:
             time.sleep(0.01)
     count = len(read)
     assert count >= 4
+    assert len(first) == count + 1
     assert {"cpu_utilization_percentage", "system_memory_usage_megabytes"} <= set(read[0])
     time.sleep(0.2)
     assert len(read) == count
@@ -160,6 +163,7 @@ def test_a_machine_that_cannot_be_read_stops_nothing(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(meter, "_readers", lambda: [Broken()])
     read: list[dict[str, float]] = []
-    with meter.running(lambda values: read.append(dict(values))):
+    first: list[Mapping[str, float]] = []
+    with meter.running(lambda values: read.append(dict(values)), first.append):
         pass
-    assert read == [{}]
+    assert (first, read) == ([{}, {}], [{}])
