@@ -14,7 +14,7 @@ from pipelines.errors import Refusal
 # Each line of what is said of a training: the keys of a verdict, and how they are written.
 TRAINING: tuple[Mapping[str, str], ...] = (
     {"processor": "{}", "cores": "{} cores", "device": "device {}", "kernel": "kernel {}"},
-    {"seconds": "{:,.1f} s", "tokens_per_second": "{:,.0f} tokens/s"},
+    {"seconds": "{:,.2f} s", "tokens_per_second": "{:,.0f} tokens/s"},
     {"joules": "{:,.1f} J", "measured": "measured of: {}"},
 )
 

@@ -240,6 +240,35 @@ def test_one_value_reruns_exactly_what_it_touches(changed):
     assert ran == {"check", *trained, "evaluate@phrases-rnn", "evaluate@moods-tuned", "report"}
 
 
+def test_a_published_number_reruns_the_report_alone(changed):
+    goal = {"models": ["days-attention"], "metric": "test_exact_match", "published": 0.5}
+    goal |= {"what": "a model", "source": "a paper"}
+    changed.change(lambda tree: tree.update(goals=[goal]))
+    assert _ran(changed.run("dvc", "repro")) == {"check", "report"}
+    page = (changed.folder / "report.html").read_text(encoding="utf-8")
+    assert '<td class="words">[1] a model<span class="source">a paper</span></td>' in page
+
+
+def test_the_report_has_the_chain_of_every_number(walked):
+    project, _ = walked
+    page = (project.folder / "report.html").read_text(encoding="utf-8")
+    lock = graph.locked((project.folder / "dvc.lock").read_text(encoding="utf-8"))
+    parts = page.split("<summary>How the numbers of ")[1:]
+    chains = {name: chain for name, _, chain in (part.partition(" ") for part in parts)}
+    assert sorted(chains) == sorted(MODELS)
+    for name, chain in chains.items():
+        shown = chain.partition("</details>")[0]
+        assert "failed" not in shown
+        assert f"seqproof trace metrics/{name}.json" in shown
+        corpus = name.partition("-")[0]
+        stages = [f"fetch@{corpus}", f"preprocess@{corpus}", f"build_vocab@{corpus}"]
+        stages += [stage for stage in lock if stage.endswith(f"@{name}")]
+        stages += ["train_lstm@phrases-rnn"] if name == "moods-tuned" else []
+        for stage in stages:
+            for path, md5 in lock[stage].outs.items():
+                assert f"<p>{path} <code>{md5[:8]}</code></p>" in shown
+
+
 def test_text_of_ones_own_reruns_its_corpus_only(changed):
     with (changed.folder / "texts" / "moods.csv").open("a", encoding="utf-8") as file:
         file.write("the cat likes the cat,good\n")
@@ -452,6 +481,7 @@ def test_what_was_walked_is_sealed_traced_and_verified(changed):
     assert _ran(changed.run("dvc", "repro")) == {"report"}
     page = (changed.folder / "report.html").read_text(encoding="utf-8")
     assert page.count("verified, level 0</span>") == len(MODELS)
+    assert page.count(" tokens/s</span>") == len(MODELS)
     weights = changed.folder / "models" / "phrases-rnn" / "model.weights.h5"
     content = bytearray(weights.read_bytes())
     content[len(content) // 2] ^= 1

@@ -227,9 +227,9 @@ def test_what_a_training_took_stands_beside_the_badge(project: Path) -> None:
     file.write_text(json.dumps(plain | {"training": took}), encoding="utf-8")
     html = built(project)
     assert '<span class="cost">&lt;A&gt;, 2 cores, device cpu, kernel blocks</span>' in html
-    assert '<span class="cost">1,234.6 s, 5,679 tokens/s</span>' in html
+    assert '<span class="cost">1,234.56 s, 5,679 tokens/s</span>' in html
     assert '<span class="cost">4,321.0 J, measured of: cpu</span>' in html
     file.write_text(json.dumps(plain | {"training": {"seconds": 1.0}}), encoding="utf-8")
-    assert '</span><span class="cost">1.0 s</span></td>' in built(project)
+    assert '</span><span class="cost">1.00 s</span></td>' in built(project)
     (project / "metrics" / "opinions-lstm.json").write_text("{}", encoding="utf-8")
     assert 'class="cost"' not in built(project)
