@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import pandas as pd
-
 from pipelines import console, params
 from pipelines.errors import Refusal
 from pipelines.proof import chain, names, sides
 from pipelines.proof.sides import Side
 from pipelines.significance import items, verdicts
 from pipelines.significance.resampling import Interval
-from pipelines.significance.verdicts import Finding
+from pipelines.significance.verdicts import Finding, chance
 from pipelines.tracking import versions
 
 PARTS: Mapping[str, Callable[[Side], Mapping[str, str]]] = {
@@ -87,7 +85,7 @@ def _group(group: Sequence[Side], sentences: int, level: float) -> list[Compared
                 f"{_plain(other.corpus.task)}: only models of one task can be compared."
             )
     with console.progress("comparing", len(others), "models") as bar:
-        frames = [pd.read_parquet(side.predictions) for side in group]
+        frames = [side.items() for side in group]
         several = []
         for frame in frames[1:]:
             several.append(verdicts.compare(frames[0], frame, first.corpus, level))
@@ -148,12 +146,12 @@ def _pairs(found: Mapping[str, tuple[str, str]], hashed: bool) -> Iterator[str]:
 def _row(finding: Finding) -> tuple[str, ...]:
     difference = f"{finding.second - finding.first:+.4g}"
     return (
-        _name(finding.key),
+        finding.measure,
         f"{finding.first:.4g}{_range(finding.first_interval)}",
         f"{finding.second:.4g}{_range(finding.second_interval)}",
         f"{difference}{_range(finding.difference, '+')}",
-        _p(finding.p),
-        _p(finding.p_bootstrap),
+        chance(finding.p),
+        chance(finding.p_bootstrap),
         finding.verdict,
     )
 
@@ -183,7 +181,7 @@ def _verdict(one: Compared, level: float) -> str:
         "not significant": f"The difference of {one.first} and {one.second} is not significant",
     }[finding.verdict]
     return (
-        f"{said} in {_name(finding.key)}: p {_p(finding.p)} by {finding.test}, "
+        f"{said} in {finding.measure}: p {chance(finding.p)} by {finding.test}, "
         f"level {level:g}, {one.items:,} test items. Intervals are of 95 %, by bootstrap."
     )
 
@@ -194,14 +192,6 @@ def _apart(one: Compared) -> Iterator[str]:
         wide = max(map(len, row))
         for key, value in row.items():
             yield f"  {key.ljust(wide)}  {str(value).replace(chr(10), ' ⏎ ').strip(' ⏎')}"
-
-
-def _p(value: float) -> str:
-    return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
-
-
-def _name(key: str) -> str:
-    return _plain(key.removeprefix("test_"))
 
 
 def _plain(word: str) -> str:

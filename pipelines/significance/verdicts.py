@@ -53,6 +53,24 @@ class Finding:
     p_bootstrap: float
     verdict: Verdict
 
+    @property
+    def measure(self) -> str:
+        """Its name for people."""
+        return self.key.removeprefix("test_").replace("_", " ")
+
+    @property
+    def said(self) -> str:
+        """Both scores and how likely chance is, in words."""
+        return (
+            f"{self.measure} {self.second:.4g} beside {self.first:.4g}, p {chance(self.p)} by "
+            f"{self.test}"
+        )
+
+
+def chance(p: float) -> str:
+    """A p as it is read."""
+    return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"
+
 
 def compare(
     first: pd.DataFrame,
