@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import params
+from pipelines.history import of_each
 from pipelines.tracking import graph, provenance
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def text(
     root: Path,
     history: pd.DataFrame,
     metrics: Mapping[str, float | int | str] | None = None,
+    seed: int | None = None,
 ) -> str:
     """What model, on what, how it did, and what to type to have it again; as Markdown.
 
@@ -63,6 +65,7 @@ def text(
         root: the project's root.
         history: its epochs.
         metrics: of its evaluation, if there was one.
+        seed: of a member of a group; None for the model or the group.
     """
     entry = everything.models[name]
     corpus = everything.corpora[entry.corpus]
@@ -72,15 +75,32 @@ def text(
         for key in SHAPE
         if getattr(entry, key, None) is not None
     ]
-    parts = [head, f"{', '.join(shape)}; seed {everything.seed}.", validation(history)]
+    parts = [head, f"{', '.join(shape)}; {_seeds(everything, name, seed)}.", validation(history)]
     if metrics is not None:
         rows = [f"| {key} | {_number(metrics[key])} |" for key in metrics if key[:5] == "test_"]
         parts.append("\n".join(["| of the test split | |", "|---|---:|", *rows]))
     return "\n\n".join([*parts, _again(name, root)]) + "\n"
 
 
+def _seeds(everything: params.Params, name: str, seed: int | None) -> str:
+    entry = everything.models[name]
+    several = getattr(entry, "seeds", None) or ()
+    if seed is not None:
+        return f"seed {seed} of {len(several)}"
+    if several:
+        return f"seeds {_plain(several)}"
+    return f"seed {everything.seed if entry.seed is None else entry.seed}"
+
+
 def validation(history: pd.DataFrame) -> str:
-    """How the best epoch did."""
+    """How the best epoch did, of each seed if there are several."""
+    parts = of_each(history)
+    if len(parts) > 1:
+        return "\n".join(f"- seed {seed}: {_best(part)}" for seed, part in parts.items())
+    return _best(history)
+
+
+def _best(history: pd.DataFrame) -> str:
     losses = history["valid_loss"]
     at = int(losses.to_numpy().argmin())
     epoch, epochs = history["epoch"].iloc[at], history["epoch"].iloc[-1]
