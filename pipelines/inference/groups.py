@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pipelines.inference.evaluation import Evaluation, Metrics
+from pipelines.spread import Spread, named
 
 LEVEL = 0.95  # of the interval
-ENDINGS = ("sd", "low", "high")  # standard deviation, and the interval of the mean
 
 
 def together(found: Mapping[int, Evaluation]) -> Evaluation:
@@ -30,37 +30,31 @@ def together(found: Mapping[int, Evaluation]) -> Evaluation:
         parts.append(part)
     return replace(
         first,
-        metrics=spread([one.metrics for one in found.values()]),
+        metrics=means([one.metrics for one in found.values()]),
         predictions=pd.concat(parts, ignore_index=True),
     )
 
 
-def spread(several: list[Metrics]) -> Metrics:
-    """The mean of each result, and beside it `<key>_sd`, `<key>_low` and `<key>_high`: the standard
-    deviation of seeds, and Student's interval of the mean, 95 %.
-
-    What is a count or a text is the same for all.
-    """
+def means(several: list[Metrics]) -> Metrics:
+    """The mean of each result, and its spread beside it; what is a count or a text is the same for
+    all."""
     found: Metrics = {"seeds": len(several)}
     for key, value in several[0].items():
         if not (key.startswith("test_") and isinstance(value, float)):
             found[key] = value
             continue
         values = np.array([float(one[key]) for one in several])
-        low, high = interval(values)
-        deviation = float(values.std(ddof=1))
-        said = zip(ENDINGS, (deviation, low, high), strict=True)
-        found[key] = float(values.mean())
-        found |= {f"{key}_{ending}": number for ending, number in said}
+        found |= {key: float(values.mean())} | named(key, _spread(values))
     return found
 
 
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """Where the mean (N,) of all seeds lies, by Student's t (1908)."""
+def _spread(values: np.ndarray) -> Spread:
+    """Of values (N,), the interval of their mean by Student's t (1908)."""
     from scipy import stats
 
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    if error == 0:  # of which SciPy makes nan
-        return float(values[0]), float(values[0])
-    low, high = stats.t.interval(LEVEL, len(values) - 1, values.mean(), error)
-    return float(low), float(high)
+    mean, deviation = float(values.mean()), float(values.std(ddof=1))
+    if deviation == 0:  # of which SciPy makes nan
+        return Spread(0.0, mean, mean)
+    error = deviation / np.sqrt(len(values))
+    low, high = stats.t.interval(LEVEL, len(values) - 1, mean, error)
+    return Spread(deviation, float(low), float(high))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import console, files, params
+from pipelines import console, files, params, spread
 from pipelines import history as epochs_table
 from pipelines.tracking import descriptions, graph, meter, provenance, runs
 from pipelines.training import checkpoints
@@ -160,8 +160,14 @@ def end_evaluation(
     run.log_dataset(test, "test", f"{metrics['corpus']}-{test.stem}")
     run.log_folder(pictures, "pictures")
     run.log_file(predictions, "predictions")
-    shown = [f"{key[5:]} {_short(value)}" for key, value in numbers.items() if key[:5] == "test_"]
-    console.note(f"{pictures.name}: {', '.join(shown)}")
+    console.note(f"{pictures.name}: {', '.join(_shown(numbers))}")
+
+
+def _shown(numbers: Mapping[str, float]) -> Iterator[str]:
+    for key in spread.results(numbers):
+        found = spread.of(numbers, key)
+        apart = "" if found is None else f" ± {found.sd:.2g}"
+        yield f"{key[5:]} {_short(numbers[key])}{apart}"
 
 
 def complete(
