@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import mean, stdev
 from typing import Any
-
-import pandas as pd
 
 from pipelines import console, params
 from pipelines.errors import Refusal
 from pipelines.proof import chain, names, sides
 from pipelines.proof.sides import Side
-from pipelines.significance import items, verdicts
+from pipelines.significance import groups, items, verdicts
+from pipelines.significance.groups import Seeds
 from pipelines.significance.resampling import Interval
-from pipelines.significance.verdicts import Finding
+from pipelines.significance.verdicts import Finding, chance
 from pipelines.tracking import versions
 
 PARTS: Mapping[str, Callable[[Side], Mapping[str, str]]] = {
@@ -87,12 +87,13 @@ def _group(group: Sequence[Side], sentences: int, level: float) -> list[Compared
                 f"{_plain(other.corpus.task)}: only models of one task can be compared."
             )
     with console.progress("comparing", len(others), "models") as bar:
-        frames = [pd.read_parquet(side.predictions) for side in group]
+        frames = [side.items() for side in group]
         several = []
         for frame in frames[1:]:
             several.append(verdicts.compare(frames[0], frame, first.corpus, level))
             bar.advance(1)
     corrected = verdicts.corrected(several, level)
+    told = [groups.typical(frame, first.corpus)[1] for frame in frames]
     return [
         Compared(
             first=first.words,
@@ -101,9 +102,9 @@ def _group(group: Sequence[Side], sentences: int, level: float) -> list[Compared
             unknown=tuple(name for name, of in PARTS.items() if not (of(first) and of(side))),
             items=len(frame),
             findings=tuple(findings),
-            apart=tuple(items.apart(frames[0], frame, first.corpus, sentences)),
+            apart=tuple(items.apart(told[0], frame, first.corpus, sentences)),
         )
-        for side, frame, findings in zip(others, frames[1:], corrected, strict=True)
+        for side, frame, findings in zip(others, told[1:], corrected, strict=True)
     ]
 
 
@@ -132,9 +133,14 @@ def _lines(one: Compared, level: float) -> Iterator[str]:
             yield f"  {part}:"
             yield from _pairs(found, part in HASHED)
     yield ""
-    yield from _table([_row(finding) for finding in one.findings])
+    yield from _table(HEADS, [_row(finding) for finding in one.findings])
+    over_seeds = [_row_of_seeds(one.measure, one.seeds) for one in one.findings if one.seeds]
+    if over_seeds:
+        yield ""
+        yield from _table(HEADS_OF_SEEDS, over_seeds)
     yield ""
     yield _verdict(one, level)
+    yield _chance_of_training(one.findings[0])
     yield from _apart(one)
     yield ""
 
@@ -148,12 +154,12 @@ def _pairs(found: Mapping[str, tuple[str, str]], hashed: bool) -> Iterator[str]:
 def _row(finding: Finding) -> tuple[str, ...]:
     difference = f"{finding.second - finding.first:+.4g}"
     return (
-        _name(finding.key),
+        finding.measure,
         f"{finding.first:.4g}{_range(finding.first_interval)}",
         f"{finding.second:.4g}{_range(finding.second_interval)}",
         f"{difference}{_range(finding.difference, '+')}",
-        _p(finding.p),
-        _p(finding.p_bootstrap),
+        chance(finding.p),
+        chance(finding.p_bootstrap),
         finding.verdict,
     )
 
@@ -165,10 +171,21 @@ def _range(interval: Interval | None, sign: str = "") -> str:
 HEADS = ("measure", "first", "second", "difference", "p", "p, bootstrap", "the second is")
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+HEADS_OF_SEEDS = ("measure", "first, over its seeds", "second, over its seeds", "p, over seeds")
+
+
+def _row_of_seeds(measure: str, seeds: Seeds) -> tuple[str, ...]:
+    first, second = (
+        f"{mean(side):.4g} ± {stdev(side):.2g} ({len(side)})"
+        for side in (seeds.first, seeds.second)
+    )
+    return (measure, first, second, chance(seeds.p))
+
+
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     """Columns as wide as they need to be: what no terminal cuts off."""
-    widths = [max(map(len, column)) for column in zip(HEADS, *rows, strict=True)]
-    for row in (HEADS, *rows):
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for row in (heads, *rows):
         yield (
             "  "
             + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -182,10 +199,25 @@ def _verdict(one: Compared, level: float) -> str:
         "worse": f"{one.second} is worse than {one.first}",
         "not significant": f"The difference of {one.first} and {one.second} is not significant",
     }[finding.verdict]
+    p = f"p {chance(finding.p)} by {finding.test}"
+    if finding.seeds is not None:
+        p += f" and {chance(finding.seeds.p)} over the seeds by {groups.TEST}"
     return (
-        f"{said} in {_name(finding.key)}: p {_p(finding.p)} by {finding.test}, "
-        f"level {level:g}, {one.items:,} test items. Intervals are of 95 %, by bootstrap."
+        f"{said} in {finding.measure}: {p}, level {level:g}, {one.items:,} test items. Intervals "
+        "are of 95 %, by bootstrap."
     )
+
+
+def _chance_of_training(finding: Finding) -> str:
+    """What the tests over the items can not say."""
+    seeds = [one for one in (finding.first_seed, finding.second_seed) if one is not None]
+    if finding.seeds is not None:
+        first, second = seeds
+        return (
+            f"The items are those of seed {first} and seed {second}, whose scores are the median."
+        )
+    which = "One of them was" if seeds else "Each was"
+    return f"{which} trained from one seed: how much another would change, `seeds` would say."
 
 
 def _apart(one: Compared) -> Iterator[str]:
@@ -194,14 +226,6 @@ def _apart(one: Compared) -> Iterator[str]:
         wide = max(map(len, row))
         for key, value in row.items():
             yield f"  {key.ljust(wide)}  {str(value).replace(chr(10), ' ⏎ ').strip(' ⏎')}"
-
-
-def _p(value: float) -> str:
-    return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
-
-
-def _name(key: str) -> str:
-    return _plain(key.removeprefix("test_"))
 
 
 def _plain(word: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from commands import better
+from pathlib import Path
+
 from pipelines import console, params
 from pipelines.errors import Refusal
-from pipelines.proof import subjects
+from pipelines.proof import sides, subjects
 from pipelines.schema.sentences import nearest
+from pipelines.significance import verdicts
 from pipelines.tracking import ledger, registry, versions
 from pipelines.tracking.ledger import Kept, Ledger
 
@@ -29,7 +31,7 @@ def promote(what: str, alias: str) -> None:
         run = _of_model(what, kept) if what in models else subjects.the_run(what, kept)
         if run is None:
             raise Refusal(f"'{what}' is neither a model nor a run{nearest(what, models)}.")
-        _promote(run, alias, kept)
+        _promote(run, alias, root, kept)
 
 
 def _of_model(name: str, kept: Ledger) -> Kept:
@@ -41,7 +43,7 @@ def _of_model(name: str, kept: Ledger) -> Kept:
     return run
 
 
-def _promote(run: Kept, alias: str, kept: Ledger) -> None:
+def _promote(run: Kept, alias: str, root: Path, kept: Ledger) -> None:
     name = registry.name_of(run)
     logged = kept.logged(run)
     if logged is None:
@@ -56,11 +58,23 @@ def _promote(run: Kept, alias: str, kept: Ledger) -> None:
                 f"The run of version {holder.version} of {name}, which is its {alias}, was "
                 "deleted, so nothing can be compared: take the alias away in MLflow first."
             )
-        why = better.better(run, before)
-        if why is not None:
-            raise Refusal(f"{run.name} does not become the {alias} of {name}: {why}")
+        _require_better(run, before, f"the {alias} of {name}", root, kept)
     version = registry.promote(kept, run, logged.id, alias)
     console.note(
         f"{run.name} of run {run.short} is version {version} of {name} and its {alias}: "
         f"models:/{name}@{alias}"
     )
+
+
+def _require_better(run: Kept, before: Kept, place: str, root: Path, kept: Ledger) -> None:
+    """As `seqproof compare` finds it, in the measure that decides."""
+    with versions.opened(root) as here:
+        ((first, second),) = sides.of_words([before.id, run.id], root, here, kept)
+        frames = first.items(), second.items()
+    finding = verdicts.compare(*frames, first.corpus)[0]
+    if finding.verdict != "better":
+        raise Refusal(
+            f"{run.name} of run {run.short} does not become {place}, which is {before.name} of run "
+            f"{before.short}: {finding.said}, and so not better (`seqproof compare {before.short} "
+            f"{run.short}`)."
+        )

@@ -1,5 +1,5 @@
 """The table of a training's epochs: epoch, tokens seen, train_loss, the mean and the largest
-gradient norm, valid_loss, a score if any.
+gradient norm, valid_loss, a score if any; of a group, before all that, the seed.
 
 And the loss of its every step, which shows whether another training went the same way, and the norm
 of its gradient; and what the model said after each epoch.
@@ -77,9 +77,22 @@ def read(path: Path) -> pd.DataFrame:
     return history
 
 
+def of_each(history: pd.DataFrame) -> dict[int | None, pd.DataFrame]:
+    """The epochs of each seed of a group, without it; all of them under None if it is no group."""
+    if "seed" not in history:
+        return {None: history}
+    own = history.drop(columns="seed")
+    return {int(seed): own[history["seed"] == seed] for seed in history["seed"].unique()}
+
+
+def tokens_read(history: pd.DataFrame) -> int:
+    """Training tokens that were read, over all epochs and all seeds."""
+    return sum(int(part["tokens"].iloc[-1]) for part in of_each(history).values())
+
+
 def tokens_seen(history: pd.DataFrame) -> int:
-    """Training tokens that were read, over all epochs."""
-    return int(history["tokens"].iloc[-1])
+    """Training tokens that the model saw, over all epochs; of several seeds the mean."""
+    return round(tokens_read(history) / len(of_each(history)))
 
 
 def write_steps(trained: Trained, folder: Path) -> None:

@@ -24,7 +24,7 @@ def main(
     entry = params.one_of(everything.models, name, "model")
     corpus = everything.corpora[entry.corpus]
     with console.quiet_imports():
-        from pipelines.inference import evaluation, predictor
+        from pipelines.inference import evaluation, groups, predictor
         from pipelines.models import saved
         from pipelines.reporting import pictures as drawing
         from pipelines.text import frames, ids
@@ -43,7 +43,14 @@ def main(
         described = device.describe(entry)
     frame = frames.read(test)
     ids.require(frame, trained.vocabularies, corpus.task)
-    found = evaluation.BY_TASK[corpus.task](trained, frame)
+    evaluate = evaluation.BY_TASK[corpus.task]
+    alone = {
+        seed: evaluate(
+            predictor.load(model, vocabulary, corpus.samples, corpus.search, seed), frame
+        )
+        for seed in saved.seeds(entry)
+    }
+    found = groups.together(alone) if alone else evaluate(trained, frame)
     numbers = found.metrics | {
         "task": corpus.task,
         "corpus": entry.corpus,
@@ -62,6 +69,10 @@ def main(
         records.log_provenance(run, provenance.inputs("evaluate", console.root()), described)
         said = trained.predict(example)
         run.log_model(model, vocabulary, example, said, corpus.samples, corpus.search)
+    for seed, one in alone.items():
+        with runs.of_seed(identity, console.root(), provenance.folder_hash(model), seed) as run:
+            run.set_tags(described)
+            records.end_of_seed(run, everything, name, seed, history, one.metrics, test)
 
 
 if __name__ == "__main__":

@@ -182,11 +182,12 @@ def load(
     vocabulary: Path,
     samples: params.Samples | None = None,
     search: params.Search | None = None,
+    seed: int | None = None,
 ) -> Predictor:
-    """Read a trained model.
+    """Read a trained model; of a group that of a seed, or of the first.
 
     Raises:
         Refusal: there is none, or it speaks another vocabulary.
     """
-    model, card, vocabularies = saved.load(folder, vocabulary)
+    model, card, vocabularies = saved.load(folder, vocabulary, seed)
     return Predictor(model, card, vocabularies, samples, search)

@@ -9,7 +9,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -43,7 +43,25 @@ class Card(Generic[Entry]):
         entry = everything.models[name]
         corpus = everything.corpora[entry.corpus]
         seed = everything.seed if entry.seed is None else entry.seed
+        seed = next(iter(seeds(entry)), seed)
         return Card(entry, corpus.task, corpus.tokens, corpus.cleaning, seed)
+
+    @property
+    def trained_from(self) -> tuple[int, ...]:
+        """The seed of each member: of a group, of an ensemble, or of the one model."""
+        successive = range(getattr(self.entry, "ensemble", None) or 1)
+        return seeds(self.entry) or tuple(self.seed + number for number in successive)
+
+
+def seeds(entry: Any) -> tuple[int, ...]:
+    """Those of a group, whose members answer each for itself; none of any other model."""
+    return getattr(entry, "seeds", None) or ()
+
+
+class Group(NamedTuple):
+    """The same model, trained from several seeds."""
+
+    members: list[keras.Model]
 
 
 def build(entry: params.Model, vocabularies: Vocabularies) -> keras.Model:
@@ -112,7 +130,7 @@ def _write(model: Any, card: Card[Any], vocabulary: Path, folder: Path) -> None:
         ngram.save(folder)
     if network is not None:
         members = getattr(network, "members", [network])
-        for member, file in zip(members, _weights(card.entry), strict=True):
+        for member, file in zip(members, _weights(card), strict=True):
             member.save_weights(folder / file)
     described = {
         "model": card.entry.model_dump(mode="json", exclude_none=True),
@@ -125,12 +143,15 @@ def _write(model: Any, card: Card[Any], vocabulary: Path, folder: Path) -> None:
     (folder / "model.json").write_text(text, encoding="utf-8", newline="\n")
 
 
-def load(folder: Path, vocabulary: Path | None = None) -> tuple[Any, Card[Any], Vocabularies]:
+def load(
+    folder: Path, vocabulary: Path | None = None, seed: int | None = None
+) -> tuple[Any, Card[Any], Vocabularies]:
     """Read what `save` wrote.
 
     Args:
         folder: the model's.
         vocabulary: the file that it must have been trained with; whatever it was if None.
+        seed: which member of a group; the first if None.
 
     Raises:
         Refusal: there is no model, or it was trained on another vocabulary.
@@ -146,8 +167,11 @@ def load(folder: Path, vocabulary: Path | None = None) -> tuple[Any, Card[Any], 
         )
     if card.entry.model == "ngram":
         return _counted(card.entry, vocabularies, folder), card, vocabularies
-    members = [_restored(card.entry, vocabularies, folder / file) for file in _weights(card.entry)]
-    network = together(members)
+    weights = _weights(card)
+    if seeds(card.entry):
+        number = 0 if seed is None else seeds(card.entry).index(seed)
+        weights = weights[number : number + 1]
+    network = together([_restored(card.entry, vocabularies, folder / file) for file in weights])
     extra = getattr(card.entry, "ngram", None)
     if extra is None:
         return network, card, vocabularies
@@ -176,9 +200,9 @@ def together(members: list[keras.Model]) -> Any:
     return members[0] if len(members) == 1 else Ensemble(members)
 
 
-def _weights(entry: Any) -> list[str]:
-    """The files of weights, one for each member of an ensemble."""
-    members = range(2, (entry.ensemble or 1) + 1)
+def _weights(card: Card[Any]) -> list[str]:
+    """The files of weights, one for each member of an ensemble or a group."""
+    members = range(2, len(card.trained_from) + 1)
     return [WEIGHTS, *(f"model-{number}.weights.h5" for number in members)]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from pydantic import ValidationError
 
 from pipelines.errors import Refusal
@@ -15,6 +16,7 @@ from pipelines.params import Corpus
 from pipelines.proof import chain, names
 from pipelines.proof.chain import EVALUATION, TRAINING, chain_of, work_of
 from pipelines.proof.names import Meant
+from pipelines.text import frames
 from pipelines.tracking import graph, provenance, runs
 from pipelines.tracking.ledger import Kept, Ledger
 from pipelines.tracking.records import PROVENANCE
@@ -44,6 +46,14 @@ class Side:
     data: Mapping[str, str]
     code: Mapping[str, str]
     environment: Mapping[str, str]
+
+    def items(self) -> pd.DataFrame:
+        """What `evaluate` wrote of each test item.
+
+        Raises:
+            Refusal: the file is damaged.
+        """
+        return frames.read(self.predictions)
 
 
 def of_words(

@@ -98,7 +98,7 @@ def of_run(given: str, root: Path, here: Version, ledger: Ledger) -> Iterator[Su
 
 
 def the_run(given: str, ledger: Ledger) -> Kept | None:
-    """The run whose id begins so.
+    """The run whose id begins so; of a member of a group the group's, which has its proofs.
 
     Raises:
         Refusal: several do.
@@ -106,7 +106,10 @@ def the_run(given: str, ledger: Ledger) -> Kept | None:
     found = [run for run in ledger.runs if run.id.startswith(given)] if len(given) >= LEAST else []
     if len(found) > 1:
         raise Refusal(f"{len(found)} runs have ids that begin with '{given}': give more of it.")
-    return found[0] if found else None
+    if not found:
+        return None
+    above = found[0].tags.get(runs.PARENT)
+    return next((run for run in ledger.runs if run.id == above), found[0])
 
 
 def home_of(run: Kept, root: Path) -> tuple[Lock, str] | None:

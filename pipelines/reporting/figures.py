@@ -16,6 +16,8 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from pipelines.history import of_each
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
@@ -123,7 +125,7 @@ def confusion_matrix(counts: np.ndarray, labels: Sequence[str], title: str) -> s
 
 
 def learning_curves(histories: Mapping[str, pd.DataFrame], title: str) -> str:
-    """Validation loss over the training tokens seen so far, one line a model.
+    """Validation loss over the training tokens seen so far, one line a model and seed.
 
     Args:
         histories: by model, a frame with the columns `tokens` and `valid_loss` (nats per item).
@@ -135,9 +137,11 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], title: str) -> str:
     def draw(axes: Axes) -> None:
         for position, (name, history) in enumerate(histories.items()):
             colour, marker = COLOURS[position % 7], MARKERS[position % 7]
-            axes.plot(
-                history["tokens"], history["valid_loss"], color=colour, marker=marker, label=name
-            )
+            for number, part in enumerate(of_each(history).values()):
+                label = name if number == 0 else None  # one for all seeds
+                axes.plot(
+                    part["tokens"], part["valid_loss"], color=colour, marker=marker, label=label
+                )
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_minor_locator(NullLocator())

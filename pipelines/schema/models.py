@@ -20,6 +20,7 @@ from pipelines.schema.values import (
     Score,
     Section,
     Seed,
+    Seeds,
     Several,
     Share,
     Smoothing,
@@ -88,10 +89,12 @@ class _Trained(Section):
     `average` keeps the mean of the weights of so many best epochs, `ensemble` trains so many models
     from successive seeds, whose probabilities are averaged, `patience` stops after so many epochs
     without a better one, `accumulate` adds up the gradients of so many batches before each step.
+    `seeds` trains the same model from each of them, to know how much of a result is chance.
     """
 
     corpus: str
     seed: Seed | None = None
+    seeds: Seeds | None = None
     dropout: Dropout
     epochs: Count
     patience: Count | None = None
@@ -104,6 +107,21 @@ class _Trained(Section):
     def _epochs_suffice(self) -> Self:
         if self.average is not None and self.average > self.epochs:
             raise ValueError(f"'average: {self.average}' is of more epochs than {self.epochs}")
+        return self
+
+    @model_validator(mode="after")
+    def _each_seed_is_another(self) -> Self:
+        if self.seeds is None:
+            return self
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"'seeds: {list(self.seeds)}' has a seed twice: take it out")
+        if self.seed is not None:
+            raise ValueError("give 'seed' or 'seeds', one of the two")
+        if self.ensemble is not None:
+            raise ValueError(
+                "'seeds' trains models that are compared, and 'ensemble' models that answer as "
+                "one: give one of the two"
+            )
         return self
 
 

@@ -16,6 +16,7 @@ Pooling = Literal["last", "mean", "max", "attention"]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=2, max_length=16)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Several = Annotated[int, Field(ge=2, le=10**9)]
 Share = Annotated[float, Field(gt=0, lt=1)]

@@ -7,7 +7,8 @@ of its rows. N items, K statistics, R resamples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,6 +127,22 @@ def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> floa
 
     gained, lost = int((second & ~first).sum()), int((first & ~second).sum())
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+
+
+def welch(first: Sequence[float], second: Sequence[float]) -> float:
+    """p by Welch's t test (1947), two-sided: two means of numbers that scatter each in its own way.
+
+    Args:
+        first: two numbers at least.
+        second: two at least.
+    """
+    from scipy.stats import ttest_ind
+
+    if len({*first, *second}) == 1:  # of which SciPy makes nan
+        return 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of numbers that do not scatter at all
+        return float(ttest_ind(first, second, equal_var=False).pvalue)
 
 
 def holm(values: list[float]) -> list[float]:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from pipelines.params import Corpus
-from pipelines.significance import measures, resampling
-from pipelines.significance.measures import Better, Measure, Sums, Texts
+from pipelines.significance import groups, measures, resampling
+from pipelines.significance.groups import Seeds
+from pipelines.significance.measures import Better, Sums, Texts
 from pipelines.significance.resampling import Interval
 
 Verdict = Literal["better", "worse", "not significant"]
@@ -38,7 +40,11 @@ class Finding:
         p: of the hypothesis that the models are the same, two-sided; of several models that are
             compared with one, corrected.
         p_bootstrap: the same by paired bootstrap, not corrected.
-        verdict: what the second model is beside the first.
+        verdict: what the second model is beside the first; of two groups better or worse only if
+            the items and the seeds both say so.
+        first_seed: of a group, the seed whose items are compared.
+        second_seed: the same of the second.
+        seeds: the test over seeds; None unless both are groups.
     """
 
     key: str
@@ -52,6 +58,27 @@ class Finding:
     p: float
     p_bootstrap: float
     verdict: Verdict
+    first_seed: int | None = None
+    second_seed: int | None = None
+    seeds: Seeds | None = None
+
+    @property
+    def measure(self) -> str:
+        """Its name for people."""
+        return self.key.removeprefix("test_").replace("_", " ")
+
+    @property
+    def said(self) -> str:
+        """Both scores and how likely chance is, in words."""
+        said = f"p {chance(self.p)} by {self.test}"
+        if self.seeds is not None:
+            said += f", p {chance(self.seeds.p)} over the seeds by {groups.TEST}"
+        return f"{self.measure} {self.second:.4g} beside {self.first:.4g}, {said}"
+
+
+def chance(p: float) -> str:
+    """A p as it is read."""
+    return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"
 
 
 def compare(
@@ -61,10 +88,11 @@ def compare(
     level: float = LEVEL,
     resamples: int = RESAMPLES,
 ) -> list[Finding]:
-    """Each measure of the task, tested; the one that decides comes first.
+    """Each measure of the task, tested; the one that decides comes first. Of a group that model is
+    taken whose score is the median, and two groups are tested over their seeds, too.
 
     Args:
-        first: predictions of the first model, as `evaluate` wrote them.
+        first: predictions of the first model or group, as `evaluate` wrote them.
         second: of the second.
         corpus: of both.
         level: below it a p is significant.
@@ -73,9 +101,17 @@ def compare(
     Raises:
         Refusal: they were not tested on the same items.
     """
-    measures.same_items(first, second, corpus)
-    found = measures.of_task(first, second, corpus)
-    return [_finding(measure, level, resamples) for measure in found]
+    (one, mine), (other, theirs) = (groups.typical(side, corpus) for side in (first, second))
+    measures.same_items(mine, theirs, corpus)
+    seeds = groups.over_seeds(first, second, corpus)
+    found = []
+    for measure in measures.of_task(mine, theirs, corpus):
+        bare = (
+            _sums(measure, resamples) if isinstance(measure, Sums) else _texts(measure, resamples)
+        )
+        whole = replace(bare, first_seed=one, second_seed=other, seeds=seeds.get(measure.key))
+        found.append(_judged(whole, level))
+    return found
 
 
 def corrected(several: Sequence[list[Finding]], level: float = LEVEL) -> list[list[Finding]]:
@@ -90,17 +126,25 @@ def corrected(several: Sequence[list[Finding]], level: float = LEVEL) -> list[li
             if finding.key == key
         ]
         values = resampling.holm([several[row][column].p for row, column in places])
-        for (row, column), p in zip(places, values, strict=True):
-            one = several[row][column]
-            verdict = _verdict(one.better, one.second - one.first, p, level)
-            several[row][column] = replace(one, p=p, verdict=verdict)
+        of_seeds = _over_seeds([several[row][column].seeds for row, column in places])
+        for (row, column), p, seeds in zip(places, values, of_seeds, strict=True):
+            one = replace(several[row][column], p=p, seeds=seeds)
+            several[row][column] = _judged(one, level)
     return list(several)
 
 
-def _finding(measure: Measure, level: float, resamples: int) -> Finding:
-    found = _sums(measure, resamples) if isinstance(measure, Sums) else _texts(measure, resamples)
-    verdict = _verdict(measure.better, found.second - found.first, found.p, level)
-    return replace(found, verdict=verdict)
+def _over_seeds(several: Sequence[Seeds | None]) -> list[Seeds | None]:
+    values = iter(resampling.holm([one.p for one in several if one is not None]))
+    return [None if one is None else replace(one, p=next(values)) for one in several]
+
+
+def _judged(found: Finding, level: float) -> Finding:
+    tests = [(found.second - found.first, found.p)]
+    if found.seeds is not None:
+        first, second = (float(np.mean(side)) for side in (found.seeds.first, found.seeds.second))
+        tests.append((second - first, found.seeds.p))
+    said = {_verdict(found.better, difference, p, level) for difference, p in tests}
+    return replace(found, verdict=said.pop() if len(said) == 1 else "not significant")
 
 
 def _verdict(better: Better, difference: float, p: float, level: float) -> Verdict:

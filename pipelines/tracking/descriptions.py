@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import params
+from pipelines import params, spread
+from pipelines.history import of_each
 from pipelines.tracking import graph, provenance
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def text(
     root: Path,
     history: pd.DataFrame,
     metrics: Mapping[str, float | int | str] | None = None,
+    seed: int | None = None,
 ) -> str:
     """What model, on what, how it did, and what to type to have it again; as Markdown.
 
@@ -63,6 +65,7 @@ def text(
         root: the project's root.
         history: its epochs.
         metrics: of its evaluation, if there was one.
+        seed: of a member of a group; None for the model or the group.
     """
     entry = everything.models[name]
     corpus = everything.corpora[entry.corpus]
@@ -72,15 +75,46 @@ def text(
         for key in SHAPE
         if getattr(entry, key, None) is not None
     ]
-    parts = [head, f"{', '.join(shape)}; seed {everything.seed}.", validation(history)]
+    parts = [head, f"{', '.join(shape)}; {_seeds(everything, name, seed)}.", validation(history)]
     if metrics is not None:
-        rows = [f"| {key} | {_number(metrics[key])} |" for key in metrics if key[:5] == "test_"]
-        parts.append("\n".join(["| of the test split | |", "|---|---:|", *rows]))
-    return "\n\n".join([*parts, _again(name, root)]) + "\n"
+        parts.append("\n".join(_results(metrics)))
+    return "\n\n".join([*parts, _again(name, root, seed)]) + "\n"
+
+
+def _results(metrics: Mapping[str, float | int | str]) -> Iterator[str]:
+    """A table; of a group with the spread over its seeds."""
+    group = "seeds" in metrics
+    heads = ("mean", "standard deviation", "interval, 95 %") if group else ("",)
+    yield f"| of the test split | {' | '.join(heads)} |"
+    yield f"|---|{'---:|' * len(heads)}"
+    for key in spread.results(metrics):
+        cells, found = [_number(metrics[key])], spread.of(metrics, key)
+        if group:
+            apart = found and [_number(found.sd), f"{_number(found.low)} to {_number(found.high)}"]
+            cells += apart or ["", ""]
+        yield f"| {key} | {' | '.join(cells)} |"
+
+
+def _seeds(everything: params.Params, name: str, seed: int | None) -> str:
+    entry = everything.models[name]
+    several = getattr(entry, "seeds", None) or ()
+    if seed is not None:
+        return f"seed {seed}, one of {len(several)}"
+    if several:
+        return f"seeds {_plain(several)}"
+    return f"seed {everything.seed if entry.seed is None else entry.seed}"
 
 
 def validation(history: pd.DataFrame) -> str:
-    """How the best epoch did."""
+    """How the best epoch did, of each seed if there are several."""
+    parts = of_each(history)
+    if len(parts) == 1:
+        return f"Validation: {_best(history)}"
+    lines = (f"- seed {seed}: {_best(part)}" for seed, part in parts.items())
+    return "\n".join(["Validation:", "", *lines])
+
+
+def _best(history: pd.DataFrame) -> str:
     losses = history["valid_loss"]
     at = int(losses.to_numpy().argmin())
     epoch, epochs = history["epoch"].iloc[at], history["epoch"].iloc[-1]
@@ -91,17 +125,18 @@ def validation(history: pd.DataFrame) -> str:
         if column.startswith("valid_") and column != "valid_loss"
     ]
     tokens = f"{history['tokens'].iloc[-1]:,.0f} training tokens read"
-    return f"Validation: {', '.join(said)}; {tokens}."
+    return f"{', '.join(said)}; {tokens}."
 
 
-def _again(name: str, root: Path) -> str:
+def _again(name: str, root: Path, seed: int | None) -> str:
     """The commands that lead to the same model and numbers."""
     state = provenance.git_state(root)
     lines = [f"dvc repro {shlex.quote(f'evaluate@{name}')}"]
     if state["git_commit"] != NONE:
         lines.insert(0, f"git checkout {state['git_commit']}")
     if state["git_dirty"] == "true":
-        lines.insert(1, "git apply training.patch  # of this run's artifacts, provenance/")
+        of = "this run's artifacts" if seed is None else "the artifacts of the run above this one"
+        lines.insert(1, f"git apply training.patch  # of {of}, provenance/")
     block = "\n".join(["```bash", *lines, "```"])
     return f"The same again:\n\n{block}"
 

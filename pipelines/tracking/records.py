@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipelines import console, files, params
+from pipelines import console, files, params, spread
 from pipelines import history as epochs_table
 from pipelines.tracking import descriptions, energy, graph, meter, provenance, runs
 from pipelines.training import checkpoints
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PROVENANCE = "provenance"  # the folder of a run's artifacts
 SECONDS, RATE = "train_seconds", "train_tokens_per_second"  # metrics of a run
@@ -68,27 +72,35 @@ def training(
 
 
 def _begin_training(
-    run: runs.Run, everything: params.Params, name: str, data: Mapping[str, Path]
+    run: runs.Run,
+    everything: params.Params,
+    name: str,
+    data: Mapping[str, Path],
+    seed: int | None = None,
 ) -> None:
     """Parameters, tags and datasets, before the first batch: a training that fails leaves them
-    too."""
+    too. `seed` is that of a member of a group."""
     entry = everything.models[name]
     corpus = everything.corpora[entry.corpus]
     run.set_tags(descriptions.tags(everything, name, console.root()))
-    run.log_params(parameters(entry, everything.seed))
+    run.log_params(parameters(entry, everything.seed, seed))
     run.log_params({"corpora": {entry.corpus: corpus.model_dump(mode="json", exclude_none=True)}})
     for context, path in data.items():
         run.log_dataset(path, context, f"{entry.corpus}-{path.stem}")
 
 
-def parameters(entry: params.Model, seed: int) -> dict[str, object]:
+def parameters(entry: params.Model, seed: int, member: int | None = None) -> dict[str, object]:
     """What a run has of its model.
 
     Args:
         entry: the model in params.yaml.
         seed: the one for all.
+        member: the seed of a member of a group.
     """
-    return entry.model_dump(mode="json") | {"seed": seed}
+    said: dict[str, object] = entry.model_dump(mode="json")
+    if member is not None:
+        return said | {"seed": member}
+    return said if said["seed"] is not None or said.get("seeds") else said | {"seed": seed}
 
 
 def log_provenance(run: runs.Run, inputs: graph.Inputs, described: Mapping[str, str]) -> None:
@@ -124,7 +136,7 @@ def end_training(
     table = epochs_table.read(history)
     run.history = table
     run.set_tags({runs.MODEL_HASH: provenance.folder_hash(model)})
-    tokens = epochs_table.tokens_seen(table)
+    tokens = epochs_table.tokens_read(table)
     run.log_metrics({SECONDS: seconds, RATE: tokens / seconds})
     run.log_file(history, "history")
     if board is not None and board.is_dir():
@@ -149,13 +161,19 @@ def end_evaluation(
     predictions: Path,
 ) -> None:
     """Final metrics, the test data, pictures and predictions."""
-    numbers = {key: float(value) for key, value in metrics.items() if not isinstance(value, str)}
+    numbers = _numbers(metrics)
     run.log_metrics(numbers)
     run.log_dataset(test, "test", f"{metrics['corpus']}-{test.stem}")
     run.log_folder(pictures, "pictures")
     run.log_file(predictions, "predictions")
-    shown = [f"{key[5:]} {_short(value)}" for key, value in numbers.items() if key[:5] == "test_"]
-    console.note(f"{pictures.name}: {', '.join(shown)}")
+    console.note(f"{pictures.name}: {', '.join(_shown(numbers))}")
+
+
+def _shown(numbers: Mapping[str, float]) -> Iterator[str]:
+    for key in spread.results(numbers):
+        found = spread.of(numbers, key)
+        apart = "" if found is None else f" ± {found.sd:.2g}"
+        yield f"{key[5:]} {_short(numbers[key])}{apart}"
 
 
 def complete(
@@ -177,11 +195,49 @@ def complete(
     """
     root, table = console.root(), epochs_table.read(history)
     _begin_training(run, everything, name, provenance.trained_on(name, root))
+    _tell(run, table)
+    run.log_file(history, "history")
+    run.set_tags({descriptions.NOTE: descriptions.text(everything, name, root, table, metrics)})
+
+
+def end_of_seed(
+    run: runs.Run,
+    everything: params.Params,
+    name: str,
+    seed: int,
+    history: Path,
+    metrics: Mapping[str, float | int | str],
+    test: Path,
+) -> None:
+    """All of one member of a group, whose own run is made when all of them are evaluated.
+
+    Args:
+        run: the open run, below that of the group.
+        everything: params.yaml.
+        name: the model's.
+        seed: of the member.
+        history: the table of the epochs of all members.
+        metrics: of its evaluation.
+        test: the test frame.
+    """
+    root, corpus = console.root(), everything.models[name].corpus
+    data = {**provenance.trained_on(name, root), "test": test}
+    _begin_training(run, everything, name, data, seed)
+    table = epochs_table.of_each(epochs_table.read(history))[seed]
+    _tell(run, table)
+    run.log_metrics(_numbers(metrics))
+    text = descriptions.text(everything, name, root, table, metrics, seed)
+    run.set_tags({descriptions.NOTE: text, "corpus": corpus})
+
+
+def _tell(run: runs.Run, table: pd.DataFrame) -> None:
     tell = epochs(run)
     for row in table.to_dict("records"):
         tell({str(key): float(value) for key, value in row.items()})
-    run.log_file(history, "history")
-    run.set_tags({descriptions.NOTE: descriptions.text(everything, name, root, table, metrics)})
+
+
+def _numbers(metrics: Mapping[str, float | int | str]) -> dict[str, float]:
+    return {key: float(value) for key, value in metrics.items() if not isinstance(value, str)}
 
 
 def _short(value: float) -> str:
@@ -190,12 +246,15 @@ def _short(value: float) -> str:
 
 
 def epochs(run: runs.Run) -> Callable[[dict[str, float]], None]:
-    """Logs each epoch of a training as it ends, by its number and by the tokens read so far."""
+    """Logs each epoch of a training as it ends, by its number and by the tokens read so far; of a
+    group, each seed has curves of its own."""
 
     def log(row: dict[str, float]) -> None:
-        run.log_metrics(row, step=int(row["epoch"]))
-        rest = {key: value for key, value in row.items() if key not in ("epoch", "tokens")}
-        by_tokens = {f"by_tokens/{key}": value for key, value in rest.items()}
+        above = f"seed-{row['seed']:.0f}/" if "seed" in row else ""
+        said = {key: value for key, value in row.items() if key != "seed"}
+        run.log_metrics({f"{above}{key}": said[key] for key in said}, step=int(row["epoch"]))
+        rest = {key: value for key, value in said.items() if key not in ("epoch", "tokens")}
+        by_tokens = {f"by_tokens/{above}{key}": value for key, value in rest.items()}
         run.log_metrics(by_tokens, step=int(row["tokens"]))
 
     return log

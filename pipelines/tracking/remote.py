@@ -28,6 +28,7 @@ from pipelines.tracking.notes import (
     Note,
 )
 
+PARENT = "mlflow.parentRunId"  # by which MLflow shows a run below another
 BEGUN = "seqproof.begun"  # which of the processes that worked at a run was the last to begin
 RESUMED = "seqproof.resumed"  # how often the training was gone on with
 CONTENT = "seqproof.content"  # of a logged model: the hash of all that it is made of
@@ -81,26 +82,38 @@ class Remote:
         return True
 
     def _begin(self, note: Note) -> None:
-        """Reopen the newest run of this name that has the tag, or make it."""
+        """Reopen the newest run of this name that has the tag, or make it; of a member of a group,
+        the run below that one."""
         said = note.said
         self._client, self._experiment_id = store.connect(self._uri, said["experiment"], self._root)
         self._again = said["again"]
-        found = self._client.search_runs(
-            [self._experiment_id],
-            f"attributes.run_name = '{said['name']}' and tags.`{said['tag']}` = '{said['value']}'",
-            max_results=1,
-            order_by=["attributes.start_time DESC"],
-        )
-        if found:
-            self._reopen(found[0], note)
+        name, tag, value = said["name"], said["tag"], said["value"]
+        found = self._found(name, tag, value)
+        if said["seed"] is not None:
+            if found is None:
+                raise LookupError(f"the group of {name} is not there yet")
+            name, tag, value = f"{name}, seed {said['seed']}", PARENT, found.info.run_id
+            found = self._found(name, tag, value)
+        if found is not None:
+            self._reopen(found, note)
             return
         run = self._client.create_run(
             self._experiment_id,
             start_time=note.time,
-            tags={**said["tags"], said["tag"]: said["value"], BEGUN: said["id"]},
-            run_name=said["name"],
+            tags={**said["tags"], tag: value, BEGUN: said["id"]},
+            run_name=name,
         )
         self.id = run.info.run_id
+
+    def _found(self, name: str, tag: str, value: str) -> Any:
+        """The newest run of this name that has the tag; None if there is none."""
+        found = self._client.search_runs(
+            [self._experiment_id],
+            f"attributes.run_name = '{name}' and tags.`{tag}` = '{value}'",
+            max_results=1,
+            order_by=["attributes.start_time DESC"],
+        )
+        return next(iter(found), None)
 
     def _reopen(self, before: Any, note: Note) -> None:
         self.id, self._params = before.info.run_id, set(before.data.params)

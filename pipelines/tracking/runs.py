@@ -19,12 +19,12 @@ from pipelines.errors import Stopped
 from pipelines.params import Samples, Search
 from pipelines.tracking import entries, notes, provenance, store, unsent
 from pipelines.tracking.notes import Note
-from pipelines.tracking.remote import RESUMED, Remote
+from pipelines.tracking.remote import PARENT, RESUMED, Remote
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ATTEMPT", "KEY", "MODEL_HASH", "RESUMED", "TRAINING"]
+__all__ = ["ATTEMPT", "KEY", "MODEL_HASH", "PARENT", "RESUMED", "TRAINING"]
 
 MODEL_HASH = "seqproof.model_hash"
 TRAINING = "seqproof.training"
@@ -182,7 +182,14 @@ class Run:
             f"What is logged of this {self._work} cannot be kept either ({store.reason(error)})."
         )
 
-    def begin(self, tag: str, value: str, tags: Mapping[str, str], again: bool) -> None:
+    def begin(
+        self,
+        tag: str,
+        value: str,
+        tags: Mapping[str, str],
+        again: bool,
+        seed: int | None = None,
+    ) -> None:
         """Reopen the run of this name that has the tag, or make it; before that, what was kept of
         other runs is sent, for this may be one of them.
 
@@ -191,6 +198,7 @@ class Run:
             value: of that tag.
             tags: of a new run.
             again: whether another result takes the place of the one before.
+            seed: of a member of the group that the tag finds; the run is the member's.
         """
         state = provenance.git_state(self._root)
         own = {"corpus": self._identity.corpus, "task": self._identity.task}
@@ -202,6 +210,7 @@ class Run:
             "value": value,
             "tags": store.context({**own, **tags}),
             "again": again,
+            "seed": seed,
             "id": uuid.uuid4().hex,
         }
         self._begun = Note(notes.BEGIN, said)
@@ -244,6 +253,15 @@ def evaluation(identity: Identity, root: Path, model_hash: str) -> Iterator[Run]
     cache."""
     run = Run(identity, root, EVALUATION_WORK)
     run.begin(MODEL_HASH, model_hash, {TRAINING: "taken from the cache"}, again=True)
+    with _closed(run):
+        yield run
+
+
+@contextmanager
+def of_seed(identity: Identity, root: Path, model_hash: str, seed: int) -> Iterator[Run]:
+    """The run of one member of a group, below the newest run that trained the group."""
+    run = Run(identity, root, EVALUATION_WORK)
+    run.begin(MODEL_HASH, model_hash, {}, again=True, seed=seed)
     with _closed(run):
         yield run
 

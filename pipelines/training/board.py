@@ -70,10 +70,11 @@ class Board:
     def epoch(self, row: Mapping[str, float], sample: Sample | None) -> None:
         """A row of the history, and what the model said then."""
         number = int(row["epoch"])
-        numbers = {key: value for key, value in row.items() if key != "epoch"}
+        numbers = {key: value for key, value in row.items() if key not in ("epoch", "seed")}
+        above = f"epoch/seed-{row['seed']:.0f}" if "seed" in row else "epoch"
 
         def write() -> None:
-            _scalars("epoch", numbers, number)
+            _scalars(above, numbers, number)
             if sample is not None:
                 _text("epoch/sample", sample.text, number)
             self._writer.flush()

@@ -100,10 +100,11 @@ def _train(
     scored: Scored,
     prepared: Prepared | None = None,
 ) -> Trained:
-    """One model, or as an ensemble several from successive seeds, one after the other."""
-    past = Past.of(watch)
-    for number in range(card.entry.ensemble or 1):
-        seeding.seed_everything(card.seed + number)
+    """One model, or those of an ensemble or a group of seeds, one after the other."""
+    group = saved.seeds(card.entry)
+    past = Past.of(watch, group)
+    for number, seed in enumerate(card.trained_from):
+        seeding.seed_everything(seed)
         model = saved.build(card.entry, vocabularies)
         if number < len(past.members):
             model.set_weights(past.members[number])
@@ -111,13 +112,15 @@ def _train(
             continue
         if prepared is not None:
             prepared(model)
-        objective, batches = one(model, card.seed + number)
+        objective, batches = one(model, seed)
+        # Of a group the first says what stands in the pictures.
+        sampler = None if group and number else watch.sampled(model)
         losses, norms = loop.fit(
             model,
             objective,
             batches,
             card.entry,
-            on_epoch=partial(past.row, sampler=watch.sampled(model)),
+            on_epoch=partial(past.row, sampler=sampler),
             on_step=past.step,
             on_begin=past.begin_member,
             score=scored(model) if scored is not None else None,
@@ -127,9 +130,11 @@ def _train(
         past.end_member(model, losses, norms)
     if watch.board is not None:
         watch.board.end(past.models[0], vocabularies)
-    history = pd.DataFrame(past.rows).astype({"epoch": "int64", "tokens": "int64"})
+    history = pd.DataFrame(past.rows)
+    whole = [name for name in ("seed", "epoch", "tokens") if name in history]
+    history = history.astype(dict.fromkeys(whole, "int64"))
     return Trained(
-        model=saved.together(past.models),
+        model=saved.Group(past.models) if group else saved.together(past.models),
         history=history,
         losses=np.array(past.losses),
         norms=np.array(past.norms),

@@ -52,8 +52,8 @@ class Past:
         norms: of each step's gradient, of the same members.
     """
 
-    def __init__(self, watch: Watch, start: Snapshot | None) -> None:
-        self._watch, self._start = watch, start
+    def __init__(self, watch: Watch, start: Snapshot | None, group: tuple[int, ...] = ()) -> None:
+        self._watch, self._start, self._group = watch, start, group
         said = {} if start is None else start.said
         groups = {} if start is None else start.groups
         self.models: list[keras.Model] = []
@@ -68,10 +68,15 @@ class Past:
         self._since = time.monotonic()
 
     @classmethod
-    def of(cls, watch: Watch) -> Past:
-        """What the newest checkpoint says; its rows are told once more, for a lost one's sake."""
+    def of(cls, watch: Watch, group: tuple[int, ...] = ()) -> Past:
+        """What the newest checkpoint says; its rows are told once more, for a lost one's sake.
+
+        Args:
+            watch: who is told, and who keeps the checkpoints.
+            group: the seeds, if that is what the members differ in.
+        """
         start = None if watch.checkpoints is None else watch.checkpoints.newest()
-        past = cls(watch, start)
+        past = cls(watch, start, group)
         for row in past.rows:
             watch.on_epoch(row)
         if start is not None:
@@ -91,7 +96,8 @@ class Past:
             board.step(number, loss, norm)
         said = {sample.epoch: sample for sample in self.samples}
         for row in self.rows:
-            board.epoch(row, said.get(int(row["epoch"])))
+            spoke = not self._group or row["seed"] == self._group[0]
+            board.epoch(row, said.get(int(row["epoch"])) if spoke else None)
 
     @property
     def seconds(self) -> float:
@@ -99,9 +105,14 @@ class Past:
         return self._seconds + time.monotonic() - self._since
 
     def row(self, row: dict[str, float], sampler: Sampler | None) -> None:
-        """An epoch is done; epochs and tokens go on counting from one member to the next."""
-        last = self.rows[self._rows_before - 1] if self._rows_before else {}
-        self.rows.append(row | {key: row[key] + last.get(key, 0) for key in ("epoch", "tokens")})
+        """An epoch is done; epochs and tokens go on counting from one member of an ensemble to the
+        next, and each of a group has its own."""
+        if self._group:
+            self.rows.append({"seed": self._group[len(self.models)]} | row)
+        else:
+            last = self.rows[self._rows_before - 1] if self._rows_before else {}
+            counted = {key: row[key] + last.get(key, 0) for key in ("epoch", "tokens")}
+            self.rows.append(row | counted)
         sample = None if sampler is None else Sample(int(self.rows[-1]["epoch"]), sampler())
         self.samples += [] if sample is None else [sample]
         self._watch.on_epoch(self.rows[-1])

@@ -14,7 +14,7 @@ import yaml
 from commands.verify import verify
 from pipelines import console
 from pipelines.proof import again, copies
-from pipelines.tracking import graph, provenance
+from pipelines.tracking import graph, ledger, provenance
 
 MODELS = [
     *("plain-markov", "moods-perceptron", "plain-lstm", "phrases-rnn", "moods-rnn"),
@@ -403,6 +403,34 @@ def test_models_are_compared_by_what_evaluate_stored(changed):
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed")
+def test_seeds_are_one_model_with_a_run_for_each(changed):
+    def seed(tree):
+        for family, model in (
+            ("train_baseline models", "moods-perceptron"),
+            ("train_lstm models", "moods-rnn"),
+        ):
+            for place in (tree[family], tree["models"]):
+                place[model] = {**place[model], "seeds": [3, 1]}
+
+    changed.change(seed)
+    changed.run("dvc", "repro", "evaluate@moods-perceptron", "evaluate@moods-rnn")
+    metrics = _metrics(changed, "moods-rnn")
+    frame = pd.read_parquet(changed.folder / "predictions" / "moods-rnn.parquet")
+    each = [(part["predicted"] == part["label"]).mean() for _, part in frame.groupby("seed")]
+    assert metrics["test_accuracy"] == pytest.approx(sum(each) / 2)
+    assert metrics["seeds"] == frame["seed"].nunique() == 2
+    found = [run for run in ledger.of_project(changed.folder).runs if run.tags["corpus"] == "moods"]
+    above = next(run for run in found if run.name == "moods-rnn")
+    below = [run for run in found if run.tags.get("mlflow.parentRunId") == above.id]
+    assert {run.name for run in below} == {"moods-rnn, seed 1", "moods-rnn, seed 3"}
+    assert {run.metrics["test_accuracy"] for run in below} == set(each)
+    said = changed.run("seqproof", "compare", "moods-perceptron", "moods-rnn")
+    assert "over the seeds by Welch's t test" in said
+    sealed = changed.run("seqproof", "seal")
+    assert "stages are sealed" in sealed
+    assert "level 0: identical" in changed.run("seqproof", "verify", "moods-rnn")
+
+
 def test_the_report_is_printed(changed):
     assert "report.pdf" in changed.run("seqproof", "report", "--pdf")
     assert (changed.folder / "report.pdf").read_bytes().startswith(b"%PDF-")

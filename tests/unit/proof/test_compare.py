@@ -6,6 +6,7 @@ import pytest
 
 from commands.compare import compare
 from pipelines.errors import Refusal
+from pipelines.tracking import store
 
 MODEL, EXPERIMENT = "mine-markov", "lower"
 
@@ -50,6 +51,15 @@ def test_a_model_beside_itself_is_flat(compared):
     assert not any(found["differences"].values())
     assert [one["verdict"] for one in found["findings"]] == ["not significant"]
     assert found["findings"][0]["p"] == 1.0
+
+
+def test_the_run_of_one_seed_means_its_group(compared, project):
+    above = project.ledger().runs[0]
+    client = store.client(store.address(project.root), project.root)
+    experiment = client.get_run(above.id).info.experiment_id
+    below = client.create_run(experiment, tags={"mlflow.parentRunId": above.id}).info.run_id
+    (found,) = compared(MODEL, below)
+    assert found["second"] == f"{MODEL} (run {above.short})"
 
 
 def test_without_runs_the_environment_is_not_known(compared, project):

@@ -165,6 +165,26 @@ REFUSED = {
         f"{ATTENTION}\n    ensemble: 1",
         r"ensemble is 1: it must be greater than or equal to 2",
     ),
+    "a group of one": (
+        ATTENTION,
+        f"{ATTENTION}\n    seeds: [1]",
+        r"verses-attention.seeds",
+    ),
+    "a seed twice": (
+        ATTENTION,
+        f"{ATTENTION}\n    seeds: [1, 2, 1]",
+        r"verses-attention: 'seeds: \[1, 2, 1\]' has a seed twice",
+    ),
+    "a seed and seeds": (
+        ATTENTION,
+        f"{ATTENTION}\n    seed: 1\n    seeds: [1, 2]",
+        r"verses-attention: give 'seed' or 'seeds', one of the two",
+    ),
+    "a group of ensembles": (
+        ATTENTION,
+        f"{ATTENTION}\n    ensemble: 2\n    seeds: [1, 2]",
+        r"verses-attention: 'seeds' trains models that are compared, and 'ensemble'",
+    ),
     "n-grams with all of the probability": (
         LANGUAGE,
         f"{LANGUAGE}\n    ngram: {{order: 5, smoothing: kneser_ney, share: 1.0}}",

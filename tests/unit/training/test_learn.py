@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines import params
+from pipelines.history import of_each, tokens_read, tokens_seen
 from pipelines.models import saved
 from pipelines.models.ensemble import Ensemble
 from pipelines.text import vocabulary
@@ -133,3 +134,36 @@ def test_members_that_stop_early_are_counted_as_they_are(make):
     )  # fmt: skip
     assert history["epoch"].tolist() == [1, 2, 3, 4, 5]
     assert history["tokens"].is_monotonic_increasing
+
+
+# Groups of seeds --------------------------------------------------------------------------------
+
+
+def test_a_group_is_each_model_trained_alone_from_its_seed(make, tmp_path):
+    group, history, card = _train(make, "bag_of_words", seeds=(7, 3), epochs=2, dropout=0.3)
+    words = tmp_path / "words.json"
+    vocabulary.save(make.words("bag_of_words"), words)
+    saved.save(group, card, words, tmp_path / "model")
+    for seed in (7, 3):
+        alone, own, _ = _train(make, "bag_of_words", seed=seed, epochs=2, dropout=0.3)
+        found, _, _ = saved.load(tmp_path / "model", words, seed)
+        for mine, theirs in zip(found.get_weights(), alone.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        assert of_each(history)[seed].reset_index(drop=True).equals(own)
+    first, _, _ = saved.load(tmp_path / "model", words)
+    np.testing.assert_array_equal(first.get_weights()[0], group.members[0].get_weights()[0])
+
+
+def test_tokens_of_a_group_are_those_of_one_model(make):
+    _, history, _ = _train(make, "bag_of_words", seeds=(1, 2, 3), epochs=2)
+    _, alone, _ = _train(make, "bag_of_words", epochs=2)
+    assert tokens_seen(history) == tokens_seen(alone) == tokens_read(alone)
+    assert tokens_read(history) == 3 * tokens_read(alone)
+
+
+def test_the_first_seed_of_a_group_speaks_for_all(make):
+    card, frame = make.card("language_model", seeds=(1, 2), epochs=2), make.frame("language_model")
+    watch = past.Watch(lambda row: None, sampled=lambda model: lambda: str(id(model)))
+    trained = learn.language_model(card, (frame, frame), make.words("language_model"), watch)
+    assert [sample.epoch for sample in trained.samples] == [1, 2]
+    assert {sample.text for sample in trained.samples} == {str(id(trained.model.members[0]))}
