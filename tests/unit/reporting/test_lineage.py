@@ -11,6 +11,7 @@ from pipelines.reporting.lineage import Lineage, Step, lineages
 HERE = Path(__file__).resolve().parents[3]
 MADE = (Path("data/raw"), Path("data/prepared"), Path("data/vocabulary"), Path("models"))
 MODEL = "verses-fixed"
+PLAIN: tuple[dict[str, str], dict[str, Any]] = ({"data/vocabulary/verses.json": "c" * 32}, {})
 TRAIN = f"train_seq2seq@{MODEL}"
 
 
@@ -85,7 +86,10 @@ def test_each_parameter_stands_where_it_is_read_first(steps: dict[str, Step]) ->
 
 
 def test_the_order_of_the_file_says_nothing(steps: dict[str, Step]) -> None:
+    also = {"data/raw/dates": md5("7")}  # which no other stage of the chain stands before
+    steps["build_vocab@verses"] = Step({**steps["build_vocab@verses"].reads, **also}, *PLAIN)
     turned = dict(reversed(steps.items()))
+    assert "fetch@dates" in [link.stage for link in chain(turned).links]
     assert chain(turned) == chain(steps)
 
 
