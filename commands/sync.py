@@ -21,8 +21,11 @@ def sync(here: bool) -> None:
     params.load(root / "params.yaml")
     server = store.shown(store.address(root))
     outcome = unsent.send(root, here)
-    names = f" ({', '.join(outcome.sent)})" if outcome.sent else ""
-    console.note(f"{server} has all of {len(outcome.sent)} more works at runs now{names}.")
+    if outcome.sent:
+        names = f"{len(outcome.sent)} ({', '.join(outcome.sent)})"
+        console.note(f"{server} has got all that was kept of trainings and evaluations: {names}.")
+    elif outcome == unsent.Outcome([], [], [], []):
+        console.note("Nothing is kept for a server: each has got all that it was told.")
     for sentence in outcome.refused:
         console.note(sentence)
     for name in outcome.busy:

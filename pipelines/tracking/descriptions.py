@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NOTE = "mlflow.note.content"  # what MLflow shows as the description of a run
 NONE = "none"
+SIZES = ("examples", "tokens")  # of a test split, and no scores
 SHAPE = (
     *("embedding", "units", "layers", "hidden", "order", "bidirectional", "dropout"),
     *("batch_size", "epochs"),
@@ -68,31 +69,42 @@ def text(
         seed: of a member of a group; None for the model or the group.
     """
     entry = everything.models[name]
-    corpus = everything.corpora[entry.corpus]
-    head = f"**{name}**: {_kind(entry)}, on `{entry.corpus}` ({corpus.task.replace('_', ' ')})."
+    task = everything.corpora[entry.corpus].task.replace("_", " ")
     shape = [
         f"{key.replace('_', ' ')} {_plain(getattr(entry, key))}"
         for key in SHAPE
         if getattr(entry, key, None) is not None
     ]
-    parts = [head, f"{', '.join(shape)}; {_seeds(everything, name, seed)}.", validation(history)]
-    if metrics is not None:
-        parts.append("\n".join(_results(metrics)))
-    return "\n\n".join([*parts, _again(name, root, seed)]) + "\n"
+    parts = [
+        f"{name}: {_kind(entry)}, on {entry.corpus} ({task}).",
+        *([] if metrics is None else [_tested(metrics)]),
+        validation(history),
+        f"{', '.join(shape)}; {_seeds(everything, name, seed)}.".capitalize(),
+        _again(name, root, seed),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
-def _results(metrics: Mapping[str, float | int | str]) -> Iterator[str]:
-    """A table; of a group with the spread over its seeds."""
-    group = "seeds" in metrics
-    heads = ("mean", "standard deviation", "interval, 95 %") if group else ("",)
-    yield f"| of the test split | {' | '.join(heads)} |"
-    yield f"|---|{'---:|' * len(heads)}"
+def _tested(metrics: Mapping[str, float | int | str]) -> str:
+    """The results, before all that MLflow's pages fold away, of a group with their spread over its
+    seeds; what a score is by stands in ticks, for it may hold signs of Markdown's."""
+    scores, sizes, words = [], [], []
     for key in spread.results(metrics):
-        cells, found = [_number(metrics[key])], spread.of(metrics, key)
-        if group:
-            apart = found and [_number(found.sd), f"{_number(found.low)} to {_number(found.high)}"]
-            cells += apart or ["", ""]
-        yield f"| {key} | {' | '.join(cells)} |"
+        name, value = key.removeprefix("test_").replace("_", " "), metrics[key]
+        if isinstance(value, str):
+            words.append(f"{name} `{value}`")
+        elif name in SIZES:
+            sizes.append(f"{_number(value)} {name}")
+        else:
+            scores.append(f"{name} {_number(value)}{_spread(spread.of(metrics, key))}")
+    head = "Test, mean (standard deviation; interval of 95 %)" if "seeds" in metrics else "Test"
+    return f"{head}: {', '.join(scores)}; {', '.join([*sizes, *words])}."
+
+
+def _spread(found: spread.Spread | None) -> str:
+    if found is None:
+        return ""
+    return f" ({_number(found.sd)}; {_number(found.low)} to {_number(found.high)})"
 
 
 def _seeds(everything: params.Params, name: str, seed: int | None) -> str:
@@ -163,5 +175,5 @@ def _plain(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
-def _number(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:,.6g}"
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"

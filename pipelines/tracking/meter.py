@@ -53,7 +53,7 @@ def _watch(tell: Callable[[], None], over: threading.Event) -> None:
 
 
 def _readers() -> list[Any]:
-    """Those that work here: the GPU's needs NVIDIA's package nvidia-ml-py, and a GPU."""
+    """Those that work here: the GPU's needs one, and nvidia-ml-py of the extra `gpu`."""
     from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
     from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
     from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor

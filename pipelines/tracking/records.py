@@ -97,10 +97,10 @@ def parameters(entry: params.Model, seed: int, member: int | None = None) -> dic
         seed: the one for all.
         member: the seed of a member of a group.
     """
-    said: dict[str, object] = entry.model_dump(mode="json")
+    said: dict[str, object] = entry.model_dump(mode="json", exclude_none=True)
     if member is not None:
         return said | {"seed": member}
-    return said if said["seed"] is not None or said.get("seeds") else said | {"seed": seed}
+    return said if "seed" in said or said.get("seeds") else said | {"seed": seed}
 
 
 def log_provenance(run: runs.Run, inputs: graph.Inputs, described: Mapping[str, str]) -> None:
@@ -251,10 +251,9 @@ def epochs(run: runs.Run) -> Callable[[dict[str, float]], None]:
 
     def log(row: dict[str, float]) -> None:
         above = f"seed-{row['seed']:.0f}/" if "seed" in row else ""
-        said = {key: value for key, value in row.items() if key != "seed"}
+        said = {key: value for key, value in row.items() if key not in ("seed", "epoch")}
         run.log_metrics({f"{above}{key}": said[key] for key in said}, step=int(row["epoch"]))
-        rest = {key: value for key, value in said.items() if key not in ("epoch", "tokens")}
-        by_tokens = {f"by_tokens/{above}{key}": value for key, value in rest.items()}
+        by_tokens = {f"by_tokens/{above}{key}": said[key] for key in said if key != "tokens"}
         run.log_metrics(by_tokens, step=int(row["tokens"]))
 
     return log

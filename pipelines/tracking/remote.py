@@ -54,6 +54,7 @@ class Remote:
         self._points: dict[tuple[str, int], float] = {}
         self._samples = (-1, -1)  # step and time of the newest
         self._again = False  # whether a new result takes the place of an old one
+        self._ended: int | None = None  # when the training did that is evaluated now
         self._by_kind = {
             BEGIN: self._begin,
             PARAMS: self._log_params,
@@ -117,6 +118,8 @@ class Remote:
 
     def _reopen(self, before: Any, note: Note) -> None:
         self.id, self._params = before.info.run_id, set(before.data.params)
+        # What MLflow shows as a run's duration is to be that of its training.
+        self._ended = before.info.end_time if self._again else None
         for metric in before.data._metric_objs:
             if metric.key.startswith(SYSTEM):
                 self._samples = max(self._samples, (metric.step, metric.timestamp))
@@ -237,4 +240,4 @@ class Remote:
         return next(iter(found), None)
 
     def _end(self, note: Note) -> None:
-        self._client.set_terminated(self.id, note.said["status"], note.time)
+        self._client.set_terminated(self.id, note.said["status"], self._ended or note.time)

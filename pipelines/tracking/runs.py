@@ -6,6 +6,7 @@ and the server is said once, and the training goes on. MLflow is imported when a
 
 from __future__ import annotations
 
+import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,7 @@ TRAINING = "seqproof.training"
 KEY = "seqproof.{}.key"  # of training and evaluation: the hash of what the stage read
 ATTEMPT = "seqproof.attempt"  # the same in all processes that one training runs in
 TRAINING_WORK, EVALUATION_WORK = "training", "evaluation"
+EXPERIMENT = "DVC_EXP_NAME"  # under which `dvc exp run` says to its stages what it is called
 GIT, DIRTY = "git", "dirty"  # the commit, and whether code or parameters differ from it
 
 
@@ -203,6 +205,8 @@ class Run:
         state = provenance.git_state(self._root)
         own = {"corpus": self._identity.corpus, "task": self._identity.task}
         own |= {GIT: state["git_commit"], DIRTY: state["git_dirty"]}
+        experiment = os.environ.get(EXPERIMENT)
+        own |= {} if experiment is None else {"experiment": experiment}
         said = {
             "experiment": self._identity.experiment,
             "name": self._identity.name,

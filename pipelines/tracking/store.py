@@ -25,6 +25,8 @@ PATIENCE = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # of each run that ends
 }
+# What only MLflow's pages for traces need takes most of the time until the others are there.
+SERVER = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 # For a question that nothing waits for.
 IMPATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -36,11 +38,12 @@ def address(root: Path) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{graph.home(root) / 'mlflow.db'}"
 
 
-def ui_arguments(root: Path, port: int) -> list[str]:
+def ui_arguments(root: Path, host: str, port: int) -> list[str]:
     """What `mlflow` is called with to show the runs of this project."""
     artifacts = (graph.home(root) / "mlartifacts").as_uri()
     store_and_files = ["--backend-store-uri", address(root), "--artifacts-destination", artifacts]
-    return ["ui", *store_and_files, "--host", "127.0.0.1", "--port", str(port)]
+    here = ["--host", host, "--port", str(port), "--workers", "1"]  # one person looks
+    return ["ui", *store_and_files, *here]
 
 
 def shown(uri: str) -> str:

@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,8 @@ from commands import browser
 from pipelines import params
 from pipelines.errors import Refusal
 from pipelines.reporting import figures, page
+from tests.unit.chromium import drawn, needs_chromium
 
-CHROMIUM = next((found for name in browser.NAMES if (found := shutil.which(name))), None)
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 # What the page says of itself once it is drawn, put where --dump-dom shows it.
 PROBE = """<script>
 addEventListener("load", () => {
@@ -67,16 +64,11 @@ def shown(report: Path, *options: str, width: int = 1000) -> tuple[dict[str, Any
     assert policy.search(html)
     probed = report.with_name("probed.html")
     probed.write_text(policy.sub("", html).replace("</head>", PROBE + "</head>"), encoding="utf-8")
-    words = [str(CHROMIUM), "--headless", "--disable-gpu", "--no-sandbox", "--no-first-run"]
-    words += [f"--user-data-dir={report.parent / 'profile'}", "--enable-logging=stderr"]
-    words += [f"--window-size={width},900", "--virtual-time-budget=5000", *options, "--dump-dom"]
-    done = subprocess.run(
-        [*words, probed.as_uri()], capture_output=True, text=True, timeout=120, check=True
-    )
-    told = re.search(r'<pre id="told">(.*?)</pre>', done.stdout, flags=re.S)
-    assert told, done.stderr
-    console = "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
-    return json.loads(told[1]), console
+    window = f"--window-size={width},900"
+    html, said = drawn(probed.as_uri(), report.parent / "profile", window, *options)
+    told = re.search(r'<pre id="told">(.*?)</pre>', html, flags=re.S)
+    assert told, said
+    return json.loads(told[1]), said
 
 
 @needs_chromium

@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from pipelines.tracking import store
+
 
 def closed_port() -> int:
     """A port that nothing listens at."""
@@ -25,13 +27,13 @@ def closed_port() -> int:
 class Server:
     """A server that keeps its port and its files while it is stopped."""
 
-    def __init__(self, folder: Path, store: str) -> None:
+    def __init__(self, folder: Path, database: str) -> None:
         port = closed_port()
         self.address = f"http://127.0.0.1:{port}"
         self.folder = folder
         command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
         files = ["--artifacts-destination", str(folder / "served")]
-        self._command = [*command, "--backend-store-uri", store, *files]
+        self._command = [*command, "--backend-store-uri", database, *files]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -39,7 +41,7 @@ class Server:
         self._process = subprocess.Popen(
             self._command,
             cwd=self.folder,
-            env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+            env={**store.SERVER, **os.environ},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

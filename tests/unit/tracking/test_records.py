@@ -4,11 +4,12 @@ import json
 import time
 from collections.abc import Mapping
 
+import pandas as pd
 import pytest
 import yaml
 
 from pipelines.tracking import descriptions, meter, runs
-from tests.unit.tracking.work import CORPUS, METRICS, NAME, Work
+from tests.unit.tracking.work import CORPUS, METRICS, NAME, ROWS, Work
 
 
 def test_a_run_says_what_how_well_and_how_to_have_it_again(work: Work) -> None:
@@ -16,7 +17,7 @@ def test_a_run_says_what_how_well_and_how_to_have_it_again(work: Work) -> None:
     (run,) = work.runs()
     said = run.data.tags[descriptions.NOTE]
     assert said.startswith(
-        f"**{NAME}**: seq2seq of lstm cells with general attention, on `verses` (translation)."
+        f"{NAME}: seq2seq of lstm cells with general attention, on verses (translation)."
     )
     assert (
         "Validation: lowest loss 2.75 nats in epoch 2 of 2, best bleu 9.5; "
@@ -25,11 +26,21 @@ def test_a_run_says_what_how_well_and_how_to_have_it_again(work: Work) -> None:
     commit = run.data.tags["git"]
     assert len(commit) == 40
     assert f"git checkout {commit}\ndvc repro evaluate@{NAME}\n" in said
-    assert "test" not in said
-    work.evaluate()
+    assert "Test" not in said
+    work.evaluate(METRICS | {"test_bleu_signature": "nrefs:1|case:mixed"})
     (run,) = work.runs()
-    assert "| test_bleu | 20.5 |" in run.data.tags[descriptions.NOTE]
-    assert said.split("\n\n")[0] in run.data.tags[descriptions.NOTE]
+    head, results, *_ = run.data.tags[descriptions.NOTE].split("\n\n")
+    assert head == said.split("\n\n")[0]
+    # MLflow folds away what comes after three lines.
+    assert results == "Test: bleu 20.5; 3 examples, bleu signature `nrefs:1|case:mixed`."
+
+
+def test_of_a_group_each_score_has_its_spread(work: Work) -> None:
+    found = {"seeds": 3, "test_bleu_sd": 0.5, "test_bleu_low": 19.25, "test_bleu_high": 21.75}
+    history = pd.DataFrame(ROWS)
+    said = descriptions.text(work.everything, NAME, work.folder, history, METRICS | found)
+    wanted = "Test, mean (standard deviation; interval of 95 %): bleu 20.5 (0.5; 19.25 to 21.75); "
+    assert said.split("\n\n")[1] == f"{wanted}3 examples."
 
 
 def test_of_a_dirty_tree_the_description_names_the_patch(work: Work) -> None:
@@ -40,7 +51,8 @@ def test_of_a_dirty_tree_the_description_names_the_patch(work: Work) -> None:
     assert run.data.tags["dirty"] == "true"
 
 
-def test_a_run_is_found_by_each_of_its_tags(work: Work) -> None:
+def test_a_run_is_found_by_each_of_its_tags(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "wider")
     origin = work.folder / ".seqproof" / "origin.json"
     origin.parent.mkdir()
     origin.write_text(json.dumps({"template": "multi30k"}), encoding="utf-8")
@@ -56,6 +68,7 @@ def test_a_run_is_found_by_each_of_its_tags(work: Work) -> None:
         "dirty": "false",
         "device": "cpu",
         "kernel": "blocks",
+        "experiment": "wider",
     }.items():
         assert client.search_runs([experiment], f"tags.{key} = '{value}'"), key
         assert not client.search_runs([experiment], f"tags.{key} = 'other'"), key
@@ -91,9 +104,11 @@ def test_a_training_that_is_gone_on_with_doubles_nothing(work: Work) -> None:
 
 def test_a_model_evaluated_again_doubles_nothing(work: Work) -> None:
     work.train()
+    ended = work.runs()[0].info.end_time
     work.evaluate()
     work.evaluate()
     (run,) = work.runs()
+    assert run.info.end_time == ended  # the duration that MLflow shows is that of the training
     assert work.points("test_bleu") == [(0, 20.5)]
     assert work.points("valid_loss") == [(1, 3.123456789123), (2, 2.75)]
     assert len(work.models()) == len(run.outputs.model_outputs) == 1

@@ -60,7 +60,7 @@ def test_two_works_at_a_run_that_was_never_made_become_one_run(
     (away.folder / away.model / "model.json").write_text("another", encoding="utf-8")
     away.history.unlink()
     sync(here=False)
-    assert "has all of 2 more works at runs now" in capsys.readouterr().out
+    assert "kept of trainings and evaluations: 2 (" in capsys.readouterr().out
     state = _state(away)
     assert state["status"] == "FINISHED"
     assert state["resumed"] == "1"
@@ -74,7 +74,7 @@ def test_two_works_at_a_run_that_was_never_made_become_one_run(
     assert not training.folder.exists()
     assert not evaluation.folder.exists()
     sync(here=False)
-    assert "has all of 0 more" in capsys.readouterr().out
+    assert "Nothing is kept for a server" in capsys.readouterr().out
     assert _state(away) == state
 
 
