@@ -234,7 +234,7 @@ def compare(
     sentences: Annotated[
         int, Option(min=0, max=10_000, help="show so many test items where they differ most")
     ] = 0,
-    level: Annotated[float, Option(min=0, max=0.5, help="below it a p is significant")] = 0.05,
+    level: Annotated[float, Option(min=0.0001, max=0.5, help="below it a p is significant")] = 0.05,
     as_json: Annotated[bool, Option("--json", help="the same for programs")] = False,
 ) -> None:
     """Say what differs between models, and whether the difference is real."""

@@ -217,7 +217,10 @@ def _chance_of_training(finding: Finding) -> str:
             f"The items are those of seed {first} and seed {second}, whose scores are the median."
         )
     which = "One of them was" if seeds else "Each was"
-    return f"{which} trained from one seed: how much another would change, `seeds` would say."
+    return (
+        f"{which} trained from one seed, so this does not say what another seed would give: "
+        "`seeds: [1, 2, 3]` in params.yaml does."
+    )
 
 
 def _apart(one: Compared) -> Iterator[str]:

@@ -4,6 +4,7 @@ import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipelines import history
@@ -26,7 +27,8 @@ def test_the_first_difference_is_found_to_the_last_bit(one, other, place):
 
 def losses(folder, values):
     folder.mkdir()
-    history.write_losses(np.array(values), folder)
+    losses = np.array(values)
+    history.write_steps(history.Trained(None, pd.DataFrame(), losses, None, (), 0.0), folder)
     return folder
 
 

@@ -112,8 +112,8 @@ def test_the_descriptions_tell_mean_and_seed(group: Work) -> None:
     _evaluate(group)
     found = _by_name(group)
     above, below = (found[name].data.tags[descriptions.NOTE] for name in (NAME, f"{NAME}, seed 1"))
-    assert "| test_bleu | 21 | 1.41421 | 8.2938 to 33.7062 |" in above
+    assert "bleu 21 (1.414; 8.294 to 33.71); 9 tokens" in above
     assert "seeds 3 1" in above
     assert "- seed 1: lowest loss 2.75 nats in epoch 2 of 2, best bleu 10.5" in above
     assert "seed 1, one of 2" in below
-    assert "| test_bleu | 22 |" in below
+    assert "Test: bleu 22; 9 tokens." in below
