@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines import spread
 from pipelines.errors import Refusal
 from pipelines.params import (
     BETTER,
@@ -214,8 +215,12 @@ def _gaps(
 
 
 def _text(metrics: Metrics, column: Column) -> str:
-    value = metrics.get(column.key)
-    return "-" if value is None else format(value, column.form)
+    """A number as it is read, of a group with its standard deviation."""
+    value, apart = metrics.get(column.key), spread.of(metrics, column.key)
+    if value is None:
+        return "-"
+    deviation = "" if apart is None else f" ± {format(apart.sd, column.form)}"
+    return format(value, column.form) + deviation
 
 
 def _rounded(metrics: Metrics, column: Column) -> float | None:

@@ -12,7 +12,7 @@ from pipelines.errors import Refusal
 from pipelines.params import Corpus
 from pipelines.reporting.comparison import CorpusTable
 from pipelines.significance import verdicts
-from pipelines.significance.verdicts import Finding
+from pipelines.significance.verdicts import Finding, chance
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,10 @@ class Beside:
 
     @property
     def p(self) -> str:
-        """As it is read."""
-        return f"{self.finding.p:.4f}" if self.finding.p >= 0.0001 else "< 0.0001"
+        """As it is read; of two groups that over their seeds, too."""
+        seeds = self.finding.seeds
+        over = "" if seeds is None else f"; over seeds {chance(seeds.p)}"
+        return chance(self.finding.p) + over
 
     @property
     def equal(self) -> bool:

@@ -46,6 +46,16 @@ def test_columns_are_those_that_the_task_has(project: Path) -> None:
     assert cells[0] == ["3.010", "90,000", "-"]
 
 
+def test_a_group_stands_with_its_deviation_and_is_best_by_its_mean(project: Path) -> None:
+    spread = {"test_accuracy_sd": 0.0123, "test_accuracy_low": 0.6, "test_accuracy_high": 0.8}
+    metrics = {"test_accuracy": 0.70, "majority_accuracy": 0.4, "seeds": 3, **spread}
+    (project / "metrics" / "opinions-lstm.json").write_text(json.dumps(metrics), encoding="utf-8")
+    table = tables(project)["opinions"]
+    assert table.rows[-1].cells[0].text == "0.700 ± 0.012"
+    assert best(table, "test_accuracy") == ["opinions-lstm"]
+    assert "±" not in table.rows[0].cells[0].text
+
+
 def test_sub_words_are_compared_by_their_own_bleu(project: Path) -> None:
     path = project / "params.yaml"
     words = "tokens: words\n    split: {method: shuffled, valid: 0.05, test: 0.1}\n"
