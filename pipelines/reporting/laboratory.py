@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines import params
 from pipelines.laboratory import tables
 from pipelines.reporting import laboratory_figures as figures
-from pipelines.reporting.page import Picture
+from pipelines.reporting.embedded import Picture
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
 from pipelines import history as epochs
 from pipelines.errors import Refusal
@@ -16,6 +14,7 @@ from pipelines.params import Params
 from pipelines.reporting import figures
 from pipelines.reporting.badges import Badge, badges
 from pipelines.reporting.comparison import CorpusTable, compare, of_corpus
+from pipelines.reporting.embedded import Picture
 from pipelines.reporting.lineage import Lineage
 from pipelines.reporting.significance import Significance, significance
 
@@ -29,52 +28,6 @@ FAILINGS = {
     "by-length": "score of {} by length",
     "gradient-norms": "gradient norms of {}",
 }
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An SVG picture and the words for who cannot see it."""
-
-    words: str
-    svg: str
-
-    @property
-    def address(self) -> str:
-        """As a data address: inside <img> nothing of a picture can run."""
-        return f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode()}"
-
-    @property
-    def spots(self) -> tuple[Spot, ...]:
-        """Where the pointer may rest on it, for within <img> its own words do not show."""
-        try:
-            tree = ElementTree.fromstring(self.svg)
-            _, _, wide, high = (float(number) for number in tree.attrib["viewBox"].split())
-            cells = tree.iterfind(f".//{SVG}g[@id='{figures.CELLS}']/{SVG}rect")
-            return tuple(_spot(cell, wide, high) for cell in cells)
-        except (ElementTree.ParseError, KeyError, ValueError):
-            return ()
-
-
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-@dataclass(frozen=True)
-class Spot:
-    """A part of a picture that has words, in per cent of its width and height."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-    words: str
-
-
-def _spot(cell: ElementTree.Element, wide: float, high: float) -> Spot:
-    sides = (("x", wide), ("y", high), ("width", wide), ("height", high))
-    left, top, width, height = (
-        round(100 * float(cell.attrib[side]) / whole, 2) for side, whole in sides
-    )
-    return Spot(left, top, width, height, "".join(cell.itertext()))
 
 
 @dataclass(frozen=True)
