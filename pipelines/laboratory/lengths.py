@@ -22,10 +22,13 @@ def by_length(
 
     Args:
         name: of the model.
-        predictions: `source`, `target` and `hypothesis` of each test item.
+        predictions: `source`, `target` and `hypothesis` of each test item; of a group the first
+            seed is taken, as it is for all pictures.
         corpus: says what a token is, and how translations are scored.
         count: of buckets.
     """
+    if "seed" in predictions:
+        predictions = predictions[predictions["seed"] == predictions["seed"].iloc[0]]
     sources = (tokenizers.split(source, corpus.tokens) for source in predictions["source"])
     lengths = np.array([len(source) for source in sources])
     called, score = scores.of_translations(corpus.tokens, corpus.cleaning.lowercase)

@@ -29,6 +29,15 @@ def test_exact_match_of_characters_by_hand():
     assert set(found["model"]) == {"one"}
 
 
+def test_of_a_group_the_first_seed_is_taken():
+    said = pd.DataFrame({"source": ["ab", "abcd"], "target": ["x", "y"], "hypothesis": ["x", "?"]})
+    other = said.assign(hypothesis="z")
+    group = pd.concat([said.assign(seed=5), other.assign(seed=2)], ignore_index=True)
+    found = lengths.by_length("one", group, corpus("characters"), 2)
+    assert found.equals(lengths.by_length("one", said, corpus("characters"), 2))
+    assert list(found["score"]) == [1, 0]
+
+
 def test_bleu_of_words_is_of_the_whole_bucket():
     said = pd.DataFrame(
         {
