@@ -100,6 +100,14 @@ MODELS = {
         "epochs": 4,
         "optimizer": {**ADAM, "method": "sgd", "rate": 0.5},
     },
+    "group": {
+        **READER,
+        "pooling": "max",
+        "seeds": [4, 2],
+        "batch_size": 4,
+        "epochs": 3,
+        "optimizer": ADAM,
+    },
 }
 START = {  # the language model that the fine-tuned classifier starts from
     **CELL,
@@ -175,6 +183,7 @@ def make(folder: Path) -> None:
         **{f"{stage} models": entries for stage, entries in families.items()},
         "models": {**MODELS, "start": START},
         "laboratory": {key: {} for key in params.Laboratory.model_fields},
+        "goals": [],
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     settings = params.load(folder / "params.yaml")

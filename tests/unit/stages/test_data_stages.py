@@ -41,6 +41,7 @@ TREE: dict[str, Any] = {
     "train_seq2seq models": {},
     "models": {},
     "laboratory": {key: {} for key in params.Laboratory.model_fields},
+    "goals": [],
 }
 
 
