@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipelines import console, files
+from pipelines import console, files, spread
 from pipelines.errors import Refusal
 
 if TYPE_CHECKING:
@@ -79,10 +79,7 @@ def read(path: Path) -> pd.DataFrame:
 
 def of_each(history: pd.DataFrame) -> dict[int | None, pd.DataFrame]:
     """The epochs of each seed of a group, without it; all of them under None if it is no group."""
-    if "seed" not in history:
-        return {None: history}
-    own = history.drop(columns="seed")
-    return {int(seed): own[history["seed"] == seed] for seed in history["seed"].unique()}
+    return dict(spread.by_seed(history).items()) or {None: history}
 
 
 def tokens_read(history: pd.DataFrame) -> int:

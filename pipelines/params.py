@@ -54,6 +54,7 @@ from pipelines.schema.models import (
     NGram,
     Optimizer,
     Seq2Seq,
+    seeds,
     trained_by,
 )
 from pipelines.schema.readers import (
@@ -142,6 +143,7 @@ __all__ = [
     "WordOrder",
     "load",
     "one_of",
+    "seeds",
     "trained_by",
 ]
 

@@ -1,10 +1,16 @@
-"""How far the results of several seeds lie apart, in a metrics file: beside the mean `<key>` of a
-group stand `<key>_sd`, `<key>_low` and `<key>_high`."""
+"""Several seeds of one model, a group, in the files of results.
+
+In a table the column `seed` tells them apart; in a metrics file stand, beside the mean `<key>`,
+`<key>_sd`, `<key>_low` and `<key>_high`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ENDINGS = ("sd", "low", "high")
 
@@ -23,6 +29,14 @@ class Spread(NamedTuple):
     high: float
 
 
+def by_seed(frame: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """The rows of each seed, without the column `seed`; none of a model that is no group."""
+    if "seed" not in frame:
+        return {}
+    own = frame.drop(columns="seed")
+    return {int(seed): own[frame["seed"] == seed] for seed in frame["seed"].unique()}
+
+
 def named(key: str, spread: Spread) -> dict[str, float]:
     """As a metrics file has it."""
     return {f"{key}_{ending}": value for ending, value in zip(ENDINGS, spread, strict=True)}
@@ -36,5 +50,5 @@ def of(metrics: Mapping[str, Any], key: str) -> Spread | None:
 
 def results(metrics: Mapping[str, Any]) -> list[str]:
     """The keys of what was found in the test, without their spread."""
-    spreads = {one for key in metrics if of(metrics, key) for one in named(key, Spread(0, 0, 0))}
+    spreads = {f"{key}_{ending}" for key in metrics if of(metrics, key) for ending in ENDINGS}
     return [key for key in metrics if key.startswith("test_") and key not in spreads]

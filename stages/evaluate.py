@@ -44,12 +44,13 @@ def main(
     frame = frames.read(test)
     ids.require(frame, trained.vocabularies, corpus.task)
     evaluate = evaluation.BY_TASK[corpus.task]
-    alone = {
-        seed: evaluate(
-            predictor.load(model, vocabulary, corpus.samples, corpus.search, seed), frame
-        )
-        for seed in saved.seeds(entry)
-    }
+
+    def of_seed(seed: int) -> predictor.Predictor:
+        if seed == trained.card.seed:  # the first, which is there
+            return trained
+        return predictor.load(model, vocabulary, corpus.samples, corpus.search, seed)
+
+    alone = {seed: evaluate(of_seed(seed), frame) for seed in params.seeds(entry)}
     found = groups.together(alone) if alone else evaluate(trained, frame)
     numbers = found.metrics | {
         "task": corpus.task,
@@ -63,14 +64,15 @@ def main(
     records.write_metrics(numbers, metrics)
     example = list(frame["source" if "source" in frame else "text"][:2])
     identity = records.identity(everything, name)
-    with runs.evaluation(identity, console.root(), provenance.folder_hash(model)) as run:
+    digest = provenance.folder_hash(model)
+    with runs.evaluation(identity, console.root(), digest) as run:
         records.end_evaluation(run, numbers, test, pictures, predictions)
         records.complete(run, everything, name, history, numbers)
         records.log_provenance(run, provenance.inputs("evaluate", console.root()), described)
         said = trained.predict(example)
         run.log_model(model, vocabulary, example, said, corpus.samples, corpus.search)
     for seed, one in alone.items():
-        with runs.of_seed(identity, console.root(), provenance.folder_hash(model), seed) as run:
+        with runs.of_seed(identity, console.root(), digest, seed) as run:
             run.set_tags(described)
             records.end_of_seed(run, everything, name, seed, history, one.metrics, test)
 

@@ -12,6 +12,7 @@ import pandas as pd
 from pipelines import params
 from pipelines.inference import scores
 from pipelines.inference.lengths import buckets
+from pipelines.spread import by_seed
 from pipelines.text import tokenizers
 
 
@@ -27,8 +28,7 @@ def by_length(
         corpus: says what a token is, and how translations are scored.
         count: of buckets.
     """
-    if "seed" in predictions:
-        predictions = predictions[predictions["seed"] == predictions["seed"].iloc[0]]
+    predictions = next(iter(by_seed(predictions).values()), predictions)
     sources = (tokenizers.split(source, corpus.tokens) for source in predictions["source"])
     lengths = np.array([len(source) for source in sources])
     called, score = scores.of_translations(corpus.tokens, corpus.cleaning.lowercase)

@@ -43,19 +43,14 @@ class Card(Generic[Entry]):
         entry = everything.models[name]
         corpus = everything.corpora[entry.corpus]
         seed = everything.seed if entry.seed is None else entry.seed
-        seed = next(iter(seeds(entry)), seed)
+        seed = next(iter(params.seeds(entry)), seed)
         return Card(entry, corpus.task, corpus.tokens, corpus.cleaning, seed)
 
     @property
     def trained_from(self) -> tuple[int, ...]:
         """The seed of each member: of a group, of an ensemble, or of the one model."""
         successive = range(getattr(self.entry, "ensemble", None) or 1)
-        return seeds(self.entry) or tuple(self.seed + number for number in successive)
-
-
-def seeds(entry: Any) -> tuple[int, ...]:
-    """Those of a group, whose members answer each for itself; none of any other model."""
-    return getattr(entry, "seeds", None) or ()
+        return params.seeds(self.entry) or tuple(self.seed + number for number in successive)
 
 
 class Group(NamedTuple):
@@ -168,8 +163,8 @@ def load(
     if card.entry.model == "ngram":
         return _counted(card.entry, vocabularies, folder), card, vocabularies
     weights = _weights(card)
-    if seeds(card.entry):
-        number = 0 if seed is None else seeds(card.entry).index(seed)
+    if params.seeds(card.entry):
+        number = 0 if seed is None else params.seeds(card.entry).index(seed)
         weights = weights[number : number + 1]
     network = together([_restored(card.entry, vocabularies, folder / file) for file in weights])
     extra = getattr(card.entry, "ngram", None)

@@ -297,6 +297,11 @@ STAGES = ("train_baseline", "train_lstm", "fine_tune", "train_seq2seq")
 FAMILIES = tuple(f"{stage} models" for stage in STAGES)
 
 
+def seeds(entry: Any) -> tuple[int, ...]:
+    """Those of a group, whose members answer each for itself; none of any other model."""
+    return getattr(entry, "seeds", None) or ()
+
+
 def trained_by(entry: Any) -> str:
     """The stage that trains a model."""
     if getattr(entry, "init_from", None) is not None:

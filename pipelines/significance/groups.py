@@ -10,6 +10,7 @@ import pandas as pd
 from pipelines.params import Corpus
 from pipelines.significance import measures, resampling
 from pipelines.significance.measures import Measure, Sums
+from pipelines.spread import by_seed
 
 TEST = "Welch's t test"
 
@@ -30,14 +31,6 @@ class Seeds:
     p: float
 
 
-def of(predictions: pd.DataFrame) -> Mapping[int, pd.DataFrame]:
-    """The predictions of each seed; none of a model that is no group."""
-    if "seed" not in predictions:
-        return {}
-    own = predictions.drop(columns="seed")
-    return {int(seed): own[predictions["seed"] == seed] for seed in predictions["seed"].unique()}
-
-
 def typical(predictions: pd.DataFrame, corpus: Corpus) -> tuple[int | None, pd.DataFrame]:
     """The seed of median score, of an even number the lower one of the two in the middle, and its
     predictions; all of them, and no seed, of a model that is no group.
@@ -45,7 +38,7 @@ def typical(predictions: pd.DataFrame, corpus: Corpus) -> tuple[int | None, pd.D
     The tests over the items take one model of each side: to take the best seed of each would be to
     choose by the test split, and to put all seeds together would count each item several times.
     """
-    found = of(predictions)
+    found = by_seed(predictions)
     if not found:
         return None, predictions
     scores = {seed: _score(measures.of_task(one, one, corpus)[0]) for seed, one in found.items()}
@@ -55,7 +48,7 @@ def typical(predictions: pd.DataFrame, corpus: Corpus) -> tuple[int | None, pd.D
 
 def over_seeds(first: pd.DataFrame, second: pd.DataFrame, corpus: Corpus) -> Mapping[str, Seeds]:
     """Welch's t test (1947) over the seeds, for each measure; none where a side is no group."""
-    one, other = (list(of(frame).values()) for frame in (first, second))
+    one, other = (list(by_seed(frame).values()) for frame in (first, second))
     if not (one and other):
         return {}
     found: dict[str, list[list[float]]] = {}

@@ -109,7 +109,7 @@ def _spread(found: spread.Spread | None) -> str:
 
 def _seeds(everything: params.Params, name: str, seed: int | None) -> str:
     entry = everything.models[name]
-    several = getattr(entry, "seeds", None) or ()
+    several = params.seeds(entry)
     if seed is not None:
         return f"seed {seed}, one of {len(several)}"
     if several:

@@ -100,7 +100,7 @@ def parameters(entry: params.Model, seed: int, member: int | None = None) -> dic
     said: dict[str, object] = entry.model_dump(mode="json", exclude_none=True)
     if member is not None:
         return said | {"seed": member}
-    return said if "seed" in said or said.get("seeds") else said | {"seed": seed}
+    return said if "seed" in said or params.seeds(entry) else said | {"seed": seed}
 
 
 def log_provenance(run: runs.Run, inputs: graph.Inputs, described: Mapping[str, str]) -> None:
@@ -220,14 +220,14 @@ def end_of_seed(
         metrics: of its evaluation.
         test: the test frame.
     """
-    root, corpus = console.root(), everything.models[name].corpus
+    root = console.root()
     data = {**provenance.trained_on(name, root), "test": test}
     _begin_training(run, everything, name, data, seed)
     table = epochs_table.of_each(epochs_table.read(history))[seed]
     _tell(run, table)
     run.log_metrics(_numbers(metrics))
     text = descriptions.text(everything, name, root, table, metrics, seed)
-    run.set_tags({descriptions.NOTE: text, "corpus": corpus})
+    run.set_tags({descriptions.NOTE: text})
 
 
 def _tell(run: runs.Run, table: pd.DataFrame) -> None:

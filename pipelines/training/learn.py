@@ -101,7 +101,7 @@ def _train(
     prepared: Prepared | None = None,
 ) -> Trained:
     """One model, or those of an ensemble or a group of seeds, one after the other."""
-    group = saved.seeds(card.entry)
+    group = params.seeds(card.entry)
     past = Past.of(watch, group)
     for number, seed in enumerate(card.trained_from):
         seeding.seed_everything(seed)
