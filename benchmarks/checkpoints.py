@@ -18,12 +18,14 @@ from pathlib import Path
 import page
 import training
 
-from pipelines import console, params
+from pipelines import console
+from pipelines.config import params
 
 with console.quiet_imports():
     import keras
 
-    from pipelines.training import checkpoints, stopping
+    from pipelines.training import checkpoints
+    from pipelines.training import signals as stopping
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reproducibility.md"
@@ -40,7 +42,7 @@ def main() -> None:
     rows = []
     for name in NAMES:
         rows.append(_measured(name, given.rounds, given.batches))
-        console.note(json.dumps(rows[-1]))
+        console.echo(json.dumps(rows[-1]))
         keras.utils.clear_session(free_memory=True)
     head = [
         "model",

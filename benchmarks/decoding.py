@@ -17,13 +17,14 @@ import time
 
 import page
 
-from pipelines import console, params
+from pipelines import console
+from pipelines.config import params
 
 with console.quiet_imports():
     import numpy as np
 
     from pipelines.inference.decoding import Decoder
-    from pipelines.models import saved
+    from pipelines.models import serialization
     from pipelines.text.vocabulary import SPECIALS, Vocabularies, Vocabulary
 
 WORDS, SENTENCES, LIMIT = 10_000, 1000, 12
@@ -46,7 +47,9 @@ def main() -> None:
     rows = []
     for feeding in (False, True):
         entry = params.Seq2Seq.model_validate(SHAPE | {"input_feeding": feeding})
-        model = saved.build(entry, Vocabularies({"source": vocabulary, "target": vocabulary}))
+        model = serialization.build(
+            entry, Vocabularies({"source": vocabulary, "target": vocabulary})
+        )
         for beam in (1, 5):
             decoder = Decoder(model, LIMIT, params.Search(beam=beam))
             measured = [_rates(decoder, sources) for _ in range(rounds + 1)][1:]

@@ -52,7 +52,7 @@ def _tormented(
     """What happened to a model, and whether its bytes are the same in the end."""
     story = injector.torment(torment, name, kills, injector.timed(peace, name), seed)
     same = injector.outs(torment, name) == injector.outs(peace, name)
-    console.note(
+    console.echo(
         f"{name}: {story.faults.total()} interruptions, {'equal' if same else 'different'}"
     )
     return story, same

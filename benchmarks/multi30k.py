@@ -16,13 +16,16 @@ from pathlib import Path
 
 import page
 
-from pipelines import console, params
+from pipelines import console
+from pipelines.config import params
 
 with console.quiet_imports():
-    from pipelines.inference.validation import Validation
-    from pipelines.models import saved
-    from pipelines.text import frames, vocabulary
-    from pipelines.training import learn, past
+    from pipelines.data import parquet
+    from pipelines.models import serialization
+    from pipelines.tasks.validation import Validation
+    from pipelines.text import vocabulary
+    from pipelines.training import progress
+    from pipelines.training import train as learn
 
 HEAD = ["epoch", "BLEU in validation", "seconds", "target words/s, validation included"]
 SHAPE = {
@@ -54,13 +57,15 @@ def main() -> None:
     turned = {"source": "target", "target": "source"}  # prepared German to English
     folder = given.project / "data"
     train, valid = (
-        frames.read(folder / "prepared" / given.corpus / f"{split}.parquet").rename(columns=turned)
+        parquet.read_parquet(folder / "prepared" / given.corpus / f"{split}.parquet").rename(
+            columns=turned
+        )
         for split in ("train", "valid")
     )
     known = vocabulary.load(folder / "vocabulary" / f"{given.corpus}.json").columns
     words = vocabulary.Vocabularies({turned[column]: one for column, one in known.items()})
     entry = params.Seq2Seq.model_validate(SHAPE | {"precision": given.precision})
-    card = saved.Card(entry, corpus.task, corpus.tokens, corpus.cleaning, 1)
+    card = serialization.ModelSpec(entry, corpus.task, corpus.tokens, corpus.cleaning, 1)
     started = time.monotonic()
     rows: list[list[str]] = []
 
@@ -69,13 +74,13 @@ def main() -> None:
         speed = row["tokens"] / seconds
         rows.append([str(row["epoch"]), f"{row['valid_bleu']:.1f}", f"{seconds:,.0f}"])
         rows[-1].append(f"{speed:,.0f}")
-        console.note(" | ".join(rows[-1]))
+        console.echo(" | ".join(rows[-1]))
         if row["valid_bleu"] >= given.until:
             raise KeyboardInterrupt
 
     scored = Validation(card, words, valid).score
     try:
-        learn.seq2seq(card, (train, valid), words, past.Watch(said), scored)
+        learn.seq2seq(card, (train, valid), words, progress.Callbacks(said), scored)
     except KeyboardInterrupt:
         page.write("multi30k", HEAD, rows)
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import page
 
-from pipelines import params
+from pipelines.config import params
 from pipelines.tracking import store
 
 RUNS = 1000

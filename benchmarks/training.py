@@ -18,16 +18,18 @@ from typing import Any
 
 import page
 
-from pipelines import console, params
+from pipelines import console
+from pipelines.config import params
 
 with console.quiet_imports():
     import keras
     import numpy as np
     import tensorflow as tf
 
-    from pipelines.models import saved
+    from pipelines.models import serialization
     from pipelines.text.vocabulary import SPECIALS, Vocabularies, Vocabulary
-    from pipelines.training import device, loop, objectives, seeding, stopping
+    from pipelines.training import device, objectives, seeding, trainer
+    from pipelines.training import signals as stopping
 
 OPTIMIZER = {"method": "adam", "rate": 1e-3, "decay": "constant", "clip_norm": 1.0}
 LM = {"model": "language_model", "dropout": 0.0, "cell": "lstm"}
@@ -93,20 +95,22 @@ def _batches(entry: params.Model, size: int, steps: int, many: int) -> list[Any]
 
 def training_of(
     entry: params.Model, size: int, batches: list[Any]
-) -> tuple[loop.Training, keras.Model]:
+) -> tuple[trainer.TrainingState, keras.Model]:
     """A training of ours on these batches, and its new model."""
     words = Vocabulary((*SPECIALS, *map(str, range(size - 4))), (1,) * size, "words")
     seeding.seed_everything(1)
-    model = saved.build(entry, Vocabularies({"text": words}, ("a", "b", "c")))
+    model = serialization.build(entry, Vocabularies({"text": words}, ("a", "b", "c")))
     language = entry.model == "language_model"
     state = model.zero_state(entry.batch_size) if language else ()
     signature = tf.nest.map_structure(
         lambda part: tf.TensorSpec(part.shape, tf.int32), tuple(batches[0])
     )
-    every = loop.Batches(len(batches), lambda: iter(batches))
-    data = loop.Data(lambda epoch: every, every, 1, state, state, signature, signature, "words")
-    objective = objectives.next_token if language else objectives.label
-    return loop.Training(model, objective, data, entry, device.uses_xla(entry)), model
+    every = trainer.EpochBatches(len(batches), lambda: iter(batches))
+    data = trainer.TrainingData(
+        lambda epoch: every, every, 1, state, state, signature, signature, "words"
+    )
+    objective = objectives.next_token_loss if language else objectives.label_loss
+    return trainer.TrainingState(model, objective, data, entry, device.uses_xla(entry)), model
 
 
 def _ours(entry: params.Model, size: int, batches: list[Any]) -> Callable[[], None]:
@@ -193,7 +197,7 @@ def main() -> None:
     for name in SHAPES:
         if given.only is None or given.only in name:
             rows.append(_compare(name, given.rounds, given.batches))
-            console.note(json.dumps(rows[-1]))
+            console.echo(json.dumps(rows[-1]))
             keras.utils.clear_session(free_memory=True)
     if given.only is None:
         _write(rows)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pipelines import console
-from pipelines.console import Argument, Command, Context, Exit, Fresh, Option, Typer
-from pipelines.errors import Refusal
+from pipelines.console import Argument, Command, Context, Exit, Option, Restart, Typer
+from pipelines.errors import UserError
 
 app = Typer(
     name="seqproof",
@@ -60,10 +60,10 @@ def seqproof(
     if version:
         from importlib.metadata import version as installed
 
-        console.note(f"seqproof {installed('seqproof')}")
+        console.echo(f"seqproof {installed('seqproof')}")
         raise Exit
     if context.invoked_subcommand is None:
-        console.note(context.get_help())
+        console.echo(context.get_help())
 
 
 def _add(command: str, help_text: str) -> None:
@@ -82,7 +82,7 @@ def _add(command: str, help_text: str) -> None:
     def of_task(name: Task) -> None:
         _run(verb, name)
 
-    def of_training(name: Model, fresh: Fresh = False) -> None:
+    def of_training(name: Model, fresh: Restart = False) -> None:
         _run(verb, name, fresh)
 
     def of_report(
@@ -116,10 +116,10 @@ def predict(
     texts: Texts = None,
 ) -> None:
     """Give a trained model text: a translation, a label, or how it goes on."""
+    from commands import inputs
     from commands import predict as command
-    from commands import typed
 
-    command.predict(name, typed.texts(texts))
+    command.predict(name, inputs.texts(texts))
 
 
 @app.command()
@@ -143,12 +143,12 @@ def translate(
     ] = None,
 ) -> None:
     """Translate; what is not given is as params.yaml says."""
+    from commands import inputs
     from commands import translate as command
-    from commands import typed
 
     search = {"beam": beam, "length_penalty": length_penalty, "coverage_penalty": coverage_penalty}
     command.translate(
-        name, typed.texts(texts), n_best, search | {"replace_unknown": replace_unknown}
+        name, inputs.texts(texts), n_best, search | {"replace_unknown": replace_unknown}
     )
 
 
@@ -166,10 +166,10 @@ def generate(
 ) -> None:
     """Let a language model write; what is not given is as params.yaml says."""
     from commands import generate as command
-    from commands import typed
+    from commands import inputs
 
     if beginning is not None:
-        typed.utf8(beginning, "--beginning")
+        inputs.utf8(beginning, "--beginning")
     options = {"beginning": beginning, "length": length, "temperature": temperature}
     command.generate(name, options | {"top_k": top_k, "top_p": top_p, "seed": seed})
 
@@ -178,10 +178,14 @@ def generate(
 def results() -> None:
     """Compare all models, and say what each stage cost."""
     from commands.results import results as show
-    from pipelines.tracking import graph
+    from pipelines.lineage import dvc_project
 
-    words = graph.command("report", None)
-    show(graph.option(words, "metrics"), graph.option(words, "page"), graph.stages())
+    words = dvc_project.command("report", None)
+    show(
+        dvc_project.option(words, "metrics"),
+        dvc_project.option(words, "page"),
+        dvc_project.stages(),
+    )
 
 
 @app.command()
@@ -200,10 +204,10 @@ def trace(
     as_json: Annotated[bool, Option("--json", help="the same for programs")] = False,
 ) -> None:
     """Show what a result comes from, and what comes from it."""
-    from commands import typed
+    from commands import inputs
     from commands.trace import trace as show
 
-    show(typed.utf8(what, "WHAT"), as_json)
+    show(inputs.utf8(what, "WHAT"), as_json)
 
 
 @app.command()
@@ -221,7 +225,7 @@ def verify(
     from commands.verify import verify as check
 
     if everything and what is not None:
-        raise Refusal(f"--all is all models, and '{what}' is one: leave one of the two out.")
+        raise UserError(f"--all is all models, and '{what}' is one: leave one of the two out.")
     check(what, level)
 
 
@@ -238,10 +242,10 @@ def compare(
     as_json: Annotated[bool, Option("--json", help="the same for programs")] = False,
 ) -> None:
     """Say what differs between models, and whether the difference is real."""
-    from commands import typed
+    from commands import inputs
     from commands.compare import compare as beside
 
-    beside([typed.utf8(name, "A B...") for name in names], sentences, level, as_json)
+    beside([inputs.utf8(name, "A B...") for name in names], sentences, level, as_json)
 
 
 @app.command()
@@ -252,10 +256,10 @@ def promote(
     alias: Annotated[str, Option("--as", metavar="ALIAS", help="champion, for instance")],
 ) -> None:
     """Register a model under an alias, if it is better than the one that has it."""
-    from commands import typed
+    from commands import inputs
     from commands.promote import promote as put
 
-    put(typed.utf8(what, "RUN|MODEL"), typed.utf8(alias, "--as"))
+    put(inputs.utf8(what, "RUN|MODEL"), inputs.utf8(alias, "--as"))
 
 
 @app.command()
@@ -291,10 +295,10 @@ def new(
     template: Annotated[str, Option(metavar="NAME", help="see docs/templates.md")] = "",
 ) -> None:
     """Make a project from a template: a benchmark with a number to reach."""
-    from commands import typed
+    from commands import inputs
     from commands.new import new as make
 
-    make(typed.folder(folder), template)
+    make(inputs.folder(folder), template)
 
 
 @app.command()
@@ -328,4 +332,4 @@ def main() -> None:
     """The console script; told to stop, it takes away what it put beside its results."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    console.guarded(app)
+    console.run_app(app)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pipelines import console, files
 from pipelines.console import Exit
-from pipelines.errors import Refusal
-from pipelines.tracking import graph
+from pipelines.errors import UserError
+from pipelines.lineage import dvc_project
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SECONDS = 120  # for a page of many pictures, on a slow machine
@@ -25,13 +25,13 @@ def report() -> None:
         Refusal: there is no browser, or it cannot.
         Exit: the stage failed, and has said why.
     """
-    words = graph.command("report", None)
+    words = dvc_project.command("report", None)
     done = subprocess.run([sys.executable, *words[1:]], check=False)
     if done.returncode:
         raise Exit(done.returncode)
-    page = graph.option(words, "page")
+    page = dvc_project.option(words, "page")
     printed(page, page.with_suffix(".pdf"))
-    console.note(f"The PDF: {page.with_suffix('.pdf').resolve().as_uri()}")
+    console.echo(f"The PDF: {page.with_suffix('.pdf').resolve().as_uri()}")
 
 
 def printed(page: Path, pdf: Path) -> None:
@@ -42,7 +42,7 @@ def printed(page: Path, pdf: Path) -> None:
     """
     browser = next((path for name in NAMES if (path := shutil.which(name))), None)
     if browser is None:
-        raise Refusal(
+        raise UserError(
             "A PDF is printed by Chromium, and none is installed: install it (Debian: `apt install "
             f"chromium`), or open {page} in any browser and print it there."
         )
@@ -58,6 +58,6 @@ def printed(page: Path, pdf: Path) -> None:
             subprocess.run(words, capture_output=True, timeout=SECONDS, check=True)
             content = made.read_bytes()
         except (OSError, subprocess.SubprocessError) as error:
-            raise Refusal(f"{browser} does not print {page}: {error}.") from None
-    with files.whole(pdf) as beside:
+            raise UserError(f"{browser} does not print {page}: {error}.") from None
+    with files.atomic_write(pdf) as beside:
         beside.write_bytes(content)

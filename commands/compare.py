@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass
 from statistics import mean, stdev
 from typing import Any
 
-from pipelines import console, params
-from pipelines.errors import Refusal
-from pipelines.proof import chain, names, sides
-from pipelines.proof.sides import Side
-from pipelines.significance import groups, items, verdicts
-from pipelines.significance.groups import Seeds
-from pipelines.significance.resampling import Interval
-from pipelines.significance.verdicts import Finding, chance
-from pipelines.tracking import versions
+from pipelines import console
+from pipelines.config import params
+from pipelines.errors import UserError
+from pipelines.evaluation import item_differences, seed_tests, significance
+from pipelines.evaluation.resampling import Interval
+from pipelines.evaluation.seed_tests import SeedTest
+from pipelines.evaluation.significance import TestResult, format_p
+from pipelines.lineage import lockfiles, model_versions, snapshots, targets
+from pipelines.lineage.model_versions import ModelVersion
 
-PARTS: Mapping[str, Callable[[Side], Mapping[str, str]]] = {
+PARTS: Mapping[str, Callable[[ModelVersion], Mapping[str, str]]] = {
     "parameters": lambda side: side.params,
     "data": lambda side: side.data,
     "code": lambda side: side.code,
@@ -45,7 +45,7 @@ class Compared:
     differences: Mapping[str, Mapping[str, tuple[str, str]]]
     unknown: tuple[str, ...]
     items: int
-    findings: tuple[Finding, ...]
+    findings: tuple[TestResult, ...]
     apart: tuple[Mapping[str, Any], ...]
 
 
@@ -62,27 +62,27 @@ def compare(asked: Sequence[str], sentences: int, level: float, as_json: bool) -
         Refusal: fewer than two are asked for, or they cannot be compared.
     """
     if len(asked) < 2:
-        raise Refusal("One alone cannot be compared: name two or more models, runs or commits.")
+        raise UserError("One alone cannot be compared: name two or more models, runs or commits.")
     root = console.root()
     params.load(root / "params.yaml")
-    kept, _ = names.runs_of(root)  # without them the environment is not known, and that is said
-    with versions.opened(root) as here:
-        groups = sides.of_words(asked, root, here, kept)
+    kept, _ = targets.runs_of(root)  # without them the environment is not known, and that is said
+    with snapshots.opened(root) as here:
+        groups = model_versions.resolve_versions(asked, root, here, kept)
         found = [one for group in groups for one in _group(group, sentences, level)]
     if as_json:
         said = [asdict(one) | {"level": level} for one in found]
-        console.note(console.as_json(said).rstrip())
+        console.echo(console.as_json(said).rstrip())
         return
     for one in found:
         for line in _lines(one, level):
-            console.note(line)
+            console.echo(line)
 
 
-def _group(group: Sequence[Side], sentences: int, level: float) -> list[Compared]:
+def _group(group: Sequence[ModelVersion], sentences: int, level: float) -> list[Compared]:
     first, *others = group
     for other in others:
         if other.corpus.task != first.corpus.task:
-            raise Refusal(
+            raise UserError(
                 f"{first.words} does {_plain(first.corpus.task)} and {other.words} "
                 f"{_plain(other.corpus.task)}: only models of one task can be compared."
             )
@@ -90,10 +90,10 @@ def _group(group: Sequence[Side], sentences: int, level: float) -> list[Compared
         frames = [side.items() for side in group]
         several = []
         for frame in frames[1:]:
-            several.append(verdicts.compare(frames[0], frame, first.corpus, level))
+            several.append(significance.compare(frames[0], frame, first.corpus, level))
             bar.advance(1)
-    corrected = verdicts.corrected(several, level)
-    told = [groups.typical(frame, first.corpus)[1] for frame in frames]
+    corrected = significance.holm_corrected(several, level)
+    told = [seed_tests.median_seed(frame, first.corpus)[1] for frame in frames]
     return [
         Compared(
             first=first.words,
@@ -102,13 +102,17 @@ def _group(group: Sequence[Side], sentences: int, level: float) -> list[Compared
             unknown=tuple(name for name, of in PARTS.items() if not (of(first) and of(side))),
             items=len(frame),
             findings=tuple(findings),
-            apart=tuple(items.apart(told[0], frame, first.corpus, sentences)),
+            apart=tuple(
+                item_differences.most_different_items(told[0], frame, first.corpus, sentences)
+            ),
         )
         for side, frame, findings in zip(others, told[1:], corrected, strict=True)
     ]
 
 
-def _differences(first: Side, second: Side, part: str) -> dict[str, tuple[str, str]]:
+def _differences(
+    first: ModelVersion, second: ModelVersion, part: str
+) -> dict[str, tuple[str, str]]:
     one, other = (PARTS[part](side) for side in (first, second))
     if not (one and other):
         return {}
@@ -147,19 +151,19 @@ def _lines(one: Compared, level: float) -> Iterator[str]:
 
 def _pairs(found: Mapping[str, tuple[str, str]], hashed: bool) -> Iterator[str]:
     for key, values in found.items():
-        first, second = (value[: chain.SHORT] if hashed else value for value in values)
+        first, second = (value[: lockfiles.SHORT] if hashed else value for value in values)
         yield f"    {key}: {first} -> {second}"
 
 
-def _row(finding: Finding) -> tuple[str, ...]:
+def _row(finding: TestResult) -> tuple[str, ...]:
     difference = f"{finding.second - finding.first:+.4g}"
     return (
         finding.measure,
         f"{finding.first:.4g}{_range(finding.first_interval)}",
         f"{finding.second:.4g}{_range(finding.second_interval)}",
         f"{difference}{_range(finding.difference, '+')}",
-        chance(finding.p),
-        chance(finding.p_bootstrap),
+        format_p(finding.p),
+        format_p(finding.p_bootstrap),
         finding.verdict,
     )
 
@@ -174,12 +178,12 @@ HEADS = ("measure", "first", "second", "difference", "p", "p, bootstrap", "the s
 HEADS_OF_SEEDS = ("measure", "first, over its seeds", "second, over its seeds", "p, over seeds")
 
 
-def _row_of_seeds(measure: str, seeds: Seeds) -> tuple[str, ...]:
+def _row_of_seeds(measure: str, seeds: SeedTest) -> tuple[str, ...]:
     first, second = (
         f"{mean(side):.4g} ± {stdev(side):.2g} ({len(side)})"
         for side in (seeds.first, seeds.second)
     )
-    return (measure, first, second, chance(seeds.p))
+    return (measure, first, second, format_p(seeds.p))
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
@@ -199,16 +203,16 @@ def _verdict(one: Compared, level: float) -> str:
         "worse": f"{one.second} is worse than {one.first}",
         "not significant": f"The difference of {one.first} and {one.second} is not significant",
     }[finding.verdict]
-    p = f"p {chance(finding.p)} by {finding.test}"
+    p = f"p {format_p(finding.p)} by {finding.test}"
     if finding.seeds is not None:
-        p += f" and {chance(finding.seeds.p)} over the seeds by {groups.TEST}"
+        p += f" and {format_p(finding.seeds.p)} over the seeds by {seed_tests.TEST}"
     return (
         f"{said} in {finding.measure}: {p}, level {level:g}, {one.items:,} test items. Intervals "
         "are of 95 %, by bootstrap."
     )
 
 
-def _chance_of_training(finding: Finding) -> str:
+def _chance_of_training(finding: TestResult) -> str:
     """What the tests over the items can not say."""
     seeds = [one for one in (finding.first_seed, finding.second_seed) if one is not None]
     if finding.seeds is not None:

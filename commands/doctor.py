@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import console
-from pipelines.proof.findings import Checks, Finding, one_line
+from pipelines.diagnostics.results import Checks, Diagnostic, one_line
 
 SILENT = console.Progress(lambda amount, remark: None)
 
@@ -33,16 +33,16 @@ def doctor(quick: bool, as_json: bool) -> None:
             _say(group, found)
     marks = [row["mark"] for row in rows]
     if as_json:
-        console.note(console.as_json({"fit": "failed" not in marks, "checks": rows}).rstrip())
+        console.echo(console.as_json({"fit": "failed" not in marks, "checks": rows}).rstrip())
     else:
-        console.note(_verdict(marks.count("failed"), marks.count("warning")))
+        console.echo(_verdict(marks.count("failed"), marks.count("warning")))
     if "failed" in marks:
         raise console.Exit(1)
 
 
 def _groups(quick: bool) -> Iterator[tuple[str, Checks]]:
     """The checks of the current folder, each group made when it is its turn."""
-    from pipelines.proof import machine, project, versions
+    from pipelines.diagnostics import machine, project, versions
 
     root = Path()
     yield "versions", versions.checks(root / "requirements.lock")
@@ -51,7 +51,7 @@ def _groups(quick: bool) -> Iterator[tuple[str, Checks]]:
     if not quick:
         try:
             with console.quiet_imports():
-                from pipelines.proof import determinism
+                from pipelines.diagnostics import determinism
         except ImportError:
             return  # TensorFlow's, which the checks of the machine have said
         yield "determinism", determinism.checks()
@@ -61,24 +61,24 @@ def _bar(group: str, checks: Checks) -> AbstractContextManager[console.Progress]
     return console.progress(group, len(checks), "checks")
 
 
-def _found(checks: Checks, bar: console.Progress) -> dict[str, Finding]:
+def _found(checks: Checks, bar: console.Progress) -> dict[str, Diagnostic]:
     found = {}
     for name, check in checks.items():
         try:
             found[name] = check()
         except ImportError as error:  # of a broken installation
             mend = "delete .venv and run `make install`"
-            found[name] = Finding(f"not known: {one_line(error)}", "failed", mend)
+            found[name] = Diagnostic(f"not known: {one_line(error)}", "failed", mend)
         bar.advance(1, name)
     return found
 
 
-def _say(group: str, found: dict[str, Finding]) -> None:
-    console.note(group)
+def _say(group: str, found: dict[str, Diagnostic]) -> None:
+    console.echo(group)
     width = max(map(len, found))
     for name, one in found.items():
         mend = f". To mend: {one.mend}" if one.mend else ""
-        console.note(f"  {one.mark:<7}  {name:<{width}}  {one.found}{mend}")
+        console.echo(f"  {one.mark:<7}  {name:<{width}}  {one.found}{mend}")
 
 
 def _verdict(failed: int, warnings: int) -> str:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from commands import templates
 from pipelines import console
-from pipelines.errors import Refusal
-from pipelines.reporting import results_page
-from pipelines.tracking import graph, provenance
+from pipelines.errors import UserError
+from pipelines.lineage import dvc_project, provenance
+from pipelines.reporting import benchmark_page
 
 # What `make repro` and `dvc repro` need beside params.yaml.
 FOLDERS = ("pipelines", "stages", "commands")
@@ -50,7 +50,7 @@ def new(folder: Path, template: str) -> None:
     try:
         target = folder.resolve()
     except RuntimeError:
-        raise Refusal(f"{folder} is a link that leads to itself: name another folder.") from None
+        raise UserError(f"{folder} is a link that leads to itself: name another folder.") from None
     _require_empty(folder, target)
     # Beside its place on the same disk, so that the last step only renames.
     near = next(place for place in (target, *target.parents) if place.is_dir())
@@ -63,14 +63,14 @@ def new(folder: Path, template: str) -> None:
         _require_empty(folder, target)  # still, after the second that all this took
         for part in project.iterdir():
             part.replace(target / part.name)
-    console.note(f"{folder} holds {template}; its README.md says what that is. Now type:")
-    console.note(f"  cd {shlex.quote(str(folder))}")
-    console.note("  dvc repro" if shutil.which("dvc") else "  make repro")
+    console.echo(f"{folder} holds {template}; its README.md says what that is. Now type:")
+    console.echo(f"  cd {shlex.quote(str(folder))}")
+    console.echo("  dvc repro" if shutil.which("dvc") else "  make repro")
 
 
 def _require_empty(folder: Path, target: Path) -> None:
     if target.exists() and (not target.is_dir() or any(_others(target))):
-        raise Refusal(f"{folder} is there and not empty: name a folder that is not there yet.")
+        raise UserError(f"{folder} is there and not empty: name a folder that is not there yet.")
 
 
 def _others(target: Path) -> Iterator[Path]:
@@ -85,7 +85,7 @@ def _copy(params: Path, project: Path) -> None:
             shutil.copytree(templates.SOURCE / name, project / name, ignore=compiled)
         except shutil.Error as error:
             _, _, why = error.args[0][0]  # of each file that failed
-            raise Refusal(f"The project cannot be written: {why}.") from None
+            raise UserError(f"The project cannot be written: {why}.") from None
     for name in FILES:
         (project / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(templates.SOURCE / name, project / name)
@@ -94,7 +94,7 @@ def _copy(params: Path, project: Path) -> None:
 
 def _describe(template: str, project: Path) -> None:
     """README.md, and where the project is from, which stays out of Git as all of this machine."""
-    lines = [f"- {line}" for line in results_page.wanted(templates.goals(template))]
+    lines = [f"- {line}" for line in benchmark_page.wanted(templates.goals(template))]
     goals = "\n".join(["## What it should reach", "", *lines, ""]) if lines else ""
     text = README.format(name=template, title=templates.title(template), goals=goals)
     _write(project / "README.md", text)
@@ -110,7 +110,7 @@ def _write(path: Path, text: str) -> None:
 def _initialise(template: str, project: Path) -> None:
     """Git, then DVC in it, and one commit of all."""
     _git(project, ["init", "--quiet"])
-    graph.initialise(project)
+    dvc_project.initialise(project)
     # All of it, whatever a person's own list of ignored files says.
     _git(project, ["add", "--all"], settings=("-c", f"core.excludesFile={os.devnull}"))
     message = f"A project from the template {template}"
@@ -137,10 +137,10 @@ def _git(project: Path, words: list[str], settings: Iterable[str] = ()) -> str:
             check=True,
         )
     except FileNotFoundError:
-        raise Refusal("Git is not installed, and a project needs it: install it first.") from None
+        raise UserError("Git is not installed, and a project needs it: install it first.") from None
     except subprocess.CalledProcessError as error:
         said = " ".join((error.stderr or error.stdout).split())
-        raise Refusal(
+        raise UserError(
             f"Git refuses to {words[0]} the project: {said or 'it does not say why'}."
         ) from None
     return done.stdout

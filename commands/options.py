@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from pipelines.errors import Refusal
-from pipelines.params import Section
-from pipelines.schema.sentences import sentence
+from pipelines.config.error_messages import error_message
+from pipelines.config.params import ConfigModel
+from pipelines.errors import UserError
 
-S = TypeVar("S", bound=Section)
+S = TypeVar("S", bound=ConfigModel)
 
 
 def changed(section: S, given: Mapping[str, Any]) -> S:
@@ -25,6 +25,6 @@ def changed(section: S, given: Mapping[str, Any]) -> S:
     try:
         return kind.model_validate(section.model_dump() | options)
     except ValidationError as error:
-        said = sentence(error.errors()[0], options, kind)
+        said = error_message(error.errors()[0], options, kind)
         key, _, problem = said.partition(" ")
-        raise Refusal(f"--{key.replace('_', '-')} {problem}.") from None
+        raise UserError(f"--{key.replace('_', '-')} {problem}.") from None

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines import console, params
-from pipelines.tracking import graph
+from pipelines import console
+from pipelines.config import params
+from pipelines.lineage import dvc_project
 
 
 def predict(name: str, texts: list[str]) -> None:
     """Print what the model called `name` makes of each text."""
     everything = params.load(Path("params.yaml"))
-    entry = params.one_of(everything.models, name, "model")
-    words = graph.command("evaluate", name)
+    entry = params.require(everything.models, name, "model")
+    words = dvc_project.command("evaluate", name)
     with console.quiet_imports():
         from pipelines.inference import predictor
 
     corpus = everything.corpora[entry.corpus]
     trained = predictor.load(
-        graph.option(words, "model"),
-        graph.option(words, "vocabulary"),
+        dvc_project.option(words, "model"),
+        dvc_project.option(words, "vocabulary"),
         corpus.samples,
         corpus.search,
     )
     for text in trained.predict(texts):
-        console.note(text)
+        console.echo(text)

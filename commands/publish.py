@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from commands import templates
-from pipelines import console, params
-from pipelines.errors import Refusal
-from pipelines.proof.machine import memory_gib
-from pipelines.reporting import results, results_page
-from pipelines.tracking import graph, provenance
+from pipelines import console
+from pipelines.config import params
+from pipelines.diagnostics.machine import memory_gib
+from pipelines.errors import UserError
+from pipelines.lineage import dvc_project, provenance
+from pipelines.reporting import benchmark_page, benchmark_results
 
 MISSING = object()  # beside every value, None too
 
@@ -30,21 +31,23 @@ def publish(projects: list[Path], data: Path, page: Path) -> None:
     Raises:
         Refusal: a project lacks something; nothing is written then.
     """
-    known = results.read(data)
-    fresh: dict[str, results.Run] = {}
+    known = benchmark_results.read(data)
+    fresh: dict[str, benchmark_results.BenchmarkRun] = {}
     for project in projects:
         origin = _origin(project)
         name = origin["template"]
         if name in fresh:
-            raise Refusal(f"Two of the projects are of the template '{name}': publish one of them.")
+            raise UserError(
+                f"Two of the projects are of the template '{name}': publish one of them."
+            )
         fresh[name] = _run(project, origin)
     merged = {
         name: run.model_copy(update={"remark": templates.remark(name)})
         for name, run in (known | fresh).items()
     }
-    _write({data: results.as_json(merged), page: results_page.page(merged)})
+    _write({data: benchmark_results.as_json(merged), page: benchmark_page.page(merged)})
     for name in fresh:
-        console.note(f"{name} is published in {page}.")
+        console.echo(f"{name} is published in {page}.")
 
 
 def _origin(project: Path) -> dict[str, str]:
@@ -54,33 +57,39 @@ def _origin(project: Path) -> dict[str, str]:
         origin = json.loads(path.read_text(encoding="utf-8"))
         return {key: str(origin[key]) for key in ("template", "git_commit", "git_dirty")}
     except FileNotFoundError:
-        raise Refusal(f"{path} is missing: `seqproof new` makes the projects to publish.") from None
+        raise UserError(
+            f"{path} is missing: `seqproof new` makes the projects to publish."
+        ) from None
     except (ValueError, TypeError, KeyError):
-        raise Refusal(f"{path} is not as `seqproof new` wrote it: make the project anew.") from None
+        raise UserError(
+            f"{path} is not as `seqproof new` wrote it: make the project anew."
+        ) from None
 
 
-def _run(project: Path, origin: dict[str, str]) -> results.Run:
+def _run(project: Path, origin: dict[str, str]) -> benchmark_results.BenchmarkRun:
     """The results of one project."""
     name = origin["template"]
     entries = _as_the_template(project, name)
-    commands = graph.commands("evaluate", project)
+    commands = dvc_project.commands("evaluate", project)
     goals = templates.goals(name)
     models = dict.fromkeys(model for goal in goals for model in goal.models)
     found = {
-        model: results.metrics(project / graph.option(commands[model], "metrics"), model)
+        model: benchmark_results.metrics(
+            project / dvc_project.option(commands[model], "metrics"), model
+        )
         for model in models
     }
-    stale = graph.stale([f"evaluate@{model}" for model in models], project)
+    stale = dvc_project.outdated([f"evaluate@{model}" for model in models], project)
     if stale:
-        raise Refusal(f"{project}: {stale[0]} is not up to date: run `dvc repro` there first.")
-    stages = {f"{params.trained_by(entries[model])}@{model}": model for model in models}
+        raise UserError(f"{project}: {stale[0]} is not up to date: run `dvc repro` there first.")
+    stages = {f"{params.training_stage(entries[model])}@{model}": model for model in models}
     costs = console.costs(stages, project)
     seconds = {stages[stage]: cost["seconds"] for stage, cost in costs.items()}
-    return results.Run(
+    return benchmark_results.BenchmarkRun(
         commit=origin["git_commit"],
         changed=origin["git_dirty"] == "true",
         machine=machine(next(iter(entries.values()))),
-        rows=tuple(results.row(goal, found, seconds) for goal in goals),
+        rows=tuple(benchmark_results.row(goal, found, seconds) for goal in goals),
         remark="",
     )
 
@@ -94,7 +103,7 @@ def _as_the_template(project: Path, name: str) -> dict[str, params.Model]:
     other = [key for key in mine | theirs if mine.get(key, MISSING) != theirs.get(key, MISSING)]
     if other:
         more = f" and {len(other) - 1} more differ" if other[1:] else " differs"
-        raise Refusal(
+        raise UserError(
             f"{project / 'params.yaml'}: {other[0]}{more} from the template '{name}', whose "
             "numbers are published: make them the same and `dvc repro`, or make a project anew."
         )
@@ -110,13 +119,13 @@ def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]
             yield f"{path}{key}", value
 
 
-def machine(entry: params.Model) -> results.Machine:
+def machine(entry: params.Model) -> benchmark_results.Machine:
     """This machine, and what TensorFlow trains such a model on here."""
     with console.quiet_imports():
         from pipelines.training import device
 
     described = device.describe(entry)
-    return results.Machine(
+    return benchmark_results.Machine(
         cpu=provenance.processor(),
         cores=provenance.cores(),
         memory_gib=round(memory_gib(), 1),

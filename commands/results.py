@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipelines import console, params
-from pipelines.reporting.comparison import Cell, CorpusTable, compare
+from pipelines import console
+from pipelines.config import params
+from pipelines.reporting.comparison import CorpusTable, TableCell, compare
 
 
 def results(metrics: Path, page: Path, stages: Iterable[str]) -> None:
@@ -23,9 +24,9 @@ def results(metrics: Path, page: Path, stages: Iterable[str]) -> None:
     _print_costs(console.costs(stages))
     report = root / page
     if report.is_file():
-        console.note(f"The report: {report.as_uri()}")
+        console.echo(f"The report: {report.as_uri()}")
     else:
-        console.note("There is no report yet: `dvc repro report` makes it.")
+        console.echo("There is no report yet: `dvc repro report` makes it.")
 
 
 def _print_table(table: CorpusTable) -> None:
@@ -36,15 +37,15 @@ def _print_table(table: CorpusTable) -> None:
         title = f"{table.corpus}: {table.task.replace('_', ' ')}"
         console.out().print(console.table(title, columns, rows))
     for work, _ in table.works:
-        console.note(f"[{work.number}] {work.what}: {work.source}")
+        console.echo(f"[{work.number}] {work.what}: {work.source}")
     if table.remark:
-        console.note(table.remark)
+        console.echo(table.remark)
     for name in table.missing:
-        console.note(f"{name} has no metrics yet: `dvc repro evaluate@{name}` makes them.")
-    console.note("")
+        console.echo(f"{name} has no metrics yet: `dvc repro evaluate@{name}` makes them.")
+    console.echo("")
 
 
-def _marked(cell: Cell) -> str:
+def _marked(cell: TableCell) -> str:
     """The number, bold if it is the best, and below it its gaps: plus is better, minus is worse."""
     number = f"[bold]{cell.text}[/bold]" if cell.best else cell.text
     return "\n".join([number, *(f"{gap.text} {gap.word} [{gap.number}]" for gap in cell.gaps)])
@@ -53,7 +54,7 @@ def _marked(cell: Cell) -> str:
 def _print_costs(costs: dict[str, dict[str, float]]) -> None:
     """Seconds add up, for stages run one after the other; of memory the peak counts."""
     if not costs:
-        console.note("No stage ran here yet: `dvc repro` runs them all.")
+        console.echo("No stage ran here yet: `dvc repro` runs them all.")
         return
     rows = [
         [stage, f"{cost['seconds']:,.1f}", f"{cost['peak_mib']:,.0f}"]
@@ -66,4 +67,4 @@ def _print_costs(costs: dict[str, dict[str, float]]) -> None:
     )
     title = "What each stage cost when it last ran here"
     console.out().print(console.table(title, ["stage", "seconds", "peak MiB"], rows))
-    console.note("")
+    console.echo("")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines import console, params
+from pipelines import console
+from pipelines.config import params
 from pipelines.console import Exit
-from pipelines.proof import chain, seals
-from pipelines.tracking import ledger, versions
+from pipelines.lineage import lockfiles, snapshots
+from pipelines.tracking import run_store
+from pipelines.verification import output_hashes
 
 
 def seal() -> None:
@@ -19,20 +21,22 @@ def seal() -> None:
     """
     root = console.root()
     params.load(root / "params.yaml")
-    with ledger.alone(root):
+    with run_store.exclusive_lock(root):
         outcome = _sealed(root)
     said = (
         f"{outcome.new + outcome.known} stages are sealed by their runs, {outcome.new} of them now."
     )
     for line in (said, *outcome.missing, *outcome.findings):
-        console.note(line)
+        console.echo(line)
     if outcome.findings:
         raise Exit(1)
 
 
-def _sealed(root: Path) -> seals.Outcome:
-    locks = chain.every(root)
-    with versions.opened(root) as version:
-        return seals.seal(
-            locks, ledger.of_project(root), lambda entry: seals.model_hash(version, entry)
+def _sealed(root: Path) -> output_hashes.RecordSummary:
+    locks = lockfiles.lockfiles(root)
+    with snapshots.opened(root) as version:
+        return output_hashes.record_outputs(
+            locks,
+            run_store.of_project(root),
+            lambda entry: output_hashes.model_hash(version, entry),
         )

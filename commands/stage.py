@@ -6,7 +6,7 @@ import os
 import sys
 
 from pipelines import console
-from pipelines.tracking import graph
+from pipelines.lineage import dvc_project
 
 
 def run(stage: str, name: str | None, fresh: bool) -> None:
@@ -17,9 +17,9 @@ def run(stage: str, name: str | None, fresh: bool) -> None:
         name: the corpus or model; None for a stage that has no such choice.
         fresh: of a training: begin again, whatever was saved on the way.
     """
-    words = graph.command(stage, name)
+    words = dvc_project.command(stage, name)
     sys.stdout.flush()
     # This process becomes the stage, so that signals reach it; by the interpreter that runs this,
     # not whichever `python` the shell finds.
-    fresh_or_not = [console.FRESH] if fresh else []
+    fresh_or_not = [console.RESTART] if fresh else []
     os.execv(sys.executable, [sys.executable, *words[1:], *fresh_or_not])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pipelines import console, params
+from pipelines import console
+from pipelines.config import params
 from pipelines.console import Exit
-from pipelines.tracking import store, unsent
+from pipelines.tracking import offline_queue, store
 
 
 def sync(here: bool) -> None:
@@ -19,22 +20,22 @@ def sync(here: bool) -> None:
     """
     root = console.root()
     params.load(root / "params.yaml")
-    server = store.shown(store.address(root))
-    outcome = unsent.send(root, here)
+    server = store.redact(store.tracking_uri(root))
+    outcome = offline_queue.send(root, here)
     if outcome.sent:
         names = f"{len(outcome.sent)} ({', '.join(outcome.sent)})"
-        console.note(f"{server} has got all that was kept of trainings and evaluations: {names}.")
-    elif outcome == unsent.Outcome([], [], [], []):
-        console.note("Nothing is kept for a server: each has got all that it was told.")
+        console.echo(f"{server} has got all that was kept of trainings and evaluations: {names}.")
+    elif outcome == offline_queue.SyncSummary([], [], [], []):
+        console.echo("Nothing is kept for a server: each has got all that it was told.")
     for sentence in outcome.refused:
-        console.note(sentence)
+        console.echo(sentence)
     for name in outcome.busy:
-        console.note(f"A stage is still at {name}: sync again when it has ended.")
+        console.echo(f"A stage is still at {name}: sync again when it has ended.")
     for other in sorted(set(outcome.elsewhere)):
-        console.note(
+        console.echo(
             f"{outcome.elsewhere.count(other)} are kept for {other}: let MLFLOW_TRACKING_URI name "
             "it, or send them to this server with --here."
         )
     if outcome.lost is not None:
-        console.note(f"{server} was lost ({outcome.lost}); what it did not get is still kept.")
+        console.echo(f"{server} was lost ({outcome.lost}); what it did not get is still kept.")
         raise Exit(1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines import params
-from pipelines.errors import Refusal
-from pipelines.schema.sentences import nearest
+from pipelines.config import params
+from pipelines.config.error_messages import nearest
+from pipelines.errors import UserError
 
 SOURCE = Path(__file__).resolve().parents[1]
 FOLDER = SOURCE / "templates"
@@ -20,7 +20,7 @@ def names() -> list[str]:
     """
     found = sorted(file.stem for file in FOLDER.glob("*.yaml"))
     if not found:
-        raise Refusal(
+        raise UserError(
             f"{SOURCE} holds no templates: use the seqproof of a clone of its repository."
         )
     return found
@@ -34,9 +34,9 @@ def find(name: str) -> Path:
     """
     known = names()
     if not name:
-        raise Refusal(f"Say which template, with --template and one of: {', '.join(known)}.")
+        raise UserError(f"Say which template, with --template and one of: {', '.join(known)}.")
     if name not in known:
-        raise Refusal(f"No template is called '{name}'{nearest(name, known)}.")
+        raise UserError(f"No template is called '{name}'{nearest(name, known)}.")
     return FOLDER / f"{name}.yaml"
 
 

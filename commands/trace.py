@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pipelines import console, params
-from pipelines.links import within
-from pipelines.proof import names, traces
-from pipelines.proof.chain import SHORT
-from pipelines.proof.traces import EQUAL, File, Link, Trace
-from pipelines.tracking import versions
+from pipelines import console
+from pipelines.config import params
+from pipelines.lineage import snapshots, targets
+from pipelines.lineage import trace as traces
+from pipelines.lineage.lockfiles import SHORT
+from pipelines.lineage.stage_graph import within
+from pipelines.lineage.trace import UNCHANGED, Trace, TracedFile, TracedStage
 
 HEADS = {"upstream": "It comes from", "itself": "It is", "downstream": "From it comes"}
 
@@ -28,19 +29,19 @@ def trace(what: str, as_json: bool) -> None:
     """
     root = console.root()
     params.load(root / "params.yaml")
-    kept, lost = names.runs_of(root)
-    with versions.opened(root) as here:
-        meant = names.meaning(what, root, here, kept)
+    kept, lost = targets.runs_of(root)
+    with snapshots.opened(root) as here:
+        meant = targets.resolve(what, root, here, kept)
         found = traces.trace(meant, root, here, kept)
     missing = [*found.missing, *([lost] if lost else [])]
     if as_json:
-        console.note(console.as_json(asdict(found) | {"missing": missing}).rstrip())
+        console.echo(console.as_json(asdict(found) | {"missing": missing}).rstrip())
         return
     for line in _lines(found):
-        console.note(line)
-    console.note("Missing:" if missing else "Nothing is missing.")
+        console.echo(line)
+    console.echo("Missing:" if missing else "Nothing is missing.")
     for line in missing:
-        console.note(f"  {line}")
+        console.echo(f"  {line}")
 
 
 def _lines(found: Trace) -> Iterator[str]:
@@ -53,15 +54,15 @@ def _lines(found: Trace) -> Iterator[str]:
         yield from (f"  {line}" for line in _link(link, found.path))
 
 
-def _link(link: Link, asked: str | None) -> Iterator[str]:
+def _link(link: TracedStage, asked: str | None) -> Iterator[str]:
     yield link.stage
     if link.source:
         yield f"  from {_source(link.source)}"
-    equal = [file for file in link.reads if file.here == EQUAL]
+    equal = [file for file in link.reads if file.here == UNCHANGED]
     if equal:
         yield f"  reads {len(equal)} files and folders of code and text, as in dvc.lock"
     for file in link.reads:
-        if file.here != EQUAL:
+        if file.here != UNCHANGED:
             yield f"  reads {file.path}  {file.md5[:SHORT]}  {file.here}"
     if link.run:
         yield f"  {_run(link.run)}"
@@ -93,7 +94,7 @@ def _run(run: Mapping[str, str]) -> str:
     return f"run {run['id'][:SHORT]} ({named}), {commit}, {sealed}{where}"
 
 
-def _file(file: File) -> str:
+def _file(file: TracedFile) -> str:
     cached = {True: ", in the cache", False: ", not in the cache", None: ""}[file.cached]
     numbers = [f"{key.removeprefix('test_')} {value:.6g}" for key, value in file.numbers.items()]
     said = f": {', '.join(numbers)}" if numbers else ""

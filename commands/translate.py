@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from commands import options
-from pipelines import console, params
-from pipelines.errors import Refusal
-from pipelines.schema.sentences import nearest
-from pipelines.tracking import graph
+from pipelines import console
+from pipelines.config import params
+from pipelines.config.error_messages import nearest
+from pipelines.errors import UserError
+from pipelines.lineage import dvc_project
 
 GREEDY = params.Search(beam=1)
 
@@ -28,27 +29,27 @@ def translate(name: str, texts: list[str], n_best: int | None, given: Mapping[st
         Refusal: another kind of model, an impossible option, an empty text.
     """
     everything = params.load(Path("params.yaml"))
-    entry = params.one_of(everything.models, name, "model")
-    if params.SOLVES[entry.model] != "translation":
+    entry = params.require(everything.models, name, "model")
+    if params.TASK_OF[entry.model] != "translation":
         translators = [key for key, one in everything.models.items() if one.model == "seq2seq"]
-        raise Refusal(
+        raise UserError(
             f"'{name}' is a {entry.model}, and only a seq2seq translates"
             f"{nearest(name, translators)}."
         )
     search = options.changed(everything.corpora[entry.corpus].search or GREEDY, given)
     if n_best is not None and n_best > search.beam:
-        raise Refusal(
+        raise UserError(
             f"--n-best is {n_best}, and a beam of {search.beam} finds no more than that: "
             f"give --beam {n_best}, or more."
         )
-    words = graph.command("evaluate", name)
+    words = dvc_project.command("evaluate", name)
     with console.quiet_imports():
         from pipelines.inference import predictor
     trained = predictor.load(
-        graph.option(words, "model"), graph.option(words, "vocabulary"), search=search
+        dvc_project.option(words, "model"), dvc_project.option(words, "vocabulary"), search=search
     )
     prepared = trained.prepared(texts)
     for source, found in zip(prepared, trained.translate(prepared, n_best or 1), strict=True):
         for hypothesis in found:
             score = "" if n_best is None else f"{hypothesis.score:.4f} "
-            console.note(f"{score}{trained.text(hypothesis, source)}")
+            console.echo(f"{score}{trained.text(hypothesis, source)}")

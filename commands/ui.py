@@ -6,8 +6,9 @@ import os
 import socket
 import sys
 
-from pipelines import console, params
-from pipelines.errors import Refusal
+from pipelines import console
+from pipelines.config import params
+from pipelines.errors import UserError
 from pipelines.tracking import store
 
 HOST = "127.0.0.1"
@@ -21,14 +22,14 @@ def ui(port: int) -> None:
     """
     root = console.root()
     params.load(root / "params.yaml")  # outside a project there is nothing to show
-    address = store.address(root)
+    address = store.tracking_uri(root)
     if address.startswith(("http://", "https://")):
-        console.note(f"MLFLOW_TRACKING_URI names a server, open it: {store.shown(address)}")
+        console.echo(f"MLFLOW_TRACKING_URI names a server, open it: {store.redact(address)}")
         return
     _require_free(port)
     arguments = store.ui_arguments(root, HOST, port)
-    console.note(f"MLflow answers in about ten seconds: http://{HOST}:{port} (Ctrl-C ends it)")
-    console.note(
+    console.echo(f"MLflow answers in about ten seconds: http://{HOST}:{port} (Ctrl-C ends it)")
+    console.echo(
         "It opens on its pages for traces of language models: choose 'Model training' above them, "
         "and it stays so."
     )
@@ -45,6 +46,6 @@ def _require_free(port: int) -> None:
         try:
             tried.bind((HOST, port))
         except OSError as error:
-            raise Refusal(
+            raise UserError(
                 f"Port {port} cannot be had ({error.strerror}): name another one with --port."
             ) from None

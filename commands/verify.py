@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipelines import console, params
+from pipelines import console
+from pipelines.config import params
+from pipelines.config.error_messages import nearest
 from pipelines.console import Exit
-from pipelines.errors import Refusal
-from pipelines.proof import subjects, verdicts
-from pipelines.proof.subjects import Subject
-from pipelines.schema.sentences import nearest
-from pipelines.tracking import ledger, versions
-from pipelines.tracking.ledger import Ledger
-from pipelines.tracking.versions import Version
+from pipelines.errors import UserError
+from pipelines.lineage import snapshots
+from pipelines.lineage.snapshots import Snapshot
+from pipelines.tracking import run_store
+from pipelines.tracking.run_store import RunStore
+from pipelines.verification import verify as verdicts
+from pipelines.verification import verify_targets
+from pipelines.verification.verify_targets import VerifyTarget
 
 
 def verify(what: str | None, level: int) -> None:
@@ -31,45 +34,47 @@ def verify(what: str | None, level: int) -> None:
     root = console.root()
     models = params.load(root / "params.yaml").models
     if level not in verdicts.LEVELS:
-        raise Refusal(f"This seqproof has no level {level}; known: {_levels()}.")
-    kept = ledger.of_project(root)
-    with versions.opened(root) as here:
+        raise UserError(f"This seqproof has no level {level}; known: {_levels()}.")
+    kept = run_store.of_project(root)
+    with snapshots.opened(root) as here:
         names = list(models) if what is None else [what]
         found = [_verified(name, name in models, root, here, kept, level) for name in names]
     if any(shown for _, shown in found):
-        console.note("`dvc repro report` puts it on the page.")
+        console.echo("`dvc repro report` puts it on the page.")
     if not all(sound for sound, _ in found):
         raise Exit(1)
 
 
 def _verified(
-    name: str, model: bool, root: Path, here: Version, kept: Ledger, level: int
+    name: str, model: bool, root: Path, here: Snapshot, kept: RunStore, level: int
 ) -> tuple[bool, bool]:
     """Whether there is no finding, and whether the report can show it."""
     with _subject(name, model, root, here, kept) as subject:
-        verdict = verdicts.judge(subject, level)
-        attached = verdicts.attach(subject, verdict)
-        shown = verdicts.keep(subject, verdict, root) is not None
+        verdict = verdicts.verify(subject, level)
+        attached = verdicts.log_to_run(subject, verdict)
+        shown = verdicts.save(subject, verdict, root) is not None
     where = f" in {subject.place}" if subject.place else ""
-    console.note(f"{subject.model}{where}: {verdict.verdict}, {len(subject.stages)} stages")
+    console.echo(f"{subject.model}{where}: {verdict.verdict}, {len(subject.stages)} stages")
     for remark in verdict.remarks:
-        console.note(f"  {remark}")
+        console.echo(f"  {remark}")
     for finding in verdict.findings:
-        console.note(f"  {finding}")
+        console.echo(f"  {finding}")
     if not attached:
-        console.note("  No run is there to put this on.")
+        console.echo("  No run is there to put this on.")
     return not verdict.findings, shown
 
 
 @contextmanager
-def _subject(name: str, model: bool, root: Path, here: Version, kept: Ledger) -> Iterator[Subject]:
+def _subject(
+    name: str, model: bool, root: Path, here: Snapshot, kept: RunStore
+) -> Iterator[VerifyTarget]:
     if model:
-        yield subjects.of_model(name, here, kept)
+        yield verify_targets.of_model(name, here, kept)
         return
-    if subjects.the_run(name, kept) is None:
+    if verify_targets.find_run(name, kept) is None:
         models = params.load(root / "params.yaml").models
-        raise Refusal(f"'{name}' is neither a model nor a run{nearest(name, models)}.")
-    with subjects.of_run(name, root, here, kept) as subject:
+        raise UserError(f"'{name}' is neither a model nor a run{nearest(name, models)}.")
+    with verify_targets.of_run(name, root, here, kept) as subject:
         yield subject
 
 

@@ -29,7 +29,7 @@ import aiohttp
 from PIL import Image
 
 from commands import browser
-from pipelines.tracking import ledger
+from pipelines.tracking import run_store
 
 PICTURES = Path(__file__).with_name("pictures")
 WIDE, SECONDS = 1200, 120
@@ -153,7 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path)
     project = parser.parse_args().project.resolve()
-    kept = ledger.of_project(project)
+    kept = run_store.of_project(project)
     of = {run.name: run for run in reversed(kept.runs)}
     ids = {
         name: kept.ask(lambda client, name=name: client.get_run(of[name].id)).info.experiment_id

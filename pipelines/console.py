@@ -23,7 +23,7 @@ from typer import Argument, Context, Exit, Option, Typer
 from typer.core import TyperCommand as Command
 
 from pipelines import files
-from pipelines.errors import Refusal, Stopped
+from pipelines.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,13 +34,13 @@ __all__ = [
     "Command",
     "Context",
     "Exit",
-    "Fresh",
     "Option",
+    "Restart",
     "Typer",
-    "guarded",
+    "echo",
     "launch",
-    "note",
     "progress",
+    "run_app",
 ]
 
 # Read by the libraries at import, so set before any of them is imported.
@@ -51,9 +51,10 @@ QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-FRESH = "--fresh"
-Fresh = Annotated[
-    bool, Option(FRESH, envvar="SEQPROOF_FRESH", help="begin again, whatever was saved on the way")
+RESTART = "--fresh"
+Restart = Annotated[
+    bool,
+    Option(RESTART, envvar="SEQPROOF_FRESH", help="begin again, whatever was saved on the way"),
 ]
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
@@ -74,19 +75,19 @@ def launch(stage: str, main: Callable[..., None]) -> None:
     app = Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
     started = time.monotonic()
-    guarded(app)
+    run_app(app)
     with suppress(OSError):  # what a stage cost is no reason to call it failed
         _keep_cost(stage, time.monotonic() - started)
 
 
-def guarded(app: Typer) -> None:
+def run_app(app: Typer) -> None:
     """Run a Typer app; a Refusal becomes one sentence on stderr and exit code 1."""
     try:
         with _ctrl_c() as pressed:
             code = app(standalone_mode=False)
-    except Refusal as refusal:
+    except UserError as refusal:
         sys.exit(_say_error(str(refusal), 1))
-    except Stopped as stopped:
+    except Interrupted as stopped:
         sys.exit(_say_error(str(stopped), stopped.code))
     except OSError as error:
         # A full disk, a read-only folder, a name too long: the system says it best.
@@ -138,7 +139,7 @@ def _keep_cost(stage: str, seconds: float) -> None:
     label = f"{stage}@{name}" if positional else stage
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     cost = {"seconds": round(seconds, 1), "peak_mib": round(peak)}
-    files.write(root() / ".seqproof" / "costs" / f"{label}.json", json.dumps(cost))
+    files.write_text(root() / ".seqproof" / "costs" / f"{label}.json", json.dumps(cost))
 
 
 def costs(stages: Iterable[str], project: Path | None = None) -> dict[str, dict[str, float]]:
@@ -186,7 +187,7 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     return drawn
 
 
-def note(text: str) -> None:
+def echo(text: str) -> None:
     """One plain line for the person watching; it takes no markup, so text from data is safe."""
     out().print(text, markup=False)
 
@@ -251,7 +252,7 @@ def _lines(description: str, total: float, unit: str, behind: float) -> Iterator
         left = max(total - done, 0.0) / rate if rate else 0.0
         share = f"{done / max(total, 1e-9):4.0%}"
         parts = [f"{description} {share}", f"{rate:,.0f} {unit}/s", f"{left:.0f} s left", last]
-        note(", ".join(part for part in parts if part))
+        echo(", ".join(part for part in parts if part))
 
     def advance(amount: float, remark: str) -> None:
         nonlocal done, said, last

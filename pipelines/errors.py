@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 
-class Refusal(Exception):
+class UserError(Exception):
     """Bad input, said in one sentence: what is wrong, where, and how to mend it.
 
     The console prints its text without a traceback and exits with 1.
     """
 
 
-class Stopped(Exception):
+class Interrupted(Exception):
     """A training was told to stop, and did so between two steps.
 
     Args:
@@ -23,8 +23,8 @@ class Stopped(Exception):
         super().__init__(f"Stopped by {by} {where}.")
         self.by, self.code = by, code
 
-    def after(self, step: int) -> Stopped:
+    def after(self, step: int) -> Interrupted:
         """The same of a training that can be gone on with."""
-        return Stopped(
+        return Interrupted(
             self.by, self.code, f"after step {step:,}; the same command goes on from there"
         )

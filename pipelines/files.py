@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A place beside `path` to write to; what was written there then takes the place of `path`.
 
     It is on the disk before it gets its name, so that a lost power leaves the old or the new. What
@@ -34,9 +34,9 @@ def whole(path: Path) -> Iterator[Path]:
         remove(beside)
 
 
-def write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write a text whole: UTF-8, its lines ended as they are."""
-    with whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
 
 

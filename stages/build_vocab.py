@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-from pipelines import console, params
+from pipelines import console
+from pipelines.config import params
 
 
 def main(
@@ -13,15 +14,15 @@ def main(
 ) -> None:
     """Build the vocabulary of each text column of a corpus."""
     settings = params.load(Path("params.yaml"))
-    entry: params.Corpus = params.one_of(settings.corpora, corpus, "corpus")
+    entry: params.Corpus = params.require(settings.corpora, corpus, "corpus")
     with console.quiet_imports():
-        from pipelines.text import frames
+        from pipelines.data import parquet
         from pipelines.text import vocabulary as vocabularies
 
-    built = vocabularies.of_frame(frames.read(train), entry)
+    built = vocabularies.build_vocabularies(parquet.read_parquet(train), entry)
     vocabularies.save(built, vocabulary)
     sizes = ", ".join(f"{len(column):,} in {name}" for name, column in built.columns.items())
-    console.note(f"{corpus}: {sizes}" + (f"; {len(built.labels)} labels" if built.labels else ""))
+    console.echo(f"{corpus}: {sizes}" + (f"; {len(built.labels)} labels" if built.labels else ""))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
-from pipelines import console, params
-from pipelines import history as epochs
+from pipelines import console
+from pipelines.config import params
 from pipelines.console import Argument, Option
-from pipelines.errors import Refusal
+from pipelines.errors import UserError
+from pipelines.training import history as epochs
 
 
 def main(
@@ -21,18 +22,22 @@ def main(
 ) -> None:
     """Evaluate a trained model on its test split."""
     everything = params.load(Path("params.yaml"))
-    entry = params.one_of(everything.models, name, "model")
+    entry = params.require(everything.models, name, "model")
     corpus = everything.corpora[entry.corpus]
     with console.quiet_imports():
-        from pipelines.inference import evaluation, groups, predictor
-        from pipelines.models import saved
+        from pipelines.data import parquet
+        from pipelines.evaluation import seed_aggregation
+        from pipelines.inference import predictor
+        from pipelines.lineage import provenance
+        from pipelines.models import serialization
         from pipelines.reporting import pictures as drawing
-        from pipelines.text import frames, ids
-        from pipelines.tracking import provenance, records, runs
+        from pipelines.tasks import evaluation
+        from pipelines.text import encoding
+        from pipelines.tracking import records, runs
 
     trained = predictor.load(model, vocabulary, corpus.samples, corpus.search)
     if trained.card.entry != entry:
-        raise Refusal(
+        raise UserError(
             f"The model in {model} is not what params.yaml says of '{name}': train it again, with "
             f"`dvc repro evaluate@{name}`."
         )
@@ -41,8 +46,8 @@ def main(
         with console.quiet_imports():
             from pipelines.training import device
         described = device.describe(entry)
-    frame = frames.read(test)
-    ids.require(frame, trained.vocabularies, corpus.task)
+    frame = parquet.read_parquet(test)
+    encoding.require_columns(frame, trained.vocabularies, corpus.task)
     evaluate = evaluation.BY_TASK[corpus.task]
 
     def of_seed(seed: int) -> predictor.Predictor:
@@ -50,16 +55,16 @@ def main(
             return trained
         return predictor.load(model, vocabulary, corpus.samples, corpus.search, seed)
 
-    alone = {seed: evaluate(of_seed(seed), frame) for seed in params.seeds(entry)}
-    found = groups.together(alone) if alone else evaluate(trained, frame)
+    alone = {seed: evaluate(of_seed(seed), frame) for seed in params.seeds_of(entry)}
+    found = seed_aggregation.aggregate(alone) if alone else evaluate(trained, frame)
     numbers = found.metrics | {
         "task": corpus.task,
         "corpus": entry.corpus,
         "test_examples": len(frame),
-        "train_tokens_seen": epochs.tokens_seen(epochs.read(history)),
-        "parameters": saved.parameters(trained.model),
+        "train_tokens_seen": epochs.tokens_seen(epochs.read_history(history)),
+        "parameters": serialization.count_parameters(trained.model),
     }
-    frames.write(found.predictions, predictions)
+    parquet.write_parquet(found.predictions, predictions)
     drawing.write(name, found, trained, model, history, pictures)
     records.write_metrics(numbers, metrics)
     example = list(frame["source" if "source" in frame else "text"][:2])
@@ -67,14 +72,14 @@ def main(
     digest = provenance.folder_hash(model)
     with runs.evaluation(identity, console.root(), digest) as run:
         records.end_evaluation(run, numbers, test, pictures, predictions)
-        records.complete(run, everything, name, history, numbers)
+        records.backfill(run, everything, name, history, numbers)
         records.log_provenance(run, provenance.inputs("evaluate", console.root()), described)
         said = trained.predict(example)
         run.log_model(model, vocabulary, example, said, corpus.samples, corpus.search)
     for seed, one in alone.items():
         with runs.of_seed(identity, console.root(), digest, seed) as run:
             run.set_tags(described)
-            records.end_of_seed(run, everything, name, seed, history, one.metrics, test)
+            records.log_seed_run(run, everything, name, seed, history, one.metrics, test)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from pipelines import console, params
-from pipelines.text import sources
+from pipelines import console
+from pipelines.config import params
+from pipelines.data import sources
 
 
 def main(
@@ -13,11 +14,11 @@ def main(
 ) -> None:
     """Bring a corpus's raw files in."""
     settings = params.load(Path("params.yaml"))
-    source = params.one_of(settings.corpora, corpus, "corpus").source
+    source = params.require(settings.corpora, corpus, "corpus").source
     sources.fetch(source, raw, root=console.root(), seed=settings.seed)
     files = [file for file in raw.iterdir() if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 1e6
-    console.note(f"{corpus}: {len(files)} raw file{'s' if len(files) > 1 else ''}, {size:,.1f} MB")
+    console.echo(f"{corpus}: {len(files)} raw file{'s' if len(files) > 1 else ''}, {size:,.1f} MB")
 
 
 if __name__ == "__main__":

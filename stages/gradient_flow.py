@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from pipelines import console, params
+from pipelines import console
+from pipelines.config import params
 from pipelines.console import Argument, Option
-from pipelines.laboratory import tables, tasks
+from pipelines.experiments import synthetic_tasks, tables
 
 
 def main(
@@ -15,13 +16,15 @@ def main(
     """Measure the norm of d loss(t) / d state(k) by t - k, for each cell of the laboratory."""
     everything = params.load(Path("params.yaml"))
     cells = everything.laboratory.cells
-    entry = params.one_of(everything.laboratory.gradient_flow, name, "task for gradient_flow")
+    entry = params.require(everything.laboratory.gradient_flow, name, "task for gradient_flow")
     with console.quiet_imports():
-        from pipelines.laboratory import gradients
+        from pipelines.experiments import gradient_flow
 
     steps = 2 * len(cells) * entry.steps
     with console.progress("gradient flow", steps, "steps") as bar:
-        found = gradients.flow(cells, entry, tasks.TASKS[name], everything.seed, bar.advance)
+        found = gradient_flow.gradient_norms(
+            cells, entry, synthetic_tasks.TASKS[name], everything.seed, bar.advance
+        )
     tables.write(found, norms)
 
 

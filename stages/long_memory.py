@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from pipelines import console, params
+from pipelines import console
+from pipelines.config import params
 from pipelines.console import Argument, Option
-from pipelines.laboratory import tables, tasks
+from pipelines.experiments import synthetic_tasks, tables
 
 
 def main(
@@ -15,13 +16,15 @@ def main(
     """Train each cell of the laboratory on a task over ever longer lags."""
     everything = params.load(Path("params.yaml"))
     cells = everything.laboratory.cells
-    entry = params.one_of(everything.laboratory.long_memory, name, "task for long_memory")
+    entry = params.require(everything.laboratory.long_memory, name, "task for long_memory")
     with console.quiet_imports():
-        from pipelines.laboratory import memory
+        from pipelines.experiments import long_memory
 
     steps = len(cells) * len(entry.lags) * entry.steps
     with console.progress("long memory", steps, "steps") as bar:
-        found = memory.ladder(cells, entry, tasks.TASKS[name], everything.seed, bar.advance)
+        found = long_memory.lag_sweep(
+            cells, entry, synthetic_tasks.TASKS[name], everything.seed, bar.advance
+        )
     tables.write(found, lags)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pipelines import console, files, params
+from pipelines import console, files
+from pipelines.config import params
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,10 +21,10 @@ def main(
 ) -> None:
     """Check, clean, tokenise and split a corpus."""
     settings = params.load(Path("params.yaml"))
-    entry: params.Corpus = params.one_of(settings.corpora, corpus, "corpus")
+    entry: params.Corpus = params.require(settings.corpora, corpus, "corpus")
     with console.quiet_imports():
-        from pipelines.text import cleaning, expectations, frames, sources, splits
-        from pipelines.text import corpus as readers
+        from pipelines.data import cleaning, expectations, parquet, sources, splits
+        from pipelines.data import corpus as readers
 
     checker = expectations.Checker(entry)
     order = sources.names(entry.source)
@@ -34,10 +35,10 @@ def main(
     checker.prepared(parts, unknown_rates(parts, entry))
 
     for name, path in (("train", train), ("valid", valid), ("test", test)):
-        frames.write(parts[name], path)
-    files.write(checks, console.as_json(checker.report))
+        parquet.write_parquet(parts[name], path)
+    files.write_text(checks, console.as_json(checker.report))
     counts = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
-    console.note(
+    console.echo(
         f"{corpus}: {len(read):,} rows read, {len(cleaned):,} kept: {counts}; "
         f"{len(checker.report)} checks passed"
     )
@@ -52,7 +53,7 @@ def unknown_rates(
     """
     from pipelines.text import vocabulary
 
-    known = vocabulary.foreseen(parts["train"], corpus).columns
+    known = vocabulary.vocabulary_estimate(parts["train"], corpus).columns
     return {
         name: {column: vocabulary.unknown_rate(known[column], part[column]) for column in known}
         for name, part in parts.items()

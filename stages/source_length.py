@@ -5,10 +5,11 @@ from typing import Annotated
 
 import pandas as pd
 
-from pipelines import console, params
+from pipelines import console
+from pipelines.config import params
 from pipelines.console import Argument, Option
-from pipelines.laboratory import lengths, tables
-from pipelines.text import frames
+from pipelines.data import parquet
+from pipelines.experiments import source_length, tables
 
 
 def main(
@@ -19,11 +20,14 @@ def main(
 ) -> None:
     """Score what two translators wrote for the test split, by the length of the source."""
     everything = params.load(Path("params.yaml"))
-    entry = params.one_of(everything.laboratory.source_length, name, "corpus for source_length")
+    entry = params.require(everything.laboratory.source_length, name, "corpus for source_length")
     corpus = everything.corpora[name]
-    said = {entry.fixed: frames.read(fixed), entry.attention: frames.read(attention)}
+    said = {
+        entry.fixed: parquet.read_parquet(fixed),
+        entry.attention: parquet.read_parquet(attention),
+    }
     parts = [
-        lengths.by_length(model, predictions, corpus, entry.buckets)
+        source_length.by_length(model, predictions, corpus, entry.buckets)
         for model, predictions in said.items()
     ]
     tables.write(pd.concat(parts, ignore_index=True), scores)

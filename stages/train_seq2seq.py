@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from pipelines import console, params
-from pipelines import history as epochs
-from pipelines.console import Argument, Fresh, Option
+from pipelines import console
+from pipelines.config import params
+from pipelines.console import Argument, Option, Restart
+from pipelines.training import history as epochs
 
 
 def main(
@@ -15,33 +16,35 @@ def main(
     vocabulary: Annotated[Path, Option(help="vocabulary file")],
     model: Annotated[Path, Option(help="folder to write the model to")],
     history: Annotated[Path, Option(help="table of the epochs to write")],
-    fresh: Fresh = False,
+    fresh: Restart = False,
 ) -> None:
     """Train an encoder-decoder."""
     everything = params.load(Path("params.yaml"))
-    entry = params.one_of(everything.seq2seq_models, name, "model that train_seq2seq trains")
+    entry = params.require(everything.seq2seq_models, name, "model that train_seq2seq trains")
     with console.quiet_imports():
-        from pipelines.inference.validation import Validation
-        from pipelines.models import saved
-        from pipelines.text import frames, ids
+        from pipelines.data import parquet
+        from pipelines.models import serialization
+        from pipelines.tasks.validation import Validation
+        from pipelines.text import encoding
         from pipelines.text import vocabulary as vocabularies
         from pipelines.tracking import records
-        from pipelines.training import device, learn, past
-        from pipelines.training.board import Board
+        from pipelines.training import device, progress
+        from pipelines.training import train as learn
+        from pipelines.training.tensorboard import TensorBoardWriter
 
-    card = saved.Card.of(everything, name)
-    pair = frames.read(train), frames.read(valid)
+    card = serialization.ModelSpec.of(everything, name)
+    pair = parquet.read_parquet(train), parquet.read_parquet(valid)
     words = vocabularies.load(vocabulary)
     for frame in pair:
-        ids.require(frame, words, card.task)
+        encoding.require_columns(frame, words, card.task)
     validation = Validation(card, words, pair[1])
     data, described = {"train": train, "valid": valid}, device.describe(entry)
     with records.training("train_seq2seq", everything, name, data, described, fresh) as (run, kept):
-        board = Board.of(kept)
-        watch = past.Watch(records.epochs(run), kept, validation.sample, board)
+        board = TensorBoardWriter.of(kept)
+        watch = progress.Callbacks(records.epochs(run), kept, validation.sample, board)
         trained = learn.seq2seq(card, pair, words, watch, validation.score)
-        saved.save(trained.model, card, vocabulary, model, trained)
-        epochs.write(trained.history, history)
+        serialization.save(trained.model, card, vocabulary, model, trained)
+        epochs.write_history(trained.history, history)
         records.end_training(run, model, history, trained.seconds, board.folder)
 
 

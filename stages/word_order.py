@@ -5,9 +5,10 @@ from typing import Annotated
 
 import pandas as pd
 
-from pipelines import console, params
+from pipelines import console
+from pipelines.config import params
 from pipelines.console import Argument, Option
-from pipelines.errors import Refusal
+from pipelines.errors import UserError
 
 
 def main(
@@ -21,21 +22,22 @@ def main(
 ) -> None:
     """Exchange two words of test texts, and see which classifiers notice."""
     everything = params.load(Path("params.yaml"))
-    entry = params.one_of(everything.laboratory.word_order, name, "corpus for word_order")
+    entry = params.require(everything.laboratory.word_order, name, "corpus for word_order")
     with console.quiet_imports():
+        from pipelines.data import parquet
+        from pipelines.experiments import tables, word_order
         from pipelines.inference import predictor
-        from pipelines.laboratory import tables, word_order
-        from pipelines.text import frames, ids
+        from pipelines.text import encoding
 
     counting, reading = (predictor.load(model, vocabulary) for model in (bag_of_words, recurrent))
-    seen, unseen = frames.read(train), frames.read(test)
+    seen, unseen = parquet.read_parquet(train), parquet.read_parquet(test)
     for frame in (seen, unseen):
-        ids.require(frame, counting.vocabularies, "classification")
+        encoding.require_columns(frame, counting.vocabularies, "classification")
     (sentence,) = counting.prepared([entry.sentence])
     known = word_order.evidence(seen, entry.opposites, entry.min_count)
     pairs = word_order.pairs(unseen, known, entry.evidence)
     if pairs.empty:
-        raise Refusal(
+        raise UserError(
             f"No test text of '{name}' has two words that speak for opposite labels: lower "
             f"laboratory.word_order.{name}.evidence in params.yaml, or take the corpus out there."
         )

@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from pipelines import batches, console, params
-from pipelines.inference.search import Trellis, beam_search
+from pipelines import console
+from pipelines.config import params
+from pipelines.inference.beam_search import BeamHistory, beam_search
+from pipelines.text import batching
 
 Ids = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
@@ -67,7 +69,7 @@ class Decoder:
         """
         found: list[list[Hypothesis]] = [[] for _ in sources]
         size = max(1, ROWS // self.search.beam)
-        together = batches.by_length([len(source) for source in sources], size)
+        together = batching.by_length([len(source) for source in sources], size)
         # What a person typed is one batch, and its translation all that is to be printed.
         with _progress(len(sources)) if len(together) > 1 else nullcontext() as bar:
             for indices in together:
@@ -78,7 +80,7 @@ class Decoder:
                     bar.advance(len(indices))
         return found
 
-    def _trellises(self, source: tf.Tensor) -> list[Trellis]:
+    def _trellises(self, source: tf.Tensor) -> list[BeamHistory]:
         memory, states = self.model.encode(source)
         widths = dict.fromkeys((self.search.beam, 1))
         return [beam_search(self.model, memory, states, width, self.limit) for width in widths]
@@ -86,10 +88,12 @@ class Decoder:
     def _decoded(self, batch: list[Ids]) -> list[list[Hypothesis]]:
         """All different hypotheses of each source, the best first."""
         found: list[dict[bytes, Hypothesis]] = [{} for _ in batch]
-        for trellis in self._compiled(batches.pad(batch)):
-            for row, ids, nats, weights in _traced(Trellis(*(part.numpy() for part in trellis))):
+        for trellis in self._compiled(batching.pad(batch)):
+            for row, ids, nats, weights in _traced(
+                BeamHistory(*(part.numpy() for part in trellis))
+            ):
                 weights = weights[:, : len(batch[row])].copy()  # not a view of a whole batch
-                one = Hypothesis(ids, nats, weights, score(nats, weights, self.search))
+                one = Hypothesis(ids, nats, weights, hypothesis_score(nats, weights, self.search))
                 found[row].setdefault(ids.tobytes(), one)
         return [sorted(one.values(), key=lambda each: -each.score) for one in found]
 
@@ -98,7 +102,7 @@ def _progress(sentences: int) -> AbstractContextManager[console.Progress]:
     return console.progress("translating", sentences, "sentences")
 
 
-def score(nats: float, weights: Floats, search: params.Search) -> float:
+def hypothesis_score(nats: float, weights: Floats, search: params.Search) -> float:
     """What a search makes large: s(Y, X) of Wu et al. (2016, section 7, equation 14).
 
     The log probability over lp = ((5 + |Y|) / 6) ** alpha, so that long hypotheses are not the
@@ -119,7 +123,7 @@ def score(nats: float, weights: Floats, search: params.Search) -> float:
     return found
 
 
-def described(search: params.Search | None) -> str:
+def describe_search(search: params.Search | None) -> str:
     """A search in words, for a metrics file: "greedy", or "beam 5, length penalty 1"."""
     search = search or GREEDY
     words = ["greedy" if search.beam == 1 else f"beam {search.beam}"]
@@ -132,7 +136,7 @@ def described(search: params.Search | None) -> str:
     return ", ".join(words)
 
 
-def _traced(trellis: Trellis) -> Iterator[tuple[int, Ids, float, Floats]]:
+def _traced(trellis: BeamHistory) -> Iterator[tuple[int, Ids, float, Floats]]:
     """Row, ids (T,), nats and weights (T, S) of every hypothesis, followed back from its end."""
     ends, rows, places = np.nonzero(np.isfinite(trellis.ended))
     logs = trellis.ended[ends, rows, places]

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines import batches, params
-from pipelines.errors import Refusal
-from pipelines.models import saved
-from pipelines.text import cleaning
-from pipelines.text import ids as encode
+from pipelines.config import params
+from pipelines.data import cleaning
+from pipelines.errors import UserError
+from pipelines.models import serialization
+from pipelines.text import batching
+from pipelines.text import encoding as encode
 from pipelines.text.vocabulary import END, UNK, Vocabularies
 
 if TYPE_CHECKING:
     from pipelines.inference.decoding import Decoder, Hypothesis
-    from pipelines.inference.generation import Step
+    from pipelines.inference.sampling import Step
 
 BATCH = 256
 PIECES = 3  # `max_length` counts words: so many sub-words of each may be written
@@ -39,7 +40,7 @@ class Predictor:
     """
 
     model: Any
-    card: saved.Card[Any]
+    card: serialization.ModelSpec[Any]
     vocabularies: Vocabularies
     samples: params.Samples | None
     search: params.Search | None = None
@@ -70,7 +71,7 @@ class Predictor:
         prepared = [cleaning.prepare(text, self.card.cleaning, self.card.tokens) for text in texts]
         for number, text in enumerate(prepared, 1):
             if not text.strip():
-                raise Refusal(f"Text {number} is empty: give at least one word.")
+                raise UserError(f"Text {number} is empty: give at least one word.")
         return prepared
 
     def _continue(self, texts: list[str]) -> list[str]:
@@ -83,7 +84,7 @@ class Predictor:
             beginning: prepared text of at least one token.
             advance: told of every token as it is drawn.
         """
-        from pipelines.inference import generation
+        from pipelines.inference import sampling
 
         if self.samples is None:
             raise ValueError("a language model needs samples to write")
@@ -92,16 +93,16 @@ class Predictor:
         start = vocabulary.encode(beginning)
         seed = self.card.seed if self.samples.seed is None else self.samples.seed
         random = np.random.default_rng(seed)
-        drawn = generation.write(self._begin(), start, self.samples, random, advance)
+        drawn = sampling.sample(self._begin(), start, self.samples, random, advance)
         words = ["\n" if token == END else vocabulary.tokens[token] for token in drawn]
         given = vocabulary.split(beginning)  # unknown to the model or not
         return vocabulary.join([*given, *words])
 
     @cached_property
     def _begin(self) -> Callable[[], Step]:
-        from pipelines.inference import generation
+        from pipelines.inference import sampling
 
-        return generation.beginnings(self.model)
+        return sampling.make_sampler(self.model)
 
     @cached_property
     def _classify(self) -> Any:
@@ -115,12 +116,12 @@ class Predictor:
         found: npt.NDArray[np.float32] = np.zeros(
             (len(rows), len(self.vocabularies.labels)), np.float32
         )
-        for indices in batches.by_length([len(row) for row in rows], BATCH):
-            found[indices] = self._classify(batches.pad([rows[i] for i in indices])).numpy()
+        for indices in batching.by_length([len(row) for row in rows], BATCH):
+            found[indices] = self._classify(batching.pad([rows[i] for i in indices])).numpy()
         return found
 
     def _label(self, texts: list[str]) -> list[str]:
-        rows = encode.rows(texts, self.vocabularies.columns["text"])
+        rows = encode.encode_rows(texts, self.vocabularies.columns["text"])
         return [self.vocabularies.labels[best] for best in self.logits(rows).argmax(axis=1)]
 
     def _translate(self, texts: list[str]) -> list[str]:
@@ -141,12 +142,12 @@ class Predictor:
             return
         for key in ("coverage_penalty", "replace_unknown"):
             if getattr(search, key) and self.card.entry.attention == "none":
-                raise Refusal(
+                raise UserError(
                     f"'search.{key}' goes by the attention, and this model has "
                     "'attention: none': take it out, or give the model an attention."
                 )
         if search.replace_unknown and tokens not in ("words", "spaces"):
-            raise Refusal(
+            raise UserError(
                 "'search.replace_unknown' puts a source word in the place of an unknown one, and "
                 f"this corpus has 'tokens: {tokens}': take it out, or take words."
             )
@@ -159,7 +160,7 @@ class Predictor:
         Raises:
             Refusal: it needs an attention or words, and the model has none.
         """
-        rows = encode.rows(prepared, self.vocabularies.columns["source"])
+        rows = encode.encode_rows(prepared, self.vocabularies.columns["source"])
         return self._decoder(rows, n_best)
 
     def text(self, hypothesis: Hypothesis, source: str) -> str:
@@ -189,5 +190,5 @@ def load(
     Raises:
         Refusal: there is none, or it speaks another vocabulary.
     """
-    model, card, vocabularies = saved.load(folder, vocabulary, seed)
+    model, card, vocabularies = serialization.load(folder, vocabulary, seed)
     return Predictor(model, card, vocabularies, samples, search)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from pipelines.params import Score
+from pipelines.config.params import Score
 
 MASKED = -1e9  # far below any score: exactly 0 after the softmax, and yet no gradient is NaN
 

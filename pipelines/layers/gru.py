@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from pipelines.layers.products import Precision, product
-from pipelines.layers.steps import before, kernel_gradient, over_time, rounded
+from pipelines.layers.matmul import Precision, matmul
+from pipelines.layers.scan import cast_kernel, kernel_gradient, previous_states, scan
 
 
 def gru_steps(
@@ -32,16 +32,16 @@ def gru_steps(
     def run(
         inputs: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor, hidden: tf.Tensor
     ) -> tuple[tf.Tensor, object]:
-        steps, kernel = tf.shape(inputs)[0], rounded(recurrent_kernel, precision)
+        steps, kernel = tf.shape(inputs)[0], cast_kernel(recurrent_kernel, precision)
 
         def step(t: tf.Tensor, hidden: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
             active, hidden = _step(inputs[t], kernel, bias, hidden, precision)
             return (active, hidden), hidden
 
-        (active, hiddens), _ = over_time(step, steps, hidden, keep=2)
+        (active, hiddens), _ = scan(step, steps, hidden, keep=2)
 
         def gradient(d_hiddens: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            earlier = before(hidden, hiddens)
+            earlier = previous_states(hidden, hiddens)
             d_inputs, d_inner, d_hidden = _backwards(active, earlier, kernel, d_hiddens, precision)
             d_kernel = kernel_gradient(d_inner, earlier, precision)
             return d_inputs, d_kernel, tf.reduce_sum(d_inner, (0, 1)), d_hidden
@@ -71,7 +71,7 @@ def _step(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Update, reset and candidate with what the reset gate let through (B, 4 U); hidden (B, U)."""
     update, reset, candidate = tf.split(projected, 3, axis=1)
-    inner = product(hidden, recurrent_kernel, precision) + recurrent_bias
+    inner = matmul(hidden, recurrent_kernel, precision) + recurrent_bias
     inner_update, inner_reset, inner_candidate = tf.split(inner, 3, axis=1)
     z = tf.sigmoid(update + inner_update)
     r = tf.sigmoid(reset + inner_reset)
@@ -98,10 +98,10 @@ def _backwards(
     def back(t: tf.Tensor, d_hidden: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
         d_hidden += d_hiddens[t]
         d_inner = tf.tile(d_hidden, (1, 3)) * to_inner[t]
-        return (d_hidden, d_inner), d_hidden * z[t] + product(d_inner, transposed, precision)
+        return (d_hidden, d_inner), d_hidden * z[t] + matmul(d_inner, transposed, precision)
 
     zero = tf.zeros_like(earlier[0])
     steps = tf.shape(active)[0]
-    (d_all, d_inner), d_hidden = over_time(back, steps, zero, keep=2, backwards=True)
+    (d_all, d_inner), d_hidden = scan(back, steps, zero, keep=2, backwards=True)
     gates = d_inner[:, :, : 2 * tf.shape(z)[2]]
     return tf.concat([gates, d_all * to_candidate], axis=2), d_inner, d_hidden

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from pipelines.layers.products import Precision, product
-from pipelines.layers.steps import before, kernel_gradient, over_time, rounded
+from pipelines.layers.matmul import Precision, matmul
+from pipelines.layers.scan import cast_kernel, kernel_gradient, previous_states, scan
 
 State = tuple[tf.Tensor, tf.Tensor]  # hidden and memory
 
@@ -35,20 +35,20 @@ def lstm_steps(
     def run(
         gates: tf.Tensor, recurrent_kernel: tf.Tensor, hidden: tf.Tensor, memory: tf.Tensor
     ) -> tuple[State, object]:
-        steps, kernel = tf.shape(gates)[0], rounded(recurrent_kernel, precision)
+        steps, kernel = tf.shape(gates)[0], cast_kernel(recurrent_kernel, precision)
 
         def step(t: tf.Tensor, state: State) -> tuple[tuple[tf.Tensor, ...], State]:
             active, hidden, memory = _step(gates[t], kernel, *state, precision)
             return (active, hidden, memory), (hidden, memory)
 
-        (active, hiddens, memories), _ = over_time(step, steps, (hidden, memory), keep=3)
+        (active, hiddens, memories), _ = scan(step, steps, (hidden, memory), keep=3)
 
         def gradient(d_hiddens: tf.Tensor, d_memories: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            earlier = before(memory, memories)
+            earlier = previous_states(memory, memories)
             d_gates, first = _backwards(
                 active, earlier, memories, kernel, d_hiddens, d_memories, precision
             )
-            d_kernel = kernel_gradient(d_gates, before(hidden, hiddens), precision)
+            d_kernel = kernel_gradient(d_gates, previous_states(hidden, hiddens), precision)
             return d_gates, d_kernel, *first
 
         return (hiddens, memories), gradient
@@ -76,7 +76,7 @@ def _step(
     precision: Precision,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Activated gates (B, 4 U), hidden and memory (B, U)."""
-    inner = product(hidden, recurrent_kernel, precision)
+    inner = matmul(hidden, recurrent_kernel, precision)
     i, f, g, o = tf.split(gates + inner, 4, axis=1)
     i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
     memory = f * memory + i * g
@@ -108,9 +108,9 @@ def _backwards(
         d_gates = tf.concat(
             [tf.tile(d_memory, (1, 3)) * to_gates[t], d_hidden * to_output[t]], axis=1
         )
-        return (d_gates,), (product(d_gates, transposed, precision), d_memory * f[t])
+        return (d_gates,), (matmul(d_gates, transposed, precision), d_memory * f[t])
 
     zero = tf.zeros_like(earlier[0])
     steps = tf.shape(active)[0]
-    (d_gates,), first = over_time(back, steps, (zero, zero), keep=1, backwards=True)
+    (d_gates,), first = scan(back, steps, (zero, zero), keep=1, backwards=True)
     return d_gates, first

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from pipelines.params import Pooling
+from pipelines.config.params import Pooling
 
 
 class Pool(keras.layers.Layer):

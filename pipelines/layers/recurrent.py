@@ -14,11 +14,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipelines.config.params import Cell
 from pipelines.layers.gru import gru_step, gru_steps
 from pipelines.layers.lstm import lstm_step, lstm_steps
-from pipelines.layers.products import Precision, product
+from pipelines.layers.matmul import Precision, matmul
 from pipelines.layers.rnn import Activation, rnn_step, rnn_steps
-from pipelines.params import Cell
 
 Kernel = Literal["cudnn", "fused"]
 State = list[tf.Tensor]
@@ -146,7 +146,7 @@ class Recurrent(keras.layers.Layer):
     ) -> tuple[tf.Tensor, State]:
         inward, recurrent, bias = self._weights(training)
         gru = self.cell == "gru"
-        gates = product(inputs, inward, self.precision) + (bias[0] if gru else bias)
+        gates = matmul(inputs, inward, self.precision) + (bias[0] if gru else bias)
         gates = tf.transpose(gates, (1, 0, 2))
         kept: tuple[tf.Tensor, ...]
         if self.cell == "lstm":

@@ -6,8 +6,8 @@ from typing import Literal
 
 import tensorflow as tf
 
-from pipelines.layers.products import Precision, product
-from pipelines.layers.steps import before, kernel_gradient, over_time, rounded
+from pipelines.layers.matmul import Precision, matmul
+from pipelines.layers.scan import cast_kernel, kernel_gradient, previous_states, scan
 
 Activation = Literal["tanh", "relu"]
 
@@ -36,13 +36,13 @@ def rnn_steps(
     def run(
         inputs: tf.Tensor, recurrent_kernel: tf.Tensor, hidden: tf.Tensor
     ) -> tuple[tf.Tensor, object]:
-        steps, kernel = tf.shape(inputs)[0], rounded(recurrent_kernel, precision)
+        steps, kernel = tf.shape(inputs)[0], cast_kernel(recurrent_kernel, precision)
 
         def step(t: tf.Tensor, hidden: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
             hidden = rnn_step(inputs[t], kernel, hidden, activation, precision)
             return (hidden,), hidden
 
-        (hiddens,), _ = over_time(step, steps, hidden, keep=1)
+        (hiddens,), _ = scan(step, steps, hidden, keep=1)
 
         def gradient(d_hiddens: tf.Tensor) -> tuple[tf.Tensor, ...]:
             relu = activation == "relu"
@@ -51,11 +51,11 @@ def rnn_steps(
 
             def back(t: tf.Tensor, d_hidden: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
                 d_inner = (d_hidden + d_hiddens[t]) * slopes[t]
-                return (d_inner,), product(d_inner, transposed, precision)
+                return (d_inner,), matmul(d_inner, transposed, precision)
 
             zero = tf.zeros_like(hidden)
-            (d_inner,), d_hidden = over_time(back, steps, zero, keep=1, backwards=True)
-            d_kernel = kernel_gradient(d_inner, before(hidden, hiddens), precision)
+            (d_inner,), d_hidden = scan(back, steps, zero, keep=1, backwards=True)
+            d_kernel = kernel_gradient(d_inner, previous_states(hidden, hiddens), precision)
             return d_inner, d_kernel, d_hidden
 
         return hiddens, gradient
@@ -72,4 +72,4 @@ def rnn_step(
 ) -> tf.Tensor:
     """One step of `rnn_steps`: (B, U) -> (B, U)."""
     squash = tf.tanh if activation == "tanh" else tf.nn.relu
-    return squash(projected + product(hidden, recurrent_kernel, precision))
+    return squash(projected + matmul(hidden, recurrent_kernel, precision))

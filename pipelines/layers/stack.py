@@ -11,10 +11,10 @@ from typing import Self
 import keras
 import tensorflow as tf
 
-from pipelines import params
-from pipelines.layers.products import Precision, product
+from pipelines.config import params
+from pipelines.config.params import Cell
+from pipelines.layers.matmul import Precision, matmul
 from pipelines.layers.recurrent import Recurrent, State
-from pipelines.params import Cell
 
 
 class RecurrentStack(keras.layers.Layer):
@@ -141,20 +141,20 @@ class RecurrentStack(keras.layers.Layer):
         steppers = [layer.stepper(training) for layer in self.forwards]
         below, beside = tf.split(kernels[0], [inputs.shape[-1], width])
         dropped = self.dropouts[0](inputs, training=training)
-        projected = product(dropped, below, self.precision)
+        projected = matmul(dropped, below, self.precision)
         ones = tf.ones((tf.shape(inputs)[0], tf.shape(inputs)[1], self.width))
         masks = [dropout(ones, training=training) for dropout in self.dropouts[1:]]
 
         def step(
             t: tf.Tensor, fed: tf.Tensor, states: list[State]
         ) -> tuple[tf.Tensor, list[State]]:
-            gates = projected[:, t] + product(fed, beside, self.precision)
+            gates = projected[:, t] + matmul(fed, beside, self.precision)
             output, state = steppers[0](gates, states[0])
             after = [state]
             for height, stepper in enumerate(steppers[1:], start=1):
                 under = output * masks[height - 1][:, t]
                 above, state = stepper(
-                    product(under, kernels[height], self.precision), states[height]
+                    matmul(under, kernels[height], self.precision), states[height]
                 )
                 output = above + output if self.residual else above
                 after.append(state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from pipelines import params
+from pipelines.config import params
 from pipelines.text.vocabulary import PAD
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from pipelines import params
+from pipelines.config import params
+from pipelines.layers.embedding import Embedding
 from pipelines.layers.pooling import Pool
 from pipelines.layers.stack import RecurrentStack
-from pipelines.layers.words import Words
 from pipelines.text.vocabulary import PAD
 
 
@@ -23,7 +23,7 @@ class Classifier(keras.Model):
 
     def __init__(self, entry: params.Classifier, vocabulary: int, labels: int) -> None:
         super().__init__()
-        self.embedding = Words(vocabulary, entry.embedding, entry.word_dropout)
+        self.embedding = Embedding(vocabulary, entry.embedding, entry.word_dropout)
         self.stack = RecurrentStack.of(entry, entry.bidirectional)
         self.pool = Pool(entry.pooling, entry.units)
         top = entry.dropout if entry.output_dropout is None else entry.output_dropout

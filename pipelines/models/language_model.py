@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from pipelines import params
+from pipelines.config import params
+from pipelines.layers.embedding import Embedding, OutputProjection
 from pipelines.layers.recurrent import State
 from pipelines.layers.stack import RecurrentStack, dropout_layer
-from pipelines.layers.words import WordLogits, Words
 
 
 class LanguageModel(keras.Model):
@@ -28,13 +28,13 @@ class LanguageModel(keras.Model):
     ) -> None:
         super().__init__()
         self.ar, self.tar, self.tied = entry.ar, entry.tar, bool(entry.tied)
-        self.embedding = Words(len(log_frequencies), entry.embedding, entry.word_dropout)
+        self.embedding = Embedding(len(log_frequencies), entry.embedding, entry.word_dropout)
         self.stack = RecurrentStack.of(entry)
         top = entry.dropout if entry.output_dropout is None else entry.output_dropout
         self.dropout = dropout_layer(top, entry.variational)
         narrow = self.tied and entry.units != entry.embedding
         self.narrow = keras.layers.Dense(entry.embedding, use_bias=False) if narrow else None
-        self.softmax = WordLogits(log_frequencies, self.tied, entry.precision)
+        self.softmax = OutputProjection(log_frequencies, self.tied, entry.precision)
 
     def zero_state(self, batch: int) -> list[State]:
         """The state before any text."""

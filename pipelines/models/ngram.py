@@ -23,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.params import Smoothing
-from pipelines.text import frames
+from pipelines.config.params import Smoothing
+from pipelines.data import parquet
 
 Ids = npt.NDArray[np.int32]
 Codes = npt.NDArray[np.int64]
@@ -105,12 +105,12 @@ class NGram:
             pd.DataFrame({"n": k, "code": codes, "count": counts})
             for k, (codes, counts) in enumerate(zip(self.codes, self.counts, strict=True), 1)
         ]
-        frames.write(pd.concat(parts, ignore_index=True), folder / "counts.parquet")
+        parquet.write_parquet(pd.concat(parts, ignore_index=True), folder / "counts.parquet")
 
     @classmethod
     def load(cls, folder: Path, order: int, vocabulary: int, smoothing: Smoothing) -> NGram:
         """Read what `save` wrote."""
-        table = frames.read(folder / "counts.parquet")
+        table = parquet.read_parquet(folder / "counts.parquet")
         parts = [table[table["n"] == k] for k in range(1, order + 1)]
         codes, counts = ([part[key].to_numpy() for part in parts] for key in ("code", "count"))
         return cls(order, vocabulary, smoothing, codes, counts)

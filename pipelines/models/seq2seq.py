@@ -12,16 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from pipelines import params
+from pipelines.config import params
 from pipelines.layers.attention import Attention
+from pipelines.layers.embedding import Embedding, OutputProjection
 from pipelines.layers.recurrent import State
+from pipelines.layers.scan import scan
 from pipelines.layers.stack import RecurrentStack, dropout_layer
-from pipelines.layers.steps import over_time
-from pipelines.layers.words import WordLogits, Words
 from pipelines.text.vocabulary import PAD
 
 
-class Memory(NamedTuple):
+class EncoderOutput(NamedTuple):
     """What the decoder may look at: every encoder state (B, S, U or 2 U), which of them are real
     (B, S), and what the attention's score makes of them (B, S, D)."""
 
@@ -30,7 +30,7 @@ class Memory(NamedTuple):
     projected: tf.Tensor
 
 
-class States(NamedTuple):
+class DecoderState(NamedTuple):
     """What the decoder carries from step to step.
 
     `layers` are the states of its recurrent layers. `fed` is what it attended to at the step before
@@ -65,10 +65,12 @@ class Seq2Seq(keras.Model):
     ) -> None:
         super().__init__()
         size = len(log_frequencies)
-        self.target_embedding = Words(size, entry.embedding, entry.word_dropout)
+        self.target_embedding = Embedding(size, entry.embedding, entry.word_dropout)
         self.source_embedding = self.target_embedding
         if entry.tied != "all":
-            self.source_embedding = Words(source_vocabulary, entry.embedding, entry.word_dropout)
+            self.source_embedding = Embedding(
+                source_vocabulary, entry.embedding, entry.word_dropout
+            )
         self.encoder = RecurrentStack.of(entry, entry.bidirectional)
         self.bridge = _bridge(entry)
         self.decoder = RecurrentStack.of(entry)
@@ -79,10 +81,12 @@ class Seq2Seq(keras.Model):
         top = entry.dropout if entry.output_dropout is None else entry.output_dropout
         self.dropout = dropout_layer(top, entry.variational)
         self.tied = entry.tied is not None
-        self.softmax = WordLogits(log_frequencies, self.tied, entry.precision)
+        self.softmax = OutputProjection(log_frequencies, self.tied, entry.precision)
         self.seeds = keras.random.SeedGenerator() if entry.scheduled_sampling else None
 
-    def encode(self, source: tf.Tensor, training: bool = False) -> tuple[Memory, States]:
+    def encode(
+        self, source: tf.Tensor, training: bool = False
+    ) -> tuple[EncoderOutput, DecoderState]:
         """Source ids (B, S) -> what the decoder may look at, and the states it starts from."""
         mask = tf.not_equal(source, PAD)
         embedded = self.source_embedding(source, training=training)
@@ -91,7 +95,9 @@ class Seq2Seq(keras.Model):
         fed = tf.zeros((count, self.combine.units if self.feeds else 0))
         covered = tf.zeros((count, steps if self.covers else 0))
         projected = keys if self.attention is None else self._projected(keys)
-        return Memory(keys, mask, projected), States(self._bridged(states), fed, covered)
+        return EncoderOutput(keys, mask, projected), DecoderState(
+            self._bridged(states), fed, covered
+        )
 
     def _projected(self, keys: tf.Tensor) -> tf.Tensor:
         assert self.attention is not None
@@ -104,8 +110,8 @@ class Seq2Seq(keras.Model):
         return [[next(bridge)(part) for part in state] for state in states]
 
     def decode(
-        self, target: tf.Tensor, states: States, memory: Memory, training: bool = False
-    ) -> tuple[tf.Tensor, States, tf.Tensor]:
+        self, target: tf.Tensor, states: DecoderState, memory: EncoderOutput, training: bool = False
+    ) -> tuple[tf.Tensor, DecoderState, tf.Tensor]:
         """Predict each next token of a target.
 
         Args:
@@ -124,13 +130,13 @@ class Seq2Seq(keras.Model):
             outputs, layers = self.decoder(embedded, states=states.layers, training=training)
             read, covered, weights = self._attend(outputs, states.covered, memory)
             read = self.dropout(read, training=training)
-            states = States(layers, states.fed, covered)
+            states = DecoderState(layers, states.fed, covered)
         embeddings = self.target_embedding.embeddings
         logits = self.softmax(read, tf.convert_to_tensor(embeddings) if self.tied else None)
         return logits, states, weights
 
     def _attend(
-        self, outputs: tf.Tensor, covered: tf.Tensor, memory: Memory
+        self, outputs: tf.Tensor, covered: tf.Tensor, memory: EncoderOutput
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Decoder outputs (B, T, U) -> what the softmax reads (B, T, E), coverage, weights."""
         if self.attention is None:
@@ -143,7 +149,7 @@ class Seq2Seq(keras.Model):
         return self.combine(tf.concat([outputs, context], axis=2)), covered, weights
 
     def _cover(
-        self, outputs: tf.Tensor, covered: tf.Tensor, memory: Memory
+        self, outputs: tf.Tensor, covered: tf.Tensor, memory: EncoderOutput
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Attend step by step: what is covered depends on the step before."""
         assert self.attention is not None
@@ -154,12 +160,12 @@ class Seq2Seq(keras.Model):
             context, weights = attention(query, *memory, coverage=covered)
             return (context[:, 0], weights[:, 0]), covered + weights[:, 0]
 
-        (contexts, kept), covered = over_time(step, steps, covered, keep=2)
+        (contexts, kept), covered = scan(step, steps, covered, keep=2)
         return _rows(contexts, memory.keys.shape[-1]), covered, _rows(kept, None)
 
     def _feed(
-        self, embedded: tf.Tensor, states: States, memory: Memory, training: bool
-    ) -> tuple[tf.Tensor, States, tf.Tensor]:
+        self, embedded: tf.Tensor, states: DecoderState, memory: EncoderOutput, training: bool
+    ) -> tuple[tf.Tensor, DecoderState, tf.Tensor]:
         """Input feeding (Luong et al. 2015, section 3.3): the whole decoder step by step.
 
         What is read before the softmax, (B, T, E), also is part of the next step's input.
@@ -171,15 +177,15 @@ class Seq2Seq(keras.Model):
         ones = tf.ones((tf.shape(embedded)[0], steps, self.combine.units))
         kept_units = self.dropout(ones, training=training)
 
-        def step(t: tf.Tensor, states: States) -> tuple[tuple[tf.Tensor, ...], States]:
+        def step(t: tf.Tensor, states: DecoderState) -> tuple[tuple[tf.Tensor, ...], DecoderState]:
             output, layers = decoder(t, states.fed, states.layers)
             covered = states.covered if self.covers else None
             context, weights = attention(output[:, None], *memory, coverage=covered)
             read = self.combine(tf.concat([output, context[:, 0]], axis=1)) * kept_units[:, t]
             covered = states.covered + weights[:, 0] if self.covers else states.covered
-            return (read, weights[:, 0]), States(layers, read, covered)
+            return (read, weights[:, 0]), DecoderState(layers, read, covered)
 
-        (reads, kept), states = over_time(step, steps, states, keep=2)
+        (reads, kept), states = scan(step, steps, states, keep=2)
         return _rows(reads, self.combine.units), states, _rows(kept, None)
 
     def call(

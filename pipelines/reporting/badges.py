@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import Refusal
+from pipelines.errors import UserError
 
 # Each line of what is said of a training: the keys of a verdict, and how they are written.
 TRAINING: tuple[Mapping[str, str], ...] = (
@@ -57,7 +57,7 @@ def _badge(verdict: Path, metrics: Path) -> Badge | None:
         level, count, of = int(said["level"]), len(said["findings"]), said["metrics"]
         training = tuple(_training(said.get("training", {})))
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise Refusal(f"{verdict} is no verdict: delete it, and `seqproof verify`.") from None
+        raise UserError(f"{verdict} is no verdict: delete it, and `seqproof verify`.") from None
     if of != hashlib.md5(metrics.read_bytes(), usedforsecurity=False).hexdigest():
         return None
     if count:

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import spread
-from pipelines.errors import Refusal
-from pipelines.params import (
+from pipelines.config.params import (
     BETTER,
     BagOfWords,
     Better,
@@ -20,6 +18,8 @@ from pipelines.params import (
     Task,
     Tokens,
 )
+from pipelines.errors import UserError
+from pipelines.evaluation import seed_statistics
 from pipelines.reporting import published
 
 Metrics = Mapping[str, float]
@@ -46,7 +46,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """A number as it is read, whether no other of its column reads better, and how far it is from
     the published ones that its model is held to."""
 
@@ -56,11 +56,11 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class ModelRow:
     """One model; a cell for every column."""
 
     model: str
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class CorpusTable:
     corpus: str
     task: Task
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    works: tuple[tuple[published.Work, tuple[str, ...]], ...]
+    rows: tuple[ModelRow, ...]
+    works: tuple[tuple[published.PublishedResult, tuple[str, ...]], ...]
     missing: tuple[str, ...]
     remark: str
 
@@ -145,7 +145,7 @@ def _read(path: Path, name: str) -> Metrics | None:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise Refusal(f"{path} is no map in JSON: delete it and run `dvc repro evaluate@{name}`.")
+        raise UserError(f"{path} is no map in JSON: delete it and run `dvc repro evaluate@{name}`.")
     return {key: value for key, value in content.items() if isinstance(value, int | float)}
 
 
@@ -169,7 +169,8 @@ def _table(
         task=task,
         columns=columns,
         rows=tuple(
-            Row(name, tuple(cells[place] for cells in written)) for place, name in enumerate(known)
+            ModelRow(name, tuple(cells[place] for cells in written))
+            for place, name in enumerate(known)
         ),
         works=tuple(
             (work, tuple(_text(work.numbers, column) for column in columns)) for work in works
@@ -179,7 +180,9 @@ def _table(
     )
 
 
-def _columns(task: Task, tokens: Tokens, works: Sequence[published.Work]) -> list[Column]:
+def _columns(
+    task: Task, tokens: Tokens, works: Sequence[published.PublishedResult]
+) -> list[Column]:
     """Those of the task, of what is published, and of the cost."""
     own = COLUMNS[task, "characters" if tokens == "characters" else "words"]
     more = [column for column in MORE if any(column.key in work.numbers for work in works)]
@@ -187,14 +190,14 @@ def _columns(task: Task, tokens: Tokens, works: Sequence[published.Work]) -> lis
 
 
 def _cells(
-    column: Column, models: Mapping[str, Metrics], works: Sequence[published.Work]
-) -> list[Cell]:
+    column: Column, models: Mapping[str, Metrics], works: Sequence[published.PublishedResult]
+) -> list[TableCell]:
     """One column; values that read the same are equally good."""
     rounded = {name: _rounded(metrics, column) for name, metrics in models.items()}
     there = [value for value in rounded.values() if value is not None]
     best = {"higher": max, "lower": min}[column.better](there) if column.better else None
     return [
-        Cell(
+        TableCell(
             _text(models[name], column),
             value is not None and value == best,
             tuple(_gaps(name, value, column, works)),
@@ -204,7 +207,7 @@ def _cells(
 
 
 def _gaps(
-    model: str, value: float | None, column: Column, works: Sequence[published.Work]
+    model: str, value: float | None, column: Column, works: Sequence[published.PublishedResult]
 ) -> Iterator[published.Gap]:
     """From the published numbers that a model is held to, both as they are read."""
     for work in works:
@@ -216,7 +219,7 @@ def _gaps(
 
 def _text(metrics: Metrics, column: Column) -> str:
     """A number as it is read, of a group with its standard deviation."""
-    value, apart = metrics.get(column.key), spread.of(metrics, column.key)
+    value, apart = metrics.get(column.key), seed_statistics.of(metrics, column.key)
     if value is None:
         return "-"
     deviation = "" if apart is None else f" ± {format(apart.sd, column.form)}"

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import history as epochs
-from pipelines.errors import Refusal
-from pipelines.params import Params
-from pipelines.reporting import figures
+from pipelines.config.params import Params
+from pipelines.errors import UserError
+from pipelines.reporting import plots as figures
 from pipelines.reporting.badges import Badge, badges
+from pipelines.reporting.best_model_tests import Significance, significance
 from pipelines.reporting.comparison import CorpusTable, compare, of_corpus
-from pipelines.reporting.embedded import Picture
-from pipelines.reporting.lineage import Lineage
-from pipelines.reporting.significance import Significance, significance
+from pipelines.reporting.embedded_svg import Picture
+from pipelines.reporting.lineage_section import Lineage
+from pipelines.training import history as epochs
 
 if TYPE_CHECKING:
-    from pipelines.reporting.laboratory import Exhibit
+    from pipelines.reporting.experiment_section import ExperimentFigure
 
 TEMPLATE = "page.html.jinja"
 # Files of a model, and the words for who cannot see them.
@@ -108,7 +108,7 @@ def gather(
     return sections
 
 
-def build(sections: Sequence[Section], laboratory: Sequence[Exhibit] = ()) -> str:
+def build(sections: Sequence[Section], laboratory: Sequence[ExperimentFigure] = ()) -> str:
     """The page; the same sections and exhibits give the same bytes. All text is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -125,7 +125,7 @@ def build(sections: Sequence[Section], laboratory: Sequence[Exhibit] = ()) -> st
 
 def _curves(corpus: str, models: Sequence[str], plots: Path) -> Picture | None:
     files = {name: plots / f"{name}.csv" for name in models}
-    histories = {name: epochs.read(file) for name, file in files.items() if file.is_file()}
+    histories = {name: epochs.read_history(file) for name, file in files.items() if file.is_file()}
     if not histories:
         return None
     svg = figures.learning_curves(histories, corpus)
@@ -155,4 +155,4 @@ def _checks(path: Path) -> tuple[Mapping[str, Any], ...]:
     try:
         return tuple(json.loads(path.read_text(encoding="utf-8")))
     except ValueError:
-        raise Refusal(f"{path} is no JSON: delete it and run `dvc repro`.") from None
+        raise UserError(f"{path} is no JSON: delete it and run `dvc repro`.") from None

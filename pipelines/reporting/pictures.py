@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines import files
-from pipelines import history as epochs
-from pipelines.inference.evaluation import Evaluation
 from pipelines.inference.predictor import Predictor
-from pipelines.reporting import diagrams, figures
+from pipelines.reporting import diagnostic_plots, plots
+from pipelines.tasks.evaluation import Evaluation
+from pipelines.training import history as epochs
 
 
 def write(
@@ -26,29 +26,31 @@ def write(
         history: the table of its epochs.
         folder: it takes the place of what stood there.
     """
-    drawn = {"learning-curve.svg": figures.learning_curves({name: epochs.read(history)}, name)}
+    drawn = {
+        "learning-curve.svg": plots.learning_curves({name: epochs.read_history(history)}, name)
+    }
     for number, (weights, source, target) in enumerate(found.maps, 1):
         title = f"{name}, test item {number}"
-        drawn[f"attention-{number}.svg"] = figures.attention_map(weights, source, target, title)
+        drawn[f"attention-{number}.svg"] = plots.attention_map(weights, source, target, title)
     if found.confusion is not None:
-        drawn["confusion.svg"] = figures.confusion_matrix(
+        drawn["confusion.svg"] = plots.confusion_matrix(
             found.confusion, predictor.vocabularies.labels, name
         )
-    drawn["by-length.svg"] = diagrams.by_length(*found.lengths, name)
+    drawn["by-length.svg"] = diagnostic_plots.by_length(*found.lengths, name)
     if found.reliable is not None:
         error = found.metrics["test_calibration_error"]
         title = f"{name}: ECE {error:.3f}"
-        drawn["calibration.svg"] = diagrams.calibration(*found.reliable, title)
+        drawn["calibration.svg"] = diagnostic_plots.calibration(*found.reliable, title)
     norms = epochs.read_norms(model)
     if len(norms):
         clip = predictor.card.entry.optimizer.clip_norm
-        drawn["gradient-norms.svg"] = diagrams.gradient_norms(norms, clip, name)
+        drawn["gradient-norms.svg"] = diagnostic_plots.gradient_norms(norms, clip, name)
     samples = epochs.read_samples(model)
     if samples:
         drawn["samples.md"] = _by_epoch(name, samples)
     if found.sample is not None:
         drawn["sample.txt"] = found.sample
-    with files.whole(folder) as beside:
+    with files.atomic_write(folder) as beside:
         beside.mkdir()
         for file, text in drawn.items():
             (beside / file).write_text(text, encoding="utf-8", newline="\n")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.params import Goal
+from pipelines.config.params import Goal
 
 
 @dataclass(frozen=True)
-class Work:
+class PublishedResult:
     """A model of others.
 
     Attributes:
@@ -42,7 +42,7 @@ class Gap:
     number: int
 
 
-def works(goals: Sequence[Goal]) -> list[Work]:
+def works(goals: Sequence[Goal]) -> list[PublishedResult]:
     """The works behind the goals of one corpus, in their order; goals without a published number
     have none."""
     groups: dict[tuple[str, str], list[tuple[Goal, float]]] = {}
@@ -51,7 +51,7 @@ def works(goals: Sequence[Goal]) -> list[Work]:
             whose = (goal.what or "", goal.source or "")
             groups.setdefault(whose, []).append((goal, goal.published))
     return [
-        Work(
+        PublishedResult(
             number=number,
             what=what,
             source=source,
@@ -62,7 +62,7 @@ def works(goals: Sequence[Goal]) -> list[Work]:
     ]
 
 
-def gap(work: Work, lead: float, form: str) -> Gap:
+def gap(work: PublishedResult, lead: float, form: str) -> Gap:
     """A gap, in words.
 
     Args:

@@ -19,8 +19,8 @@ from typing import Any
 
 import sentencepiece
 
-from pipelines.errors import Refusal
-from pipelines.params import Tokens
+from pipelines.config.params import Tokens
+from pipelines.errors import UserError
 
 BLANK = "\u2581"
 SPECIALS = ("<pad>", "<unk>", "<s>", "</s>")  # never learnt as pieces
@@ -80,12 +80,12 @@ def train(texts: Iterable[str], kind: Tokens, size: int) -> Segmenter:
     # The blank is a piece of its own too.
     characters = len(set("".join(texts)) - {" "}) + 1
     if characters > size:
-        raise Refusal(
+        raise UserError(
             f"'vocabulary.max_size' is {size:,}, and the training text has {characters:,} "
             "different characters, each of which is a piece: raise it."
         )
     if not texts:
-        raise Refusal("There is no training text to learn sub-words from.")
+        raise UserError("There is no training text to learn sub-words from.")
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts),

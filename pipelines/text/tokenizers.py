@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pipelines.params import Tokens
+from pipelines.config.params import Tokens
 
 # The elision of French and Italian stays with its apostrophe ("l' homme"); English follows suit
 # ("don' t"): which language a corpus holds is nowhere said.

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines import console, files
-from pipelines.errors import Refusal
-from pipelines.params import COLUMNS, SUB_WORDS, Corpus, Tokens, VocabularyParams
+from pipelines.config.params import COLUMNS, SUB_WORDS, Corpus, Tokens, VocabularyParams
+from pipelines.errors import UserError
 from pipelines.text import subwords, tokenizers
 from pipelines.text.subwords import SPECIALS, Segmenter
 
@@ -78,7 +78,7 @@ class Vocabulary:
             Refusal: the tokens are no sub-words.
         """
         if self.segmenter is None:
-            raise Refusal(
+            raise UserError(
                 f"'resample' draws other sub-words, and this corpus has 'tokens: {self.kind}': "
                 f"take it out, or take {' or '.join(SUB_WORDS)}."
             )
@@ -142,7 +142,7 @@ def build(
     return Vocabulary(tokens, _counts(tokens, counted, len(texts)), kind, segmenter)
 
 
-def of_frame(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:
+def build_vocabularies(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:
     """The vocabularies of a prepared training frame."""
     task, tokens, how = COLUMNS[corpus.task], corpus.tokens, corpus.vocabulary
     texts = {column: list(frame[column]) for column in task if column != "label"}
@@ -159,12 +159,14 @@ def of_frame(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:
     return Vocabularies(columns, tuple(labels))
 
 
-def foreseen(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:
+def vocabulary_estimate(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:
     """What `of_frame` will know, but for sub-words their characters: those take long to learn."""
     if corpus.tokens not in SUB_WORDS:
-        return of_frame(frame, corpus)
+        return build_vocabularies(frame, corpus)
     every = VocabularyParams(max_size=10**9, min_count=1, shared=corpus.vocabulary.shared)
-    return of_frame(frame, corpus.model_copy(update={"tokens": "characters", "vocabulary": every}))
+    return build_vocabularies(
+        frame, corpus.model_copy(update={"tokens": "characters", "vocabulary": every})
+    )
 
 
 def unknown_rate(vocabulary: Vocabulary, texts: Iterable[str]) -> float:
@@ -204,7 +206,7 @@ def save(vocabularies: Vocabularies, path: Path) -> None:
     }
     if vocabularies.labels:
         tree["labels"] = list(vocabularies.labels)
-    files.write(path, console.as_json(tree))
+    files.write_text(path, console.as_json(tree))
 
 
 def load(path: Path) -> Vocabularies:
@@ -218,10 +220,10 @@ def load(path: Path) -> Vocabularies:
         columns = {name: _of_tree(column) for name, column in tree["columns"].items()}
         return Vocabularies(columns, tuple(tree.get("labels", ())))
     except FileNotFoundError:
-        raise Refusal(f"{path} is missing: run build_vocab first.") from None
+        raise UserError(f"{path} is missing: run build_vocab first.") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         sentence = f"{path} is no vocabulary ({error}): delete it and run build_vocab again."
-        raise Refusal(sentence) from None
+        raise UserError(sentence) from None
 
 
 def _as_tree(vocabulary: Vocabulary) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import params, spread
-from pipelines.history import of_each
-from pipelines.tracking import graph, provenance
+from pipelines.config import params
+from pipelines.evaluation import seed_statistics
+from pipelines.lineage import dvc_project, provenance
+from pipelines.training.history import by_seed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,7 @@ def tags(everything: params.Params, name: str, root: Path) -> dict[str, str]:
 
 def template(root: Path) -> str:
     """The template that `seqproof new` made the project from; "none" of any other project."""
-    origin = graph.home(root) / ".seqproof" / "origin.json"
+    origin = dvc_project.main_root(root) / ".seqproof" / "origin.json"
     with suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads(origin.read_text(encoding="utf-8"))["template"])
     return NONE
@@ -89,19 +90,19 @@ def _tested(metrics: Mapping[str, float | int | str]) -> str:
     """The results, before all that MLflow's pages fold away, of a group with their spread over its
     seeds; what a score is by stands in ticks, for it may hold signs of Markdown's."""
     scores, sizes, words = [], [], []
-    for key in spread.results(metrics):
+    for key in seed_statistics.results(metrics):
         name, value = key.removeprefix("test_").replace("_", " "), metrics[key]
         if isinstance(value, str):
             words.append(f"{name} `{value}`")
         elif name in SIZES:
             sizes.append(f"{_number(value)} {name}")
         else:
-            scores.append(f"{name} {_number(value)}{_spread(spread.of(metrics, key))}")
+            scores.append(f"{name} {_number(value)}{_spread(seed_statistics.of(metrics, key))}")
     head = "Test, mean (standard deviation; interval of 95 %)" if "seeds" in metrics else "Test"
     return f"{head}: {', '.join(scores)}; {', '.join([*sizes, *words])}."
 
 
-def _spread(found: spread.Spread | None) -> str:
+def _spread(found: seed_statistics.SeedStatistics | None) -> str:
     if found is None:
         return ""
     return f" ({_number(found.sd)}; {_number(found.low)} to {_number(found.high)})"
@@ -109,7 +110,7 @@ def _spread(found: spread.Spread | None) -> str:
 
 def _seeds(everything: params.Params, name: str, seed: int | None) -> str:
     entry = everything.models[name]
-    several = params.seeds(entry)
+    several = params.seeds_of(entry)
     if seed is not None:
         return f"seed {seed}, one of {len(several)}"
     if several:
@@ -119,7 +120,7 @@ def _seeds(everything: params.Params, name: str, seed: int | None) -> str:
 
 def validation(history: pd.DataFrame) -> str:
     """How the best epoch did, of each seed if there are several."""
-    parts = of_each(history)
+    parts = by_seed(history)
     if len(parts) == 1:
         return f"Validation: {_best(history)}"
     lines = (f"- seed {seed}: {_best(part)}" for seed, part in parts.items())

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import console, files, params, spread
-from pipelines import history as epochs_table
-from pipelines.tracking import descriptions, energy, graph, meter, provenance, runs
+from pipelines import console, files
+from pipelines.config import params
+from pipelines.evaluation import seed_statistics
+from pipelines.lineage import dvc_project, provenance
+from pipelines.tracking import descriptions, energy, runs, system_metrics
 from pipelines.training import checkpoints
+from pipelines.training import history as epochs_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,14 +55,17 @@ def training(
     """
     root = console.root()
     inputs = provenance.inputs(verb, root)
-    place, every = (graph.home(root), inputs.stage, inputs.key), everything.checkpoints.every
+    place, every = (
+        (dvc_project.main_root(root), inputs.stage, inputs.key),
+        everything.checkpoints.every,
+    )
     with checkpoints.opened(*place, every, fresh) as kept:
         with runs.training(identity(everything, name), root, kept.attempt) as run:
             _begin_training(run, everything, name, data)
             run.set_tags(described)
             log_provenance(run, inputs, described)
             spent, whole = energy.Energy(), not kept.begun
-            with meter.running(run.log_samples, spent.add):
+            with system_metrics.running(run.log_samples, spent.add):
                 yield run, kept
             # Of one that went on, what the processes before spent went with them.
             if whole and spent.joules:
@@ -100,10 +106,10 @@ def parameters(entry: params.Model, seed: int, member: int | None = None) -> dic
     said: dict[str, object] = entry.model_dump(mode="json", exclude_none=True)
     if member is not None:
         return said | {"seed": member}
-    return said if "seed" in said or params.seeds(entry) else said | {"seed": seed}
+    return said if "seed" in said or params.seeds_of(entry) else said | {"seed": seed}
 
 
-def log_provenance(run: runs.Run, inputs: graph.Inputs, described: Mapping[str, str]) -> None:
+def log_provenance(run: runs.Run, inputs: dvc_project.Inputs, described: Mapping[str, str]) -> None:
     """Where a training or an evaluation comes from; a dirty tree's patch beside it.
 
     Args:
@@ -116,7 +122,7 @@ def log_provenance(run: runs.Run, inputs: graph.Inputs, described: Mapping[str, 
     work = "evaluation" if verb == "evaluate" else "training"
     run.set_tags({runs.KEY.format(work): inputs.key})
     run.log_text(provenance.record(inputs, root, described), f"{PROVENANCE}/{work}.json")
-    changes = provenance.changes(root)
+    changes = provenance.working_tree_patch(root)
     if changes:
         run.log_text(changes, f"{PROVENANCE}/{work}.patch")
 
@@ -133,7 +139,7 @@ def end_training(
         seconds: what the training took.
         board: the folder that TensorBoard reads, if there is one.
     """
-    table = epochs_table.read(history)
+    table = epochs_table.read_history(history)
     run.history = table
     run.set_tags({runs.MODEL_HASH: provenance.folder_hash(model)})
     tokens = epochs_table.tokens_read(table)
@@ -147,7 +153,7 @@ def end_training(
         for column in table.columns
         if column.startswith("valid_") and column != "valid_loss"
     ]
-    console.note(
+    console.echo(
         f"{model.name}: {', '.join(best)} in validation at best; "
         f"{seconds:,.0f} s, {tokens / seconds:,.0f} tokens/s"
     )
@@ -166,17 +172,17 @@ def end_evaluation(
     run.log_dataset(test, "test", f"{metrics['corpus']}-{test.stem}")
     run.log_folder(pictures, "pictures")
     run.log_file(predictions, "predictions")
-    console.note(f"{pictures.name}: {', '.join(_shown(numbers))}")
+    console.echo(f"{pictures.name}: {', '.join(_shown(numbers))}")
 
 
 def _shown(numbers: Mapping[str, float]) -> Iterator[str]:
-    for key in spread.results(numbers):
-        found = spread.of(numbers, key)
+    for key in seed_statistics.results(numbers):
+        found = seed_statistics.of(numbers, key)
         apart = "" if found is None else f" ± {found.sd:.2g}"
         yield f"{key[5:]} {_short(numbers[key])}{apart}"
 
 
-def complete(
+def backfill(
     run: runs.Run,
     everything: params.Params,
     name: str,
@@ -193,14 +199,14 @@ def complete(
         history: the table of its epochs.
         metrics: of the evaluation.
     """
-    root, table = console.root(), epochs_table.read(history)
+    root, table = console.root(), epochs_table.read_history(history)
     _begin_training(run, everything, name, provenance.trained_on(name, root))
-    _tell(run, table)
+    log_history(run, table)
     run.log_file(history, "history")
     run.set_tags({descriptions.NOTE: descriptions.text(everything, name, root, table, metrics)})
 
 
-def end_of_seed(
+def log_seed_run(
     run: runs.Run,
     everything: params.Params,
     name: str,
@@ -223,14 +229,14 @@ def end_of_seed(
     root = console.root()
     data = {**provenance.trained_on(name, root), "test": test}
     _begin_training(run, everything, name, data, seed)
-    table = epochs_table.of_each(epochs_table.read(history))[seed]
-    _tell(run, table)
+    table = epochs_table.by_seed(epochs_table.read_history(history))[seed]
+    log_history(run, table)
     run.log_metrics(_numbers(metrics))
     text = descriptions.text(everything, name, root, table, metrics, seed)
     run.set_tags({descriptions.NOTE: text})
 
 
-def _tell(run: runs.Run, table: pd.DataFrame) -> None:
+def log_history(run: runs.Run, table: pd.DataFrame) -> None:
     tell = epochs(run)
     for row in table.to_dict("records"):
         tell({str(key): float(value) for key, value in row.items()})
@@ -261,4 +267,4 @@ def epochs(run: runs.Run) -> Callable[[dict[str, float]], None]:
 
 def write_metrics(metrics: Mapping[str, float | int | str], path: Path) -> None:
     """Metrics as sorted, flat JSON."""
-    files.write(path, console.as_json(dict(metrics)))
+    files.write_text(path, console.as_json(dict(metrics)))

@@ -8,22 +8,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.errors import Refusal
+from pipelines.errors import UserError
 from pipelines.tracking import descriptions
-from pipelines.tracking.ledger import Kept, Ledger
+from pipelines.tracking.run_store import RunRecord, RunStore
 
 VERSIONS = "mlflow.modelVersions"  # by which MLflow shows where a logged model is registered
 
 
 @dataclass(frozen=True)
-class Holder:
+class AliasHolder:
     """Who has an alias: the version, and the run that it is of."""
 
     version: str
     run_id: str
 
 
-def name_of(run: Kept) -> str:
+def name_of(run: RunRecord) -> str:
     """What the models of a run's corpus are registered as: MLflow takes no slash, and an alias
     belongs to one registered model."""
     return re.sub(r"[/:]+", "-", run.experiment)
@@ -37,17 +37,17 @@ def require_alias(alias: str) -> None:
     """
     reserved = alias.lower() == "latest" or re.fullmatch(r"[vV]\d+", alias)
     if reserved or not re.fullmatch(r"[\w-]{1,255}", alias):
-        raise Refusal(
+        raise UserError(
             f"'{alias}' cannot be an alias: letters, digits, _ and - make one, 'latest' and v with "
             "a number are MLflow's own."
         )
 
 
-def holder(ledger: Ledger, name: str, alias: str) -> Holder | None:
+def holder(ledger: RunStore, name: str, alias: str) -> AliasHolder | None:
     """Who has the alias among the models of a corpus, if one has."""
     from mlflow.exceptions import MlflowException
 
-    def ask(client: Any) -> Holder | None:
+    def ask(client: Any) -> AliasHolder | None:
         try:
             found = client.get_model_version_by_alias(name, alias)
         except MlflowException as error:
@@ -55,12 +55,12 @@ def holder(ledger: Ledger, name: str, alias: str) -> Holder | None:
             if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
                 return None
             raise
-        return Holder(str(found.version), str(found.run_id))
+        return AliasHolder(str(found.version), str(found.run_id))
 
     return ledger.ask(ask)
 
 
-def promote(ledger: Ledger, run: Kept, model_id: str, alias: str) -> str:
+def promote(ledger: RunStore, run: RunRecord, model_id: str, alias: str) -> str:
     """Register a model that a run logged, unless it is, and give it the alias.
 
     Returns:
@@ -75,7 +75,7 @@ def promote(ledger: Ledger, run: Kept, model_id: str, alias: str) -> str:
     return ledger.ask(act)
 
 
-def _version(client: Any, name: str, run: Kept, logged: Any) -> str:
+def _version(client: Any, name: str, run: RunRecord, logged: Any) -> str:
     from mlflow.exceptions import MlflowException
 
     with suppress(MlflowException):  # it is there

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import console
-from pipelines.errors import Stopped
-from pipelines.params import Samples, Search
-from pipelines.tracking import entries, notes, provenance, store, unsent
-from pipelines.tracking.notes import Note
-from pipelines.tracking.remote import PARENT, RESUMED, Remote
+from pipelines.config.params import Samples, Search
+from pipelines.errors import Interrupted
+from pipelines.lineage import provenance
+from pipelines.tracking import log_events, mlflow_model, offline_queue, store
+from pipelines.tracking.log_events import LogEvent
+from pipelines.tracking.run_writer import PARENT, RESUMED, RunWriter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,13 +59,13 @@ class Run:
     history: pd.DataFrame | None
 
     def __init__(self, identity: Identity, root: Path, work: str) -> None:
-        uri = store.address(root)
+        uri = store.tracking_uri(root)
         self.lost, self.history = None, None
         self._identity, self._root, self._work = identity, root, work
-        self._server = store.shown(uri)
-        self._remote = Remote(uri, root)
-        self._begun: Note | None = None
-        self._kept: unsent.Kept | None = None
+        self._server = store.redact(uri)
+        self._remote = RunWriter(uri, root)
+        self._begun: LogEvent | None = None
+        self._kept: offline_queue.QueuedRun | None = None
         self._opened = ExitStack()
         self._alone = threading.RLock()  # the meter logs from a thread of its own
 
@@ -75,41 +76,42 @@ class Run:
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Values as text, nested maps flattened with dots; the first value of a param stays."""
-        self._put(Note(notes.PARAMS, flat(params)))
+        self._put(LogEvent(log_events.PARAMS, flat(params)))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Numbers, at a step (an epoch, say) or at the end; the first of a step stays, and of the
         end that of a training too."""
         values = {key: float(value) for key, value in metrics.items()}
-        self._put(Note(notes.METRICS, {"metrics": values, "step": step}))
+        self._put(LogEvent(log_events.METRICS, {"metrics": values, "step": step}))
 
     def log_samples(self, values: Mapping[str, float]) -> None:
         """What the machine does now."""
-        self._put(Note(notes.SAMPLES, values))
+        self._put(LogEvent(log_events.SAMPLES, values))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Words to find the run by."""
-        self._put(Note(notes.TAGS, tags))
+        self._put(LogEvent(log_events.TAGS, tags))
 
     def log_dataset(self, path: Path, context: str, name: str) -> None:
         """Name a parquet file that the run read; its digest is the hash that DVC gives it."""
         self._make(
-            lambda: Note(
-                notes.DATASET, {"dataset": entries.dataset(path, name), "context": context}
+            lambda: LogEvent(
+                log_events.DATASET,
+                {"dataset": mlflow_model.dataset(path, name), "context": context},
             )
         )
 
     def log_folder(self, folder: Path, artifact_path: str) -> None:
         """Upload the files of a folder."""
-        self._put(Note(notes.FILES, {"path": artifact_path}, {"folder": folder}))
+        self._put(LogEvent(log_events.FILES, {"path": artifact_path}, {"folder": folder}))
 
     def log_text(self, text: str, artifact_path: str) -> None:
         """Upload a text as a file."""
-        self._put(Note(notes.TEXT, {"text": text, "path": artifact_path}))
+        self._put(LogEvent(log_events.TEXT, {"text": text, "path": artifact_path}))
 
     def log_file(self, path: Path, artifact_path: str) -> None:
         """Upload one file into the folder `artifact_path` of the run."""
-        self._put(Note(notes.FILES, {"path": artifact_path}, {"file": path}))
+        self._put(LogEvent(log_events.FILES, {"path": artifact_path}, {"file": path}))
 
     def log_model(
         self,
@@ -133,45 +135,47 @@ class Run:
         sections = {"samples": samples, "search": search}
         config = {key: one.model_dump(mode="json") for key, one in sections.items() if one}
         name = self._identity.name
-        self._make(lambda: entries.model(name, model, vocabulary, example, predictions, config))
+        self._make(
+            lambda: mlflow_model.model(name, model, vocabulary, example, predictions, config)
+        )
 
-    def _make(self, note: Callable[[], Note]) -> None:
+    def _make(self, note: Callable[[], LogEvent]) -> None:
         """Put what is read from files, which may fail and is no reason to stop either."""
         try:
             made = note()
         except Exception as error:  # Arrow's and of the system
-            console.note(f"Not logged: {store.reason(error)}.")
+            console.echo(f"Not logged: {store.summary(error)}.")
         else:
             self._put(made)
 
-    def _put(self, note: Note) -> None:
+    def _put(self, note: LogEvent) -> None:
         """The one way to MLflow: its failures end what is sent and never the training."""
         with self._alone:
             if self.lost is None:
                 try:
                     self._remote.send(note)
                 except Exception as error:  # MLflow's, of its transport and of the system
-                    self._lose(store.reason(error))
+                    self._lose(store.summary(error))
             if self.lost is not None and note is not self._begun:  # which was kept first of all
                 self._keep(note)
 
     def _lose(self, why: str) -> None:
         """From now on all is kept, and first of all how the run is found."""
         self.lost = why
-        console.note(
+        console.echo(
             f"Tracking server {self._server} was lost ({why}): {self._work} goes on, its outs are "
             "written, and what is still to be logged is kept."
         )
         if self._begun is not None:
             key = self._begun.said["value" if self._work == TRAINING_WORK else "id"]
-            self._kept = unsent.of_run(self._root, key, self._server)
+            self._kept = offline_queue.of_run(self._root, key, self._server)
             try:
-                self._opened.enter_context(self._kept.alone(unsent.PATIENCE))
+                self._opened.enter_context(self._kept.alone(offline_queue.PATIENCE))
             except Exception as error:  # filelock's and of the system
                 self._give_up(error)
             self._keep(self._begun)
 
-    def _keep(self, note: Note) -> None:
+    def _keep(self, note: LogEvent) -> None:
         if self._kept is not None:
             try:
                 self._kept.add(note)
@@ -180,8 +184,8 @@ class Run:
 
     def _give_up(self, error: Exception) -> None:
         self._kept = None
-        console.note(
-            f"What is logged of this {self._work} cannot be kept either ({store.reason(error)})."
+        console.echo(
+            f"What is logged of this {self._work} cannot be kept either ({store.summary(error)})."
         )
 
     def begin(
@@ -217,8 +221,8 @@ class Run:
             "seed": seed,
             "id": uuid.uuid4().hex,
         }
-        self._begun = Note(notes.BEGIN, said)
-        lost = unsent.sent_quietly(self._root)
+        self._begun = LogEvent(log_events.BEGIN, said)
+        lost = offline_queue.sent_quietly(self._root)
         if lost is None:
             self._put(self._begun)
         else:
@@ -226,10 +230,10 @@ class Run:
 
     def end(self, status: str) -> None:
         """Close it, under MLflow's word for how the work ended."""
-        self._put(Note(notes.END, {"status": status}))
+        self._put(LogEvent(log_events.END, {"status": status}))
         self._opened.close()
         if self._kept is not None:
-            console.note(
+            console.echo(
                 f"Tracking server {self._server} has not got all of this {self._work}: the rest is "
                 f"kept in {self._kept.folder}, and `seqproof sync` sends it."
             )
@@ -277,7 +281,7 @@ def _closed(run: Run) -> Iterator[None]:
     try:
         yield
         status = "FINISHED"
-    except (KeyboardInterrupt, Stopped):
+    except (KeyboardInterrupt, Interrupted):
         status = "KILLED"
         raise
     finally:

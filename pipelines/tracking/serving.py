@@ -25,8 +25,8 @@ class TextModel(mlflow.pyfunc.PythonModel):
     def load_context(self, context: Any) -> None:
         """Load the weights once, when MLflow loads the model."""
         # TensorFlow is imported here and not above: logging a model must not load it again.
+        from pipelines.config.params import Samples, Search
         from pipelines.inference import predictor
-        from pipelines.params import Samples, Search
 
         config = context.model_config or {}
         samples, search = config.get("samples"), config.get("search")

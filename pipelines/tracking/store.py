@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipelines.errors import Refusal
-from pipelines.tracking import graph
+from pipelines.errors import UserError
+from pipelines.lineage import dvc_project
 
 # A dead server must cost seconds, not MLflow's own seven retries of two minutes each. Nothing is
 # said beside what we say.
@@ -32,28 +32,36 @@ IMPATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEO
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
-def address(root: Path) -> str:
+def tracking_uri(root: Path) -> str:
     """Where runs go: `MLFLOW_TRACKING_URI`, or a SQLite file in the project's root; of a queued
     experiment, in the root of the project that queued it."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{graph.home(root) / 'mlflow.db'}"
+    return (
+        os.environ.get("MLFLOW_TRACKING_URI")
+        or f"sqlite:///{dvc_project.main_root(root) / 'mlflow.db'}"
+    )
 
 
 def ui_arguments(root: Path, host: str, port: int) -> list[str]:
     """What `mlflow` is called with to show the runs of this project."""
-    artifacts = (graph.home(root) / "mlartifacts").as_uri()
-    store_and_files = ["--backend-store-uri", address(root), "--artifacts-destination", artifacts]
+    artifacts = (dvc_project.main_root(root) / "mlartifacts").as_uri()
+    store_and_files = [
+        "--backend-store-uri",
+        tracking_uri(root),
+        "--artifacts-destination",
+        artifacts,
+    ]
     here = ["--host", host, "--port", str(port), "--workers", "1"]  # one person looks
     return ["ui", *store_and_files, *here]
 
 
-def shown(uri: str) -> str:
+def redact(uri: str) -> str:
     """The address without the password that it may hold, before the host or behind a `?`."""
     if uri.startswith("sqlite:"):
         return uri  # a path, with whatever signs
     return re.sub(r"//.*@", "//", uri).partition("?")[0]
 
 
-def reason(error: BaseException) -> str:
+def summary(error: BaseException) -> str:
     """Why, in a few words: what the system said if it spoke ("Connection refused"), else MLflow."""
     text = str(error)
     inner: BaseException | None = error
@@ -68,39 +76,39 @@ def reason(error: BaseException) -> str:
     return line if len(line) <= 160 else f"{line[:157]}..."
 
 
-def answer(root: Path) -> str:
+def ping(root: Path) -> str:
     """What the store of a project answers now; nothing is made there, neither file nor experiment.
 
     Raises:
         Refusal: no run could be kept there; the sentence holds no password.
     """
-    uri = address(root)
+    uri = tracking_uri(root)
     if uri.startswith("sqlite:"):
         return _file_answer(Path(uri.removeprefix("sqlite:///").partition("?")[0]))
     kind = re.split(r"[+:]", uri)[0]
     if kind not in (*PORTS, "http", "https"):
-        raise Refusal(f"{shown(uri)} is neither SQLite nor another database nor a server.")
+        raise UserError(f"{redact(uri)} is neither SQLite nor another database nor a server.")
     try:
         return _database_answer(uri, PORTS[kind]) if kind in PORTS else _server_answer(uri)
     except Exception as error:  # MLflow's, of its transport and of the system: all mean the same
-        why = getattr(error, "strerror", None) or reason(error)
-        raise Refusal(f"{shown(uri)} does not answer: {why}.") from None
+        why = getattr(error, "strerror", None) or summary(error)
+        raise UserError(f"{redact(uri)} does not answer: {why}.") from None
 
 
 def _file_answer(file: Path) -> str:
     if not os.access(file, os.F_OK):
         if os.access(file.parent, os.W_OK):
             return f"{file} is not there yet: the first training makes it"
-        raise Refusal(f"{file} is not there and its folder cannot be written.")
+        raise UserError(f"{file} is not there and its folder cannot be written.")
     try:
         with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as opened:
             named = opened.execute("SELECT name FROM sqlite_master").fetchall()
             counts = opened.execute("SELECT count(*) FROM runs") if ("runs",) in named else [(0,)]
             ((count,),) = counts
     except sqlite3.Error as error:
-        raise Refusal(f"{file} is no database that can be read: {error}.") from None
+        raise UserError(f"{file} is no database that can be read: {error}.") from None
     if not os.access(file, os.W_OK):
-        raise Refusal(f"{file} cannot be written.")
+        raise UserError(f"{file} cannot be written.")
     return f"{file} holds {count:,} runs"
 
 
@@ -109,7 +117,7 @@ def _database_answer(uri: str, port: int) -> str:
     parts = urlsplit(uri)
     place = (parts.hostname or "localhost", parts.port or port)
     socket.create_connection(place, timeout=5).close()
-    return f"{shown(uri)}: a server listens there"
+    return f"{redact(uri)}: a server listens there"
 
 
 def _server_answer(uri: str) -> str:
@@ -119,7 +127,7 @@ def _server_answer(uri: str) -> str:
     from mlflow import MlflowClient
 
     MlflowClient(uri).search_experiments(max_results=1)
-    return f"{shown(uri)} answers"
+    return f"{redact(uri)} answers"
 
 
 def context(tags: Mapping[str, str]) -> dict[str, str]:
@@ -143,7 +151,11 @@ def client(uri: str, root: Path) -> Any:
 def connect(uri: str, name: str, root: Path) -> tuple[Any, str]:
     """A client of the store, and the id of the experiment `name` there."""
     opened = client(uri, root)
-    place = (graph.home(root) / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+    place = (
+        (dvc_project.main_root(root) / "mlartifacts").as_uri()
+        if uri.startswith("sqlite:")
+        else None
+    )
     with _alone(uri, root):
         return opened, _experiment(opened, name, place)
 
@@ -156,7 +168,7 @@ def _alone(uri: str, root: Path) -> Iterator[None]:
         return
     from filelock import FileLock
 
-    with FileLock(graph.home(root) / "mlflow.db.lock", timeout=120):
+    with FileLock(dvc_project.main_root(root) / "mlflow.db.lock", timeout=120):
         yield
 
 

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from pipelines import console, files
-from pipelines.errors import Refusal
+from pipelines.errors import UserError
 
 Arrays = Sequence[npt.NDArray[Any]]
 
@@ -75,12 +75,12 @@ class Checkpoints:
             try:
                 return self._read(index)
             except (FileNotFoundError, ValueError, KeyError, TypeError):
-                console.note(f"The checkpoint of step {_step(index):,} is damaged and taken away.")
+                console.echo(f"The checkpoint of step {_step(index):,} is damaged and taken away.")
                 files.remove(index)
                 self._remove_torn()
             except OSError as error:  # it may be whole: nothing is lost for a disk's bad day
                 said = f"cannot be read ({error.strerror}) and is left alone"
-                console.note(f"The checkpoint of step {_step(index):,} {said}.")
+                console.echo(f"The checkpoint of step {_step(index):,} {said}.")
         return None
 
     def write(self, step: int, snapshot: Snapshot) -> None:
@@ -191,7 +191,7 @@ def opened(
     try:
         lock.acquire()
     except Timeout:
-        raise Refusal(
+        raise UserError(
             f"Another process is at this very training ({stage}): wait for it, or end it first."
         ) from None
     try:
@@ -251,5 +251,5 @@ def _save(arrays: Arrays, file: Any) -> None:
 @contextmanager
 def _whole(path: Path) -> Iterator[IO[bytes]]:
     """A file that appears when all of it is written."""
-    with files.whole(path) as beside, beside.open("wb") as file:
+    with files.atomic_write(path) as beside, beside.open("wb") as file:
         yield file

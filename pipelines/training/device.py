@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import tensorflow as tf
 
-from pipelines import params
+from pipelines.config import params
 from pipelines.layers.recurrent import kernel
 
 

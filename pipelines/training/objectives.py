@@ -21,7 +21,7 @@ from pipelines.training.losses import cross_entropy
 Objective = Callable[[keras.Model, Any, Any, tf.Tensor | None], tuple[tf.Tensor, tf.Tensor, Any]]
 
 
-def next_token(
+def next_token_loss(
     model: keras.Model, batch: Any, states: Any, share: tf.Tensor | None
 ) -> tuple[tf.Tensor, tf.Tensor, Any]:
     """Language model: nats per token; `batch` is inputs and targets (B, T), state carried."""
@@ -31,7 +31,7 @@ def next_token(
     return tf.reduce_sum(nats), tf.cast(tf.size(nats), tf.float32), states
 
 
-def label(
+def label_loss(
     model: keras.Model, batch: Any, states: Any, share: tf.Tensor | None
 ) -> tuple[tf.Tensor, tf.Tensor, Any]:
     """Classifier: nats per example; `batch` is ids (B, T) and labels (B,)."""
@@ -41,7 +41,7 @@ def label(
     return tf.reduce_sum(nats), tf.cast(tf.size(nats), tf.float32), states
 
 
-def weighted_label(weights: npt.NDArray[np.float32]) -> Objective:
+def weighted_label_loss(weights: npt.NDArray[np.float32]) -> Objective:
     """As `label`, but in training each example's nats are multiplied by the weight of its label.
 
     Args:
@@ -53,7 +53,7 @@ def weighted_label(weights: npt.NDArray[np.float32]) -> Objective:
         model: keras.Model, batch: Any, states: Any, share: tf.Tensor | None
     ) -> tuple[tf.Tensor, tf.Tensor, Any]:
         if share is None:
-            return label(model, batch, states, share)
+            return label_loss(model, batch, states, share)
         ids, labels = batch
         nats = cross_entropy(labels, model(ids, training=True))
         weighted = nats * tf.gather(tf.constant(weights), labels)
@@ -74,7 +74,7 @@ def balanced(labels: npt.NDArray[np.int32], size: int) -> npt.NDArray[np.float32
     return (len(labels) / (size * np.bincount(labels, minlength=size))).astype(np.float32)
 
 
-def translation(smoothing: float | None, sampling: float | None) -> Objective:
+def translation_loss(smoothing: float | None, sampling: float | None) -> Objective:
     """Encoder-decoder: nats per target token, `</s>` counted.
 
     A batch is source (B, S) and target (B, T + 1) from `<s>` to `</s>`.
@@ -95,7 +95,7 @@ def translation(smoothing: float | None, sampling: float | None) -> Objective:
         memory, first = model.encode(source, training=training)
         if share is not None and sampling is not None:
             logits, _, _ = model.decode(inputs, first, memory, training=True)
-            inputs = _guessed(logits, inputs, share * sampling, model.seeds)
+            inputs = sampled_inputs(logits, inputs, share * sampling, model.seeds)
         logits, _, _ = model.decode(inputs, first, memory, training=training)
         smooth = smoothing if share is not None and smoothing is not None else 0.0
         nats = cross_entropy(targets, logits, smooth)
@@ -105,7 +105,7 @@ def translation(smoothing: float | None, sampling: float | None) -> Objective:
     return objective
 
 
-def _guessed(
+def sampled_inputs(
     logits: tf.Tensor, inputs: tf.Tensor, share: tf.Tensor, seeds: keras.random.SeedGenerator
 ) -> tf.Tensor:
     """Inputs (B, T) some of which, but never `<s>`, are the guesses that logits (B, T, V) say.

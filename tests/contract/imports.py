@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from pipelines import params
-from pipelines.schema import corpora, laboratory, models, readers
+from pipelines.config import corpora, experiments, models, params, readers
 
 ROOT = Path(__file__).parents[2]
 FIRST_PARTY = ("pipelines", "stages", "commands")
@@ -57,7 +56,7 @@ def sections() -> list[type[BaseModel]]:
     """Every section of params.yaml."""
     found = {
         one
-        for module in (params, corpora, laboratory, models, readers)
+        for module in (params, corpora, experiments, models, readers)
         for one in vars(module).values()
         if isinstance(one, type) and issubclass(one, BaseModel)
     }

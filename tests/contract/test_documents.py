@@ -5,7 +5,7 @@ import re
 import yaml
 
 from commands.app import STAGES, app
-from pipelines import params
+from pipelines.config import params
 from tests.contract.imports import ROOT, sections
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

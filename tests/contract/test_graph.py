@@ -8,7 +8,7 @@ from typing import Literal, get_args, get_origin
 import pytest
 import yaml
 
-from pipelines import params
+from pipelines.config import params
 from tests.contract.imports import ROOT, closure, sections
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]

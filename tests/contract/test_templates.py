@@ -9,9 +9,9 @@ import yaml
 
 from commands import templates
 from commands.new import new
-from pipelines import params
-from pipelines.reporting import results, results_page
-from pipelines.tracking import graph
+from pipelines.config import params
+from pipelines.lineage import dvc_project
+from pipelines.reporting import benchmark_page, benchmark_results
 from tests.contract.imports import ROOT
 
 NAMES = templates.names()
@@ -30,10 +30,10 @@ def project(tmp_path_factory):
 def test_its_graph_has_every_model_and_corpus(name, project):
     settings = params.load(templates.find(name))
     shutil.copyfile(templates.find(name), project / "params.yaml")
-    assert set(graph.commands("evaluate", project)) == set(settings.models)
-    assert set(graph.commands("preprocess", project)) == set(settings.corpora)
+    assert set(dvc_project.commands("evaluate", project)) == set(settings.models)
+    assert set(dvc_project.commands("preprocess", project)) == set(settings.corpora)
     for stage, family in settings.families().items():
-        assert set(graph.commands(stage, project)) == set(family), stage
+        assert set(dvc_project.commands(stage, project)) == set(family), stage
 
 
 def test_a_project_has_all_that_its_graph_depends_on(project):
@@ -64,7 +64,7 @@ def _make(project, target):
 def test_every_model_is_held_to_something_or_shown(name):
     named = {model for goal in GOALS[name] for model in goal.models}
     assert named == set(params.load(templates.find(name)).models)
-    assert {goal.metric for goal in GOALS[name]} <= set(results_page.METRICS)
+    assert {goal.metric for goal in GOALS[name]} <= set(benchmark_page.METRICS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -89,7 +89,7 @@ def test_every_template_is_documented():
 
 
 def test_the_page_of_results_is_what_its_data_gives():
-    data = results.read(ROOT / "docs" / "results.json")
+    data = benchmark_results.read(ROOT / "docs" / "results.json")
     shown = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    assert shown == results_page.page(data)
+    assert shown == benchmark_page.page(data)
     assert set(data) <= set(NAMES)

@@ -51,15 +51,15 @@ def train(folder: Path, stage: str, words: list[str], fault: Fault) -> None:
 
 def _mark(mark: Path) -> None:
     """Make this file as the training begins."""
-    from pipelines.training import loop
+    from pipelines.training import trainer
 
-    fit = loop.fit
+    fit = trainer.train_model
 
     def marked(*arguments: Any, **named: Any) -> Any:
         mark.touch()
         return fit(*arguments, **named)
 
-    loop.fit = marked
+    trainer.train_model = marked
 
 
 # Faults -----------------------------------------------------------------------------------------
@@ -115,13 +115,13 @@ def no_space() -> None:
 
 def dies_after(steps: int) -> None:
     """Killed as the step after these begins."""
-    from pipelines.training import loop
+    from pipelines.training import trainer
 
-    step = loop.Training._train
+    step = trainer.TrainingState._train
 
-    def counted(self: loop.Training, *arguments: object) -> None:
+    def counted(self: trainer.TrainingState, *arguments: object) -> None:
         if self.steps == steps:
             die()
         step(self, *arguments)
 
-    loop.Training._train = counted
+    trainer.TrainingState._train = counted

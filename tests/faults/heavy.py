@@ -10,7 +10,7 @@ with console.quiet_imports(), warnings.catch_warnings():
     import mlflow.store.tracking.sqlalchemy_store
     import mlflow.tracking.context.registry  # noqa: F401
 
-    from pipelines.inference import evaluation, predictor, scoring  # noqa: F401
-    from pipelines.models import classifier, language_model, seq2seq, warm_start  # noqa: F401
-    from pipelines.training import device, learn, loop, past  # noqa: F401
+    from pipelines.models import classifier, language_model, pretrained, seq2seq  # noqa: F401
+    from pipelines.tasks import evaluation  # noqa: F401
+    from pipelines.training import device, progress, train, trainer  # noqa: F401
     from stages import fine_tune, train_baseline, train_lstm, train_seq2seq  # noqa: F401

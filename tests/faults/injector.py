@@ -18,8 +18,9 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from pipelines import params
-from pipelines.text import frames, vocabulary
+from pipelines.config import params
+from pipelines.data import parquet
+from pipelines.text import vocabulary
 from pipelines.training import checkpoints
 from tests.faults import child
 
@@ -182,15 +183,15 @@ def make(folder: Path) -> None:
         "corpora": _corpora(),
         **{f"{stage} models": entries for stage, entries in families.items()},
         "models": {**MODELS, "start": START},
-        "laboratory": {key: {} for key in params.Laboratory.model_fields},
+        "laboratory": {key: {} for key in params.Experiments.model_fields},
         "goals": [],
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     settings = params.load(folder / "params.yaml")
     for name, frame in FRAMES.items():
-        frames.write(frame, folder / "data" / f"{name}-train.parquet")
-        frames.write(frame.iloc[::3], folder / "data" / f"{name}-valid.parquet")
-        built = vocabulary.of_frame(frame, settings.corpora[name])
+        parquet.write_parquet(frame, folder / "data" / f"{name}-train.parquet")
+        parquet.write_parquet(frame.iloc[::3], folder / "data" / f"{name}-valid.parquet")
+        built = vocabulary.build_vocabularies(frame, settings.corpora[name])
         vocabulary.save(built, folder / "data" / f"{name}.json")
 
 

@@ -37,7 +37,7 @@ def _runs(folder, name):
         warnings.simplefilter("ignore")  # MLflow, of what SQLAlchemy will give up
         from mlflow import MlflowClient
 
-        client = MlflowClient(store.address(folder))
+        client = MlflowClient(store.tracking_uri(folder))
     experiment = client.get_experiment_by_name(injector.MODELS[name]["corpus"])
     named = f"attributes.run_name = '{name}'"
     for run in client.search_runs([experiment.experiment_id], named, max_results=100):

@@ -7,8 +7,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pandas as pd
 import pytest
 
-from pipelines import params
-from pipelines.models import saved
+from pipelines.config import params
+from pipelines.models import serialization
 from pipelines.text import vocabulary
 
 OPTIMIZER = {"method": "adam", "rate": 0.01, "decay": "constant", "clip_norm": 1.0}
@@ -33,11 +33,11 @@ def entry_of(model: str, **changes: object) -> params.Model:
     return kind.model_validate({"model": model, "corpus": "c", **fields, **changes})
 
 
-def card_of(model: str, seed: int = 1, **changes: object) -> saved.Card:
+def card_of(model: str, seed: int = 1, **changes: object) -> serialization.ModelSpec:
     """The card of such a model."""
     entry = entry_of(model, **changes)
     tokens = "characters" if model in ("ngram", "language_model") else "words"
-    return saved.Card(entry, params.SOLVES[model], tokens, CLEANING, seed)
+    return serialization.ModelSpec(entry, params.TASK_OF[model], tokens, CLEANING, seed)
 
 
 def frame_of(model: str) -> pd.DataFrame:

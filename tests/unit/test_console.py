@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from pipelines import console
-from pipelines.errors import Refusal
+from pipelines.errors import UserError
 
 
 def _app(raises):
@@ -24,7 +24,7 @@ def _app(raises):
 
 def _guarded(monkeypatch, raises):
     monkeypatch.setattr(sys, "argv", ["seqproof"])
-    console.guarded(_app(raises))
+    console.run_app(_app(raises))
 
 
 def test_a_cost_that_cannot_be_kept_fails_no_stage(tmp_path, monkeypatch):
@@ -38,7 +38,7 @@ def test_a_cost_that_cannot_be_kept_fails_no_stage(tmp_path, monkeypatch):
 
 def test_a_refusal_is_one_sentence_and_exit_1(monkeypatch, capsys):
     with pytest.raises(SystemExit) as exit_:
-        _guarded(monkeypatch, Refusal("No such verse."))
+        _guarded(monkeypatch, UserError("No such verse."))
     assert exit_.value.code == 1
     assert capsys.readouterr().err == "seqproof: No such verse.\n"
 
@@ -64,7 +64,7 @@ def test_an_error_that_a_library_makes_of_ctrl_c_is_ctrl_c(monkeypatch, capsys):
     outside = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(SystemExit) as exit_:
-            console.guarded(app)
+            console.run_app(app)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, outside)
@@ -80,7 +80,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
 def test_an_unknown_option_is_exit_2(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["seqproof", "--nonsense"])
     with pytest.raises(SystemExit) as exit_:
-        console.guarded(_app(None))
+        console.run_app(_app(None))
     assert exit_.value.code == 2
     assert "nonsense" in capsys.readouterr().err
 

@@ -13,8 +13,9 @@ import yaml
 
 from commands.verify import verify
 from pipelines import console
-from pipelines.proof import again, copies
-from pipelines.tracking import graph, ledger, provenance
+from pipelines.lineage import dvc_project, provenance
+from pipelines.tracking import run_store
+from pipelines.verification import rerun, sandbox
 
 MODELS = [
     *("plain-markov", "moods-perceptron", "plain-lstm", "phrases-rnn", "moods-rnn"),
@@ -68,13 +69,13 @@ def test_the_second_repro_does_nothing(walked):
 
 def test_what_is_stale_is_found_by_what_it_depends_on(changed):
     targets = ["evaluate@moods-perceptron", "evaluate@plain-markov"]  # asked from another folder
-    assert graph.stale(targets, changed.folder) == []
+    assert dvc_project.outdated(targets, changed.folder) == []
     metrics = changed.folder / "metrics" / "plain-markov.json"
     metrics.write_text(metrics.read_text(encoding="utf-8").replace("1", "2"), encoding="utf-8")
-    assert graph.stale(targets, changed.folder) == ["evaluate@plain-markov"]
+    assert dvc_project.outdated(targets, changed.folder) == ["evaluate@plain-markov"]
     frame = changed.folder / "data" / "prepared" / "moods" / "train.parquet"
     frame.unlink()
-    assert "preprocess@moods" in graph.stale(targets, changed.folder)
+    assert "preprocess@moods" in dvc_project.outdated(targets, changed.folder)
 
 
 def test_metrics_are_flat_sorted_and_complete(walked):
@@ -252,7 +253,7 @@ def test_a_published_number_reruns_the_report_alone(changed):
 def test_the_report_has_the_chain_of_every_number(walked):
     project, _ = walked
     page = (project.folder / "report.html").read_text(encoding="utf-8")
-    lock = graph.locked((project.folder / "dvc.lock").read_text(encoding="utf-8"))
+    lock = dvc_project.parse_lock((project.folder / "dvc.lock").read_text(encoding="utf-8"))
     parts = page.split("<summary>How the numbers of ")[1:]
     chains = {name: chain for name, _, chain in (part.partition(" ") for part in parts)}
     assert sorted(chains) == sorted(MODELS)
@@ -419,7 +420,9 @@ def test_seeds_are_one_model_with_a_run_for_each(changed):
     each = [(part["predicted"] == part["label"]).mean() for _, part in frame.groupby("seed")]
     assert metrics["test_accuracy"] == pytest.approx(sum(each) / 2)
     assert metrics["seeds"] == frame["seed"].nunique() == 2
-    found = [run for run in ledger.of_project(changed.folder).runs if run.tags["corpus"] == "moods"]
+    found = [
+        run for run in run_store.of_project(changed.folder).runs if run.tags["corpus"] == "moods"
+    ]
     above = next(run for run in found if run.name == "moods-rnn")
     below = [run for run in found if run.tags.get("mlflow.parentRunId") == above.id]
     assert {run.name for run in below} == {"moods-rnn, seed 1", "moods-rnn, seed 3"}
@@ -538,7 +541,7 @@ def test_what_was_trained_is_trained_again_in_a_clean_copy(changed, monkeypatch,
     for stage in ("check", "fetch@moods", f"train_baseline@{name}", f"evaluate@{name}"):
         assert f"\n  {stage}: identical\n" in said
 
-    run = copies.Copy.run
+    run = sandbox.Sandbox.run
 
     def spoilt(copy, words):
         rates = copy.root / "pipelines" / "training" / "rates.py"
@@ -548,8 +551,8 @@ def test_what_was_trained_is_trained_again_in_a_clean_copy(changed, monkeypatch,
             rates.write_text(text, encoding="utf-8")
         return run(copy, words)
 
-    monkeypatch.setattr(copies.Copy, "run", spoilt)
-    monkeypatch.setattr(again, "TOLERANCE", 1e-6)
+    monkeypatch.setattr(sandbox.Sandbox, "run", spoilt)
+    monkeypatch.setattr(rerun, "TOLERANCE", 1e-6)
     with pytest.raises(console.Exit):
         verify(name, 2)
     said = capsys.readouterr().out

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from commands import templates
+from tests.unit.tiny_project import base, project, sealed, subject
+
+__all__ = ["base", "project", "sealed", "subject"]
 
 ROOT = Path(__file__).resolve().parents[3]
 GOALS: dict[str, list[dict[str, Any]]] = {

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from commands import predict, translate
 from commands.app import app
-from commands.typed import texts
-from pipelines.errors import Refusal
+from commands.inputs import texts
+from pipelines.errors import UserError
 
 
 def _typed(monkeypatch: pytest.MonkeyPatch, written: bytes) -> None:
@@ -40,12 +40,12 @@ def test_no_text_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, written: bytes, said: str
 ) -> None:
     _typed(monkeypatch, written)
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(UserError, match=said):
         texts(None)
 
 
 def test_half_characters_are_refused() -> None:
-    with pytest.raises(Refusal, match="Text 2 is no UTF-8 at its character 3"):
+    with pytest.raises(UserError, match="Text 2 is no UTF-8 at its character 3"):
         texts(["fine", "ab\udcff"])
     done = CliRunner().invoke(app, ["generate", "a-model", "--beginning", "\udcff"])
     assert "--beginning is no UTF-8 at its character 1" in str(done.exception)

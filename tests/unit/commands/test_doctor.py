@@ -12,9 +12,10 @@ from typer.testing import CliRunner, Result
 
 from commands.app import app
 from commands.new import new
-from pipelines import console, params, proof
-from pipelines.proof import determinism, machine, samples, speed, versions
-from pipelines.tracking import graph
+from pipelines import console, proof
+from pipelines.config import params
+from pipelines.diagnostics import determinism, machine, speed, tiny_models, versions
+from pipelines.lineage import dvc_project
 
 NAMES = {
     "versions": ["python", *versions.PACKAGES],
@@ -60,7 +61,7 @@ def test_a_sound_project_is_fit_and_left_as_it_was(project: Path) -> None:
     settings = params.load(project / "params.yaml")
     counts = f"corpora: {len(settings.corpora)}, models: {len(settings.models)}"
     assert line(done, "params.yaml") == f"ok params.yaml sound; {counts}"
-    assert line(done, "graph") == f"ok graph DVC reads it; stages: {len(graph.stages())}"
+    assert line(done, "graph") == f"ok graph DVC reads it; stages: {len(dvc_project.stages())}"
     assert line(done, "store").endswith("mlflow.db is not there yet: the first training makes it")
     assert files(project) == before
     said = ["git", "-C", str(project), "status", "--porcelain"]
@@ -149,7 +150,9 @@ def test_determinism_follows_unless_it_is_left_out(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     monkeypatch.setattr(
-        samples, "KINDS", {"one": samples.KINDS["lstm"], "two": samples.KINDS["gru"]}
+        tiny_models,
+        "TINY_MODELS",
+        {"one": tiny_models.TINY_MODELS["lstm"], "two": tiny_models.TINY_MODELS["gru"]},
     )
     steps = iter([(1.0, "a"), (1.0, "a"), (1.0, "a"), (1.0, "b")])
     monkeypatch.setattr(determinism, "trace", lambda entry: [next(steps)])
@@ -171,7 +174,7 @@ def test_a_broken_installation_is_said_and_the_rest_is_looked_at(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(machine, "_devices", broken)
     monkeypatch.delattr(proof, "determinism")
-    monkeypatch.setitem(sys.modules, "pipelines.proof.determinism", None)
+    monkeypatch.setitem(sys.modules, "pipelines.diagnostics.determinism", None)
     done = run()
     assert done.exit_code == 1
     assert line(done, "gpu").startswith(

@@ -8,9 +8,9 @@ import yaml
 from typer.testing import CliRunner
 
 from commands import app, generate
-from pipelines.errors import Refusal
+from pipelines.errors import UserError
 from pipelines.inference import predictor
-from pipelines.tracking import graph
+from pipelines.lineage import dvc_project
 
 ROOT = Path(__file__).parents[3]
 LENGTH = {"length": 3}
@@ -22,7 +22,7 @@ def written(monkeypatch, tmp_path):
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        graph, "command", lambda stage, name: f"--model m --vocabulary v {name}".split()
+        dvc_project, "command", lambda stage, name: f"--model m --vocabulary v {name}".split()
     )
     asked = []
 
@@ -81,14 +81,16 @@ def test_what_is_given_comes_first_and_text_is_prepared(written):
     ],
 )
 def test_impossible_options_are_refused_before_anything_is_loaded(written, options, sentence):
-    with pytest.raises(Refusal, match=f"^{sentence}"):
+    with pytest.raises(UserError, match=f"^{sentence}"):
         generate.generate("shakespeare-lstm", options)
     assert written == []
 
 
 def test_a_model_that_does_not_write_is_refused(written):
-    with pytest.raises(Refusal, match="'opinions-lstm' is a classifier, and only a language model"):
+    with pytest.raises(
+        UserError, match="'opinions-lstm' is a classifier, and only a language model"
+    ):
         generate.generate("opinions-lstm", LENGTH)
-    with pytest.raises(Refusal, match="no model called 'shakespear-lstm'; did you mean"):
+    with pytest.raises(UserError, match="no model called 'shakespear-lstm'; did you mean"):
         generate.generate("shakespear-lstm", LENGTH)
     assert written == []

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from commands import templates
 from commands.app import app
 from commands.new import new
-from pipelines import params
-from pipelines.errors import Refusal
-from pipelines.tracking import graph
+from pipelines.config import params
+from pipelines.errors import UserError
+from pipelines.lineage import dvc_project
 
 
 def git(folder: Path, *words: str) -> str:
@@ -40,8 +40,8 @@ def test_a_project_is_committed_as_a_whole(made: Path) -> None:
 
 
 def test_it_has_its_own_graph(made: Path) -> None:
-    words = graph.commands("evaluate", made)["shakespeare-lstm"]
-    assert graph.option(words, "metrics") == Path("metrics/shakespeare-lstm.json")
+    words = dvc_project.commands("evaluate", made)["shakespeare-lstm"]
+    assert dvc_project.option(words, "metrics") == Path("metrics/shakespeare-lstm.json")
 
 
 def test_its_readme_says_what_it_should_reach(made: Path) -> None:
@@ -109,9 +109,9 @@ def test_a_folder_in_use_is_left_as_it_is(shelf: Path, tmp_path: Path) -> None:
     folder = tmp_path / "used"
     folder.mkdir()
     (folder / "letter.txt").write_text("dear", encoding="utf-8")
-    with pytest.raises(Refusal, match=r"used is there and not empty: name a folder that is not"):
+    with pytest.raises(UserError, match=r"used is there and not empty: name a folder that is not"):
         new(folder, "plays")
-    with pytest.raises(Refusal, match=r"letter\.txt is there"):
+    with pytest.raises(UserError, match=r"letter\.txt is there"):
         new(folder / "letter.txt", "plays")
     assert [file.name for file in folder.iterdir()] == ["letter.txt"]
 
@@ -120,15 +120,15 @@ def test_files_that_come_while_it_works_are_left_as_they_are(
     shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "project"
-    whole = graph.initialise
+    whole = dvc_project.initialise
 
     def meanwhile(project: Path) -> None:
         whole(project)
         folder.mkdir()
         (folder / "params.yaml").write_text("mine", encoding="utf-8")
 
-    monkeypatch.setattr(graph, "initialise", meanwhile)
-    with pytest.raises(Refusal, match="project is there and not empty"):
+    monkeypatch.setattr(dvc_project, "initialise", meanwhile)
+    with pytest.raises(UserError, match="project is there and not empty"):
         new(folder, "plays")
     assert [file.name for file in folder.iterdir()] == ["params.yaml"]
     assert (folder / "params.yaml").read_text(encoding="utf-8") == "mine"
@@ -136,7 +136,7 @@ def test_files_that_come_while_it_works_are_left_as_they_are(
 
 def test_a_link_that_leads_to_itself(shelf: Path, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    with pytest.raises(Refusal, match="loop is a link that leads to itself"):
+    with pytest.raises(UserError, match="loop is a link that leads to itself"):
         new(tmp_path / "loop", "plays")
 
 
@@ -147,7 +147,7 @@ def test_a_blank_name_is_not_this_folder(
     monkeypatch.chdir(tmp_path)
     there = sorted(tmp_path.iterdir())
     done = CliRunner().invoke(app, ["new", name, "--template", "plays"])
-    assert isinstance(done.exception, Refusal)
+    assert isinstance(done.exception, UserError)
     assert "The folder has no name" in str(done.exception)
     assert sorted(tmp_path.iterdir()) == there
 
@@ -190,13 +190,13 @@ def test_a_failure_half_way_leaves_nothing(
     config.write_text(f"[core]\nhooksPath = {hooks}\n", encoding="utf-8")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
     there = sorted(tmp_path.iterdir())
-    with pytest.raises(Refusal, match=r"^Git refuses to commit the project: no more\.$"):
+    with pytest.raises(UserError, match=r"^Git refuses to commit the project: no more\.$"):
         new(tmp_path / parents / "project", "plays")
     assert sorted(tmp_path.iterdir()) == there
 
 
 def test_an_unknown_template_names_the_nearest_and_all(shelf: Path, tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"'play'; did you mean 'plays'\? known: plays, talk\.$"):
+    with pytest.raises(UserError, match=r"'play'; did you mean 'plays'\? known: plays, talk\.$"):
         new(tmp_path / "project", "play")
     assert not (tmp_path / "project").exists()
 
@@ -204,7 +204,7 @@ def test_an_unknown_template_names_the_nearest_and_all(shelf: Path, tmp_path: Pa
 @pytest.mark.parametrize("words", [[], ["--template"], ["--template="]])
 def test_no_template_names_all(shelf: Path, tmp_path: Path, words: list[str]) -> None:
     done = CliRunner().invoke(app, ["new", str(tmp_path / "project"), *words])
-    assert isinstance(done.exception, Refusal)
+    assert isinstance(done.exception, UserError)
     assert str(done.exception).endswith("with --template and one of: plays, talk.")
 
 
@@ -212,7 +212,7 @@ def test_a_project_has_no_templates_of_its_own(made: Path, shelf: Path) -> None:
     assert not (made / "templates").exists()
     for file in shelf.glob("*.yaml"):
         file.unlink()
-    with pytest.raises(Refusal, match=r"holds no templates: use the seqproof of a clone"):
+    with pytest.raises(UserError, match=r"holds no templates: use the seqproof of a clone"):
         new(made.parent / "another", "plays")
 
 

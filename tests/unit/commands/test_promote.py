@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from commands.promote import promote
-from pipelines.errors import Refusal
+from pipelines.errors import UserError
 from pipelines.tracking import runs, store
 
 HERE = Path(__file__).resolve().parents[3]
@@ -36,7 +36,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _client(root: Path) -> Any:
-    return store.client(store.address(root), root)
+    return store.client(store.tracking_uri(root), root)
 
 
 def test_each_corpus_has_a_champion_of_its_own(
@@ -55,16 +55,16 @@ def test_each_corpus_has_a_champion_of_its_own(
     assert len(_client(root).search_model_versions(f"name = '{NAME}'")) == 1
     second = _trained(root, "verses-attention")
     _client(root).delete_run(first)
-    with pytest.raises(Refusal, match="which is its champion, was deleted"):
+    with pytest.raises(UserError, match="which is its champion, was deleted"):
         promote(second, "champion")
 
 
 def test_what_cannot_be_promoted_is_one_sentence(root: Path) -> None:
     bare = _trained(root, "verses-plain", model=False)
-    with pytest.raises(Refusal, match=r"\(verses-plain\) logged no model: `dvc repro evaluate@"):
+    with pytest.raises(UserError, match=r"\(verses-plain\) logged no model: `dvc repro evaluate@"):
         promote(bare, "champion")
-    with pytest.raises(Refusal, match="'verses-atention' is neither a model nor a run; did you"):
+    with pytest.raises(UserError, match="'verses-atention' is neither a model nor a run; did you"):
         promote("verses-atention", "champion")
     for alias in ("v2", "Latest", "a b", "", "a/b"):
-        with pytest.raises(Refusal, match=f"'{alias}' cannot be an alias"):
+        with pytest.raises(UserError, match=f"'{alias}' cannot be an alias"):
             promote(bare, alias)

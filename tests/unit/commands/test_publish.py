@@ -10,11 +10,11 @@ import pytest
 from commands import publish as command
 from commands.new import new
 from commands.publish import publish
-from pipelines import params
-from pipelines.errors import Refusal
-from pipelines.reporting import results
+from pipelines.config import params
+from pipelines.errors import UserError
+from pipelines.reporting import benchmark_results
 
-MACHINE = results.Machine(
+MACHINE = benchmark_results.Machine(
     cpu="A processor", cores=2, memory_gib=7.5, device="cpu", tensorflow="2.0"
 )
 
@@ -126,7 +126,7 @@ def test_missing_metrics_name_the_model_and_nothing_is_written(
     before = data.read_bytes(), page.read_bytes()
     (talk / "metrics" / "verses-attention.json").unlink()
     with pytest.raises(
-        Refusal, match=r"^verses-attention has no metrics: .* `dvc repro evaluate@v"
+        UserError, match=r"^verses-attention has no metrics: .* `dvc repro evaluate@v"
     ):
         publish([plays, talk], data, page)
     assert (data.read_bytes(), page.read_bytes()) == before
@@ -145,10 +145,10 @@ def test_numbers_of_other_values_are_not_the_templates(plays: Path, data: Path, 
     path = plays / "params.yaml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("seed: 1", "seed: 2"), encoding="utf-8")
-    with pytest.raises(Refusal, match=r"params\.yaml: seed differs from the template 'plays'"):
+    with pytest.raises(UserError, match=r"params\.yaml: seed differs from the template 'plays'"):
         publish([plays], data, page)
     path.write_text(text.replace("units: 256", "units: 255"), encoding="utf-8")
-    with pytest.raises(Refusal, match=r": models\.[a-z-]+\.units and \d+ more differ from"):
+    with pytest.raises(UserError, match=r": models\.[a-z-]+\.units and \d+ more differ from"):
         publish([plays], data, page)
     assert "mark" in text
     other = text.replace('"mark": 2.4', '"mark": 2.3')  # what it is held to changes no number
@@ -169,7 +169,7 @@ def test_stale_numbers_are_not_published(
 
     monkeypatch.setattr(command.graph, "stale", stale)
     with pytest.raises(
-        Refusal, match="evaluate@shakespeare-rnn is not up to date: run `dvc repro`"
+        UserError, match="evaluate@shakespeare-rnn is not up to date: run `dvc repro`"
     ):
         publish([plays], data, page)
     assert not data.parent.exists()
@@ -180,18 +180,18 @@ def test_stale_numbers_are_not_published(
 @pytest.mark.parametrize("text", ["", "[]", '{"template": "plays"}'])
 def test_a_damaged_origin(plays: Path, data: Path, page: Path, text: str) -> None:
     (plays / ".seqproof" / "origin.json").write_text(text, encoding="utf-8")
-    with pytest.raises(Refusal, match=r"origin\.json is not as `seqproof new` wrote it"):
+    with pytest.raises(UserError, match=r"origin\.json is not as `seqproof new` wrote it"):
         publish([plays], data, page)
 
 
 def test_a_folder_that_is_no_such_project(tmp_path: Path, data: Path, page: Path) -> None:
-    with pytest.raises(Refusal, match=r"origin\.json is missing: `seqproof new` makes"):
+    with pytest.raises(UserError, match=r"origin\.json is missing: `seqproof new` makes"):
         publish([tmp_path], data, page)
     assert not data.parent.exists()
 
 
 def test_two_projects_of_one_template(plays: Path, data: Path, page: Path) -> None:
-    with pytest.raises(Refusal, match=r"Two of the projects are of the template 'plays'"):
+    with pytest.raises(UserError, match=r"Two of the projects are of the template 'plays'"):
         publish([plays, plays], data, page)
 
 

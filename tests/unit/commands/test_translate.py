@@ -8,10 +8,10 @@ import yaml
 from typer.testing import CliRunner
 
 from commands import app, translate
-from pipelines import params
-from pipelines.errors import Refusal
+from pipelines.config import params
+from pipelines.errors import UserError
 from pipelines.inference import predictor
-from pipelines.tracking import graph
+from pipelines.lineage import dvc_project
 
 ROOT = Path(__file__).parents[3]
 OPTIONS = ("beam", "length_penalty", "coverage_penalty", "replace_unknown")
@@ -26,7 +26,7 @@ def asked(monkeypatch, tmp_path):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        graph, "command", lambda stage, name: f"--model m --vocabulary v {name}".split()
+        dvc_project, "command", lambda stage, name: f"--model m --vocabulary v {name}".split()
     )
     searches = []
 
@@ -91,7 +91,7 @@ def test_what_is_given_comes_first_and_n_best_have_their_scores(asked):
     ],
 )
 def test_what_cannot_be_is_refused_in_one_sentence(asked, name, n_best, given, sentence):
-    with pytest.raises(Refusal, match=sentence) as refused:
+    with pytest.raises(UserError, match=sentence) as refused:
         translate.translate(name, ["a"], n_best, PLAIN | given)
     assert len(str(refused.value).splitlines()) == 1
     assert asked == []
@@ -108,5 +108,5 @@ def test_a_beam_of_0_is_refused_by_params(asked):
     tree = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     tree["corpora"]["verses"]["search"]["beam"] = 0
     Path("params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
-    with pytest.raises(Refusal, match=r"corpora\.verses\.search\.beam is 0: it must be"):
+    with pytest.raises(UserError, match=r"corpora\.verses\.search\.beam is 0: it must be"):
         params.load(Path("params.yaml"))

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines import params
-from pipelines.inference.decoding import Decoder, described, score
-from pipelines.text import ids as encode
+from pipelines.config import params
+from pipelines.inference.decoding import Decoder, describe_search, hypothesis_score
+from pipelines.text import encoding as encode
 from pipelines.text import vocabulary
-from pipelines.training import learn, past
+from pipelines.training import progress, train
 
 LETTERS = "abcdefgh"
 BEAM = params.Search(beam=5, length_penalty=1.0, coverage_penalty=0.2)
@@ -17,31 +17,35 @@ BEAM = params.Search(beam=5, length_penalty=1.0, coverage_penalty=0.2)
 def test_length_penalty_by_hand():
     """Eleven tokens and the end: (5 + 12) / 6."""
     weights = np.full((11, 3), 1 / 3, np.float32)
-    assert score(34.0, weights, params.Search(beam=1)) == -34
-    assert score(34.0, weights, params.Search(beam=1, length_penalty=1.0)) == pytest.approx(-12)
+    assert hypothesis_score(34.0, weights, params.Search(beam=1)) == -34
+    assert hypothesis_score(
+        34.0, weights, params.Search(beam=1, length_penalty=1.0)
+    ) == pytest.approx(-12)
     half = params.Search(beam=1, length_penalty=0.5)
-    assert score(34.0, weights, half) == pytest.approx(-34 / np.sqrt(17 / 6))
+    assert hypothesis_score(34.0, weights, half) == pytest.approx(-34 / np.sqrt(17 / 6))
 
 
 def test_coverage_penalty_by_hand():
     """The first source step got 1.5, the second half, the third a quarter of the attention."""
     weights = np.array([[0.9, 0.1, 0.0], [0.6, 0.4, 0.0], [0.0, 0.0, 0.25]], np.float32)
-    found = score(2.0, weights, params.Search(beam=1, coverage_penalty=0.4))
+    found = hypothesis_score(2.0, weights, params.Search(beam=1, coverage_penalty=0.4))
     assert found == pytest.approx(-2 + 0.4 * (np.log(0.5) + np.log(0.25)), rel=1e-5)
 
 
 def test_a_source_without_attention_costs_much_and_no_infinity():
-    found = score(2.0, np.array([[1.0, 0.0]]), params.Search(beam=1, coverage_penalty=1.0))
+    found = hypothesis_score(
+        2.0, np.array([[1.0, 0.0]]), params.Search(beam=1, coverage_penalty=1.0)
+    )
     assert -np.inf < found < -20
-    nothing = score(2.0, np.zeros((0, 4)), params.Search(beam=1, coverage_penalty=1.0))
+    nothing = hypothesis_score(2.0, np.zeros((0, 4)), params.Search(beam=1, coverage_penalty=1.0))
     assert -np.inf < nothing < found
 
 
 def test_a_search_in_words():
-    assert described(None) == described(params.Search(beam=1)) == "greedy"
-    assert described(params.Search(beam=5, length_penalty=0.0)) == "beam 5"
+    assert describe_search(None) == describe_search(params.Search(beam=1)) == "greedy"
+    assert describe_search(params.Search(beam=5, length_penalty=0.0)) == "beam 5"
     every = params.Search(beam=10, length_penalty=0.6, coverage_penalty=0.2, replace_unknown=True)
-    assert described(every) == (
+    assert describe_search(every) == (
         "beam 10, length penalty 0.6, coverage penalty 0.2, unknown words replaced"
     )
 
@@ -67,16 +71,16 @@ def reverser():
         optimizer={"method": "adam", "rate": 0.01, "decay": "linear", "clip_norm": 1.0},
     )
     unseen = frame.iloc[-200:]
-    model, *_ = learn.seq2seq(card, (frame.iloc[:-200], unseen), words, past.NOBODY)
+    model, *_ = train.seq2seq(card, (frame.iloc[:-200], unseen), words, progress.NO_CALLBACKS)
     return model, unseen, words
 
 
 def _rows(reverser):
     _, unseen, words = reverser
-    return encode.rows(unseen["source"], words.columns["source"])
+    return encode.encode_rows(unseen["source"], words.columns["source"])
 
 
-@pytest.mark.parametrize("search", [None, BEAM], ids=described)
+@pytest.mark.parametrize("search", [None, BEAM], ids=describe_search)
 def test_unseen_sequences_are_reversed(reverser, search):
     model, unseen, words = reverser
     found = Decoder(model, 12, search)(_rows(reverser))
@@ -85,7 +89,7 @@ def test_unseen_sequences_are_reversed(reverser, search):
     assert right >= 0.98
 
 
-@pytest.mark.parametrize("search", [None, BEAM], ids=described)
+@pytest.mark.parametrize("search", [None, BEAM], ids=describe_search)
 def test_a_batch_is_as_one_by_one(reverser, search):
     decoder, rows = Decoder(reverser[0], 12, search), _rows(reverser)[:20]
     for row, (one,) in zip(rows, decoder(rows), strict=True):

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipelines import params
-from pipelines.errors import Refusal
+from pipelines.config import params
+from pipelines.errors import UserError
 from pipelines.inference.decoding import Hypothesis
 from pipelines.inference.predictor import PIECES, Predictor
-from pipelines.models import saved
+from pipelines.models import serialization
 from pipelines.text import vocabulary
 from pipelines.text.vocabulary import UNK
 from tests.unit.inference.toy import Toy
@@ -20,7 +20,7 @@ REPLACE = params.Search(beam=1, replace_unknown=True)
 def _predictor(make, search, tokens="words", **changes):
     card = dataclasses.replace(make.card("seq2seq", **changes), tokens=tokens)
     words = make.words("seq2seq")
-    return Predictor(saved.build(card.entry, words), card, words, None, search)
+    return Predictor(serialization.build(card.entry, words), card, words, None, search)
 
 
 def _hypothesis(ids, weights):
@@ -53,13 +53,13 @@ def test_what_goes_by_the_attention_needs_one(make, key):
     value = {"replace_unknown": True, "coverage_penalty": 0.2}[key]
     search = params.Search(beam=2, **{key: value})
     predictor = _predictor(make, search, attention="none", bidirectional=False)
-    with pytest.raises(Refusal, match=rf"'search\.{key}' goes by the attention.*attention: none"):
+    with pytest.raises(UserError, match=rf"'search\.{key}' goes by the attention.*attention: none"):
         predictor.translate(["a b"])
 
 
 @pytest.mark.parametrize("tokens", ["characters", "bpe", "unigram"])
 def test_only_whole_words_are_replaced(make, tokens):
-    with pytest.raises(Refusal, match=f"this corpus has 'tokens: {tokens}'"):
+    with pytest.raises(UserError, match=f"this corpus has 'tokens: {tokens}'"):
         _predictor(make, REPLACE, tokens).translate(["a b"])
 
 

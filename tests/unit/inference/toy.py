@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.inference.predictor import Predictor
-from pipelines.models import saved
+from pipelines.models import serialization
 from pipelines.text import vocabulary
 from pipelines.text.vocabulary import END, PAD, START, UNK
 
@@ -87,7 +87,7 @@ def translator(make, tokens="words", search=None, **changes):
     columns = {name: vocabulary.build(list(frame[name]), tokens, 30, None) for name in frame}
     card = dataclasses.replace(make.card("seq2seq", **changes), tokens=tokens)
     words = vocabulary.Vocabularies(columns)
-    model = saved.build(card.entry, words)
+    model = serialization.build(card.entry, words)
     # Always the same, and far from the start, where it says what is frequent whatever it reads.
     random = np.random.default_rng(0)
     model.set_weights([random.normal(0, 0.5, one.shape) for one in model.get_weights()])

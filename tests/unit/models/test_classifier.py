@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.models import saved
+from pipelines.models import serialization
 
 CELLS = ["rnn", "irnn", "gru", "lstm"]
 POOLS = ["last", "mean", "max", "attention"]
@@ -12,7 +12,7 @@ SHORT, LONG = [4, 5], [6, 7, 4, 5, 6, 8]
 
 
 def build(make, **changes):
-    return saved.build(make.entry("classifier", **changes), make.words("classifier"))
+    return serialization.build(make.entry("classifier", **changes), make.words("classifier"))
 
 
 @pytest.mark.parametrize("cell", CELLS)

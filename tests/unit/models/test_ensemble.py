@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines import params
-from pipelines.inference import evaluation, generation
+from pipelines.config import params
+from pipelines.inference import sampling
 from pipelines.inference.decoding import Decoder
 from pipelines.inference.predictor import Predictor
-from pipelines.models import saved
+from pipelines.models import serialization
 from pipelines.models.ensemble import Ensemble
+from pipelines.tasks import evaluation
 from pipelines.text.vocabulary import END, START
 
 IDS = np.array([[4, 5, 6], [5, 4, 0]], np.int32)
@@ -19,7 +20,7 @@ def members(make, kind, count=3, spread=0.3, **changes):
     """Models of one kind that differ."""
     found = []
     for seed in range(count):
-        model = saved.build(make.entry(kind, **changes), make.words(kind))
+        model = serialization.build(make.entry(kind, **changes), make.words(kind))
         random = np.random.default_rng(seed)
         noise = [random.normal(0, spread, one.shape) for one in model.get_weights()]
         model.set_weights(
@@ -104,7 +105,7 @@ def test_an_ensemble_is_evaluated_and_written_with_like_a_model(make):
     card, words, frame = make.card("classifier"), make.words("classifier"), make.frame("classifier")
     predictor = Predictor(Ensemble(members(make, "classifier", 2)), card, words, None)
     assert evaluation.classification(predictor, frame).confusion.sum() == len(frame)
-    step = generation.beginnings(Ensemble(members(make, "language_model", 2)))()
+    step = sampling.make_sampler(Ensemble(members(make, "language_model", 2)))()
     assert np.exp(step(5)).sum() == pytest.approx(1, abs=1e-5)
 
 

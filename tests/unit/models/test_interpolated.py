@@ -3,18 +3,19 @@
 import numpy as np
 import pytest
 
-from pipelines import params
-from pipelines.errors import Refusal
-from pipelines.inference import evaluation, generation
+from pipelines.config import params
+from pipelines.errors import UserError
+from pipelines.inference import sampling
+from pipelines.inference.likelihood import stream_loss
 from pipelines.inference.predictor import Predictor
-from pipelines.inference.scoring import stream_nats
-from pipelines.models import saved, warm_start
+from pipelines.models import pretrained, serialization
 from pipelines.models.ensemble import Ensemble
 from pipelines.models.interpolated import Interpolated
 from pipelines.models.ngram import NGram
-from pipelines.text import ids as encode
+from pipelines.tasks import evaluation
+from pipelines.text import encoding as encode
 from pipelines.text import vocabulary
-from pipelines.training import learn, past
+from pipelines.training import progress, train
 
 NGRAM = {"order": 3, "smoothing": "kneser_ney", "share": 0.25}
 
@@ -23,19 +24,19 @@ def trained(make, **changes):
     """What the training of such a model leaves, with its card and history."""
     card = make.card("language_model", ngram=NGRAM, **changes)
     frame, words = make.frame("language_model"), make.words("language_model")
-    model, history, *_ = learn.language_model(card, (frame, frame), words, past.NOBODY)
+    model, history, *_ = train.language_model(card, (frame, frame), words, progress.NO_CALLBACKS)
     return model, card, history
 
 
 def stream(make):
-    return encode.stream(make.frame("language_model"), make.words("language_model"))
+    return encode.encode_stream(make.frame("language_model"), make.words("language_model"))
 
 
 def test_training_counts_the_text_that_the_network_is_trained_on(make):
     model, card, history = trained(make)
     plain = make.card("language_model")
     frame, words = make.frame("language_model"), make.words("language_model")
-    alone, same, *_ = learn.language_model(plain, (frame, frame), words, past.NOBODY)
+    alone, same, *_ = train.language_model(plain, (frame, frame), words, progress.NO_CALLBACKS)
     for mine, theirs in zip(model.network.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert history.equals(same)
@@ -45,13 +46,13 @@ def test_training_counts_the_text_that_the_network_is_trained_on(make):
         model.ngram.log_probabilities(stream(make)), counted.log_probabilities(stream(make))
     )
     assert model.share == card.entry.ngram.share
-    assert saved.parameters(model) == alone.count_params() + counted.parameters
+    assert serialization.count_parameters(model) == alone.count_params() + counted.parameters
 
 
 def test_each_token_gets_the_weighted_mean_of_two_probabilities(make):
     model, card, _ = trained(make)
     text = stream(make)
-    network, ngram = (np.exp(-stream_nats(part, text)) for part in (model.network, model.ngram))
+    network, ngram = (np.exp(-stream_loss(part, text)) for part in (model.network, model.ngram))
     expected = -np.log(0.75 * network + 0.25 * ngram)
     predictor = Predictor(model, card, make.words("language_model"), None)
     found = evaluation.language_modelling(predictor, make.frame("language_model"))
@@ -64,7 +65,7 @@ def test_each_token_gets_the_weighted_mean_of_two_probabilities(make):
 
 def test_a_model_alone_has_no_parts_in_its_metrics(make):
     card, words = make.card("language_model"), make.words("language_model")
-    predictor = Predictor(saved.build(card.entry, words), card, words, None)
+    predictor = Predictor(serialization.build(card.entry, words), card, words, None)
     found = evaluation.language_modelling(predictor, make.frame("language_model"))
     assert not {"test_network_perplexity", "test_ngram_perplexity"} & set(found.metrics)
 
@@ -72,7 +73,7 @@ def test_a_model_alone_has_no_parts_in_its_metrics(make):
 def test_what_it_writes_is_drawn_from_both(make):
     model, _, _ = trained(make)
     together, network, ngram = (
-        generation.beginnings(one)() for one in (model, model.network, model.ngram)
+        sampling.make_sampler(one)() for one in (model, model.network, model.ngram)
     )
     for token in (5, 6, 5, 7):
         expected = 0.75 * np.exp(network(token)) + 0.25 * np.exp(ngram(token))
@@ -84,8 +85,8 @@ def test_saved_and_loaded_it_says_the_same(make, tmp_path, ensemble):
     model, card, _ = trained(make, ensemble=ensemble)
     words = tmp_path / "words.json"
     vocabulary.save(make.words("language_model"), words)
-    saved.save(model, card, words, tmp_path / "model")
-    loaded, again, vocabularies = saved.load(tmp_path / "model", words)
+    serialization.save(model, card, words, tmp_path / "model")
+    loaded, again, vocabularies = serialization.load(tmp_path / "model", words)
     assert isinstance(loaded, Interpolated)
     assert isinstance(loaded.network, Ensemble) == (ensemble is not None)
     assert again == card
@@ -93,8 +94,8 @@ def test_saved_and_loaded_it_says_the_same(make, tmp_path, ensemble):
     said = [Predictor(one, card, vocabularies, samples).write("to") for one in (model, loaded)]
     assert said[0] == said[1]
     (tmp_path / "model" / "counts.parquet").unlink()
-    with pytest.raises(Refusal, match=r"counts\.parquet"):
-        saved.load(tmp_path / "model", words)
+    with pytest.raises(UserError, match=r"counts\.parquet"):
+        serialization.load(tmp_path / "model", words)
 
 
 @pytest.mark.parametrize("ensemble", [None, 2])
@@ -103,8 +104,8 @@ def test_a_classifier_starts_from_its_network(make, tmp_path, ensemble):
     known = make.words("language_model")
     words = tmp_path / "words.json"
     vocabulary.save(known, words)
-    saved.save(model, card, words, tmp_path / "model")
+    serialization.save(model, card, words, tmp_path / "model")
     entry = make.entry("classifier", bidirectional=False, init_from="any")
-    start = warm_start.read(tmp_path / "model", entry, known.columns["text"])
+    start = pretrained.read(tmp_path / "model", entry, known.columns["text"])
     first = model.network.members[0] if ensemble else model.network
     np.testing.assert_array_equal(start.vectors, first.embedding.get_weights()[0][start.rows])

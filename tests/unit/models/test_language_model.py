@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.models import saved
+from pipelines.models import serialization
 
 IDS = tf.constant([[4, 5, 6, 7, 4, 5], [7, 8, 9, 4, 4, 6]])
 
 
 def _build(make, **changes):
-    return saved.build(make.entry("language_model", **changes), make.words("language_model"))
+    return serialization.build(
+        make.entry("language_model", **changes), make.words("language_model")
+    )
 
 
 def test_the_softmax_starts_at_the_log_frequencies(make):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.models import saved
+from pipelines.models import serialization
 
 ALL_AT_ONCE = [
     {"attention": "none", "cell": "gru"},
@@ -33,7 +33,7 @@ def _name(changes):
 
 def _build(make, **changes):
     """A model none of whose weights is 0 or as at the start."""
-    network = saved.build(make.entry("seq2seq", **changes), make.words("seq2seq"))
+    network = serialization.build(make.entry("seq2seq", **changes), make.words("seq2seq"))
     random = np.random.default_rng(1)
     network.set_weights([random.normal(0, 0.3, part.shape) for part in network.get_weights()])
     return network
@@ -146,7 +146,7 @@ def test_tied_weights_are_one(make):
     size, width = len(words.columns["target"]), 16
 
     def embeddings(tied):
-        network = saved.build(make.entry("seq2seq", tied=tied), words)
+        network = serialization.build(make.entry("seq2seq", tied=tied), words)
         shapes = [weight.shape for weight in network.trainable_variables]
         return shapes.count((size, width)) + shapes.count((width, size))
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.errors import Refusal
+from pipelines.errors import UserError
 from pipelines.inference.predictor import Predictor
-from pipelines.models import saved
-from pipelines.training import data, learn, objectives, past
+from pipelines.models import serialization
+from pipelines.training import datasets, objectives, progress
+from pipelines.training import train as learn
 
 # Options that do not get in each other's way share a training. What is dropped is dropped in
 # training only, so that a text can still be learnt by heart.
@@ -60,7 +61,9 @@ def _train(make, kind, **changes):
     card = make.card(model, **{**KINDS[kind], **changes})
     train = learn.classifier if model == "bag_of_words" else getattr(learn, model)
     frame, rows = make.frame(model), []
-    trained, history, *_ = train(card, (frame, frame), make.words(model), past.Watch(rows.append))
+    trained, history, *_ = train(
+        card, (frame, frame), make.words(model), progress.Callbacks(rows.append)
+    )
     assert len(rows) == len(history) == card.entry.epochs
     return trained, history, card
 
@@ -78,18 +81,18 @@ def _objective_and_batches(make, kind, entry, network):
     words, frame = make.words(model), make.frame(model)
     frames = (frame, frame)
     if model == "language_model":
-        return objectives.next_token, data.language_model(entry, network, frames, words, 1)
+        return objectives.next_token_loss, datasets.language_model(entry, network, frames, words, 1)
     if model == "seq2seq":
-        objective = objectives.translation(entry.label_smoothing, entry.scheduled_sampling)
-        return objective, data.seq2seq(entry, frames, words, 1)
-    return objectives.label, data.classifier(entry, frames, words, 1)
+        objective = objectives.translation_loss(entry.label_smoothing, entry.scheduled_sampling)
+        return objective, datasets.seq2seq(entry, frames, words, 1)
+    return objectives.label_loss, datasets.classifier(entry, frames, words, 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_weight_gets_a_gradient(make, kind):
     model = _model_of(kind)
     entry = make.entry(model, **KINDS[kind])
-    network = saved.build(entry, make.words(model))
+    network = serialization.build(entry, make.words(model))
     objective, batches = _objective_and_batches(make, kind, entry, network)
     batch = tf.nest.map_structure(tf.convert_to_tensor, next(iter(batches.train(1).read())))
     # From a state that is not zero: a zero one gives the recurrent kernel's first step nothing.
@@ -110,7 +113,7 @@ def test_every_weight_gets_a_gradient(make, kind):
 
 @pytest.mark.parametrize("kind", ["bag_of_words", "classifier"])
 def test_padding_changes_no_logit(make, kind):
-    network = saved.build(make.entry(kind), make.words(kind))
+    network = serialization.build(make.entry(kind), make.words(kind))
     ids = tf.constant([[4, 5, 6]])
     padded = tf.constant([[4, 5, 6, 0, 0]])
     np.testing.assert_allclose(network(padded), network(ids), atol=1e-5)
@@ -118,9 +121,9 @@ def test_padding_changes_no_logit(make, kind):
 
 def test_word_order_is_seen_by_the_lstm_and_not_by_the_bag(make):
     one, other = tf.constant([[4, 5, 6]]), tf.constant([[6, 5, 4]])
-    bag = saved.build(make.entry("bag_of_words"), make.words("bag_of_words"))
+    bag = serialization.build(make.entry("bag_of_words"), make.words("bag_of_words"))
     np.testing.assert_allclose(bag(one), bag(other), atol=1e-6)
-    lstm = saved.build(make.entry("classifier"), make.words("classifier"))
+    lstm = serialization.build(make.entry("classifier"), make.words("classifier"))
     assert np.abs(lstm(one) - lstm(other)).max() > 1e-4
 
 
@@ -128,5 +131,5 @@ def test_the_predictor_answers_in_words(make):
     trained, _, card = _train(make, "seq2seq", epochs=120)
     predictor = Predictor(trained, card, make.words("seq2seq"), None)
     assert predictor.predict(["a b c d", "B  c"]) == ["d c b a", "c b"]
-    with pytest.raises(Refusal, match="Text 2 is empty"):
+    with pytest.raises(UserError, match="Text 2 is empty"):
         predictor.predict(["a", "  "])

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from commands import browser
-from pipelines import params
-from pipelines.errors import Refusal
-from pipelines.reporting import figures, page
+from pipelines.config import params
+from pipelines.errors import UserError
+from pipelines.reporting import page, plots
 from tests.unit.chromium import drawn, needs_chromium
 
 # What the page says of itself once it is drawn, put where --dump-dom shows it.
@@ -39,10 +39,10 @@ def built(project: Path) -> Path:
     """The report of a project whose pictures are real ones."""
     words = ["a", "<b>", "c & d"]
     for picture in (project / "pictures").glob("*/*.svg"):
-        picture.write_text(figures.confusion_matrix(np.eye(2), ["x", "y"], "any"), encoding="utf-8")
+        picture.write_text(plots.confusion_matrix(np.eye(2), ["x", "y"], "any"), encoding="utf-8")
     drawn = {
-        "verses-attention/attention-1.svg": figures.attention_map(np.eye(3), words, words, "map"),
-        "opinions-lstm/confusion.svg": figures.confusion_matrix(np.eye(2), ["x", "y"], "counts"),
+        "verses-attention/attention-1.svg": plots.attention_map(np.eye(3), words, words, "map"),
+        "opinions-lstm/confusion.svg": plots.confusion_matrix(np.eye(2), ["x", "y"], "counts"),
     }
     for name, svg in drawn.items():
         (project / "pictures" / name).write_text(svg, encoding="utf-8")
@@ -115,6 +115,6 @@ def test_it_prints(built: Path) -> None:
 
 def test_without_a_browser_one_sentence(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browser, "NAMES", ("no-such-browser",))
-    with pytest.raises(Refusal, match="A PDF is printed by Chromium, and none is installed"):
+    with pytest.raises(UserError, match="A PDF is printed by Chromium, and none is installed"):
         browser.printed(built, built.with_suffix(".pdf"))
     assert not built.with_suffix(".pdf").exists()

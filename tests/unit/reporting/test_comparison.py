@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import params
-from pipelines.errors import Refusal
+from pipelines.config import params
+from pipelines.errors import UserError
 from pipelines.reporting.comparison import CorpusTable, compare
 
 
@@ -119,5 +119,5 @@ def test_no_metrics_at_all(project: Path) -> None:
 
 def test_a_damaged_file_is_refused_by_name(project: Path) -> None:
     (project / "metrics" / "opinions-rnn.json").write_text("{", encoding="utf-8")
-    with pytest.raises(Refusal, match=r"opinions-rnn\.json is no map .* evaluate@opinions-rnn"):
+    with pytest.raises(UserError, match=r"opinions-rnn\.json is no map .* evaluate@opinions-rnn"):
         tables(project)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines import params
-from pipelines.errors import Refusal
+from pipelines.config import params
+from pipelines.errors import UserError
 from pipelines.reporting import page
-from pipelines.reporting.lineage import Lineage, Link, lineages
+from pipelines.reporting.lineage_section import Lineage, LineageStage, lineages
 from stages import report
 
 NO_TIME = '{"level": 0, "findings": [], "metrics": "", "training": {"seconds": "long"}}'
@@ -117,7 +117,7 @@ def test_one_finding_is_one(project: Path) -> None:
 def test_a_damaged_verdict_is_refused(project: Path, text: str) -> None:
     verified(project, "opinions-mlp", [])
     (project / "verified" / "opinions-mlp.json").write_text(text, encoding="utf-8")
-    with pytest.raises(Refusal, match=r"opinions-mlp\.json is no verdict: delete it, and"):
+    with pytest.raises(UserError, match=r"opinions-mlp\.json is no verdict: delete it, and"):
         built(project)
 
 
@@ -153,7 +153,7 @@ def test_damaged_predictions_are_refused(project: Path) -> None:
     (project / "predictions").mkdir()
     for name in ("opinions-perceptron", "opinions-mlp"):
         (project / "predictions" / f"{name}.parquet").write_text("no parquet", encoding="utf-8")
-    with pytest.raises(Refusal, match="is damaged: `dvc repro evaluate@opinions-perceptron`"):
+    with pytest.raises(UserError, match="is damaged: `dvc repro evaluate@opinions-perceptron`"):
         built(project)
 
 
@@ -171,7 +171,7 @@ def test_before_anything_ran_it_is_a_page_all_the_same(project: Path) -> None:
 
 def test_damaged_checks_are_refused(project: Path) -> None:
     (project / "checks" / "opinions.json").write_text("[", encoding="utf-8")
-    with pytest.raises(Refusal, match=r"opinions\.json is no JSON"):
+    with pytest.raises(UserError, match=r"opinions\.json is no JSON"):
         built(project)
 
 
@@ -188,13 +188,13 @@ def test_the_stage_writes_the_page(project: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_lock_that_is_damaged_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
     (project / "dvc.lock").write_text("stages: [", encoding="utf-8")
-    with pytest.raises(Refusal, match=r"dvc\.lock is damaged: take it back from Git"):
+    with pytest.raises(UserError, match=r"dvc\.lock is damaged: take it back from Git"):
         report.main(*(Path(name) for name in (*FOLDERS, *["nowhere"] * 5, "out/report.html")))
     assert not (project / "out").exists()
 
 
 def test_where_the_numbers_come_from(project: Path) -> None:
-    link = Link("fetch@verses", (("data/raw/<b>", "12345678"),), (("seed", '"<i>"'),))
+    link = LineageStage("fetch@verses", (("data/raw/<b>", "12345678"),), (("seed", '"<i>"'),))
     chains = {"verses-fixed": Lineage("metrics/verses-fixed.json", (link,), ("It is <gone>.",))}
     html = built(project, chains)
     chapter = html[html.index("How the numbers of verses-fixed came to be") :]

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines import history
-from pipelines.inference.calibration import reliability
-from pipelines.inference.evaluation import Evaluation
-from pipelines.inference.lengths import ByLength
+from pipelines.evaluation.calibration import reliability
+from pipelines.evaluation.length_buckets import ByLength
 from pipelines.reporting import pictures
+from pipelines.tasks.evaluation import Evaluation
+from pipelines.training import history
 
 LENGTHS = ByLength("tokens", "accuracy", [3], [2], [0.5])
 EPOCHS = pd.DataFrame({"epoch": [1], "tokens": [9], "train_loss": [2.0], "valid_loss": [2.1]})
@@ -24,9 +24,9 @@ def drawn(
     """The files of a model that was trained for so many steps, if by steps."""
     model, table = folder / "model", folder / "history.csv"
     model.mkdir()
-    history.write(EPOCHS, table)
+    history.write_history(EPOCHS, table)
     numbers = np.linspace(2, 1, steps) if steps else None
-    trained = history.Trained(None, EPOCHS, numbers, numbers, samples, 1.0)
+    trained = history.TrainingResult(None, EPOCHS, numbers, numbers, samples, 1.0)
     history.write_steps(trained, model)
     history.write_samples(samples, model)
     card = SimpleNamespace(entry=SimpleNamespace(optimizer=SimpleNamespace(clip_norm=1.0)))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from commands.results import results
-from pipelines import params
+from pipelines.config import params
 from pipelines.reporting.comparison import CorpusTable, compare
 
 WHOSE = {"what": "a GRU of <others>", "source": "a paper"}

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines import params
-from pipelines.errors import Refusal
-from pipelines.text import frames, vocabulary
+from pipelines.config import params
+from pipelines.data import parquet
+from pipelines.errors import UserError
+from pipelines.text import vocabulary
 from stages import build_vocab, fetch, preprocess
 
 ROOT = Path(__file__).parents[3]
@@ -40,7 +41,7 @@ TREE: dict[str, Any] = {
     "fine_tune models": {},
     "train_seq2seq models": {},
     "models": {},
-    "laboratory": {key: {} for key in params.Laboratory.model_fields},
+    "laboratory": {key: {} for key in params.Experiments.model_fields},
     "goals": [],
 }
 
@@ -78,8 +79,8 @@ def test_the_three_stages_from_file_to_vocabulary(project: Path) -> None:
     built = Path("data/vocabulary.json")
     build_vocab.main("said", train, built)
 
-    assert [len(frames.read(path)) for path in (train, valid, test)] == [32, 4, 4]
-    row = frames.read(train).iloc[0]
+    assert [len(parquet.read_parquet(path)) for path in (train, valid, test)] == [32, 4, 4]
+    row = parquet.read_parquet(train).iloc[0]
     raw = Path("data/raw/said.csv").read_text("utf-8").splitlines()[row["line"] - 1]
     assert raw == f"It's so {row['text'].split()[3]} {row['text'].split()[4]}!,{row['label']}"
     assert row["text"].startswith("it' s so ")
@@ -103,10 +104,10 @@ def test_sub_words_are_learnt_from_the_training_rows(
     build_vocab.main("said", train, Path("two.json"))
     assert Path("one.json").read_bytes() == Path("two.json").read_bytes()
 
-    assert frames.read(train)["text"].str.match("it's so (good|bad) [0-9]+!$").all()
+    assert parquet.read_parquet(train)["text"].str.match("it's so (good|bad) [0-9]+!$").all()
     words = vocabulary.load(Path("one.json")).columns["text"]
-    assert (words.kind, words.counts[vocabulary.END]) == (tokens, len(frames.read(train)))
-    for text in frames.read(valid)["text"]:
+    assert (words.kind, words.counts[vocabulary.END]) == (tokens, len(parquet.read_parquet(train)))
+    for text in parquet.read_parquet(valid)["text"]:
         assert words.text(words.encode(text)) == text
     rules = [found["rule"] for found in json.loads(checks.read_text("utf-8"))]
     assert "at most 0.5 of the characters of text are outside the vocabulary" in rules
@@ -128,11 +129,11 @@ def test_a_given_split_keeps_all_of_its_test_rows(project: Path) -> None:
     )
     fetch.main("said", Path("data/raw"))
     train, valid, test, _ = preprocessed()
-    assert frames.read(train)["text"].tolist() == ["one"]
+    assert parquet.read_parquet(train)["text"].tolist() == ["one"]
     for path in (valid, test):
-        assert frames.read(path)["text"].tolist() == ["one", "one", "one two three"]
+        assert parquet.read_parquet(path)["text"].tolist() == ["one", "one", "one two three"]
     write(Path("data", "raw", "mapping.txt"), "0\n")
-    with pytest.raises(Refusal, match=r"'mapping\.txt', and 'split' does not name it"):
+    with pytest.raises(UserError, match=r"'mapping\.txt', and 'split' does not name it"):
         preprocessed()
 
 
@@ -145,16 +146,16 @@ def test_the_same_bytes_again(project: Path) -> None:
 def test_a_broken_rule_writes_nothing(project: Path) -> None:
     fetch.main("said", Path("data/raw"))
     settings(project, checks={**OPINIONS["checks"], "labels": ["bad", "fine"]})  # type: ignore[dict-item]
-    with pytest.raises(Refusal, match=r"every label is one of bad, fine; 22 of 43 rows"):
+    with pytest.raises(UserError, match=r"every label is one of bad, fine; 22 of 43 rows"):
         preprocessed()
     settings(project, checks={**OPINIONS["checks"], "max_unknown_rate": 0.01})  # type: ignore[dict-item]
-    with pytest.raises(Refusal, match=r"at most 0\.01 of the words of text"):
+    with pytest.raises(UserError, match=r"at most 0\.01 of the words of text"):
         preprocessed()
     assert sorted(path.name for path in Path("data").iterdir()) == ["raw"]
 
 
 def test_names_are_those_of_params(project: Path) -> None:
-    with pytest.raises(Refusal, match="no corpus called 'sayd'; did you mean 'said'"):
+    with pytest.raises(UserError, match="no corpus called 'sayd'; did you mean 'said'"):
         fetch.main("sayd", Path("data/raw"))
     assert not Path("data").exists()
 

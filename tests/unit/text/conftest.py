@@ -1,49 +1,5 @@
-"""A tiny corpus entry, to be changed key by key."""
+"""Fixtures: a tiny corpus entry."""
 
-from collections.abc import Callable
-from typing import Any
+from tests.unit.corpus_entries import make_corpus
 
-import pytest
-
-from pipelines import params
-
-SOURCES = {"kind": "files", "paths": ["texts/a.txt"]}
-READERS = {
-    "language_modelling": {"format": "lines"},
-    "classification": {
-        "format": "table",
-        "separator": ",",
-        "columns": {"text": "text", "label": "label"},
-    },
-    "translation": {"format": "parallel"},
-}
-CHECKS: dict[str, dict[str, Any]] = {
-    "language_modelling": {},
-    "classification": {"labels": ["bad", "good"]},
-    "translation": {"max_length_ratio": 2.0},
-}
-Maker = Callable[..., params.Corpus]
-
-
-@pytest.fixture
-def make_corpus() -> Maker:
-    """`make_corpus(task, cleaning={...}, checks={...})`: only what differs is given."""
-
-    def make(task: str = "language_modelling", **sections: Any) -> params.Corpus:
-        tree: dict[str, Any] = {
-            "task": task,
-            "source": SOURCES,
-            "reader": READERS[task],
-            "cleaning": {"lowercase": True, "max_length": 10, "drop_repeated": False},
-            "tokens": "words",
-            "split": {"method": "shuffled", "valid": 0.2, "test": 0.2},
-            "vocabulary": {"max_size": 100, "min_count": 1},
-            "checks": {"min_rows": 1, "max_unknown_rate": 1.0, **CHECKS[task]},
-        }
-        if task == "language_modelling":
-            tree["samples"] = {"beginning": "a", "length": 5, "temperature": 1.0}
-        for key, value in sections.items():
-            tree[key] = {**tree[key], **value} if isinstance(value, dict) else value
-        return params.Corpus.model_validate(tree)
-
-    return make
+__all__ = ["make_corpus"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import params
-from pipelines.errors import Refusal
+from pipelines.config import params
+from pipelines.errors import UserError
 from pipelines.text import subwords
 
 ROOT = Path(__file__).parents[3]
@@ -70,9 +70,9 @@ def test_a_row_longer_than_the_librarys_bound_is_learnt_from() -> None:
 
 
 def test_more_characters_than_pieces_are_refused() -> None:
-    with pytest.raises(Refusal, match="max_size' is 5, and the training text has 7 different"):
+    with pytest.raises(UserError, match="max_size' is 5, and the training text has 7 different"):
         subwords.train(["abc def"], "unigram", 5)
-    with pytest.raises(Refusal, match="no training text"):
+    with pytest.raises(UserError, match="no training text"):
         subwords.train([""], "bpe", 5)
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines import params
-from pipelines.errors import Refusal
-from pipelines.text import ids, vocabulary
+from pipelines.config import params
+from pipelines.errors import UserError
+from pipelines.text import encoding, vocabulary
 from pipelines.text.vocabulary import END, PAD, START, UNK, Vocabularies, Vocabulary
 
 TEXTS = ["b d a b", "c a b", ""]
@@ -97,7 +97,7 @@ def test_resampled_sub_words_are_other_pieces_of_the_same_text(kind: params.Toke
 
 
 def test_only_sub_words_are_resampled() -> None:
-    with pytest.raises(Refusal, match="'tokens: words': take it out, or take bpe or unigram"):
+    with pytest.raises(UserError, match="'tokens: words': take it out, or take bpe or unigram"):
         built().resampled(["a"], 0.1, 1)
 
 
@@ -120,18 +120,18 @@ def test_of_sub_words_the_characters_are_foreseen(make_corpus) -> None:
     sizes = {"max_size": 40, "min_count": None}
     corpus = make_corpus("translation", tokens="bpe", vocabulary=sizes)
     frame = pd.DataFrame({"source": ["ab"] * 60, "target": ["xyz" * 20] * 60})
-    seen = vocabulary.foreseen(frame, corpus).columns
+    seen = vocabulary.vocabulary_estimate(frame, corpus).columns
     assert vocabulary.unknown_rate(seen["source"], ["abab", "ax"]) == pytest.approx(1 / 6)
     assert vocabulary.unknown_rate(seen["target"], ["ab"]) == 1.0
     shared = make_corpus("translation", tokens="bpe", vocabulary={**sizes, "shared": True})
-    together = vocabulary.foreseen(frame, shared).columns
+    together = vocabulary.vocabulary_estimate(frame, shared).columns
     assert vocabulary.unknown_rate(together["source"], ["xa"]) == 0.0
 
 
 def test_a_shared_vocabulary_has_the_counts_of_each_column(make_corpus) -> None:
     corpus = make_corpus("translation", vocabulary={"max_size": 3, "shared": True})
     frame = pd.DataFrame({"source": ["a a b", "c"], "target": ["x a b", "x d"]})
-    columns = vocabulary.of_frame(frame, corpus).columns
+    columns = vocabulary.build_vocabularies(frame, corpus).columns
     assert columns["source"].tokens == columns["target"].tokens == (*vocabulary.SPECIALS, *"abx")
     assert columns["source"].counts == (0, 1, 0, 2, 2, 1, 0)
     assert columns["target"].counts == (0, 1, 0, 2, 1, 1, 2)
@@ -142,14 +142,14 @@ def test_shared_sub_words_are_learnt_from_both_sides(kind: params.Tokens, make_c
     sizes = {"max_size": 40, "min_count": None, "shared": True}
     corpus = make_corpus("translation", tokens=kind, vocabulary=sizes)
     frame = pd.DataFrame({"source": SENTENCES, "target": [text.upper() for text in SENTENCES]})
-    columns = vocabulary.of_frame(frame, corpus).columns
+    columns = vocabulary.build_vocabularies(frame, corpus).columns
     assert columns["source"].segmenter == columns["target"].segmenter
     assert UNK not in columns["source"].encode("DER hund")
 
 
 def test_round_trip_and_stable_bytes(make_corpus, tmp_path: Path) -> None:
     frame = pd.DataFrame({"text": ["été a", "a"], "label": ["good", "bad"]})
-    words = vocabulary.of_frame(frame, make_corpus("classification"))
+    words = vocabulary.build_vocabularies(frame, make_corpus("classification"))
     assert words.labels == ("bad", "good")
     vocabulary.save(words, tmp_path / "a.json")
     vocabulary.save(vocabulary.load(tmp_path / "a.json"), tmp_path / "b.json")
@@ -171,7 +171,7 @@ def test_sub_words_are_one_file(kind: params.Tokens, tmp_path: Path) -> None:
 
 def test_translation_has_two_columns_and_no_labels(make_corpus, tmp_path: Path) -> None:
     frame = pd.DataFrame({"source": ["a"], "target": ["b"]})
-    words = vocabulary.of_frame(frame, make_corpus("translation"))
+    words = vocabulary.build_vocabularies(frame, make_corpus("translation"))
     vocabulary.save(words, tmp_path / "v.json")
     loaded = vocabulary.load(tmp_path / "v.json")
     assert list(loaded.columns) == ["source", "target"]
@@ -196,7 +196,7 @@ NO_MODEL = base64.b64encode(b"no model").decode()
 )
 def test_broken_columns_are_refused(column: dict[str, Any], says: str, tmp_path: Path) -> None:
     (tmp_path / "v.json").write_text(json.dumps({"columns": {"text": column}}), encoding="utf-8")
-    with pytest.raises(Refusal, match=says):
+    with pytest.raises(UserError, match=says):
         vocabulary.load(tmp_path / "v.json")
 
 
@@ -206,29 +206,29 @@ def test_the_tokens_are_those_of_the_segmenter(tmp_path: Path) -> None:
     tree = json.loads((tmp_path / "v.json").read_text("utf-8"))
     tree["columns"]["text"]["tokens"][5] = "other"
     (tmp_path / "v.json").write_text(json.dumps(tree), encoding="utf-8")
-    with pytest.raises(Refusal, match="not those of its segmenter"):
+    with pytest.raises(UserError, match="not those of its segmenter"):
         vocabulary.load(tmp_path / "v.json")
 
 
 @pytest.mark.parametrize("text", ["{", "[]"])
 def test_broken_files_are_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "v.json").write_text(text, encoding="utf-8")
-    with pytest.raises(Refusal, match="no vocabulary"):
+    with pytest.raises(UserError, match="no vocabulary"):
         vocabulary.load(tmp_path / "v.json")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="run build_vocab"):
+    with pytest.raises(UserError, match="run build_vocab"):
         vocabulary.load(tmp_path / "v.json")
     assert Vocabularies({}).labels == ()
 
 
 def test_rows_and_stream_of_ids() -> None:
     words = built(["a b", "b"], "spaces")
-    assert [row.tolist() for row in ids.rows(["b", "a x"], words)] == [[4], [5, UNK]]
-    (row,) = ids.rows(["b"], words, ends=True)
+    assert [row.tolist() for row in encoding.encode_rows(["b", "a x"], words)] == [[4], [5, UNK]]
+    (row,) = encoding.encode_rows(["b"], words, ends=True)
     assert row.tolist() == [START, 4, END]
     assert row.dtype == np.int32
     frame = pd.DataFrame({"text": ["a b", "b"]})
-    stream = ids.stream(frame, Vocabularies({"text": words}))
+    stream = encoding.encode_stream(frame, Vocabularies({"text": words}))
     assert stream.tolist() == [END, 5, 4, END, 4, END]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.tracking import energy, meter, records
+from pipelines.tracking import energy, records, system_metrics
 from tests.unit.tracking.work import Work
 
 WRAPS = 1_000_000_000  # microjoules
@@ -100,7 +100,7 @@ def test_a_training_logs_it_only_if_it_is_measured_and_whole(
     work.train()
     assert records.SECONDS in work.runs()[0].data.metrics
     assert energy.JOULES not in work.runs()[0].data.metrics  # nothing is measured here
-    monkeypatch.setattr(meter, "_readers", list)
+    monkeypatch.setattr(system_metrics, "_readers", list)
     monkeypatch.setattr(energy, "Energy", lambda: Ticking(powercap))
     work.train()
     assert work.runs()[0].data.metrics[energy.JOULES] == 2.0  # at the start and at the end

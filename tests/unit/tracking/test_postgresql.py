@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.tracking import ledger, registry, runs
+from pipelines.tracking import registry, run_store, runs
 from tests.unit.tracking.servers import Postgres, Server
 from tests.unit.tracking.work import CORPUS, Work
 
@@ -47,7 +47,7 @@ def test_a_training_stopped_resumed_and_evaluated_among_a_thousand_runs(
         work.evaluate()
         work.evaluate()
 
-        kept = ledger.of_project(work.folder)
+        kept = run_store.of_project(work.folder)
         pages: list[Any] = []
         search = kept._client.search_runs
 
@@ -77,4 +77,6 @@ def test_a_training_stopped_resumed_and_evaluated_among_a_thousand_runs(
         assert registry.holder(kept, "seqproof-verses", "champion") is None
         assert registry.promote(kept, mine, model, "champion") == "1"
         assert registry.promote(kept, mine, model, "champion") == "1"
-        assert registry.holder(kept, "seqproof-verses", "champion") == registry.Holder("1", mine.id)
+        assert registry.holder(kept, "seqproof-verses", "champion") == registry.AliasHolder(
+            "1", mine.id
+        )

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipelines.tracking import descriptions, meter, runs
+from pipelines.tracking import descriptions, runs, system_metrics
 from tests.unit.tracking.work import CORPUS, METRICS, NAME, ROWS, Work
 
 
@@ -156,7 +156,7 @@ def test_the_machine_is_read_while_a_training_runs_and_no_longer(
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
     read: list[dict[str, float]] = []
     first: list[Mapping[str, float]] = []
-    with meter.running(lambda values: read.append(dict(values)), first.append):
+    with system_metrics.running(lambda values: read.append(dict(values)), first.append):
         deadline = time.monotonic() + 20
         while len(read) < 3 and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -176,9 +176,9 @@ def test_a_machine_that_cannot_be_read_stops_nothing(monkeypatch: pytest.MonkeyP
         def clear_metrics(self) -> None:
             """Nothing."""
 
-    monkeypatch.setattr(meter, "_readers", lambda: [Broken()])
+    monkeypatch.setattr(system_metrics, "_readers", lambda: [Broken()])
     read: list[dict[str, float]] = []
     first: list[Mapping[str, float]] = []
-    with meter.running(lambda values: read.append(dict(values)), first.append):
+    with system_metrics.running(lambda values: read.append(dict(values)), first.append):
         pass
     assert (first, read) == ([{}, {}], [{}])

@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipelines import params
-from pipelines.tracking import provenance, runs, store, unsent
+from pipelines.config import params
+from pipelines.lineage import provenance
+from pipelines.tracking import offline_queue, runs, store
 from tests.unit.tracking.servers import Server, closed_port
 
 HERE = Path(__file__).resolve().parents[3]
@@ -38,7 +39,7 @@ def found(root: Path, who: runs.Identity) -> list[Any]:
     """All runs of the experiment."""
     from mlflow import MlflowClient
 
-    client = MlflowClient(store.address(root))
+    client = MlflowClient(store.tracking_uri(root))
     experiment = client.get_experiment_by_name(who.experiment)
     assert experiment is not None
     assert experiment.artifact_location == (root / "mlartifacts").as_uri()
@@ -146,7 +147,7 @@ def test_an_experiment_deleted_in_the_ui_comes_back(root: Path, who: runs.Identi
 
     with runs.training(who, root, uuid.uuid4().hex):
         pass
-    client = MlflowClient(store.address(root))
+    client = MlflowClient(store.tracking_uri(root))
     experiment = client.get_experiment_by_name(who.experiment)
     assert experiment is not None
     client.delete_experiment(experiment.experiment_id)
@@ -195,7 +196,7 @@ def test_a_server_that_is_not_there_costs_seconds_and_two_sentences(
     assert time.monotonic() - started < 20
     assert run.lost == "Connection refused"
     lines = capsys.readouterr().out.splitlines()
-    (kept,) = unsent.waiting(tmp_path)
+    (kept,) = offline_queue.waiting(tmp_path)
     assert lines == [
         f"Tracking server http://127.0.0.1:{port} was lost (Connection refused): training goes on, "
         "its outs are written, and what is still to be logged is kept.",
@@ -241,7 +242,7 @@ def test_a_server_lost_in_the_middle_gets_the_rest_when_it_is_back(
     assert time.monotonic() - started < 20
     with runs.evaluation(who, tmp_path, "one") as run:  # of a run that only the disk knows whole
         run.log_metrics({"test_bleu": 3.0})
-    places = [kept.folder for kept in unsent.waiting(tmp_path)]
+    places = [kept.folder for kept in offline_queue.waiting(tmp_path)]
     assert capsys.readouterr().out.splitlines() == [
         line
         for work, place in zip(("training", "evaluation"), places, strict=True)
@@ -256,7 +257,7 @@ def test_a_server_lost_in_the_middle_gets_the_rest_when_it_is_back(
     with runs.evaluation(who, tmp_path, "one") as run:  # which sends what is kept first
         run.log_metrics({"test_bleu": 3.0, "test_tokens": 7.0})
     assert run.lost is None
-    assert unsent.waiting(tmp_path) == []
+    assert offline_queue.waiting(tmp_path) == []
     assert capsys.readouterr().out == ""
     client = store.client(server.address, tmp_path)
     experiment = client.get_experiment_by_name(who.experiment)
@@ -276,7 +277,7 @@ def test_a_server_lost_in_the_middle_gets_the_rest_when_it_is_back(
 def _tiny_model(folder: Path, vocabulary: Path) -> list[str]:
     """Write a bag of words with its first weights; what it says of two texts."""
     from pipelines.inference import predictor
-    from pipelines.models import saved
+    from pipelines.models import serialization
     from pipelines.text.vocabulary import load
 
     everything = params.load(HERE / "params.yaml")
@@ -284,8 +285,8 @@ def _tiny_model(folder: Path, vocabulary: Path) -> list[str]:
     written = {"text": {"kind": "words", "tokens": tokens, "counts": [0, 1, 0, 3, 2, 2]}}
     labels = ["negative", "neutral", "positive"]
     vocabulary.write_text(json.dumps({"columns": written, "labels": labels}), encoding="utf-8")
-    card = saved.Card.of(everything, "opinions-perceptron")
-    saved.save(saved.build(card.entry, load(vocabulary)), card, vocabulary, folder)
+    card = serialization.ModelSpec.of(everything, "opinions-perceptron")
+    serialization.save(serialization.build(card.entry, load(vocabulary)), card, vocabulary, folder)
     return predictor.load(folder, vocabulary).predict(["good", "bad bad"])
 
 
@@ -310,7 +311,7 @@ def test_a_logged_model_loads_back_elsewhere_and_says_the_same(
     (tmp_path / "model").rename(tmp_path / "moved")
     script = (
         "import json, mlflow, sys\n"
-        f"mlflow.set_tracking_uri({store.address(root)!r})\n"
+        f"mlflow.set_tracking_uri({store.tracking_uri(root)!r})\n"
         f"model = mlflow.pyfunc.load_model('models:/{output.model_id}')\n"
         "example = model.metadata.load_input_example()\n"
         "import pipelines\n"

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipelines.config.params import Samples, Search
 from pipelines.inference import predictor
-from pipelines.params import Samples, Search
 
 SAMPLES = Samples(beginning="to", length=3, temperature=1.0)
 SEARCH = Search(beam=5, length_penalty=0.6)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import Refusal
+from pipelines.errors import UserError
 from pipelines.tracking import store
 
 
@@ -29,7 +29,7 @@ from pipelines.tracking import store
     ],
 )
 def test_the_password_is_left_out_and_nothing_else(address, shown):
-    assert store.shown(address) == shown
+    assert store.redact(address) == shown
 
 
 @pytest.fixture(autouse=True)
@@ -43,24 +43,24 @@ def _impatient(monkeypatch):
 def refused(monkeypatch, address):
     """Why a store does not answer."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    with pytest.raises(Refusal) as refusal:
-        store.answer(Path())
+    with pytest.raises(UserError) as refusal:
+        store.ping(Path())
     assert "secret" not in str(refusal.value)
     return str(refusal.value)
 
 
 def test_a_file_is_asked_and_never_made(tmp_path):
     file = tmp_path / "mlflow.db"
-    assert store.answer(tmp_path) == f"{file} is not there yet: the first training makes it"
+    assert store.ping(tmp_path) == f"{file} is not there yet: the first training makes it"
     assert list(tmp_path.iterdir()) == []
     file.touch()  # which MLflow fills with its tables
-    assert store.answer(tmp_path) == f"{file} holds 0 runs"
+    assert store.ping(tmp_path) == f"{file} holds 0 runs"
     with closing(sqlite3.connect(file)) as opened:
         opened.execute("CREATE TABLE runs (id INTEGER)")
         opened.execute("INSERT INTO runs VALUES (1), (2)")
         opened.commit()
     before = file.read_bytes()
-    assert store.answer(tmp_path) == f"{file} holds 2 runs"
+    assert store.ping(tmp_path) == f"{file} holds 2 runs"
     assert file.read_bytes() == before
     assert list(tmp_path.iterdir()) == [file]
 
@@ -85,8 +85,8 @@ def test_a_file_that_cannot_be_written(monkeypatch, tmp_path):
 def test_what_keeps_no_runs(monkeypatch, tmp_path, address):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    with pytest.raises(Refusal, match="is neither SQLite nor another database nor a server"):
-        store.answer(tmp_path)
+    with pytest.raises(UserError, match="is neither SQLite nor another database nor a server"):
+        store.ping(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -100,7 +100,7 @@ def test_what_keeps_no_runs(monkeypatch, tmp_path, address):
 )
 def test_nothing_listens_there(monkeypatch, address):
     said = refused(monkeypatch, address)
-    assert said == f"{store.shown(address)} does not answer: Connection refused."
+    assert said == f"{store.redact(address)} does not answer: Connection refused."
 
 
 def test_a_server_that_hangs_costs_seconds(monkeypatch):
@@ -119,7 +119,7 @@ def test_a_database_is_only_rung_at(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         place = f"127.0.0.1:{listening.getsockname()[1]}/runs"
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"postgresql://me:secret@{place}")
-        assert store.answer(Path()) == f"postgresql://{place}: a server listens there"
+        assert store.ping(Path()) == f"postgresql://{place}: a server listens there"
         accepted, _ = listening.accept()
         with accepted:
             assert accepted.recv(1) == b""
@@ -151,7 +151,7 @@ def test_a_server_is_asked_for_its_experiments_and_nothing_else(monkeypatch, sta
         address = f"http://me:secret@127.0.0.1:{server.server_port}"
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         if fits:
-            assert store.answer(Path()) == f"{store.shown(address)} answers"
+            assert store.ping(Path()) == f"{store.redact(address)} answers"
         else:
             assert "401" in refused(monkeypatch, address)
         server.shutdown()

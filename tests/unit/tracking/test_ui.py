@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from commands.ui import ui
-from pipelines.errors import Refusal
+from pipelines.errors import UserError
 from pipelines.tracking import runs
 from tests.unit.chromium import drawn, needs_chromium
 from tests.unit.tracking.servers import Server, closed_port
@@ -53,7 +53,7 @@ def test_a_port_that_is_in_use_is_refused_before_mlflow_starts(
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(Refusal, match=f"Port {port} cannot be had .*--port"):
+        with pytest.raises(UserError, match=f"Port {port} cannot be had .*--port"):
             ui(port)
     assert called == []
 
@@ -62,7 +62,7 @@ def test_outside_a_project_it_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: list[list[str]]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(Refusal, match=r"params\.yaml is missing"):
+    with pytest.raises(UserError, match=r"params\.yaml is missing"):
         ui(5005)
     assert called == []
     assert list(tmp_path.iterdir()) == []

@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines import history as epochs_table
-from pipelines import params
-from pipelines.tracking import provenance, records, runs, store
+from pipelines.config import params
+from pipelines.lineage import provenance
+from pipelines.tracking import records, runs, store
+from pipelines.training import history as epochs_table
 
 NAME, CORPUS = "verses-attention", "verses"
 ROWS = [
@@ -36,7 +37,7 @@ class Work:
         self.model, self.history = Path("models") / NAME, Path("history.csv")
         self.model.mkdir(parents=True)
         (self.model / "model.json").write_text(folder.name, encoding="utf-8")
-        epochs_table.write(pd.DataFrame(ROWS), self.history)
+        epochs_table.write_history(pd.DataFrame(ROWS), self.history)
         Path("pictures").mkdir()
         Path("pictures/bars.svg").write_text("<svg/>", encoding="utf-8")
         Path("words.json").write_text("{}", encoding="utf-8")
@@ -63,7 +64,7 @@ class Work:
         with runs.evaluation(identity, self.folder, digest) as run:
             pictures, test = Path("pictures"), self.data["test"]
             records.end_evaluation(run, metrics, test, pictures, test)
-            records.complete(run, self.everything, NAME, self.history, metrics)
+            records.backfill(run, self.everything, NAME, self.history, metrics)
             run.log_model(self.model, Path("words.json"), ["in"], ["out"])
 
     def runs(self) -> list[Any]:
@@ -74,7 +75,7 @@ class Work:
 
     def client(self) -> Any:
         """MLflow's own."""
-        return store.client(store.address(self.folder), self.folder)
+        return store.client(store.tracking_uri(self.folder), self.folder)
 
     def points(self, key: str) -> list[tuple[int, float]]:
         """Every value of a metric of the one run, by its step."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines import console
-from pipelines.errors import Refusal
+from pipelines.errors import UserError
 from pipelines.training import checkpoints
 from pipelines.training.checkpoints import Checkpoints, Snapshot
 
@@ -69,7 +69,7 @@ def test_weights_that_stay_are_not_written_again(kept, tmp_path):
 @pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
 def test_a_torn_one_is_said_and_the_one_before_is_used(kept, tmp_path, monkeypatch, ending, damage):
     said = []
-    monkeypatch.setattr(console, "note", said.append)
+    monkeypatch.setattr(console, "echo", said.append)
     kept.write(1, snapshot(1))
     old = set(tmp_path.iterdir())
     kept.write(2, snapshot(2))
@@ -152,7 +152,7 @@ def test_a_full_disk_leaves_what_was_there(kept, tmp_path, monkeypatch):
 def test_only_one_process_is_at_a_training(tmp_path):
     with checkpoints.opened(tmp_path, "train_lstm@x", "key", 1):
         with (
-            pytest.raises(Refusal, match="Another process is at this very training"),
+            pytest.raises(UserError, match="Another process is at this very training"),
             checkpoints.opened(tmp_path, "train_lstm@x", "key", 1),
         ):
             pass

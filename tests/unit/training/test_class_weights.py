@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 from sklearn.utils.class_weight import compute_class_weight
 
-from pipelines.models import saved
-from pipelines.text import ids as encode
-from pipelines.training import learn, objectives, past
+from pipelines.models import serialization
+from pipelines.text import encoding as encode
+from pipelines.training import objectives, progress, train
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 0], np.int32)
 IDS = tf.constant([[4, 5], [5, 0], [6, 7], [4, 4], [5, 5], [7, 0], [6, 6], [8, 4]])
@@ -23,20 +23,23 @@ def test_balanced_weights_are_those_of_scikit_learn():
 
 @pytest.mark.parametrize("kind", ["classifier", "bag_of_words"])
 def test_training_weighs_each_example_by_its_label(make, kind):
-    network = saved.build(make.entry(kind), make.words(kind))
+    network = serialization.build(make.entry(kind), make.words(kind))
     weights = np.array([0.5, 2.0, 3.0], np.float32)
     batch, share = (IDS, tf.constant(LABELS)), tf.constant(0.0)
-    nats, count, _ = objectives.weighted_label(weights)(network, batch, (), share)
+    nats, count, _ = objectives.weighted_label_loss(weights)(network, batch, (), share)
     logs = tf.nn.log_softmax(network(IDS)).numpy()[np.arange(8), LABELS]
     assert float(nats) == pytest.approx(-(logs * weights[LABELS]).sum(), rel=1e-5)
     assert float(count) == 8
 
 
 def test_validation_weighs_all_alike(make):
-    network = saved.build(make.entry("classifier"), make.words("classifier"))
-    weighted = objectives.weighted_label(np.array([0.5, 2.0, 3.0], np.float32))
+    network = serialization.build(make.entry("classifier"), make.words("classifier"))
+    weighted = objectives.weighted_label_loss(np.array([0.5, 2.0, 3.0], np.float32))
     batch = (IDS, tf.constant(LABELS))
-    found, plain = weighted(network, batch, (), None), objectives.label(network, batch, (), None)
+    found, plain = (
+        weighted(network, batch, (), None),
+        objectives.label_loss(network, batch, (), None),
+    )
     assert float(found[0]) == float(plain[0])
 
 
@@ -46,9 +49,9 @@ def test_an_entry_that_asks_for_them_is_trained_with_them(make, kind):
     optimizer = {"method": "sgd", "rate": 1e-12, "decay": "constant", "clip_norm": 1.0}
     card = make.card(kind, class_weights="balanced", optimizer=optimizer)
     frame, words = make.frame(kind), make.words(kind)
-    trained, history, *_ = learn.classifier(card, (frame, frame), words, past.NOBODY)
-    labels = encode.labels(frame["label"], words)
-    rows = encode.rows(frame["text"], words.columns["text"])
+    trained, history, *_ = train.classifier(card, (frame, frame), words, progress.NO_CALLBACKS)
+    labels = encode.encode_labels(frame["label"], words)
+    rows = encode.encode_rows(frame["text"], words.columns["text"])
     logs = np.array([tf.nn.log_softmax(trained(row[None]))[0].numpy() for row in rows])
     nats = -logs[np.arange(len(labels)), labels]
     weights = objectives.balanced(labels, 3)[labels]

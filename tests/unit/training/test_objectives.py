@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.models import saved
+from pipelines.models import serialization
 from pipelines.text.vocabulary import PAD, START
 from pipelines.training import objectives
 
-PLAIN = objectives.translation(None, None)
+PLAIN = objectives.translation_loss(None, None)
 START_OF_TRAINING, END_OF_TRAINING = tf.constant(0.0), tf.constant(1.0)
 
 
@@ -24,7 +24,7 @@ def _logs(logits):
 
 
 def test_padded_targets_cost_nothing(make):
-    network = saved.build(make.entry("seq2seq"), make.words("seq2seq"))
+    network = serialization.build(make.entry("seq2seq"), make.words("seq2seq"))
     alone = (_batch([[4, 5, 6]]), _batch([[2, 4, 5, 3]]))
     padded = (_batch([[4, 5, 6, 0]]), _batch([[2, 4, 5, 3, 0, 0]]))
     nats, count, _ = PLAIN(network, alone, (), None)
@@ -34,9 +34,9 @@ def test_padded_targets_cost_nothing(make):
 
 
 def test_next_token_is_the_cross_entropy_of_every_position(make):
-    network = saved.build(make.entry("language_model"), make.words("language_model"))
+    network = serialization.build(make.entry("language_model"), make.words("language_model"))
     inputs, targets = _batch([[4, 5, 6], [7, 8, 4]]), _batch([[5, 6, 7], [8, 4, 5]])
-    nats, count, states = objectives.next_token(network, (inputs, targets), None, None)
+    nats, count, states = objectives.next_token_loss(network, (inputs, targets), None, None)
     logits, after = network(inputs)
     expected = -np.take_along_axis(_logs(logits), targets.numpy()[:, :, None], axis=2).sum()
     assert float(nats) == pytest.approx(expected, rel=1e-5)
@@ -45,9 +45,9 @@ def test_next_token_is_the_cross_entropy_of_every_position(make):
 
 
 def test_label_counts_examples(make):
-    network = saved.build(make.entry("classifier"), make.words("classifier"))
+    network = serialization.build(make.entry("classifier"), make.words("classifier"))
     ids, labels = _batch([[4, 5], [5, 0]]), _batch([0, 2])
-    nats, count, _ = objectives.label(network, (ids, labels), (), None)
+    nats, count, _ = objectives.label_loss(network, (ids, labels), (), None)
     logs = _logs(network(ids))
     assert float(nats) == pytest.approx(-(logs[0, 0] + logs[1, 2]), rel=1e-5)
     assert float(count) == 2
@@ -58,9 +58,9 @@ def test_label_counts_examples(make):
 
 def test_smoothing_is_numpys_and_in_training_only(make):
     """Szegedy et al. (2016): the target is (1 - e) of the right word and e / V of every word."""
-    network = saved.build(make.entry("seq2seq"), make.words("seq2seq"))
+    network = serialization.build(make.entry("seq2seq"), make.words("seq2seq"))
     source, target = _batch([[4, 5, 6], [6, 7, 0]]), _batch([[2, 4, 5, 3], [2, 6, 3, 0]])
-    objective = objectives.translation(0.2, None)
+    objective = objectives.translation_loss(0.2, None)
     logs = _logs(network(source, target[:, :-1])[0])
     size = logs.shape[-1]
     expected = 0.0
@@ -101,7 +101,7 @@ SOURCE = _batch([[4, 5], [6, 0]])
 def _inputs(sampling, share, target=TARGET):
     """What the decoder reads in the end."""
     spy = _Spy()
-    objectives.translation(None, sampling)(spy, (SOURCE, target), (), share)
+    objectives.translation_loss(None, sampling)(spy, (SOURCE, target), (), share)
     assert len(spy.given) == 2
     np.testing.assert_array_equal(spy.given[0], target[:, :-1])
     return spy.given[1]
@@ -125,19 +125,23 @@ def test_sampling_is_in_proportion_to_the_share_of_the_training_that_is_done():
 
 def test_a_guess_is_that_of_the_step_before(make):
     """The model's own: what it would say after the right words up to there."""
-    network = saved.build(make.entry("seq2seq", scheduled_sampling=0.5), make.words("seq2seq"))
+    network = serialization.build(
+        make.entry("seq2seq", scheduled_sampling=0.5), make.words("seq2seq")
+    )
     random = np.random.default_rng(1)
     network.set_weights([random.normal(size=part.shape) for part in network.get_weights()])
     inputs = TARGET[:, :-1]
     logits = network(SOURCE, inputs)[0]
     guesses = np.argmax(logits, axis=2)
     assert guesses[0, :-1].tolist() != guesses[0, 1:].tolist()
-    found = objectives._guessed(logits, inputs, END_OF_TRAINING, network.seeds)
+    found = objectives.sampled_inputs(logits, inputs, END_OF_TRAINING, network.seeds)
     np.testing.assert_array_equal(found[0, 1:], guesses[0, :-1])
 
 
 def test_no_word_is_guessed_in_validation(make):
-    network = saved.build(make.entry("seq2seq", scheduled_sampling=0.5), make.words("seq2seq"))
-    found, _, _ = objectives.translation(None, 0.9)(network, (SOURCE, TARGET), (), None)
+    network = serialization.build(
+        make.entry("seq2seq", scheduled_sampling=0.5), make.words("seq2seq")
+    )
+    found, _, _ = objectives.translation_loss(None, 0.9)(network, (SOURCE, TARGET), (), None)
     plain, _, _ = PLAIN(network, (SOURCE, TARGET), (), None)
     assert float(found) == float(plain)

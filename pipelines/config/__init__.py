@@ -1,0 +1,1 @@
+"""Parameters: typed, validated, with error messages."""

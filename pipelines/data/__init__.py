@@ -1,0 +1,1 @@
+"""Bytes to validated data frames."""

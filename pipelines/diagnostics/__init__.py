@@ -1,0 +1,1 @@
+"""Check that this machine and project are fit."""

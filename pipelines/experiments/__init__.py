@@ -1,0 +1,1 @@
+"""Small experiments on the project's own layers and models."""

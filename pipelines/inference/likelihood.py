@@ -1,0 +1,71 @@
+"""How likely a trained model finds text. N tokens, V vocabulary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines import console
+from pipelines.models.ngram import NGram
+
+Ids = npt.NDArray[np.int32]
+Nats = npt.NDArray[np.float64]
+
+STEPS = 1000  # tokens a call: the state is carried, so this changes the speed and nothing else
+
+
+def stream_loss(model: Any, stream: Ids) -> Nats:
+    """Nats (N - 1,) of every token of a stream (N,) but the first, given all that stand before it.
+
+    One continuous stream: a recurrent state is carried from beginning to end and never reset.
+    """
+    if isinstance(model, NGram):
+        return -model.log_probabilities(stream)
+    import tensorflow as tf
+
+    shape = tf.TensorSpec((1, None), tf.int32)
+
+    @tf.function(reduce_retracing=True)
+    def score(inputs: tf.Tensor, targets: tf.Tensor, states: Any) -> tuple[tf.Tensor, Any]:
+        logits, states = model(inputs, states=states)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)[0], states
+
+    states = model.zero_state(1)
+    specs = tf.nest.map_structure(lambda state: tf.TensorSpec(state.shape, state.dtype), states)
+    compiled = score.get_concrete_function(shape, shape, specs)
+    parts = []
+    with console.progress("scoring", len(stream) - 1, "tokens") as bar:
+        for start in range(0, len(stream) - 1, STEPS):
+            chunk = stream[None, start : start + STEPS + 1]
+            nats, states = compiled(tf.constant(chunk[:, :-1]), tf.constant(chunk[:, 1:]), states)
+            parts.append(nats.numpy().astype(np.float64))
+            bar.advance(len(parts[-1]))
+    return np.concatenate(parts)
+
+
+def translation_loss(predictor: Any, test: Any) -> tuple[Nats, Nats]:
+    """Of each reference (N,): its nats under teacher forcing, and its tokens, `</s>` counted."""
+    import tensorflow as tf
+
+    from pipelines.text import batching
+    from pipelines.text import encoding as encode
+    from pipelines.text.vocabulary import PAD
+
+    columns = predictor.vocabularies.columns
+    source = encode.encode_rows(test["source"], columns["source"])
+    target = encode.encode_rows(test["target"], columns["target"], ends=True)
+    shape = tf.TensorSpec((None, None), tf.int32)
+
+    @tf.function(input_signature=(shape, shape))
+    def score(source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        logits, _ = predictor.model(source, target[:, :-1])
+        nats = tf.nn.sparse_softmax_cross_entropy_with_logits(target[:, 1:], logits)
+        return tf.reduce_sum(nats * tf.cast(target[:, 1:] != PAD, tf.float32), axis=1)
+
+    found = np.zeros(len(source))
+    for indices in batching.by_length([len(row) for row in target], 64):
+        parts = (batching.pad([rows[i] for i in indices]) for rows in (source, target))
+        found[indices] = score(*parts).numpy()
+    return found, np.array([len(row) - 1 for row in target])

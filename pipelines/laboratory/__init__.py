@@ -1,1 +1,0 @@
-"""What the report's last chapter shows: gradients, long memory, word order, length."""

@@ -1,0 +1,1 @@
+"""The DVC graph, lock files and Git state."""

@@ -1,1 +1,0 @@
-"""The types of `params.yaml`, section by section."""

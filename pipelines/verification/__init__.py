@@ -1,0 +1,1 @@
+"""Check that results are still what they were."""

@@ -1,0 +1,99 @@
+"""The first steps of a training, for their losses alone: nothing is logged, no model is written.
+
+    python -m pipelines.verification.first_steps NAME --steps 20 --losses FILE --train ... --valid ...
+
+It runs in a clean copy of the commit that a model was made at, with that commit's code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pipelines import console
+from pipelines.config import params
+from pipelines.console import Argument, Option
+
+with console.quiet_imports():
+    import numpy as np
+
+    from pipelines.data import parquet
+    from pipelines.models import pretrained, serialization
+    from pipelines.tasks.validation import Validation
+    from pipelines.text import vocabulary as vocabularies
+    from pipelines.training import train as learn
+    from pipelines.training.checkpoints import Checkpoints, Snapshot
+    from pipelines.training.progress import Callbacks
+
+
+class StopTraining(Exception):
+    """So many steps are done."""
+
+    def __init__(self, losses: Any) -> None:
+        super().__init__()
+        self.losses = losses
+
+
+class StopAtFirstCheckpoint(Checkpoints):
+    """Keeps nothing: at the first checkpoint the training has shown what it was asked for."""
+
+    def newest(self) -> None:
+        """There never is one."""
+
+    def write(self, step: int, snapshot: Snapshot) -> None:
+        """Stop there."""
+        raise StopTraining(snapshot.groups["losses"][0])
+
+
+def losses(
+    everything: params.Params,
+    name: str,
+    pair: learn.Frames,
+    words: vocabularies.Vocabularies,
+    steps: int,
+    start: Path | None,
+) -> Any:
+    """The losses (N,) of a training's first steps, in nats.
+
+    Args:
+        everything: params.yaml.
+        name: the model's.
+        pair: training and validation frame.
+        words: their vocabularies.
+        steps: how many; all of them if the training has fewer.
+        start: folder of the language model that it starts from.
+    """
+    card = serialization.ModelSpec.of(everything, name)
+    scored = Validation(card, words, pair[1]).score
+    watch = Callbacks(lambda row: None, StopAtFirstCheckpoint(Path(), steps))
+    try:
+        if card.entry.model == "language_model":
+            return learn.language_model(card, pair, words, watch, scored).losses
+        if card.entry.model == "seq2seq":
+            return learn.seq2seq(card, pair, words, watch, scored).losses
+        taken = pretrained.read(start, card.entry, words.columns["text"]) if start else None
+        prepared = taken.into if taken else None
+        return learn.classifier(card, pair, words, watch, scored, prepared).losses
+    except StopTraining as enough:
+        return enough.losses
+
+
+def main(
+    name: Annotated[str, Argument(help="a model of params.yaml")],
+    steps: Annotated[int, Option(help="how many")],
+    file: Annotated[Path, Option("--losses", help="written")],
+    train: Annotated[Path, Option(help="prepared training frame")],
+    valid: Annotated[Path, Option(help="prepared validation frame")],
+    vocabulary: Annotated[Path, Option(help="vocabulary file")],
+    start: Annotated[Path | None, Option(help="folder of the language model to start from")] = None,
+) -> None:
+    """Train a model's first steps."""
+    everything = params.load(Path("params.yaml"))
+    pair = parquet.read_parquet(train), parquet.read_parquet(valid)
+    words = vocabularies.load(vocabulary)
+    found = losses(everything, name, pair, words, steps, start)
+    np.save(file, np.asarray(found)[:steps], allow_pickle=False)
+
+
+if __name__ == "__main__":
+    console.launch("first_steps", main)

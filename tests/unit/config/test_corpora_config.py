@@ -1,0 +1,144 @@
+"""What an entry of `corpora` may say, and the one sentence where it may not."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from pipelines.config import params
+
+SECTIONS: dict[str, Any] = {
+    "source": {"kind": "files", "paths": ["texts/a"]},
+    "cleaning": {"lowercase": True, "max_length": 10, "drop_repeated": False},
+    "tokens": "words",
+    "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
+    "vocabulary": {"max_size": 100, "min_count": 1},
+}
+CHECKS = {"min_rows": 1, "max_unknown_rate": 0.5}
+SAMPLES = {"beginning": "a", "length": 5, "temperature": 1.0}
+TASKS: dict[str, dict[str, Any]] = {
+    "language_modelling": {"reader": {"format": "lines"}, "samples": SAMPLES, "checks": CHECKS},
+    "classification": {
+        "reader": {"format": "parallel"},
+        "checks": {**CHECKS, "labels": ["bad", "good"]},
+    },
+    "translation": {
+        "reader": {"format": "parallel"},
+        "checks": {**CHECKS, "max_length_ratio": 3.0},
+    },
+}
+GIVEN = {"method": "given", "train": ["a"], "valid": ["b"], "test": ["c"]}
+RATINGS = {"format": "ratings", "threshold": 0.5}
+
+
+def corpus(task: str, **changes: Any) -> params.Corpus:
+    return params.Corpus.model_validate({"task": task, **SECTIONS, **TASKS[task], **changes})
+
+
+@pytest.mark.parametrize(
+    ("task", "changes"),
+    [
+        ("translation", {"search": {"beam": 5, "length_penalty": 0.0, "coverage_penalty": 0.2}}),
+        ("translation", {"search": {"beam": 1, "replace_unknown": True}}),
+        ("language_modelling", {"samples": {**SAMPLES, "top_k": 40, "top_p": 1.0, "seed": 0}}),
+        ("translation", {"tokens": "bpe", "vocabulary": {"max_size": 9, "shared": True}}),
+        ("translation", {"split": {**SECTIONS["split"], "by": "line"}}),
+        ("classification", {"split": {"method": "stratified", "valid": 0.1, "test": 0.1}}),
+        ("classification", {"reader": {"format": "parallel", "labels": {"0": "bad"}}}),
+        ("language_modelling", {"split": GIVEN}),
+        (
+            "language_modelling",
+            {"reader": {"format": "by_file", "files": {"a.txt": {"format": "lines"}}}},
+        ),
+    ],
+)
+def test_what_may_be_said(task: str, changes: dict[str, Any]) -> None:
+    corpus(task, **changes)
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "says"),
+    [
+        ("translation", {"search": {"beam": 0}}, "search.beam\n.*greater than or equal to 1"),
+        ("translation", {"search": {"beam": 5, "length_penalty": -0.1}}, "search.length_penalty"),
+        ("translation", {"search": {"beam": 5, "coverage_penalty": float("inf")}}, "finite"),
+        ("language_modelling", {"search": {"beam": 5}}, "'search' belongs to translation"),
+        ("classification", {"search": {"beam": 5}}, "'search' belongs to translation"),
+        ("language_modelling", {"samples": {**SAMPLES, "top_p": 0.0}}, "samples.top_p"),
+        ("language_modelling", {"samples": {**SAMPLES, "top_p": 1.1}}, "samples.top_p"),
+        ("language_modelling", {"samples": {**SAMPLES, "top_k": 0}}, "samples.top_k"),
+        (
+            "classification",
+            {"vocabulary": {"max_size": 9, "min_count": 1, "shared": True}},
+            "'vocabulary.shared' belongs to translation",
+        ),
+        (
+            "classification",
+            {"tokens": "unigram"},
+            "'vocabulary.min_count' means nothing with 'tokens: unigram'",
+        ),
+        (
+            "classification",
+            {"vocabulary": {"max_size": 9}},
+            "'vocabulary.min_count' is missing: write 1",
+        ),
+        (
+            "translation",
+            {"split": {"method": "stratified", "valid": 0.1, "test": 0.1}},
+            "stratified' is by label, and this corpus is for translation",
+        ),
+        (
+            "classification",
+            {"split": {"method": "stratified", "by": "text", "valid": 0.1, "test": 0.1}},
+            "'by' means nothing with 'method: stratified'",
+        ),
+        (
+            "classification",
+            {"split": {"method": "shuffled", "valid": 0.1, "test": 0.1, "valid_first": True}},
+            "'valid_first' means nothing with 'method: shuffled'",
+        ),
+        (
+            "classification",
+            {"split": {**SECTIONS["split"], "by": "line"}},
+            "'split.by' is line; the columns are text, label",
+        ),
+        ("translation", {"split": {**GIVEN, "valid": 0.1}}, "split.given.valid"),
+        ("translation", {"split": {**GIVEN, "test": ["c", "a"]}}, "'a' is named twice"),
+        ("translation", {"split": {**GIVEN, "test": []}}, "split.given.test"),
+        ("classification", {"split": GIVEN, "reader": RATINGS}, "'reader.format: ratings' reads"),
+        (
+            "classification",
+            {"split": GIVEN, "reader": {"format": "by_file", "files": {"a": RATINGS}}},
+            "'reader.format: ratings' reads",
+        ),
+        (
+            "translation",
+            {"reader": {"format": "parallel", "labels": {"0": "a"}}},
+            "'reader.labels' belongs to classification",
+        ),
+        (
+            "language_modelling",
+            {"reader": {"format": "parallel"}},
+            "'reader.format: parallel' gives classification or translation, not language_modelling",
+        ),
+        (
+            "classification",
+            {"reader": {"format": "by_file", "files": {"a": {"format": "lines"}}}},
+            "'reader.format: lines' gives language_modelling, not classification",
+        ),
+        (
+            "language_modelling",
+            {"reader": {"format": "by_file", "files": {"a": {"format": "parallel"}}}},
+            "by_file.files.a",
+        ),
+        ("translation", {"reader": {"format": "bible", "source": "k", "targets": {}}}, "targets"),
+        (
+            "translation",
+            {"reader": {"format": "bible", "source": "k", "targets": {"FR": "l"}}},
+            "targets.FR",
+        ),
+    ],
+)
+def test_what_may_not(task: str, changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        corpus(task, **changes)

@@ -1,0 +1,265 @@
+"""Every refusal of params.yaml: one sentence that names the key and the nearest valid one."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines.config import params
+from pipelines.errors import UserError
+
+SHIPPED = Path(__file__).parents[3] / "params.yaml"
+TEXT = SHIPPED.read_text(encoding="utf-8")
+
+# ruff: noqa: E501
+REFUSED = {
+    "misspelt key": (
+        "order: 3",
+        "ordr: 3",
+        r"models.shakespeare-markov.ordr is no known key: did you mean 'order'",
+    ),
+    "misspelt top level": ("seed: 1", "sead: 1", r"sead is no known key: did you mean 'seed'"),
+    "key of no stage": (
+        "seed: 1",
+        "seed: 1\nfoo: 2",
+        r"foo is no known key; known: seed, tracking",
+    ),
+    "key in a source": (
+        "member: iam",
+        "membr: iam",
+        r"corpora.shakespeare.source.membr is no known key: did you mean 'member'",
+    ),
+    "wrong type": (
+        "order: 3",
+        "order: three",
+        r"models.shakespeare-markov.order is 'three': it must be a valid integer",
+    ),
+    "text for a number": ("max_size: 200", "max_size: '200'", r"vocabulary.max_size is '200'"),
+    "true for a number": (
+        "order: 3",
+        "order: true",
+        r"shakespeare-markov.order is true: it must be a valid integer",
+    ),
+    "negative rate": (
+        "rate: 0.002",
+        "rate: -1",
+        r"opinions-perceptron.optimizer.rate is -1: it must be greater than 0",
+    ),
+    "rate that is no number": ("rate: 0.002", "rate: .nan", r"optimizer.rate is nan"),
+    "batch of 0": (
+        "batch_size: 64",
+        "batch_size: 0",
+        r"batch_size is 0: it must be greater than or equal to 1",
+    ),
+    "dropout of 1": ("dropout: 0.5", "dropout: 1.0", r"dropout is 1.0: it must be less than 1"),
+    "attention on a language model": (
+        "    steps: 64",
+        "    steps: 64\n    attention: dot",
+        r"models.shakespeare-rnn.attention is no known key here: it belongs to seq2seq\.",
+    ),
+    "key of several other kinds": (
+        "    steps: 64",
+        "    steps: 64\n    batch_tokens: 100",
+        r"batch_tokens is no known key here: it belongs to bag_of_words, classifier, seq2seq\.",
+    ),
+    "search on a model": (
+        "attention: general",
+        "attention: general\n    search: {beam: 5}",
+        r"verses-attention.search is no known key here: it belongs to a corpus\.",
+    ),
+    "attention that does not exist": (
+        "attention: general",
+        "attention: generol",
+        r"verses-attention.attention is 'generol'; did you mean 'general'\? known: none, additive",
+    ),
+    "dot attention on unequal widths": (
+        "attention: general",
+        "attention: dot",
+        r"verses-attention: 'attention: dot' needs encoder states as wide",
+    ),
+    "kind that does not exist": (
+        "kind: package",
+        "kind: packag",
+        r"source.kind is 'packag'; did you mean 'package'",
+    ),
+    "model that does not exist": (
+        "model: ngram",
+        "model: ngrm",
+        r"shakespeare-markov.model is 'ngrm'; did you mean 'ngram'",
+    ),
+    "corpus that does not exist": (
+        "corpus: shakespeare",
+        "corpus: shakespear",
+        r"no corpus is called 'shakespear'; did you mean 'shakespeare'",
+    ),
+    "corpus of another task": (
+        "corpus: shakespeare",
+        "corpus: verses",
+        r"shakespeare-markov.model: ngram is for language_modelling, but the corpus 'verses' is for translation",
+    ),
+    "name with a capital": (
+        "  shakespeare-markov:",
+        "  Shakespeare_Markov:",
+        r"names are lower-case letters",
+    ),
+    "nothing left to train on": (
+        "valid: 0.05, test: 0.05",
+        "valid: 0.5, test: 0.5",
+        r"nothing to train on",
+    ),
+    "labels on a translation": (
+        "max_length_ratio: 5.0",
+        "max_length_ratio: 5.0, labels: [a]",
+        r"'checks.labels' belongs to classification",
+    ),
+    "labels missing": (
+        ", labels: [negative, neutral, positive]",
+        "",
+        r"'checks.labels' is missing",
+    ),
+    "reader of another task": (
+        "reader: {format: plays}",
+        "reader: {format: bible, source: k, targets: {fr: l}}",
+        r"gives translation, not language_modelling",
+    ),
+    "dates the wrong way round": (
+        'first: "1950',
+        'first: "2950',
+        r"'first' \(2950-01-01\) is later than 'last'",
+    ),
+    "wrong hash": ("sha256: 856c", "sha256: xyzc", r"source.sha256 is 'xyzc"),
+    "rate that is infinite": (
+        "rate: 0.002",
+        "rate: .inf",
+        r"rate is inf: it must be a finite number",
+    ),
+    "rate that YAML reads as text": (
+        "rate: 0.002",
+        "rate: 4e-3",
+        r"rate is '4e-3': it is text to YAML: write 4e-3 as 4.0e-3",
+    ),
+    "absurd width": (
+        "units: 256",
+        "units: 999999999",
+        r"units is 999999999: it must be less than or equal to 65536",
+    ),
+    "number for a list": ("hidden: []", "hidden: 3", r"hidden is 3: it must be a list"),
+    "key written twice": (
+        "seed: 1",
+        "seed: 1\nseed: 2",
+        r"the key 'seed' is written twice.*line 6",
+    ),
+    "model written twice": (
+        "  opinions-mlp:",
+        "  shakespeare-markov:",
+        r"the key 'shakespeare-markov' is written twice",
+    ),
+    "family misspelt": (
+        "train_lstm models:",
+        "train_lsmt models:",
+        r"train_lsmt models is no known key: did you mean 'train_lstm models'",
+    ),
+    "empty list": (
+        "labels: [negative, neutral, positive]",
+        "labels: []",
+        r"checks.labels is \(\): it must not be empty|labels is \[\]: it must not be empty",
+    ),
+    "no YAML": ("seed: 1", "seed: [", r"is no valid YAML"),
+    "missing section": (
+        "tracking:\n  experiment_prefix",
+        "tracking2:\n  experiment_prefix",
+        r"tracking2 is no known key: did you mean 'tracking'",
+    ),
+    "two tasks": (
+        "split: {method: contiguous, by: document",
+        "split: {method: contiguous, by: source",
+        r"'split.by' is source; the columns are text",
+    ),
+}
+
+
+def _load(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    return params.load(path)
+
+
+def test_the_shipped_file_is_sound():
+    loaded = params.load(SHIPPED)
+    assert {model.model for model in loaded.models.values()} == set(params.TASK_OF)
+    assert set(loaded.corpora) == {"shakespeare", "opinions", "verses", "dates"}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_in_one_sentence(case, tmp_path):
+    right, wrong, sentence = REFUSED[case]
+    assert right in TEXT
+    with pytest.raises(UserError, match=sentence) as refusal:
+        _load(tmp_path, TEXT.replace(right, wrong, 1))
+    assert str(refusal.value).count("\n") == 0
+    assert str(refusal.value).startswith(str(tmp_path / "params.yaml"))
+
+
+def test_a_model_under_the_wrong_stage_is_refused(tmp_path):
+    entry = re.search(r"  opinions-rnn:\n(    .*\n)+", TEXT).group()
+    moved = TEXT.replace(entry, "").replace("  verses-fixed:", f"{entry}\n  verses-fixed:")
+    with pytest.raises(UserError, match=r"classifier is trained by train_lstm: move the entry"):
+        _load(tmp_path, moved)
+
+
+def test_a_model_written_only_under_models_is_refused(tmp_path):
+    model = "{model: ngram, corpus: shakespeare, order: 2, smoothing: witten_bell}"
+    added = f"{TEXT}  stray: {model}\n"
+    with pytest.raises(UserError, match=r"models.stray: write it under the stage that trains it"):
+        _load(tmp_path, added)
+
+
+def test_a_missing_file_and_a_list_are_refused(tmp_path):
+    with pytest.raises(UserError, match="is missing: run this in the project's root"):
+        params.load(tmp_path / "params.yaml")
+    with pytest.raises(UserError, match="must be a map"):
+        _load(tmp_path, "- 1\n")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2020-02-30", "0x_", "!!int x", "!!set [a]", "!!float ''", "1" * 5000, "[" * 3000],
+)
+def test_what_yaml_cannot_read_is_one_sentence(value, tmp_path):
+    with pytest.raises(UserError, match=r"params\.yaml is no valid YAML: .+"):
+        _load(tmp_path, TEXT.replace("seed: 1", f"seed: {value}", 1))
+
+
+@pytest.mark.parametrize("value", ["020", "1:30", "-007"])
+def test_numbers_that_dvc_would_read_as_others_are_refused(value, tmp_path):
+    with pytest.raises(UserError, match=rf"'{value}' is not the number that it looks like"):
+        _load(tmp_path, TEXT.replace("units: 256", f"units: {value}", 1))
+
+
+def test_an_endless_value_is_quoted_in_short(tmp_path):
+    lines = ["corpora: {a0: &a0 [x, x, x, x]"]
+    lines += [f"  , a{n}: &a{n} [{', '.join(10 * [f'*a{n - 1}'])}]" for n in range(1, 10)]
+    bomb = "\n".join([*lines, "  }", "seed: *a9", ""])
+    with pytest.raises(UserError) as refusal:
+        _load(tmp_path, bomb)
+    assert len(str(refusal.value)) < 1000
+    with pytest.raises(UserError, match=r"attention is 'y+\.\.\.'") as refusal:
+        _load(tmp_path, TEXT.replace("attention: general", f"attention: {'y' * 10**6}", 1))
+    assert len(str(refusal.value)) < 500
+
+
+def test_a_key_that_is_no_text(tmp_path):
+    with pytest.raises(UserError, match=r"models\.shakespeare-markov: the key null must be text"):
+        _load(tmp_path, TEXT.replace("    model: ngram", "    null: 3\n    model: ngram", 1))
+
+
+def test_the_tree_is_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        params.load(SHIPPED).seed = 2
+
+
+def test_an_unknown_name_gets_the_nearest():
+    with pytest.raises(
+        UserError, match="no model called 'verses-atention'; did you mean 'verses-attention'"
+    ):
+        params.require(params.load(SHIPPED).models, "verses-atention", "model")

@@ -1,0 +1,5 @@
+"""Fixtures: a tiny corpus entry."""
+
+from tests.unit.corpus_entries import make_corpus
+
+__all__ = ["make_corpus"]

@@ -1,0 +1,105 @@
+import pandas as pd
+import pytest
+
+from pipelines.config import params
+from pipelines.config.params import Cleaning
+from pipelines.data import cleaning
+
+
+def settings(lowercase: bool = False) -> Cleaning:
+    return Cleaning(lowercase=lowercase, max_length=5, drop_repeated=False)
+
+
+@pytest.mark.parametrize(
+    ("raw", "prepared"),
+    [
+        ("ROMEO\nAy  me!\n", "ROMEO\nAy me!\n"),  # line ends stay, also the last
+        (" \t12 mars\u00a01999 ", "12 mars 1999"),
+        ("a\r\nb\rc\u2028d", "a\nb\nc\nd"),
+        ("e\u0301", "é"),
+        ("\ufeffa\x00b\x1b[0m\u200b", "ab[0m"),
+    ],
+)
+def test_characters(raw: str, prepared: str) -> None:
+    assert cleaning.prepare(raw, settings(), "characters") == prepared
+    assert cleaning.prepare(prepared, settings(), "characters") == prepared
+
+
+def test_words_are_lowered_composed_and_single_spaced() -> None:
+    assert (
+        cleaning.prepare(" E\u0301t\u00c9 L'An\n2\x00 ", settings(True), "words") == "été l' an 2"
+    )
+    assert cleaning.prepare("Ab", settings(False), "words") == "Ab"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "prepared"),
+    [("spaces", "it's <unk> 3.5 a▁b Ｎ"), ("bpe", "it's <unk> 3.5 a_b Ｎ")],  # noqa: RUF001
+)
+def test_what_stands_between_blanks_stays(tokens: params.Tokens, prepared: str) -> None:
+    raw = " it's <unk>\t3.5\n\na▁b\u00a0Ｎ\u200b \n"  # noqa: RUF001
+    assert cleaning.prepare(raw, settings(), tokens) == prepared
+    assert cleaning.prepare(prepared, settings(), tokens) == prepared
+    assert cleaning.prepare("A B", settings(True), tokens) == "a b"
+
+
+def frame(**columns: list[str]) -> pd.DataFrame:
+    rows = len(next(iter(columns.values())))
+    return pd.DataFrame({"document": ["d"] * rows, "line": range(1, rows + 1), **columns})
+
+
+def test_empty_and_over_long_rows_go_on_either_side(make_corpus) -> None:
+    corpus = make_corpus("translation", cleaning={"max_length": 3})
+    raw = frame(
+        source=["a b c", "a b c d", "a", "\u200b", "x"],
+        target=["x y z", "x", "w x y z", "x", " \n"],
+    )
+    cleaned = cleaning.clean(raw, corpus)
+    assert cleaned["line"].tolist() == [1]
+    assert raw["source"][3] == "\u200b", "the raw frame stays as it was"
+
+
+def test_a_translation_is_dropped_if_either_side_was_kept_before(make_corpus) -> None:
+    corpus = make_corpus("translation", cleaning={"drop_repeated": True})
+    raw = frame(source=["a", "A", "b", "c", "b"], target=["x", "y", "X", "y", "z"])
+    # Row 2 repeats source a, row 3 target x; y and b were then never kept, so 4 and 5 stay.
+    assert cleaning.clean(raw, corpus)["line"].tolist() == [1, 4, 5]
+
+
+def test_a_text_is_dropped_if_seen_whatever_its_label(make_corpus) -> None:
+    raw = frame(text=["So!", "so !", "no"], label=["bad", "good", "bad"])
+    corpus = make_corpus("classification", cleaning={"drop_repeated": True})
+    assert cleaning.clean(raw, corpus)["line"].tolist() == [1, 3]
+    corpus = make_corpus("classification", cleaning={"drop_repeated": False})
+    assert len(cleaning.clean(raw, corpus)) == 3
+
+
+def test_lengths_are_counted_in_tokens(make_corpus) -> None:
+    corpus = make_corpus(tokens="characters", cleaning={"max_length": 3})
+    assert cleaning.clean(frame(text=["abc", "abcd"]), corpus)["text"].tolist() == ["abc"]
+
+
+def test_of_sub_words_the_words_are_counted(make_corpus) -> None:
+    sizes = {"max_size": 100, "min_count": None}
+    corpus = make_corpus(tokens="bpe", vocabulary=sizes, cleaning={"max_length": 2})
+    cleaned = cleaning.clean(frame(text=["one two", "one two three", "o"]), corpus)
+    assert cleaned["text"].tolist() == ["one two", "o"]
+
+
+def test_only_training_rows_of_a_given_split_go(make_corpus) -> None:
+    """A benchmark is measured on all of its test rows, whatever they are."""
+    corpus = make_corpus(
+        "classification",
+        cleaning={"max_length": 2, "drop_repeated": True},
+        split=params.GivenSplit(method="given", train=("a",), valid=("b",), test=("c",)),
+    )
+    texts = ["X y", "x y", "x y z", "new"]
+    raw = pd.concat(
+        [frame(text=texts, label=["bad"] * 4).assign(document=name) for name in "abc"],
+        ignore_index=True,
+    )
+    cleaned = cleaning.clean(raw, corpus)
+    kept = {name: rows["line"].tolist() for name, rows in cleaned.groupby("document")}
+    assert kept == {"a": [1, 4], "b": [1, 2, 3, 4], "c": [1, 2, 3, 4]}
+    assert cleaned["text"].tolist()[2:6] == ["x y", "x y", "x y z", "new"]
+    assert cleaned.index.tolist() == list(range(10))

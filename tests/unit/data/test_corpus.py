@@ -1,0 +1,277 @@
+import gzip
+import io
+import sqlite3
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.config import params
+from pipelines.data import corpus
+from pipelines.errors import UserError
+
+PLAYS = params.PlaysReader(format="plays")
+RATINGS = params.RatingsReader(format="ratings", threshold=0.5)
+LINES = params.LinesReader(format="lines")
+PARALLEL = params.ParallelReader(format="parallel")
+BIBLE = params.BibleReader(format="bible", source="k", targets={"fr": "l"})
+
+
+def table(separator: str = ",", **columns: str) -> params.TableReader:
+    tree = {"format": "table", "separator": separator, "columns": columns}
+    return params.TableReader.model_validate(tree)
+
+
+def rows(frame: Any, *columns: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in frame[list(columns)].itertuples(index=False)]
+
+
+def test_plays_lose_their_markdown_and_nothing_else(tmp_path: Path) -> None:
+    text = (
+        "# The Tempest\n\n## ACT I\n\n\n_Enter *two* men_\n\n**KING**  \nA bed--  \nof *thorns* "
+        "\\--odours  \n\n_\\[Within]_  \n1\\. End\n"
+    )
+    (tmp_path / "b.md").write_text(text, encoding="utf-8")
+    (tmp_path / "a.md").write_bytes(b"\xef\xbb\xbf**Q**\r\nWhat?\r\n")
+    frame = corpus.read(tmp_path, PLAYS, "language_modelling")
+    assert rows(frame, "document", "line", "text") == [
+        ("a.md", 1, "Q\nWhat?\n"),
+        ("b.md", 1, "The Tempest\n"),
+        ("b.md", 3, "ACT I\n"),
+        ("b.md", 6, "Enter two men\n"),
+        ("b.md", 8, "KING\nA bed--\nof thorns --odours\n"),
+        ("b.md", 12, "[Within]\n1. End\n"),
+    ]
+    assert str(frame["line"].dtype) == "int64"
+
+
+def ratings(folder: Path, **members: bytes) -> None:
+    with tarfile.open(folder / "rated.tar.gz", "w:gz") as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(f"top/{name}.txt")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+
+
+def test_ratings_are_labelled_by_the_threshold(tmp_path: Path) -> None:
+    tweets = b"1\t0.5\tgood &amp;amp; kind\r\n2\t-0.5\tbad\r\n3\t0.49\tso-so\r\n"
+    movies = "1_1\t-3.2\tmal écrit\n".encode()
+    ratings(tmp_path, tweets_GroundTruth=tweets, movies_GroundTruth=movies, README=b"no")
+    frame = corpus.read(tmp_path, RATINGS, "classification")
+    assert rows(frame, "document", "line", "text", "label") == [
+        ("movies_GroundTruth.txt", 1, "mal écrit", "negative"),
+        ("tweets_GroundTruth.txt", 1, "good & kind", "positive"),
+        ("tweets_GroundTruth.txt", 2, "bad", "negative"),
+        ("tweets_GroundTruth.txt", 3, "so-so", "neutral"),
+    ]
+
+
+def test_broken_ratings_are_refused(tmp_path: Path) -> None:
+    ratings(tmp_path, a_GroundTruth=b"1\t0.5\tgood\n2\tgood\n")
+    with pytest.raises(UserError, match=r"a_GroundTruth\.txt:2 is not: id, tab"):
+        corpus.read(tmp_path, RATINGS, "classification")
+    ratings(tmp_path, other=b"1\t0.5\tgood\n")
+    with pytest.raises(UserError, match="no file called"):
+        corpus.read(tmp_path, RATINGS, "classification")
+    (tmp_path / "rated.tar.gz").write_bytes(b"nothing packed")
+    with pytest.raises(UserError, match="no sound archive of rated"):
+        corpus.read(tmp_path, RATINGS, "classification")
+
+
+def bible(path: Path) -> None:
+    verses = [
+        ("k", 1, 1, 2, "And the earth"),
+        ("k", 1, 1, 1, "In the beginning"),
+        ("k", 1, 2, 1, "Thus"),
+        ("k", 2, 1, 1, "Now"),
+        ("l", 1, 1, 1, "Au commencement"),
+        ("l", 1, 1, 2, " "),
+        ("l", 2, 1, 1, "Voici"),
+        ("c", 1, 1, 1, "x"),
+    ]
+    database = sqlite3.connect(path)
+    database.execute(
+        "CREATE TABLE bible (bbName TEXT, bNumber INT, cNumber INT, vNumber INT, vText TEXT)"
+    )
+    database.executemany("INSERT INTO bible VALUES (?, ?, ?, ?, ?)", verses)
+    database.commit()
+    database.close()
+
+
+def test_verses_are_aligned_and_those_of_one_side_skipped(tmp_path: Path) -> None:
+    bible(tmp_path / "a b#.db")  # signs that an address must escape
+    before = (tmp_path / "a b#.db").read_bytes()
+    frame = corpus.read(tmp_path, BIBLE, "translation")
+    assert rows(frame, "document", "line", "source", "target") == [
+        ("a b#.db", 1, "In the beginning", "Au commencement"),
+        ("a b#.db", 4, "Now", "Voici"),
+    ]
+    assert [file.name for file in tmp_path.iterdir()] == ["a b#.db"], "no journal beside it"
+    assert (tmp_path / "a b#.db").read_bytes() == before
+
+
+def test_several_targets_are_asked_for_by_the_first_word(tmp_path: Path) -> None:
+    """Johnson et al. (2017): one model for all; the rows of a verse share its number."""
+    bible(tmp_path / "b.db")
+    reader = params.BibleReader(format="bible", source="k", targets={"fr": "l", "xx": "c"})
+    frame = corpus.read(tmp_path, reader, "translation")
+    assert rows(frame, "line", "source", "target") == [
+        (1, "2fr In the beginning", "Au commencement"),
+        (1, "2xx In the beginning", "x"),
+        (4, "2fr Now", "Voici"),
+    ]
+
+
+def test_unknown_bibles_are_refused(tmp_path: Path) -> None:
+    bible(tmp_path / "b.db")
+    reader = params.BibleReader(format="bible", source="k", targets={"fr": "q"})
+    with pytest.raises(UserError, match=r"'targets.fr: q' is no Bible of b\.db; it has c, k, l\."):
+        corpus.read(tmp_path, reader, "translation")
+    (tmp_path / "b.db").write_bytes(b"no database at all, but long enough to be looked at" * 9)
+    with pytest.raises(UserError, match="no database of Bibles"):
+        corpus.read(tmp_path, BIBLE, "translation")
+
+
+def test_lines_lose_no_character_but_empty_beginnings(tmp_path: Path) -> None:
+    text = "\none\n\n\ntwo \nthree\n"
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    frame = corpus.read(tmp_path, LINES, "language_modelling")
+    assert rows(frame, "line", "text") == [(2, "one\n\n"), (5, "two "), (6, "three")]
+    assert "".join(text + "\n" for text in frame["text"]) == text.lstrip("\n")
+
+
+def test_table_cells_may_be_quoted_over_lines(tmp_path: Path) -> None:
+    text = 'id,mood,said\n1,good,"a, ""b""\nc"\n\n2,bad,NA\n'
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    frame = corpus.read(tmp_path, table(text="said", label="mood"), "classification")
+    assert rows(frame, "line", "text", "label") == [(2, 'a, "b"\nc', "good"), (5, "NA", "bad")]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("id,moods,said\n1,a,b\n", r"a\.csv:1 names no column 'mood'; the nearest is 'moods'"),
+        ("mood,said\na,b\nc\n", r"a\.csv:3 has 1 cells, and the header 2"),
+        ('mood,said\na,b\nc,"open\nand on\n', r"a\.csv:3 is no sound table row"),
+        ("mood,said\n", "holds no row"),
+        (" \n", r"a\.csv is empty"),
+    ],
+)
+def test_broken_tables_are_refused(text: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=says):
+        corpus.read(tmp_path, table(text="said", label="mood"), "classification")
+
+
+def test_parallel_files_follow_the_order_of_params(tmp_path: Path) -> None:
+    (tmp_path / "x.de.gz").write_bytes(gzip.compress(b"eins\n\nzwei\n", mtime=0))
+    (tmp_path / "x.en").write_text("one\n\ntwo\n", encoding="utf-8")
+    frame = corpus.read(tmp_path, PARALLEL, "translation", ["x.en", "x.de.gz"])
+    assert rows(frame, "document", "line", "source", "target") == [
+        ("x.en", 1, "one", "eins"),
+        ("x.en", 3, "two", "zwei"),
+    ]
+    assert corpus.read(tmp_path, PARALLEL, "translation")["source"].tolist() == ["eins", "zwei"]
+
+
+def test_unlike_parallel_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1\n2\n3\n", encoding="utf-8")
+    with pytest.raises(UserError, match="takes two files, source and target, and here are 1: a"):
+        corpus.read(tmp_path, PARALLEL, "translation")
+    (tmp_path / "b").write_text("1\n2\n", encoding="utf-8")
+    with pytest.raises(UserError, match="a has 3 lines and b 2"):
+        corpus.read(tmp_path, PARALLEL, "translation")
+
+
+def test_bad_bytes_are_refused_with_their_line(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("one\ntwo\nété\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"a\.txt:3 is no UTF-8 text \(byte 0xe9\)"):
+        corpus.read(tmp_path, LINES, "language_modelling")
+    (tmp_path / "a.txt").rename(tmp_path / "a.gz")
+    with pytest.raises(UserError, match="no sound gzip file"):
+        corpus.read(tmp_path, LINES, "language_modelling")
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="run fetch first"):
+        corpus.read(tmp_path, LINES, "language_modelling")
+
+
+def test_labels_may_be_numbers_that_stand_for_names(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("so good \n\nbad: \u2028 yes\n", encoding="utf-8")
+    (tmp_path / "labels.txt").write_bytes(b"1\r\n\r\n0 \r\n")
+    order = ["text.txt", "labels.txt"]
+    named = params.ParallelReader(format="parallel", labels={"0": "anger", "1": "joy"})
+    frame = corpus.read(tmp_path, named, "classification", order)
+    assert rows(frame, "document", "line", "text", "label") == [
+        ("text.txt", 1, "so good ", "joy"),
+        ("text.txt", 3, "bad: \u2028 yes", "anger"),
+    ]
+    frame = corpus.read(tmp_path, PARALLEL, "classification", order)
+    assert frame["label"].tolist() == ["1", "0"]
+    few = params.ParallelReader(format="parallel", labels={"1": "joy"})
+    with pytest.raises(
+        UserError, match=r"labels\.txt:3 is '0', and 'reader.labels' names only 1\."
+    ):
+        corpus.read(tmp_path, few, "classification", order)
+
+
+def given(**parts: list[str]) -> params.GivenSplit:
+    return params.GivenSplit.model_validate({"method": "given", **parts})
+
+
+def test_given_parts_are_read_in_their_own_order(tmp_path: Path) -> None:
+    for part, lines in (("tr", "1\n2\n"), ("va", "3\n"), ("te", "4\n5\n")):
+        for side in ("de", "en"):
+            (tmp_path / f"{part}.{side}").write_text(f"{side} {lines}", encoding="utf-8")
+    split = given(train=["tr.de", "tr.en"], valid=["va.de", "va.en"], test=["te.en", "te.de"])
+    frame = corpus.read(tmp_path, PARALLEL, "translation", ["te.de", "tr.en"], split)
+    assert rows(frame, "document", "line", "source", "target") == [
+        ("tr.de", 1, "de 1", "en 1"),
+        ("tr.de", 2, "2", "2"),
+        ("va.de", 1, "de 3", "en 3"),
+        ("te.en", 1, "en 4", "de 4"),
+        ("te.en", 2, "5", "5"),
+    ]
+
+
+def test_given_parts_name_every_file_and_no_other(tmp_path: Path) -> None:
+    for name in ("train.txt", "valid.txt", "test.txt"):
+        (tmp_path / name).write_text("a\n", encoding="utf-8")
+    split = given(train=["train.txt"], valid=["val.txt"], test=["test.txt"])
+    says = (
+        r"'split' names 'val\.txt', and 'source' brings no such file; the nearest is 'valid\.txt'"
+    )
+    with pytest.raises(UserError, match=says):
+        corpus.read(tmp_path, LINES, "language_modelling", (), split)
+    split = given(train=["train.txt"], valid=["valid.txt"], test=["test.txt"])
+    assert len(corpus.read(tmp_path, LINES, "language_modelling", (), split)) == 3
+    (tmp_path / "mapping.txt").write_text("a\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"brings 'mapping\.txt', and 'split' does not name it"):
+        corpus.read(tmp_path, LINES, "language_modelling", (), split)
+
+
+def by_file(**readers: Any) -> params.ByFileReader:
+    files = {name.replace("_", "."): reader for name, reader in readers.items()}
+    return params.ByFileReader.model_validate({"format": "by_file", "files": files})
+
+
+def test_files_of_several_formats_in_one_corpus(tmp_path: Path) -> None:
+    cells = b'id,text\r\n1,"a ""quoted"" tweet,\r\nof two lines"\r\n2,plain\r\n'
+    (tmp_path / "a.csv").write_bytes(cells)
+    (tmp_path / "b.txt").write_text("one\ntwo\n", encoding="utf-8")
+    table_of = {"format": "table", "separator": ",", "columns": {"text": "text"}}
+    reader = by_file(a_csv=table_of, b_txt={"format": "lines"})
+    frame = corpus.read(tmp_path, reader, "language_modelling", ["b.txt", "a.csv"])
+    assert rows(frame, "document", "line", "text") == [
+        ("b.txt", 1, "one"),
+        ("b.txt", 2, "two"),
+        ("a.csv", 2, 'a "quoted" tweet,\nof two lines'),
+        ("a.csv", 4, "plain"),
+    ]
+    with pytest.raises(UserError, match=r"brings 'b\.txt', and 'reader.files' does not name it"):
+        corpus.read(tmp_path, by_file(a_csv=table_of), "language_modelling")
+    reader = by_file(a_csv=table_of, b_txt={"format": "lines"}, c_txt={"format": "lines"})
+    with pytest.raises(UserError, match=r"'reader.files' names 'c\.txt', and 'source' brings no"):
+        corpus.read(tmp_path, reader, "language_modelling")

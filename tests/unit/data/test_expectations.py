@@ -1,0 +1,275 @@
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pipelines import console
+from pipelines.config import params
+from pipelines.data.expectations import Checker
+from pipelines.errors import UserError
+
+ROOT = Path(__file__).parents[3]
+Splits = dict[str, pd.DataFrame]
+
+
+def frame(first: int = 1, **columns: list[Any]) -> pd.DataFrame:
+    rows = len(next(iter(columns.values())))
+    lines = range(first, first + rows)
+    return pd.DataFrame({"document": ["d.txt"] * rows, "line": lines, **columns})
+
+
+@pytest.fixture
+def opinions(make_corpus) -> params.Corpus:
+    return make_corpus("classification", cleaning={"drop_repeated": True}, checks={"min_rows": 3})
+
+
+@pytest.fixture
+def verses(make_corpus) -> params.Corpus:
+    return make_corpus("translation", cleaning={"max_length": 4}, split={"by": "target"})
+
+
+def opinion_splits() -> Splits:
+    return {
+        "train": frame(1, text=["a", "b c"], label=["good", "bad"]),
+        "valid": frame(11, text=["d"], label=["good"]),
+        "test": frame(21, text=["e"], label=["bad"]),
+    }
+
+
+def verse_splits() -> Splits:
+    return {
+        "train": frame(1, source=["a b", "b"], target=["x y", "z"]),
+        "valid": frame(11, source=["c"], target=["u"]),
+        "test": frame(21, source=["a b"], target=["v"]),
+    }
+
+
+def rates(splits: Splits, value: float = 0.0, columns: tuple[str, ...] = ("text",)) -> Any:
+    return {name: dict.fromkeys(columns, value) for name in splits}
+
+
+def refused(corpus: params.Corpus, splits: Splits, unknown: Mapping[str, Any] | None = None) -> str:
+    columns = ("text",) if corpus.task == "classification" else ("source", "target")
+    checker = Checker(corpus)
+    with pytest.raises(UserError) as caught:
+        checker.prepared(splits, unknown or rates(splits, columns=columns))
+    return str(caught.value)
+
+
+def test_sound_data_passes_and_the_report_is_stable(opinions: params.Corpus) -> None:
+    reports = []
+    for _ in range(2):
+        checker = Checker(opinions)
+        checker.raw(frame(text=["A", "B c", "D", "E"], label=["good", "bad", "good", "bad"]))
+        checker.prepared(opinion_splits(), rates(opinion_splits(), 0.25))
+        reports.append(console.as_json(checker.report))
+    assert reports[0] == reports[1]
+    report = json.loads(reports[0])
+    assert all(found["success"] and found["unexpected"] == 0 for found in report)
+    assert [found["frame"] for found in report] == sorted(found["frame"] for found in report)
+    assert {found["frame"] for found in report} == {"raw", "train", "valid", "test", "splits"}
+    keys = {"frame", "rule", "expectation", "column", "observed", "unexpected", "success"}
+    assert {frozenset(found) for found in report} == {frozenset(keys)}
+    observed = {(found["frame"], found["rule"]): found["observed"] for found in report}
+    assert observed["train", "no text has more than 10 tokens"] == 2
+    assert observed["splits", "there are at least 3 rows"] == 4
+    rule = "at most 1 of the words of text are outside the vocabulary"
+    assert observed["valid", rule] == 0.25
+
+
+def test_sound_verses_pass(verses: params.Corpus) -> None:
+    checker = Checker(verses)
+    checker.prepared(verse_splits(), rates(verse_splits(), columns=("source", "target")))
+    rules = [found["rule"] for found in checker.report if found["frame"] == "splits"]
+    assert rules == ["no target stands in two splits", "there are at least 1 rows"]
+
+
+RAW = {"text": ["a", "b", "c"], "label": ["good", "bad", "good"]}
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        (
+            frame(label=["good"] * 3, text=["a"] * 3),
+            ["raw: the columns are document, line, text, label; found: document, line, label"],
+        ),
+        (frame(text=["a"], label=["bad"]), ["raw: there are at least 3 rows; found: 1"]),
+        (
+            frame(text=["a", " \n", "c"], label=RAW["label"]),
+            ["raw: no text is empty; 1 of 3 rows break this:", "d.txt:2"],
+        ),
+        (
+            frame(text=["a", "b" * 100_001, "c"], label=RAW["label"]),
+            ["no text has more than 100,000 characters; 1 of 3", f"d.txt:2  {'b' * 80}...$"],
+        ),
+        (
+            frame(text=RAW["text"], label=["good", "Good", "dog"]),
+            ["every label is one of bad, good; 2 of 3", "d.txt:2  Good", "d.txt:3  dog"],
+        ),
+        (
+            frame(text=RAW["text"], label=["good", None, "bad"]),
+            ["every row has a label; 1 of 3", "d.txt:2"],
+        ),
+    ],
+    ids=["schema", "rows", "empty", "long", "labels", "no label"],
+)
+def test_each_rule_for_raw_rows(
+    broken: pd.DataFrame, says: list[str], opinions: params.Corpus
+) -> None:
+    checker = Checker(opinions)
+    with pytest.raises(UserError) as caught:
+        checker.raw(broken)
+    for part in says:
+        assert re.search(part, str(caught.value), re.MULTILINE), str(caught.value)
+    assert "nothing is written" in str(caught.value)
+
+
+def test_prepared_rows_that_are_empty_or_too_long(opinions: params.Corpus) -> None:
+    splits = opinion_splits()
+    splits["valid"] = frame(11, text=["", "a " * 10 + "a", "ok"], label=["good"] * 3)
+    said = refused(opinions, splits)
+    assert "valid: no text is empty; 1 of 3 rows break this:\n    d.txt:11" in said
+    assert "valid: no text has more than 10 tokens; 1 of 3 rows break this:\n    d.txt:12" in said
+
+
+def test_at_most_five_rows_are_shown(opinions: params.Corpus) -> None:
+    splits = opinion_splits()
+    splits["test"] = frame(21, text=[""] * 9, label=["bad"] * 9)
+    said = refused(opinions, splits)
+    assert "9 of 9 rows break this" in said
+    assert re.findall(r"d\.txt:(\d+)", said) == ["21", "22", "23", "24", "25"]
+
+
+def test_signs_that_a_terminal_obeys_are_not_shown(opinions: params.Corpus) -> None:
+    splits = opinion_splits()
+    splits["test"] = frame(21, text=["\x1b[31m " * 11], label=["bad"])
+    assert "\x1b" not in refused(opinions, splits)
+
+
+def test_every_label_occurs_in_training(opinions: params.Corpus) -> None:
+    splits = opinion_splits()
+    splits["train"]["label"] = "good"
+    said = refused(opinions, splits)
+    assert "train: each of the labels bad, good occurs; found: no " in said
+    splits["train"]["label"] = ["good", "odd"]
+    assert "train: every label is one of bad, good; 1 of 2 rows" in refused(opinions, splits)
+
+
+def test_splits_that_are_too_small_together(make_corpus) -> None:
+    corpus = make_corpus("classification", checks={"min_rows": 5})
+    assert "splits: there are at least 5 rows; found: 4" in refused(corpus, opinion_splits())
+
+
+def test_texts_in_two_splits(opinions: params.Corpus, make_corpus) -> None:
+    splits = opinion_splits()
+    splits["test"]["text"] = "b c"
+    said = refused(opinions, splits)
+    assert "splits: no text stands in two splits; 1 of 4 rows break this:\n    d.txt:21  b" in said
+    splits["test"]["text"] = splits["valid"]["text"]
+    assert "no text stands in two splits; 1 of 4" in refused(opinions, splits)
+    free = make_corpus("classification", cleaning={"drop_repeated": False})
+    Checker(free).prepared(splits, rates(splits))
+
+
+def test_targets_in_two_splits_where_the_split_is_by_target(verses: params.Corpus) -> None:
+    splits = verse_splits()  # its test source stands in train, which is no matter here
+    splits["test"]["target"] = "z"
+    assert "no target stands in two splits; 1 of 4" in refused(verses, splits)
+
+
+def test_sides_of_unlike_length(verses: params.Corpus) -> None:
+    splits = verse_splits()
+    splits["train"] = frame(1, source=["a b c", "b", "c"], target=["x", "u v w", "y y"])
+    said = refused(verses, splits)
+    rule = "neither source nor target is more than 2 times as long as the other"
+    assert f"train: {rule}; 2 of 3 rows break this:\n    d.txt:1  a b c\n    d.txt:2  b" in said
+
+
+def test_too_many_unknown_tokens(make_corpus) -> None:
+    corpus = make_corpus("classification", checks={"max_unknown_rate": 0.1})
+    unknown = rates(opinion_splits(), 0.1)
+    Checker(corpus).prepared(opinion_splits(), unknown)
+    unknown["test"]["text"] = 0.14
+    said = refused(corpus, opinion_splits(), unknown)
+    rule = "at most 0.1 of the words of text are outside the vocabulary"
+    assert f"test: {rule}; found: 0.14" in said
+
+
+GIVEN = params.GivenSplit(method="given", train=("a",), valid=("b",), test=("c",))
+
+
+def test_given_rows_may_be_long_and_repeated_but_never_empty(make_corpus) -> None:
+    corpus = make_corpus(
+        "classification", cleaning={"max_length": 2, "drop_repeated": True}, split=GIVEN
+    )
+    splits = opinion_splits()
+    splits["test"] = frame(21, text=["a", "d e f"], label=["bad", "good"])
+    Checker(corpus).prepared(splits, rates(splits))
+    splits["train"]["text"] = ["a", "d e f"]
+    assert "train: no text has more than 2 tokens; 1 of 2" in refused(corpus, splits)
+    splits["train"]["text"], splits["test"]["text"] = ["a", "b"], ["", "c"]
+    assert "test: no text is empty; 1 of 2 rows break this:\n    d.txt:21" in refused(
+        corpus, splits
+    )
+
+
+def test_rows_of_a_verse_in_two_splits(make_corpus) -> None:
+    corpus = make_corpus("translation", split={"by": "line"})
+    splits = verse_splits()
+    Checker(corpus).prepared(splits, rates(splits, columns=("source", "target")))
+    splits["test"]["line"] = 2
+    assert "no line stands in two splits; 1 of 4" in refused(corpus, splits)
+
+
+def test_sub_words_are_checked_as_words_and_characters(make_corpus) -> None:
+    corpus = make_corpus(
+        "classification",
+        tokens="unigram",
+        vocabulary={"min_count": None},
+        cleaning={"max_length": 2},
+        checks={"max_unknown_rate": 0.1},
+    )
+    splits = opinion_splits()
+    checker = Checker(corpus)
+    checker.prepared(splits, rates(splits, 0.05))
+    rules = {found["rule"]: found["observed"] for found in checker.report}
+    assert rules["no text has more than 2 words"] is not None
+    assert "at most 0.1 of the characters of text are outside the vocabulary" in rules
+    splits["train"]["text"] = ["good", "one two three"]
+    assert "no text has more than 2 words; 1 of 2" in refused(corpus, splits)
+
+
+def test_columns_of_a_prepared_frame(opinions: params.Corpus) -> None:
+    splits = opinion_splits()
+    splits["valid"] = splits["valid"].drop(columns="label")
+    assert "valid: the columns are document, line, text, label; found:" in refused(opinions, splits)
+
+
+def test_nothing_appears_on_the_screen() -> None:
+    code = (
+        "import pandas as pd\n"
+        "from pathlib import Path\n"
+        "from pipelines import params\n"
+        "from pipelines.data.expectations import Checker\n"
+        "corpus = params.load(Path('params.yaml')).corpora['opinions']\n"
+        "corpus = corpus.model_copy(update={'checks': corpus.checks.model_copy("
+        "update={'min_rows': 1})})\n"
+        "Checker(corpus).raw(pd.DataFrame({'document': ['d'], 'line': [1], 'text': ['t'],"
+        " 'label': ['neutral']}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,0 +1,319 @@
+import hashlib
+import http.server
+import io
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from pipelines.config import params
+from pipelines.data import sources
+from pipelines.errors import UserError
+
+NO_HASH = "0" * 64
+
+
+def parsed(**tree: Any) -> params.Source:
+    return TypeAdapter[params.Source](params.Source).validate_python(tree)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(sources.MIRROR, raising=False)
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "mirror" / "deep"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv(sources.MIRROR, str(folder.parent))
+    return folder
+
+
+def fetched(source: params.Source, tmp_path: Path, seed: int = 1) -> dict[str, bytes]:
+    folder = tmp_path / "raw" / "x"
+    sources.fetch(source, folder, root=tmp_path, seed=seed)
+    assert [path.name for path in folder.parent.iterdir()] == ["x"], "nothing stays beside it"
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def refused(source: params.Source, tmp_path: Path) -> str:
+    """The sentence; and what stood there before must still stand there, and nothing else."""
+    old = tmp_path / "raw" / "x" / "old"
+    old.parent.mkdir(parents=True, exist_ok=True)
+    old.write_bytes(b"old")
+    with pytest.raises(UserError) as caught:
+        sources.fetch(source, old.parent, root=tmp_path, seed=1)
+    assert [path.name for path in (tmp_path / "raw").rglob("*")] == ["x", "old"]
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert sentence.endswith(".")
+    return sentence
+
+
+# Package archives
+
+
+def wheel(**files: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return packed.getvalue()
+
+
+PLAYS = {
+    "p/plays/b/two.md": "2",
+    "p/plays/a/one.md": "1",
+    "p/plays/a/deep/three.md": "no",
+    "p/plays/README.md": "no",
+    "p/x.db": "d",
+}
+
+
+def package(data: bytes, **changes: Any) -> params.Source:
+    tree = {
+        "kind": "package",
+        "name": "Some.Package",
+        "version": "1.0",
+        "archive": "wheel",
+        "sha256": sha256(data),
+        "member": "p/plays/*/*.md",
+    }
+    return parsed(**{**tree, **changes})
+
+
+def test_members_of_a_mirrored_wheel_lie_flat(mirror: Path, tmp_path: Path) -> None:
+    data = wheel(**PLAYS)
+    (mirror / "some_package-1.0-py3-none-any.whl").write_bytes(data)
+    (mirror / "some_package-1.0-other.whl").write_bytes(b"of another hash")
+    assert fetched(package(data), tmp_path) == {"one.md": b"1", "two.md": b"2"}
+    assert fetched(package(data, member="p/x.db"), tmp_path) == {"x.db": b"d"}
+
+
+def test_members_of_an_sdist_are_named_without_its_top_folder(mirror: Path, tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        info = tarfile.TarInfo("some_package-1.0/data/a.txt")
+        info.size = 3
+        archive.addfile(info, io.BytesIO(b"abc"))
+        link = tarfile.TarInfo("some_package-1.0/data/link.txt")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    (mirror / "some_package-1.0.tar.gz").write_bytes(packed.getvalue())
+    source = package(packed.getvalue(), archive="sdist", member="data/*.txt")
+    assert fetched(source, tmp_path) == {"a.txt": b"abc"}
+
+
+def test_a_missing_member_is_refused_with_the_nearest(mirror: Path, tmp_path: Path) -> None:
+    data = wheel(**PLAYS)
+    (mirror / "some_package-1.0-py3-none-any.whl").write_bytes(data)
+    sentence = refused(package(data, member="p/y.db"), tmp_path)
+    assert "has no member 'p/y.db'; the nearest is 'p/x.db'" in sentence
+
+
+def test_two_members_of_one_name_are_refused(mirror: Path, tmp_path: Path) -> None:
+    data = wheel(**{"p/a/one.md": "1", "p/b/one.md": "2"})
+    (mirror / "some_package-1.0-py3-none-any.whl").write_bytes(data)
+    assert "two files called 'one.md'" in refused(package(data, member="p/*/*.md"), tmp_path)
+
+
+def test_an_unreadable_archive_is_refused(mirror: Path, tmp_path: Path) -> None:
+    (mirror / "some_package-1.0.tar.gz").write_bytes(b"nothing packed")
+    assert "neither a sound zip nor tar" in refused(package(b"nothing packed"), tmp_path)
+
+
+def test_a_mirror_that_is_no_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(sources.MIRROR, str(tmp_path / "none"))
+    assert "SEQPROOF_MIRROR is set to" in refused(package(b""), tmp_path)
+
+
+def pip_settings(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
+    """Only these: neither the machine's indexes nor its caches."""
+    offline = {"CONFIG_FILE": "/dev/null", "EXTRA_INDEX_URL": "", "FIND_LINKS": "", "RETRIES": "0"}
+    for key, value in {**offline, "NO_CACHE_DIR": "1", **settings}.items():
+        monkeypatch.setenv(f"PIP_{key}", value)
+
+
+@pytest.fixture
+def wheelhouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """A folder of archives that stands for the package registry; it holds a sound wheel."""
+    folder = tmp_path / "wheelhouse"
+    folder.mkdir()
+    information = "some_package-1.0.dist-info"
+    data = wheel(
+        **PLAYS,
+        **{
+            f"{information}/METADATA": "Metadata-Version: 2.1\nName: some-package\nVersion: 1.0",
+            f"{information}/WHEEL": "Wheel-Version: 1.0\nTag: py3-none-any\n",
+            f"{information}/RECORD": "",
+        },
+    )
+    (folder / "some_package-1.0-py3-none-any.whl").write_bytes(data)
+    pip_settings(monkeypatch, NO_INDEX="1", FIND_LINKS=str(folder))
+    return data
+
+
+def test_pip_downloads_what_no_mirror_has(
+    wheelhouse: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sources, "WATCH", 0.05)
+    assert fetched(package(wheelhouse, member="p/x.db"), tmp_path) == {"x.db": b"d"}
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == "downloading Some.Package 1.0 with pip"
+    assert others
+    assert all(line.endswith("MB so far") for line in others)
+
+
+def test_what_pip_says_becomes_one_sentence(wheelhouse: bytes, tmp_path: Path) -> None:
+    got = sha256(wheelhouse)
+    wrong = refused(package(wheelhouse, sha256=NO_HASH), tmp_path)
+    assert f"has sha256 {got} instead of {NO_HASH}" in wrong
+    version = refused(package(wheelhouse, version="1.1"), tmp_path)
+    assert "no wheel of Some.Package==1.1; the nearest version is 1.0" in version
+    name = refused(package(wheelhouse, name="other"), tmp_path)
+    assert "no wheel of a package called 'other'" in name
+
+
+def test_no_network_is_told_from_no_such_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pip_settings(monkeypatch, INDEX_URL="http://127.0.0.1:1/simple")
+    assert "the package registry did not answer" in refused(package(b""), tmp_path)
+
+
+# Addresses
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Nothing on the screen."""
+
+    def do_GET(self) -> None:
+        if self.path != "/short":
+            return super().do_GET()
+        self.send_response(200)
+        self.send_header("Content-Length", "100")
+        self.end_headers()
+        self.wfile.write(b"too little")
+        return None
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Quiet, directory=str(folder))
+    ) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join(timeout=10)
+
+
+def address(*downloads: tuple[str, str]) -> params.Source:
+    return parsed(kind="url", downloads=[{"url": url, "sha256": hash_} for url, hash_ in downloads])
+
+
+def test_addresses_are_downloaded_and_keep_their_order(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "b c.txt").write_bytes(b"bees")
+    (site / "a.txt").write_bytes(b"ants")
+    with served(site) as host:
+        source = address(
+            (f"{host}/b%20c.txt?raw=1", sha256(b"bees")),
+            ((site / "a.txt").as_uri(), sha256(b"ants")),
+        )
+        assert fetched(source, tmp_path) == {"a.txt": b"ants", "b c.txt": b"bees"}
+    assert sources.names(source) == ["b c.txt", "a.txt"]
+
+
+def test_the_mirror_spares_the_network(mirror: Path, tmp_path: Path) -> None:
+    (mirror / "a.txt").write_bytes(b"ants")
+    source = address(("http://127.0.0.1:1/a.txt", sha256(b"ants")))
+    assert fetched(source, tmp_path) == {"a.txt": b"ants"}
+
+
+def test_failed_downloads_are_one_sentence(tmp_path: Path, mirror: Path) -> None:
+    (mirror / "a.txt").write_bytes(b"of another hash")
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "a.txt").write_bytes(b"ants")
+    with served(site) as host:
+        wrong = refused(address((f"{host}/a.txt", NO_HASH)), tmp_path)
+        assert f"/a.txt has sha256 {sha256(b'ants')} instead of {NO_HASH}" in wrong
+        assert "answers 404" in refused(address((f"{host}/none.txt", NO_HASH)), tmp_path)
+        assert "broke off after 10 of 100" in refused(address((f"{host}/short", NO_HASH)), tmp_path)
+        assert "without a file name" in refused(address((f"{host}/", NO_HASH)), tmp_path)
+        twice = address((f"{host}/a.txt", NO_HASH), (f"{host}/b/a.txt", NO_HASH))
+        assert "two files called 'a.txt'" in refused(twice, tmp_path)
+    closed = refused(address(("http://127.0.0.1:1/a.txt", NO_HASH)), tmp_path)
+    assert "could not be downloaded" in closed
+    assert "check the address and the network" in closed
+    nowhere = (tmp_path / "none.txt").as_uri()
+    assert "could not be downloaded" in refused(address((nowhere, NO_HASH)), tmp_path)
+
+
+def test_a_later_failure_leaves_no_earlier_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"ants")
+    good, bad = (tmp_path / "a.txt").as_uri(), (tmp_path / "b.txt").as_uri()
+    refused(address((good, sha256(b"ants")), (bad, NO_HASH)), tmp_path)
+
+
+# The user's files, and generated ones
+
+
+def test_files_are_copied(tmp_path: Path) -> None:
+    (tmp_path / "texts" / "deep").mkdir(parents=True)
+    (tmp_path / "texts" / "deep" / "b.txt").write_bytes(b"b\r\n")
+    source = parsed(kind="files", paths=["texts/deep/b.txt"])
+    assert fetched(source, tmp_path) == {"b.txt": b"b\r\n"}
+    assert sources.names(source) == ["b.txt"]
+
+
+def test_files_that_dvc_would_not_see_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "poems.txt").write_bytes(b"x")
+    (tmp_path / "poems.txt").write_bytes(b"x")
+    (tmp_path / "texts" / "way-out").symlink_to(tmp_path / "poems.txt")
+    for path in ("poems.txt", "texts/../poems.txt", str(tmp_path / "poems.txt"), "texts/way-out"):
+        sentence = refused(parsed(kind="files", paths=[path]), tmp_path)
+        assert "outside texts/, where DVC would not see it change" in sentence
+    sentence = refused(parsed(kind="files", paths=["texts/poem.txt"]), tmp_path)
+    assert sentence == "There is no file 'texts/poem.txt'; the nearest is 'texts/poems.txt'."
+
+
+def test_generated_dates_are_one_table(tmp_path: Path) -> None:
+    source = parsed(
+        kind="generated",
+        generator="dates",
+        examples=20,
+        first="1990-01-01",
+        last="1999-12-31",
+        locales=["fr"],
+    )
+    files = fetched(source, tmp_path)
+    lines = files["dates.tsv"].decode("utf-8").splitlines()
+    assert lines[0] == "source\ttarget"
+    assert len(lines) == 21
+    assert files == fetched(source, tmp_path)
+    assert files != fetched(source, tmp_path, seed=2)

@@ -1,0 +1,5 @@
+"""Fixtures: a project of one small model."""
+
+from tests.unit.tiny_project import base, project, sealed, subject
+
+__all__ = ["base", "project", "sealed", "subject"]

@@ -1,0 +1,168 @@
+"""The door to DVC: a dvc.lock is read whole, and files are read again whatever DVC remembers."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import UserError
+from pipelines.lineage import dvc_project, snapshots
+
+LOCK = """\
+schema: '2.0'
+stages:
+  fetch@a:
+    cmd: python -m stages.fetch a
+    deps:
+    - path: stages
+      hash: md5
+      md5: 00.dir
+      size: 7
+      nfiles: 2
+    params:
+      other.yaml:
+        rate: 2
+      params.yaml:
+        rate: 1e-3
+        corpora.a:
+          text: "two\\n  lines"
+    outs:
+    - path: data/b
+      hash: md5
+      md5: '11'
+      size: 5
+    - path: data/a
+      hash: md5
+      md5: '22'
+      size: 6
+  report:
+    cmd: python -m stages.report
+"""
+
+
+def test_a_lock_is_read_stage_by_stage_as_it_is_whole():
+    by_stage = dvc_project.parse_lock(LOCK)
+    whole = dvc_project.parse_lock(LOCK.replace("schema: '2.0'", "schema: '2.0' # of DVC"))
+    assert by_stage == whole
+    entry = by_stage["fetch@a"]
+    assert list(entry.outs.items()) == [("data/b", "11"), ("data/a", "22")]
+    assert entry.inputs.files == {"stages": "00.dir"}
+    assert entry.inputs.params == {
+        "rate": 0.001,
+        "corpora.a": {"text": "two\n  lines"},
+        "other.yaml:rate": 2,
+    }
+    assert entry.sizes == {"stages": 7, "data/b": 5, "data/a": 6}
+    assert entry.counts == {"stages": 2}
+    assert by_stage["report"].outs == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "stages: 3\n",
+        LOCK.replace("md5: '11'", "etag: '11'"),
+        LOCK.replace("size: 5", "size: five"),
+        LOCK.replace("hash: md5", "hash: md6"),
+        LOCK.replace("  report:", "  fetch@a:"),
+        LOCK.replace("    outs:", "    outs"),
+    ],
+)
+def test_a_damaged_lock_is_refused(text):
+    with pytest.raises(UserError, match=r"^dvc\.lock is damaged: take it back from Git"):
+        dvc_project.parse_lock(text)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder of DVC with one stage and two commits."""
+    (tmp_path / "folder").mkdir()
+    for name, text in (
+        ("folder/one", "1"),
+        ("folder/two", "2"),
+        ("params.yaml", "rate: 1\n"),
+        (
+            "dvc.yaml",
+            "stages: {s: {cmd: run, deps: [folder], params: [rate], outs: [out],"
+            " metrics: [{score: {cache: false}}]}}\n",
+        ),
+    ):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    git(tmp_path, "init", "-q")
+    dvc_project.initialise(tmp_path)
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "first")
+    (tmp_path / "params.yaml").write_text("rate: 2\n", encoding="utf-8")
+    git(tmp_path, "commit", "-qam", "second")
+    return tmp_path
+
+
+def git(root: Path, *words: str) -> str:
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    command = ["git", "-C", str(root), *who, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_graph_and_the_values_of_the_folder_and_of_a_commit(root):
+    first = git(root, "rev-parse", "HEAD~1")
+    for commit, rate in ((None, 2), (first, 1)):
+        with snapshots.opened(root, commit) as version:
+            stage = version.stages["s"]
+            assert stage == dvc_project.Stage(
+                "run", ("folder",), {"out": True, "score": False}, {"rate": rate}
+            )
+            assert version.text("params.yaml") == f"rate: {rate}\n"
+            assert version.text("nothing") is version.text("folder") is None
+            assert version.locked == {}
+
+
+def test_a_changed_byte_is_seen_though_size_and_time_are_the_same(root):
+    first = git(root, "rev-parse", "HEAD~1")
+    with snapshots.opened(root) as version:
+        before = version.content("folder")
+        assert (before.size, before.count) == (2, 2)
+        assert before.md5.endswith(".dir")
+    was = (root / "folder" / "one").stat()
+    (root / "folder" / "one").write_text("3", encoding="utf-8")
+    os.utime(root / "folder" / "one", ns=(was.st_atime_ns, was.st_mtime_ns))
+    with snapshots.opened(root) as version:
+        after = version.content("folder")
+        assert after.md5 != before.md5
+        assert version.content("folder/one") == dvc_project.FileHash(
+            "eccbc87e4b5ce2fe28308fd9f2a7baf3", 1, None
+        )
+        assert version.content("out") is version.content("folder/one/x") is None
+    with snapshots.opened(root, first) as version:
+        assert version.content("folder") == before
+
+
+def test_experiments_and_what_a_name_means(root):
+    head = git(root, "rev-parse", "HEAD")
+    assert dvc_project.experiments(root) == {}
+    git(root, "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/mine", head)
+    git(root, "update-ref", "refs/exps/exec/EXEC_HEAD", head)
+    assert dvc_project.experiments(root) == {"mine": head}
+    assert dvc_project.revision(root, "mine") == dvc_project.revision(root, head[:7]) == head
+    assert dvc_project.revision(root, "HEAD~1") == git(root, "rev-parse", "HEAD~1")
+    assert dvc_project.revision(root, "nothing") is dvc_project.revision(root, "-x") is None
+
+
+def test_what_the_cache_does_not_have(root):
+    with snapshots.opened(root) as version:
+        assert version.members("0" * 32 + ".dir") == {}
+        place = version.kept("ab" + "0" * 30 + ".dir")
+        assert place == root / ".dvc/cache/files/md5/ab" / ("0" * 30 + ".dir")
+        place.parent.mkdir(parents=True)
+        for damaged in ("", "[", "{}", '["a"]', '[{"relpath": "a"}]', "[1]"):
+            place.write_text(damaged, encoding="utf-8")
+            assert version.members("ab" + "0" * 30 + ".dir") == {}
+            assert place.is_file()
+
+
+def test_in_a_repository_without_commits_no_name_means_one(tmp_path):
+    for words in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
+    assert dvc_project.revision(tmp_path, "main") is None
