@@ -1,0 +1,97 @@
+"""Every path that stages and commands use, relative to the project's root.
+
+`dvc.yaml` names the same files; a contract test compares the two.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+DVC_YAML = Path("dvc.yaml")
+DVC_LOCK = Path("dvc.lock")
+CHECKED = Path("data/params.checked")
+TEXTS = Path("texts")
+
+RAW = Path("data/raw")
+PREPARED = Path("data/prepared")
+DATA_CHECKS = Path("data/checks")
+VOCABULARY = Path("data/vocabulary")
+MODELS = Path("models")
+HISTORIES = Path("plots")
+METRICS = Path("metrics")
+PREDICTIONS = Path("predictions")
+ANALYSES = Path("analyses")
+EXPERIMENTS = Path("experiments")
+VERIFIED = Path("verified")
+REPORT = Path("report.html")
+
+
+def raw(corpus: str) -> Path:
+    """Return the folder of a corpus's raw files."""
+    return RAW / corpus
+
+
+def frame(corpus: str, split: str) -> Path:
+    """Return the file of a prepared split: `train`, `valid` or `test`."""
+    return PREPARED / corpus / f"{split}.parquet"
+
+
+def train_frame(corpus: str) -> Path:
+    """Return the file of the prepared training split."""
+    return frame(corpus, "train")
+
+
+def valid_frame(corpus: str) -> Path:
+    """Return the file of the prepared validation split."""
+    return frame(corpus, "valid")
+
+
+def test_frame(corpus: str) -> Path:
+    """Return the file of the prepared test split."""
+    return frame(corpus, "test")
+
+
+def data_checks(corpus: str) -> Path:
+    """Return the file with the results of a corpus's data checks."""
+    return DATA_CHECKS / f"{corpus}.json"
+
+
+def vocabulary(corpus: str) -> Path:
+    """Return the vocabulary file of a corpus."""
+    return VOCABULARY / f"{corpus}.json"
+
+
+def model(name: str) -> Path:
+    """Return the folder of a trained model."""
+    return MODELS / name
+
+
+def history(name: str) -> Path:
+    """Return the table of a model's epochs."""
+    return HISTORIES / f"{name}.csv"
+
+
+def metrics(name: str) -> Path:
+    """Return the metrics file of a model."""
+    return METRICS / f"{name}.json"
+
+
+def predictions(name: str) -> Path:
+    """Return the file of a model's predictions on the test split."""
+    return PREDICTIONS / f"{name}.parquet"
+
+
+def analysis(name: str) -> Path:
+    """Return the file of a model's analysis on the test split."""
+    return ANALYSES / f"{name}.json"
+
+
+def experiment(stage: str, name: str) -> Path:
+    """Return the table that an experiment's stage writes."""
+    return EXPERIMENTS / stage / f"{name}.csv"
+
+
+def verified(name: str) -> Path:
+    """Return the file with the result of verifying a model."""
+    return VERIFIED / f"{name}.json"
