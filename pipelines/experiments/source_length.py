@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipelines.config import params
 from pipelines.evaluation import scores
-from pipelines.evaluation.length_buckets import buckets
+from pipelines.evaluation.length_buckets import assign_buckets
 from pipelines.evaluation.seed_statistics import by_seed
 from pipelines.text import tokenizers
 
@@ -33,7 +33,7 @@ def by_length(
     lengths = np.array([len(source) for source in sources])
     called, score = scores.of_translations(corpus.tokens, corpus.cleaning.lowercase)
     rows = []
-    for _, part in predictions.assign(length=lengths).groupby(buckets(lengths, count)):
+    for _, part in predictions.assign(length=lengths).groupby(assign_buckets(lengths, count)):
         rows.append(
             {
                 "model": name,

@@ -36,11 +36,20 @@ def write(
         drawn["confusion.svg"] = plots.confusion_matrix(
             found.confusion, predictor.vocabularies.labels, name
         )
-    drawn["by-length.svg"] = diagnostic_plots.by_length(*found.lengths, name)
+    drawn["by-length.svg"] = diagnostic_plots.by_length(
+        found.lengths.length,
+        found.lengths.score,
+        found.lengths.longest,
+        found.lengths.counts,
+        found.lengths.values,
+        name,
+    )
     if found.reliable is not None:
         error = found.metrics["test_calibration_error"]
         title = f"{name}: ECE {error:.3f}"
-        drawn["calibration.svg"] = diagnostic_plots.calibration(*found.reliable, title)
+        drawn["calibration.svg"] = diagnostic_plots.calibration(
+            found.reliable.counts, found.reliable.confidence, found.reliable.accuracy, title
+        )
     norms = epochs.read_norms(model)
     if len(norms):
         clip = predictor.card.entry.optimizer.clip_norm

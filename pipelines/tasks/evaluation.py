@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from pipelines.evaluation import calibration, scores
-from pipelines.evaluation.length_buckets import ByLength, by_length
+from pipelines.evaluation.analysis import LengthScores, Reliability
+from pipelines.evaluation.length_buckets import scores_by_length
 from pipelines.inference.predictor import Predictor
 from pipelines.models import serialization
 from pipelines.models.interpolated import Interpolated
@@ -35,10 +36,10 @@ class Evaluation:
 
     metrics: Metrics
     predictions: pd.DataFrame
-    lengths: ByLength
+    lengths: LengthScores
     maps: list[tuple[Any, list[str], list[str]]] = field(default_factory=list)
     confusion: Any = None
-    reliable: calibration.Reliability | None = None
+    reliable: Reliability | None = None
     sample: str | None = None
 
 
@@ -64,7 +65,7 @@ def language_modelling(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     sample = None
     if predictor.samples is not None:
         sample = predictor.write(predictor.samples.beginning)
-    loss = by_length(predictions, "tokens", "nats per token", _nats_per_token)
+    loss = scores_by_length(predictions, "tokens", "nats per token", _nats_per_token)
     return Evaluation(metrics, predictions, loss, sample=sample)
 
 
@@ -112,7 +113,9 @@ def classification(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     predictions = test.assign(
         tokens=lengths, predicted=predicted, nats=nats, confidence=confidence, right=right
     )
-    accuracy = by_length(predictions, "tokens", "accuracy", lambda some: some["right"].mean())
+    accuracy = scores_by_length(
+        predictions, "tokens", "accuracy", lambda some: some["right"].mean()
+    )
     counts = Counter(zip(actual, predicted, strict=True))
     confusion = np.array([[counts[row, column] for column in labels] for row in labels])
     reliable = calibration.reliability(confidence, right)
@@ -157,7 +160,7 @@ def translation(predictor: Predictor, test: pd.DataFrame) -> Evaluation:
     return Evaluation(metrics, predictions, _by_source(predictor.card, predictions), maps)
 
 
-def _by_source(card: serialization.ModelSpec[Any], predictions: pd.DataFrame) -> ByLength:
+def _by_source(card: serialization.ModelSpec[Any], predictions: pd.DataFrame) -> LengthScores:
     """BLEU, of characters exact match, by the length of what was translated, as Bahdanau et al.
     (2015, figure 2) have it."""
     name, score = scores.of_translations(card.tokens, card.cleaning.lowercase)
@@ -165,7 +168,7 @@ def _by_source(card: serialization.ModelSpec[Any], predictions: pd.DataFrame) ->
     def measure(rows: pd.DataFrame) -> float:
         return score(list(rows["hypothesis"]), list(rows["target"]))
 
-    return by_length(predictions, "source_tokens", name, measure)
+    return scores_by_length(predictions, "source_tokens", name, measure)
 
 
 def _map(predictor: Predictor, hypothesis: Any, source: str) -> tuple[Any, list[str], list[str]]:

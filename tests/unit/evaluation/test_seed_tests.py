@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 from scipy import stats
-from tests.unit.evaluation.test_significance import CORPORA, compare, reader, translator, writer
 
 from pipelines.evaluation import resampling, seed_tests, significance
+from tests.unit.evaluation.test_significance import CORPORA, compare, reader, translator, writer
 
 CORPUS = CORPORA["opinions"]
 

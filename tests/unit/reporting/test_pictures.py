@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines.evaluation.analysis import LengthScores
 from pipelines.evaluation.calibration import reliability
-from pipelines.evaluation.length_buckets import ByLength
 from pipelines.reporting import pictures
 from pipelines.tasks.evaluation import Evaluation
 from pipelines.training import history
 
-LENGTHS = ByLength("tokens", "accuracy", [3], [2], [0.5])
+LENGTHS = LengthScores("tokens", "accuracy", (3,), (2,), (0.5,))
 EPOCHS = pd.DataFrame({"epoch": [1], "tokens": [9], "train_loss": [2.0], "valid_loss": [2.1]})
 ALWAYS = {"learning-curve.svg", "by-length.svg"}
 
