@@ -28,7 +28,7 @@ with console.quiet_imports():
     from pipelines.text.vocabulary import SPECIALS, Vocabularies, Vocabulary
 
 WORDS, SENTENCES, LIMIT = 10_000, 1000, 12
-OPTIMIZER = {"method": "adam", "rate": 1e-3, "decay": "constant", "clip_norm": 1.0}
+OPTIMIZER = {"name": "adam", "learning_rate": 1e-3, "schedule": "constant", "clip_norm": 1.0}
 SHAPE = {"model": "seq2seq", "corpus": "none", "cell": "lstm", "embedding": 256, "units": 512}
 SHAPE |= {"layers": 1, "bidirectional": True, "attention": "additive", "dropout": 0.0}
 SHAPE |= {"batch_size": 64, "epochs": 1, "optimizer": OPTIMIZER}

@@ -41,7 +41,7 @@ SHAPE = {
     "dropout": 0.3,
     "batch_size": 64,
     "epochs": 10,
-    "optimizer": {"method": "adam", "rate": 0.001, "decay": "linear", "clip_norm": 1.0},
+    "optimizer": {"name": "adam", "learning_rate": 0.001, "schedule": "linear", "clip_norm": 1.0},
 }
 
 

@@ -31,35 +31,35 @@ with console.quiet_imports():
     from pipelines.training import device, objectives, seeding, trainer
     from pipelines.training import signals as stopping
 
-OPTIMIZER = {"method": "adam", "rate": 1e-3, "decay": "constant", "clip_norm": 1.0}
+OPTIMIZER = {"name": "adam", "learning_rate": 1e-3, "schedule": "constant", "clip_norm": 1.0}
 LM = {"model": "language_model", "dropout": 0.0, "cell": "lstm"}
 READER = {"model": "classifier", "dropout": 0.0, "layers": 1, "pooling": "last", "batch_size": 64}
 # name: (entry, vocabulary, steps of a batch)
 SHAPES: dict[str, tuple[dict[str, Any], int, int]] = {
     "words, LSTM 2x200": (
-        {**LM, "embedding": 200, "units": 200, "layers": 2, "batch_size": 20, "steps": 35},
+        {**LM, "embedding": 200, "units": 200, "layers": 2, "batch_size": 20, "bptt_steps": 35},
         10_000,
         35,
     ),
     "words, LSTM 2x650": (
-        {**LM, "embedding": 650, "units": 650, "layers": 2, "batch_size": 20, "steps": 35},
+        {**LM, "embedding": 650, "units": 650, "layers": 2, "batch_size": 20, "bptt_steps": 35},
         10_000,
         35,
     ),
     "characters, LSTM 256": (
-        {**LM, "embedding": 64, "units": 256, "layers": 1, "batch_size": 64, "steps": 64},
+        {**LM, "embedding": 64, "units": 256, "layers": 1, "batch_size": 64, "bptt_steps": 64},
         84,
         64,
     ),
     "characters, GRU 256": (
         {**LM, "cell": "gru", "embedding": 64, "units": 256, "layers": 1}
-        | {"batch_size": 64, "steps": 64},
+        | {"batch_size": 64, "bptt_steps": 64},
         84,
         64,
     ),
     "characters, RNN 256": (
         {**LM, "cell": "rnn", "embedding": 64, "units": 256, "layers": 1}
-        | {"batch_size": 64, "steps": 64},
+        | {"batch_size": 64, "bptt_steps": 64},
         84,
         64,
     ),

@@ -64,14 +64,14 @@ class GeneratedSource(ConfigModel):
     kind: Literal["generated"]
     generator: Literal["dates"]
     examples: Count
-    first: Annotated[datetime.date, Field(strict=False)]
-    last: Annotated[datetime.date, Field(strict=False)]
+    start: Annotated[datetime.date, Field(strict=False)]
+    end: Annotated[datetime.date, Field(strict=False)]
     locales: Names
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.first > self.last:
-            raise ValueError(f"'first' ({self.first}) is later than 'last' ({self.last})")
+        if self.start > self.end:
+            raise ValueError(f"'start' ({self.start}) is later than 'end' ({self.end})")
         return self
 
 

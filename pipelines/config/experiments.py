@@ -47,7 +47,7 @@ class ToyTraining(ConfigModel):
     units: Width
     batch_size: Count
     steps: Count
-    rate: Positive
+    learning_rate: Positive
     clip_norm: Positive
 
 
@@ -58,11 +58,11 @@ class GradientFlow(ToyTraining):
 
 
 class LongMemory(ToyTraining):
-    """Over which of the `lags` a cell learns a task: its loss falls below a `share` of what a
+    """Over which of the `lags` a cell learns a task: its loss falls below a `threshold` of what a
     network without memory reaches."""
 
     lags: Annotated[tuple[IntAtLeast2, ...], Field(strict=False, min_length=1)]
-    share: Fraction
+    threshold: Fraction
 
     @model_validator(mode="after")
     def _ladder(self) -> Self:

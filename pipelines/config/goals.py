@@ -45,26 +45,26 @@ class Goal(ConfigModel):
     Attributes:
         models: one model, or the same model from several seeds.
         metric: the key in their metrics files.
-        mark: what must be reached.
-        aim: what is hoped for.
+        target: what must be reached.
+        stretch: what is hoped for.
         published: the published number, in the metric's own unit.
-        what: the model that it is of.
+        reference: the model that it is of.
         source: where it stands.
     """
 
     models: Names
     metric: str
-    mark: float | None = None
-    aim: float | None = None
+    target: float | None = None
+    stretch: float | None = None
     published: float | None = None
-    what: str | None = None
+    reference: str | None = None
     source: str | None = None
 
     @model_validator(mode="after")
     def _says_whose(self) -> Self:
-        if len({one is None for one in (self.published, self.what, self.source)}) > 1:
+        if len({one is None for one in (self.published, self.reference, self.source)}) > 1:
             raise ValueError(
-                "'published', 'what' (the model that it is of) and 'source' (where it stands) "
+                "'published', 'reference' (the model that it is of) and 'source' (where it stands) "
                 "belong together: give all three or none"
             )
         return self
@@ -119,10 +119,10 @@ def require(
         where = f"goals.{place}"
         goal.require(where, corpora, models)
         if goal.published is not None:
-            whose = (models[goal.models[0]].corpus, goal.metric, goal.what, goal.source)
+            whose = (models[goal.models[0]].corpus, goal.metric, goal.reference, goal.source)
             if numbers.setdefault(whose, goal.published) != goal.published:
                 raise ValueError(
                     f"{where}.published is {goal.published}, and a goal before it has "
                     f"{numbers[whose]} of the same model, metric and source: give one number, or "
-                    "tell the two models apart in 'what'"
+                    "tell the two models apart in 'reference'"
                 )

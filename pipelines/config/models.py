@@ -34,27 +34,29 @@ class Optimizer(ConfigModel):
 
     Adam (Kingma and Ba, 2015), AdamW (Loshchilov and Hutter, 2019), or plain SGD. The rate stays
     `constant`; falls to zero over the whole training (`linear`); is multiplied by `factor` at every
-    epoch after the first `after` (`exponential`, as in Zaremba et al. 2014); or whenever `patience`
-    epochs in a row were not the best so far (`plateau`).
+    epoch after the first `decay_after_epoch` (`exponential`, as in Zaremba et al.
+    2014); or whenever `patience` epochs in a row were not the best so far (`plateau`).
     """
 
-    method: Literal["adam", "adamw", "sgd"]
-    rate: Positive
-    decay: Literal["constant", "linear", "exponential", "plateau"]
+    name: Literal["adam", "adamw", "sgd"]
+    learning_rate: Positive
+    schedule: Literal["constant", "linear", "exponential", "plateau"]
     factor: Fraction | None = None
-    after: Count | None = None
+    decay_after_epoch: Count | None = None
     patience: Count | None = None
-    warmup: Count | None = Field(default=None, description="batches in which the rate rises from 0")
+    warmup_steps: Count | None = Field(
+        default=None, description="batches in which the rate rises from 0"
+    )
     weight_decay: Positive | None = None
     clip_norm: Positive
 
     @model_validator(mode="after")
     def _each_key_has_its_owner(self) -> Self:
-        decay = f"'decay: {self.decay}'"
-        _owned(self, "factor", self.decay in ("exponential", "plateau"), decay)
-        _owned(self, "after", self.decay == "exponential", decay)
-        _owned(self, "patience", self.decay == "plateau", decay)
-        _owned(self, "weight_decay", self.method == "adamw", f"'method: {self.method}'")
+        schedule = f"'schedule: {self.schedule}'"
+        _owned(self, "factor", self.schedule in ("exponential", "plateau"), schedule)
+        _owned(self, "decay_after_epoch", self.schedule == "exponential", schedule)
+        _owned(self, "patience", self.schedule == "plateau", schedule)
+        _owned(self, "weight_decay", self.name == "adamw", f"'name: {self.name}'")
         return self
 
 
@@ -86,10 +88,11 @@ class NGram(ConfigModel):
 class _Trained(ConfigModel):
     """What all models with a gradient share.
 
-    `average` keeps the mean of the weights of so many best epochs, `ensemble` trains so many models
-    from successive seeds, whose probabilities are averaged, `patience` stops after so many epochs
-    without a better one, `accumulate` adds up the gradients of so many batches before each step.
-    `seeds` trains the same model from each of them, to know how much of a result is chance.
+    `average_epochs` averages the weights of the best epochs. `ensemble_size` trains several models
+    from successive seeds and averages their probabilities. `patience` stops after so many epochs
+    without an improvement. `gradient_accumulation_steps` adds up the gradients of several batches
+    before each step. `seeds` trains the same model from each seed, to measure how much of a result
+    is chance.
     """
 
     corpus: str
@@ -98,15 +101,17 @@ class _Trained(ConfigModel):
     dropout: Dropout
     epochs: Count
     patience: Count | None = None
-    average: IntAtLeast2 | None = None
-    ensemble: Annotated[int, Field(ge=2, le=16)] | None = None
-    accumulate: IntAtLeast2 | None = None
+    average_epochs: IntAtLeast2 | None = None
+    ensemble_size: Annotated[int, Field(ge=2, le=16)] | None = None
+    gradient_accumulation_steps: IntAtLeast2 | None = None
     optimizer: Optimizer
 
     @model_validator(mode="after")
     def _epochs_suffice(self) -> Self:
-        if self.average is not None and self.average > self.epochs:
-            raise ValueError(f"'average: {self.average}' is of more epochs than {self.epochs}")
+        if self.average_epochs is not None and self.average_epochs > self.epochs:
+            raise ValueError(
+                f"'average_epochs: {self.average_epochs}' is of more epochs than {self.epochs}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -117,10 +122,10 @@ class _Trained(ConfigModel):
             raise ValueError(f"'seeds: {list(self.seeds)}' has a seed twice: take it out")
         if self.seed is not None:
             raise ValueError("give 'seed' or 'seeds', one of the two")
-        if self.ensemble is not None:
+        if self.ensemble_size is not None:
             raise ValueError(
-                "'seeds' trains models that are compared, and 'ensemble' models that answer as "
-                "one: give one of the two"
+                "'seeds' trains models that are compared, and 'ensemble_size' models that answer "
+                "as one: give one of the two"
             )
         return self
 
@@ -185,34 +190,39 @@ class _Recurrent(ConfigModel):
 
 
 class Interpolation(ConfigModel):
-    """A Markov model of the same text, and its `share` of the probability."""
+    """A Markov model of the same text, and its `weight` in the probability."""
 
     order: Order
     smoothing: Smoothing
-    share: Fraction
+    weight: Fraction
 
 
 class LanguageModel(_Trained, _Recurrent):
-    """Recurrent language model; `steps` is the length of truncated backpropagation through time.
+    """Recurrent language model.
 
-    `tied`: softmax and embedding share their weights (Press and Wolf, 2017). `random_steps` draws
-    the length of each batch, `ar` and `tar` punish large and fast-moving outputs (Merity et al.
-    2017). `ngram` interpolates the trained network with a Markov model (Mikolov et al. 2010).
+    `bptt_steps` is the length of truncated backpropagation through time. With `tied_embeddings`
+    softmax and embedding share their weights (Press and Wolf, 2017). `random_bptt_steps` draws the
+    length of each batch; `activation_regularization` and `temporal_activation_regularization`
+    penalise large and fast-changing outputs (Merity et al. 2017). `ngram`
+    interpolates the trained network with a Markov model (Mikolov et al. 2010).
     """
 
     model: Literal["language_model"]
     batch_size: Count
-    steps: Count
-    tied: bool | None = None
-    random_steps: bool | None = None
-    ar: Positive | None = None
-    tar: Positive | None = None
+    bptt_steps: Count
+    tied_embeddings: bool | None = None
+    random_bptt_steps: bool | None = None
+    activation_regularization: Positive | None = None
+    temporal_activation_regularization: Positive | None = None
     ngram: Interpolation | None = None
 
     @model_validator(mode="after")
     def _change_takes_two_steps(self) -> Self:
-        if self.tar is not None and self.steps == 1:
-            raise ValueError("'tar' compares each step with the one before: give 'steps' above 1")
+        if self.temporal_activation_regularization is not None and self.bptt_steps == 1:
+            raise ValueError(
+                "'temporal_activation_regularization' compares each step with the one before: "
+                "give 'bptt_steps' above 1"
+            )
         return self
 
 
@@ -243,10 +253,10 @@ class Seq2Seq(_Bucketed, _Recurrent):
 
     `input_feeding` gives the decoder what it attended to at the step before (Luong et al. 2015).
     `bridge` makes the decoder's first state of the encoder's last: `dense` (also if left out),
-    `copy` or `zero`. `tied: target` shares the target embedding with the softmax, `all` the source
-    embedding too. `scheduled_sampling` is the share of the decoder's inputs that are its own
-    predictions at the end of the training (Bengio et al. 2015). `resample` draws another
-    segmentation into sub-words at each epoch (Kudo 2018; Provilkov et al. 2020).
+    `copy` or `zero`. `tied_embeddings: target` shares the target embedding with the softmax, `all`
+    the source embedding too. `scheduled_sampling` is the share of the decoder's inputs that are its
+    own predictions at the end of the training (Bengio et al. 2015). `subword_sampling` draws
+    another segmentation into sub-words at each epoch (Kudo 2018; Provilkov et al. 2020).
     """
 
     model: Literal["seq2seq"]
@@ -256,8 +266,8 @@ class Seq2Seq(_Bucketed, _Recurrent):
     bridge: Literal["dense", "copy", "zero"] | None = None
     label_smoothing: Fraction | None = None
     scheduled_sampling: Fraction | None = None
-    tied: Literal["target", "all"] | None = None
-    resample: Fraction | None = None
+    tied_embeddings: Literal["target", "all"] | None = None
+    subword_sampling: Fraction | None = None
 
     @model_validator(mode="after")
     def _widths_fit(self) -> Self:

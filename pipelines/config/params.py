@@ -243,14 +243,14 @@ def _fits_its_text(where: str, model: Model, corpus: Corpus) -> None:
     """What a translation model may ask of its corpus, and the other way round."""
     if not isinstance(model, Seq2Seq):
         return
-    if model.tied == "all" and not corpus.vocabulary.shared:
+    if model.tied_embeddings == "all" and not corpus.vocabulary.shared:
         raise ValueError(
-            f"{where}.tied: 'all' needs one vocabulary of source and target: give "
-            f"corpora.{model.corpus} 'vocabulary.shared: true', or write 'tied: target'"
+            f"{where}.tied_embeddings: 'all' needs one vocabulary of source and target: give "
+            f"corpora.{model.corpus} 'vocabulary.shared: true', or write 'tied_embeddings: target'"
         )
-    if model.resample is not None and corpus.tokens not in SUB_WORDS:
+    if model.subword_sampling is not None and corpus.tokens not in SUB_WORDS:
         raise ValueError(
-            f"{where}.resample draws other sub-words, and corpora.{model.corpus} has "
+            f"{where}.subword_sampling draws other sub-words, and corpora.{model.corpus} has "
             f"'tokens: {corpus.tokens}': take it out, or take {' or '.join(SUB_WORDS)}"
         )
     for key in ("coverage_penalty", "replace_unknown"):

@@ -28,12 +28,12 @@ def dates(source: GeneratedSource, seed: int) -> list[tuple[str, str]]:
     """
     written = [(locale, patterns(locale)) for locale in map(_locale, source.locales)]
     generator = np.random.default_rng(seed)
-    days = (source.last - source.first).days + 1
+    days = (source.end - source.start).days + 1
     pairs: dict[tuple[str, str], None] = {}
     for _ in range(20 * source.examples):
         if len(pairs) == source.examples:
             break
-        date = source.first + datetime.timedelta(days=int(generator.integers(days)))
+        date = source.start + datetime.timedelta(days=int(generator.integers(days)))
         locale, known = written[int(generator.integers(len(written)))]
         pattern = known[int(generator.integers(len(known)))]
         pairs[pattern.apply(date, locale), date.isoformat()] = None

@@ -24,13 +24,13 @@ from pipelines.training import signals as stopping
 STEPS = 20
 SEED = 1
 BATCH, WORDS, VOCABULARY, LABELS = 32, 12, 1000, ("a", "b", "c")
-OPTIMIZER = {"method": "adam", "rate": 1e-3, "decay": "constant", "clip_norm": 1.0}
+OPTIMIZER = {"name": "adam", "learning_rate": 1e-3, "schedule": "constant", "clip_norm": 1.0}
 TRAINED = {"corpus": "random", "dropout": 0.0, "batch_size": BATCH, "epochs": STEPS}
 RECURRENT = {"cell": "lstm", "embedding": 96, "units": 96, "layers": 1}
 
 
 def _language_model(**changes: Any) -> params.LanguageModel:
-    own = {"model": "language_model", "steps": WORDS}
+    own = {"model": "language_model", "bptt_steps": WORDS}
     return params.LanguageModel.model_validate(_described(own | RECURRENT, changes))
 
 

@@ -64,7 +64,7 @@ def _climb(
         if failed == ENOUGH:
             advance(entry.steps, f"{name}, lag {lag}: not tried")
             continue
-        goal = entry.share * task.baseline(lag)
+        goal = entry.threshold * task.baseline(lag)
         network = networks.begin(cell, entry.units, task, seed)
         losses = networks.train(network, task, lag, entry, seed, entry.clip_norm)
         found = attempt(_told(losses, f"{name}, lag {lag}", advance), goal)

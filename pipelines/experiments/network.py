@@ -73,7 +73,7 @@ def train(
         The loss after each step, as the mean over its last `LAST` batches; not a number, and no
         more steps, once it is not finite.
     """
-    optimizer = keras.optimizers.Adam(entry.rate, global_clipnorm=clip_norm)
+    optimizer = keras.optimizers.Adam(entry.learning_rate, global_clipnorm=clip_norm)
     optimizer.build(network.trainable_variables)
     follow = _step(network, task, optimizer)
     recent: list[float] = []

@@ -180,8 +180,8 @@ def _predictions(entry: dvc_project.LockedStage, word: str, here: Snapshot) -> P
     if here.kept(md5).is_file():
         return here.kept(md5)
     raise UserError(
-        f"The predictions of '{word}' ({path}, {md5[: lockfiles.SHORT]}) are neither in the folder nor "
-        "in DVC's cache: `dvc pull` fetches them, `dvc repro` makes them anew."
+        f"The predictions of '{word}' ({path}, {md5[: lockfiles.SHORT]}) are neither in the folder "
+        "nor in DVC's cache: `dvc pull` fetches them, `dvc repro` makes them anew."
     )
 
 

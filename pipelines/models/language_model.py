@@ -27,7 +27,11 @@ class LanguageModel(keras.Model):
         self, entry: params.LanguageModel, log_frequencies: npt.NDArray[np.float32]
     ) -> None:
         super().__init__()
-        self.ar, self.tar, self.tied = entry.ar, entry.tar, bool(entry.tied)
+        self.ar, self.tar, self.tied = (
+            entry.activation_regularization,
+            entry.temporal_activation_regularization,
+            bool(entry.tied_embeddings),
+        )
         self.embedding = Embedding(len(log_frequencies), entry.embedding, entry.word_dropout)
         self.stack = RecurrentStack.of(entry)
         top = entry.dropout if entry.output_dropout is None else entry.output_dropout

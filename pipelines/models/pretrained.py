@@ -83,7 +83,7 @@ def read(folder: Path, entry: params.Classifier, words: Vocabulary) -> Pretraine
             "let 'init_from' name a language model of a corpus with the same 'tokens'."
         )
     network = model.network if card.entry.ngram else model
-    first = network.members[0] if card.entry.ensemble else network
+    first = network.members[0] if card.entry.ensemble_size else network
     return _taken(folder, first, known, words)
 
 

@@ -67,7 +67,7 @@ class Seq2Seq(keras.Model):
         size = len(log_frequencies)
         self.target_embedding = Embedding(size, entry.embedding, entry.word_dropout)
         self.source_embedding = self.target_embedding
-        if entry.tied != "all":
+        if entry.tied_embeddings != "all":
             self.source_embedding = Embedding(
                 source_vocabulary, entry.embedding, entry.word_dropout
             )
@@ -80,7 +80,7 @@ class Seq2Seq(keras.Model):
         self.combine = keras.layers.Dense(entry.embedding)
         top = entry.dropout if entry.output_dropout is None else entry.output_dropout
         self.dropout = dropout_layer(top, entry.variational)
-        self.tied = entry.tied is not None
+        self.tied = entry.tied_embeddings is not None
         self.softmax = OutputProjection(log_frequencies, self.tied, entry.precision)
         self.seeds = keras.random.SeedGenerator() if entry.scheduled_sampling else None
 

@@ -51,7 +51,7 @@ class ModelSpec(Generic[Entry]):
     @property
     def trained_from(self) -> tuple[int, ...]:
         """The seed of each member: of a group, of an ensemble, or of the one model."""
-        successive = range(getattr(self.entry, "ensemble", None) or 1)
+        successive = range(getattr(self.entry, "ensemble_size", None) or 1)
         return params.seeds_of(self.entry) or tuple(self.seed + number for number in successive)
 
 
@@ -175,7 +175,7 @@ def load(
     if extra is None:
         return network, card, vocabularies
     counted = _counted(extra, vocabularies, folder)
-    return Interpolated(network, counted, extra.share), card, vocabularies
+    return Interpolated(network, counted, extra.weight), card, vocabularies
 
 
 def _parts(model: Any) -> tuple[Any, NGram | None]:

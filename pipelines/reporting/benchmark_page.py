@@ -101,12 +101,12 @@ def _cells(row: BenchmarkRow) -> list[str]:
 
 def _said(goal: Goal, number: str) -> str:
     """A published number, and whose it is."""
-    return "; ".join(part for part in (number, goal.what, goal.source) if part)
+    return "; ".join(part for part in (number, goal.reference, goal.source) if part)
 
 
 def _marks(goal: Goal) -> list[tuple[str, float]]:
     sign = "≤" if goal.better == "lower" else "≥"
-    named = (("", goal.mark), ("aim ", goal.aim))
+    named = (("", goal.target), ("aim ", goal.stretch))
     return [(f"{name}{sign} {value:g}", value) for name, value in named if value is not None]
 
 

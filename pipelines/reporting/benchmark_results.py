@@ -133,7 +133,7 @@ def row(
         mean=_tidy(mean),
         deviation=_tidy(stdev(values)) if len(values) > 1 else None,
         gap=None if goal.published is None else _tidy(goal.gap(mean, goal.published)),
-        reached=None if goal.mark is None else goal.reached_by(mean, goal.mark),
+        reached=None if goal.target is None else goal.reached_by(mean, goal.target),
         parameters=int(first["parameters"]),
         seconds=_tidy(fmean(known)) if len(known) == len(values) else None,
         signature=_signature(first, goal.metric),

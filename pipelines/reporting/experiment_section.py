@@ -127,9 +127,10 @@ def _long_memory(
     see = (
         f"{what} (Hochreiter and Schmidhuber, 1997; Le et al. 2015). Every cell has {entry.units} "
         f"units and at most {entry.steps:,} steps of {entry.batch_size} new examples each.",
-        f"What to see: a field says after how many steps the loss fell below {entry.share:.0%} of "
-        f"that of no memory, or else how much of it was left at the end. A cell that failed at two "
-        f"lags in a row tried none that is longer. The first lag at which each fails: {fails}. "
+        f"What to see: a field says after how many steps the loss fell below "
+        f"{entry.threshold:.0%} of that of no memory, or else how much of it was left at the end. "
+        f"A cell that failed at two lags in a row tried none that is longer. "
+        f"The first lag at which each fails: {fails}. "
         f"With more steps each would come farther: what the picture compares is how soon a cell "
         f"finds what lies so far back.",
     )

@@ -48,7 +48,7 @@ def works(goals: Sequence[Goal]) -> list[PublishedResult]:
     groups: dict[tuple[str, str], list[tuple[Goal, float]]] = {}
     for goal in goals:
         if goal.published is not None:
-            whose = (goal.what or "", goal.source or "")
+            whose = (goal.reference or "", goal.source or "")
             groups.setdefault(whose, []).append((goal, goal.published))
     return [
         PublishedResult(

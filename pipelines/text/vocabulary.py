@@ -79,8 +79,8 @@ class Vocabulary:
         """
         if self.segmenter is None:
             raise UserError(
-                f"'resample' draws other sub-words, and this corpus has 'tokens: {self.kind}': "
-                f"take it out, or take {' or '.join(SUB_WORDS)}."
+                f"'subword_sampling' draws other sub-words, and this corpus has "
+                f"'tokens: {self.kind}': take it out, or take {' or '.join(SUB_WORDS)}."
             )
         drawn = subwords.resampled(texts, self.kind, self.segmenter.scores, share, seed)
         return [self.ids(pieces) for pieces in drawn]

@@ -289,7 +289,7 @@ def _closed(run: Run) -> Iterator[None]:
 
 
 def flat(tree: Mapping[str, object], above: str = "") -> dict[str, str]:
-    """A tree as one level of texts: `{"optimizer": {"rate": 1}}` -> `{"optimizer.rate": "1"}`."""
+    """A tree as one level of texts: `{"optimizer": {"name": 1}}` -> `{"optimizer.name": "1"}`."""
     leaves: dict[str, str] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping):

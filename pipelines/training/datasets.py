@@ -36,19 +36,19 @@ def language_model(
     Raises:
         Refusal: the text is too short for one batch.
     """
-    size, steps = entry.batch_size, entry.steps
+    size, steps = entry.batch_size, entry.bptt_steps
     train, valid = (encode.encode_stream(frame, vocabularies) for frame in frames)
     # A short validation text is read in fewer rows, so that there is a batch at all.
     rows = min(size, (len(valid) - 1) // steps)
     if len(train) <= size * steps or rows < 1:
         raise UserError(
             f"models: the corpus '{entry.corpus}' has {len(train):,} tokens to train and "
-            f"{len(valid):,} to validate; a batch needs batch_size x steps = {size * steps:,} of "
-            f"the former and steps = {steps} of the latter: lower batch_size or steps."
+            f"{len(valid):,} to validate; a batch needs batch_size x bptt_steps = {size * steps:,} "
+            f"of the former and bptt_steps = {steps} of the latter: lower batch_size or bptt_steps."
         )
 
     def cut(epoch: int) -> list[int]:
-        if entry.random_steps:
+        if entry.random_bptt_steps:
             return batching.random_steps(len(train), size, steps, seed, epoch)
         return batching.even_steps(len(train), size, steps)
 
@@ -61,7 +61,7 @@ def language_model(
         return batch[0].shape[1] / steps
 
     unread = batching.even_steps(len(valid), rows, steps)
-    shape = tf.TensorSpec((size, None if entry.random_steps else steps), tf.int32)
+    shape = tf.TensorSpec((size, None if entry.random_bptt_steps else steps), tf.int32)
     valid_shape = tf.TensorSpec((rows, steps), tf.int32)
     return TrainingData(
         train=read,
@@ -110,16 +110,16 @@ def seq2seq(
         columns = []
         for column, ends in (("target", True), ("source", False)):
             words = vocabularies.columns[column]
-            if epoch is None or entry.resample is None:
+            if epoch is None or entry.subword_sampling is None:
                 columns.append(encode.encode_rows(frame[column], words, ends=ends))
             else:
-                drawn = words.resampled(list(frame[column]), entry.resample, seed + epoch)
+                drawn = words.resampled(list(frame[column]), entry.subword_sampling, seed + epoch)
                 columns.append([encode.add_boundaries(ids) if ends else ids for ids in drawn])
         rows = [list(pair) for pair in zip(*columns, strict=True)]
         return EncodedSplit(rows, lambda rows, at: (_padded(rows, at, 1), _padded(rows, at, 0)))
 
     train, valid = side(frames[0], None), side(frames[1], None)
-    fresh = (lambda epoch: side(frames[0], epoch)) if entry.resample else None
+    fresh = (lambda epoch: side(frames[0], epoch)) if entry.subword_sampling else None
     return _bucketed(entry, train, valid, seed, (MATRIX, MATRIX), vocabularies, fresh)
 
 

@@ -65,4 +65,4 @@ def uses_xla(entry: params.Model) -> bool:
     """
     if entry.model != "language_model" or kernel(entry.cell) == "cudnn":
         return False
-    return not entry.random_steps and entry.precision is None
+    return not entry.random_bptt_steps and entry.precision is None

@@ -27,15 +27,15 @@ class LearningRate:
             done: epochs that are behind, 2.5 for the middle of the third.
         """
         optimizer = self.optimizer
-        rate = optimizer.rate * self._lowered
-        if optimizer.decay == "linear":
+        rate = optimizer.learning_rate * self._lowered
+        if optimizer.schedule == "linear":
             rate *= max(0.0, 1 - done / self.epochs)
-        elif optimizer.decay == "exponential":
+        elif optimizer.schedule == "exponential":
             assert optimizer.factor is not None  # the schema sees to it
-            assert optimizer.after is not None
-            rate *= optimizer.factor ** max(0, int(done) + 1 - optimizer.after)
-        if optimizer.warmup is not None:
-            rate *= min(1.0, (step + 1) / optimizer.warmup)
+            assert optimizer.decay_after_epoch is not None
+            rate *= optimizer.factor ** max(0, int(done) + 1 - optimizer.decay_after_epoch)
+        if optimizer.warmup_steps is not None:
+            rate *= min(1.0, (step + 1) / optimizer.warmup_steps)
         return rate
 
     @property
@@ -50,7 +50,7 @@ class LearningRate:
 
     def after_epoch(self, better: bool) -> None:
         """Lower the rate on a plateau: `patience` epochs in a row were not the best so far."""
-        if self.optimizer.decay != "plateau":
+        if self.optimizer.schedule != "plateau":
             return
         assert self.optimizer.factor is not None
         assert self.optimizer.patience is not None

@@ -48,7 +48,7 @@ def language_model(
         return trained
     stream, size = encode.encode_stream(frames[0], vocabularies), len(vocabularies.columns["text"])
     counted = NGram.count(stream, extra.order, size, extra.smoothing)
-    return trained._replace(model=Interpolated(trained.model, counted, extra.share))
+    return trained._replace(model=Interpolated(trained.model, counted, extra.weight))
 
 
 def classifier(

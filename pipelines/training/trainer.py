@@ -143,7 +143,7 @@ def train_model(
 
 def _keep(model: keras.Model, best: BestWeights, validate: Any, entry: Entry) -> None:
     """The mean of the best epochs' weights, unless the best epoch alone does better."""
-    if entry.average is not None:
+    if entry.average_epochs is not None:
         model.set_weights(best.mean())
         merit, _ = validate(stopping.Signals())
         if merit >= best.merit:
@@ -168,7 +168,7 @@ class TrainingState:
     ) -> None:
         self.data, self.epochs, self.patience = data, entry.epochs, entry.patience
         self.rate = LearningRate(entry.optimizer, entry.epochs)
-        self.best = BestWeights(entry.average or 1)
+        self.best = BestWeights(entry.average_epochs or 1)
         self.steps, self.losses, self.norms = 0, list[float](), list[float]()
         self._model = model
         self._optimizer = _optimizer(entry)
@@ -300,8 +300,8 @@ class _Mean:
         self.nats, self.count = self.nats + nats, self.count + count
         if not math.isfinite(self.nats):
             raise UserError(
-                "The training diverged: its loss is no finite number. Lower optimizer.rate or "
-                "optimizer.clip_norm of this model; nothing was written."
+                "The training diverged: its loss is no finite number. Lower "
+                "optimizer.learning_rate or optimizer.clip_norm of this model; nothing was written."
             )
         return nats / count
 
@@ -314,13 +314,15 @@ def _optimizer(entry: Entry) -> keras.optimizers.Optimizer:
     """The rate is assigned before every step, so it starts at anything."""
     optimizer = entry.optimizer
     options = {
-        "learning_rate": optimizer.rate,
+        "learning_rate": optimizer.learning_rate,
         "global_clipnorm": optimizer.clip_norm,
-        "gradient_accumulation_steps": entry.accumulate if (entry.accumulate or 1) > 1 else None,
+        "gradient_accumulation_steps": entry.gradient_accumulation_steps
+        if (entry.gradient_accumulation_steps or 1) > 1
+        else None,
     }
-    if optimizer.method == "adamw":
+    if optimizer.name == "adamw":
         return keras.optimizers.AdamW(weight_decay=optimizer.weight_decay, **options)
-    return {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[optimizer.method](**options)
+    return {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[optimizer.name](**options)
 
 
 def _train_step(

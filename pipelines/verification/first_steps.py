@@ -1,6 +1,6 @@
 """The first steps of a training, for their losses alone: nothing is logged, no model is written.
 
-    python -m pipelines.verification.first_steps NAME --steps 20 --losses FILE --train ... --valid ...
+    python -m pipelines.verification.first_steps NAME --steps 20 --losses FILE --train FILE ...
 
 It runs in a clean copy of the commit that a model was made at, with that commit's code.
 """

@@ -80,7 +80,7 @@ def test_models_of_one_goal_differ_in_their_seed_alone(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_comment_on_top_names_every_mark(name):
     numbers = {float(number) for number in re.findall(r"\d+(?:\.\d+)?", templates.title(name))}
-    assert {goal.mark for goal in GOALS[name] if goal.mark is not None} <= numbers
+    assert {goal.target for goal in GOALS[name] if goal.target is not None} <= numbers
 
 
 def test_every_template_is_documented():

@@ -30,8 +30,14 @@ ROOT = Path(__file__).parents[2]
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.faults.heavy"])
 STAGES = ("train_baseline", "train_lstm", "fine_tune", "train_seq2seq")
-ADAM = {"method": "adam", "rate": 0.01, "decay": "linear", "clip_norm": 1.0}
-PLATEAU = {"method": "adam", "rate": 0.02, "decay": "plateau", "factor": 0.5, "patience": 1}
+ADAM = {"name": "adam", "learning_rate": 0.01, "schedule": "linear", "clip_norm": 1.0}
+PLATEAU = {
+    "name": "adam",
+    "learning_rate": 0.02,
+    "schedule": "plateau",
+    "factor": 0.5,
+    "patience": 1,
+}
 CELL = {"cell": "lstm", "embedding": 6, "units": 8, "layers": 1, "dropout": 0.2}
 READER = {**CELL, "model": "classifier", "corpus": "moods", "bidirectional": False}
 # Everything that draws, remembers or accumulates stands in one of them.
@@ -44,7 +50,7 @@ MODELS = {
         "dropout": 0.3,
         "batch_size": 4,
         "epochs": 6,
-        "accumulate": 2,
+        "gradient_accumulation_steps": 2,
         "optimizer": ADAM,
     },
     "language-model": {
@@ -52,12 +58,12 @@ MODELS = {
         "model": "language_model",
         "corpus": "plain",
         "batch_size": 4,
-        "steps": 10,
-        "random_steps": True,
+        "bptt_steps": 10,
+        "random_bptt_steps": True,
         "weight_drop": 0.2,
         "word_dropout": 0.1,
-        "average": 2,
-        "ngram": {"order": 2, "smoothing": "witten_bell", "share": 0.2},
+        "average_epochs": 2,
+        "ngram": {"order": 2, "smoothing": "witten_bell", "weight": 0.2},
         "epochs": 3,
         "optimizer": {**PLATEAU, "clip_norm": 1.0},
     },
@@ -77,7 +83,7 @@ MODELS = {
         "init_from": "start",
         "batch_size": 4,
         "epochs": 4,
-        "optimizer": {**ADAM, "method": "adamw", "weight_decay": 0.01, "warmup": 5},
+        "optimizer": {**ADAM, "name": "adamw", "weight_decay": 0.01, "warmup_steps": 5},
     },
     "seq2seq": {
         **CELL,
@@ -90,16 +96,16 @@ MODELS = {
         "label_smoothing": 0.1,
         "batch_tokens": 40,
         "epochs": 4,
-        "optimizer": {**ADAM, "method": "adam"},
+        "optimizer": {**ADAM, "name": "adam"},
     },
     "ensemble": {
         **READER,
         "pooling": "mean",
-        "ensemble": 2,
+        "ensemble_size": 2,
         "patience": 2,
         "batch_size": 4,
         "epochs": 4,
-        "optimizer": {**ADAM, "method": "sgd", "rate": 0.5},
+        "optimizer": {**ADAM, "name": "sgd", "learning_rate": 0.5},
     },
     "group": {
         **READER,
@@ -115,7 +121,7 @@ START = {  # the language model that the fine-tuned classifier starts from
     "model": "language_model",
     "corpus": "plain",
     "batch_size": 4,
-    "steps": 10,
+    "bptt_steps": 10,
     "epochs": 1,
     "optimizer": ADAM,
 }

@@ -11,7 +11,7 @@ from pipelines.config import params
 from pipelines.models import serialization
 from pipelines.text import vocabulary
 
-OPTIMIZER = {"method": "adam", "rate": 0.01, "decay": "constant", "clip_norm": 1.0}
+OPTIMIZER = {"name": "adam", "learning_rate": 0.01, "schedule": "constant", "clip_norm": 1.0}
 TRAINED = {"dropout": 0.0, "batch_size": 8, "epochs": 1, "optimizer": OPTIMIZER}
 RECURRENT = {**TRAINED, "cell": "lstm", "embedding": 16, "units": 32, "layers": 1}
 CLEANING = params.Cleaning(lowercase=True, max_length=12, drop_repeated=False)
@@ -25,7 +25,7 @@ def entry_of(model: str, **changes: object) -> params.Model:
     kinds = {
         "ngram": (params.NGram, {"order": 3, "smoothing": "witten_bell"}),
         "bag_of_words": (params.BagOfWords, {**TRAINED, "hidden": (16,)}),
-        "language_model": (params.LanguageModel, {**RECURRENT, "batch_size": 2, "steps": 10}),
+        "language_model": (params.LanguageModel, {**RECURRENT, "batch_size": 2, "bptt_steps": 10}),
         "classifier": (params.Classifier, {**RECURRENT, "bidirectional": True, "pooling": "last"}),
         "seq2seq": (params.Seq2Seq, {**RECURRENT, "bidirectional": True, "attention": "general"}),
     }

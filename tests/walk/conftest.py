@@ -59,8 +59,8 @@ def tiny(tree: dict) -> dict:
                 "kind": "generated",
                 "generator": "dates",
                 "examples": 60,
-                "first": "2000-01-01",
-                "last": "2009-12-31",
+                "start": "2000-01-01",
+                "end": "2009-12-31",
                 "locales": ["en", "de"],
             },
             "reader": {
@@ -84,7 +84,7 @@ def tiny(tree: dict) -> dict:
         },
         "train_seq2seq models": {"dates-attention": "days"},
     }
-    small = {"epochs": 1, "batch_size": 4, "steps": 8, "embedding": 4, "units": 6}
+    small = {"epochs": 1, "batch_size": 4, "bptt_steps": 8, "embedding": 4, "units": 6}
     for family, models in keep.items():
         entries = {}
         for name, corpus in models.items():
@@ -94,7 +94,7 @@ def tiny(tree: dict) -> dict:
         tree[family] = entries
     tuned = tree["train_lstm models"]["moods-rnn"] | {"init_from": "phrases-rnn"}
     tree["fine_tune models"] = {"moods-tuned": tuned}
-    practice = {"units": 3, "batch_size": 2, "steps": 2, "rate": 0.01, "clip_norm": 1.0}
+    practice = {"units": 3, "batch_size": 2, "steps": 2, "learning_rate": 0.01, "clip_norm": 1.0}
     tree["laboratory"] = {key: {} for key in tree["laboratory"]} | {
         "cells": {"tanh": {"cell": "rnn"}},
         "gradient_flow": {"adding": {**practice, "lag": 4}},

@@ -243,7 +243,7 @@ def test_one_value_reruns_exactly_what_it_touches(changed):
 
 def test_a_published_number_reruns_the_report_alone(changed):
     goal = {"models": ["days-attention"], "metric": "test_exact_match", "published": 0.5}
-    goal |= {"what": "a model", "source": "a paper"}
+    goal |= {"reference": "a model", "source": "a paper"}
     changed.change(lambda tree: tree.update(goals=[goal]))
     assert _ran(changed.run("dvc", "repro")) == {"check", "report"}
     page = (changed.folder / "report.html").read_text(encoding="utf-8")

@@ -17,10 +17,10 @@ GOALS: dict[str, list[dict[str, Any]]] = {
         {
             "models": ["shakespeare-rnn", "shakespeare-lstm"],
             "metric": "test_bits_per_character",
-            "mark": 2.4,
-            "aim": 2.2,
+            "target": 2.4,
+            "stretch": 2.2,
             "published": 2.5,
-            "what": "a model of others",
+            "reference": "a model of others",
             "source": "a paper",
         },
         {"models": ["shakespeare-markov"], "metric": "test_perplexity"},
@@ -29,9 +29,9 @@ GOALS: dict[str, list[dict[str, Any]]] = {
         {
             "models": ["verses-attention"],
             "metric": "test_bleu",
-            "mark": 20.0,
+            "target": 20.0,
             "published": 21.0,
-            "what": "another model",
+            "reference": "another model",
             "source": "another paper",
         }
     ],

@@ -151,7 +151,7 @@ def test_numbers_of_other_values_are_not_the_templates(plays: Path, data: Path, 
     with pytest.raises(UserError, match=r": models\.[a-z-]+\.units and \d+ more differ from"):
         publish([plays], data, page)
     assert "mark" in text
-    other = text.replace('"mark": 2.4', '"mark": 2.3')  # what it is held to changes no number
+    other = text.replace('"target": 2.4', '"target": 2.3')  # what it is held to changes no number
     assert other != text
     path.write_text(f"# only a remark\n{other}", encoding="utf-8")
     publish([plays], data, page)

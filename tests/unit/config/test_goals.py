@@ -15,12 +15,14 @@ TEXT = (Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8")
 GOAL = {
     "models": ["verses-fixed", "verses-attention"],
     "metric": "test_bleu",
-    "mark": 20,
+    "target": 20,
     "published": 28.3,
-    "what": "a GRU",
+    "reference": "a GRU",
     "source": "a paper",
 }
-WHOSE = r"'published', 'what' \(the model that it is of\) and 'source' \(where it stands\) belong"
+WHOSE = (
+    r"'published', 'reference' \(the model that it is of\) and 'source' \(where it stands\) belong"
+)
 REFUSED: dict[str, tuple[list[dict[str, Any]], str]] = {
     "a model that is not there": (
         [GOAL | {"models": ["verses-fixt"]}],
@@ -66,7 +68,7 @@ def test_what_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_a_mark_alone_and_one_number_for_several_are_goals(tmp_path: Path) -> None:
-    alone = {"models": ["dates-fixed"], "metric": "test_exact_match", "mark": 0.9}
+    alone = {"models": ["dates-fixed"], "metric": "test_exact_match", "target": 0.9}
     other = GOAL | {"metric": "test_perplexity"}
     goals = load(tmp_path, [GOAL, GOAL | {"models": ["verses-fixed"]}, other, alone]).goals
     assert [goal.better for goal in goals] == ["higher", "higher", "lower", "higher"]

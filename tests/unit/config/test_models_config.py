@@ -10,55 +10,55 @@ from pipelines.errors import UserError
 TEXT = (Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8")
 
 # ruff: noqa: E501
-OPTIMIZER = "optimizer: {method: adam, rate: 0.002, decay: linear"
+OPTIMIZER = "optimizer: {name: adam, learning_rate: 0.002, schedule: linear"
 ATTENTION = "attention: general"
-LANGUAGE = "    steps: 64"  # of the first language model
+LANGUAGE = "    bptt_steps: 64"  # of the first language model
 # Each is one edit of the shipped file.
 REFUSED = {
     "plateau without its factor": (
         OPTIMIZER,
         OPTIMIZER.replace("linear", "plateau, patience: 2"),
-        r"opinions-perceptron.optimizer: 'decay: plateau' needs 'factor'",
+        r"opinions-perceptron.optimizer: 'schedule: plateau' needs 'factor'",
     ),
     "plateau without its patience": (
         OPTIMIZER,
         OPTIMIZER.replace("linear", "plateau, factor: 0.5"),
-        r"optimizer: 'decay: plateau' needs 'patience'",
+        r"optimizer: 'schedule: plateau' needs 'patience'",
     ),
     "exponential without its beginning": (
         OPTIMIZER,
         OPTIMIZER.replace("linear", "exponential, factor: 0.5"),
-        r"optimizer: 'decay: exponential' needs 'after'",
+        r"optimizer: 'schedule: exponential' needs 'decay_after_epoch'",
     ),
     "factor of no decay": (
         OPTIMIZER,
         f"{OPTIMIZER}, factor: 0.5",
-        r"optimizer: 'factor' means nothing with 'decay: linear': take it out",
+        r"optimizer: 'factor' means nothing with 'schedule: linear': take it out",
     ),
     "after of no decay": (
         OPTIMIZER,
-        OPTIMIZER.replace("linear", "constant, after: 3"),
-        r"optimizer: 'after' means nothing with 'decay: constant': take it out",
+        OPTIMIZER.replace("linear", "constant, decay_after_epoch: 3"),
+        r"optimizer: 'decay_after_epoch' means nothing with 'schedule: constant': take it out",
     ),
     "patience of another decay": (
         OPTIMIZER,
-        OPTIMIZER.replace("linear", "exponential, factor: 0.5, after: 2, patience: 3"),
-        r"optimizer: 'patience' means nothing with 'decay: exponential': take it out",
+        OPTIMIZER.replace("linear", "exponential, factor: 0.5, decay_after_epoch: 2, patience: 3"),
+        r"optimizer: 'patience' means nothing with 'schedule: exponential': take it out",
     ),
     "AdamW without its decay of weights": (
         OPTIMIZER,
         OPTIMIZER.replace("adam,", "adamw,"),
-        r"optimizer: 'method: adamw' needs 'weight_decay'",
+        r"optimizer: 'name: adamw' needs 'weight_decay'",
     ),
     "decay of weights with Adam": (
         OPTIMIZER,
         f"{OPTIMIZER}, weight_decay: 0.1",
-        r"optimizer: 'weight_decay' means nothing with 'method: adam': take it out",
+        r"optimizer: 'weight_decay' means nothing with 'name: adam': take it out",
     ),
     "optimizer that does not exist": (
         OPTIMIZER,
         OPTIMIZER.replace("adam,", "Adam,"),
-        r"optimizer.method is 'Adam'; did you mean 'adam'\? known: adam, adamw, sgd",
+        r"optimizer.name is 'Adam'; did you mean 'adam'\? known: adam, adamw, sgd",
     ),
     "factor above 1": (
         OPTIMIZER,
@@ -66,7 +66,7 @@ REFUSED = {
         r"optimizer.factor is 1.5: it must be less than 1",
     ),
     "optimizer that is no map": (
-        "optimizer: {method: adam, rate: 0.002, decay: linear, clip_norm: 1.0}",
+        "optimizer: {name: adam, learning_rate: 0.002, schedule: linear, clip_norm: 1.0}",
         "optimizer:",
         r"opinions-perceptron.optimizer is null: it must be a map",
     ),
@@ -92,18 +92,18 @@ REFUSED = {
     ),
     "mean of one epoch": (
         "    cell: rnn",
-        "    cell: rnn\n    average: 1",
-        r"shakespeare-rnn.average is 1: it must be greater than or equal to 2",
+        "    cell: rnn\n    average_epochs: 1",
+        r"shakespeare-rnn.average_epochs is 1: it must be greater than or equal to 2",
     ),
     "mean of more epochs than there are": (
         "    cell: rnn",
-        "    cell: rnn\n    average: 99",
-        r"shakespeare-rnn: 'average: 99' is of more epochs than \d+",
+        "    cell: rnn\n    average_epochs: 99",
+        r"shakespeare-rnn: 'average_epochs: 99' is of more epochs than \d+",
     ),
     "gradients of one batch added up": (
         "    cell: rnn",
-        "    cell: rnn\n    accumulate: 1",
-        r"shakespeare-rnn.accumulate is 1: it must be greater than or equal to 2",
+        "    cell: rnn\n    gradient_accumulation_steps: 1",
+        r"shakespeare-rnn.gradient_accumulation_steps is 1: it must be greater than or equal to 2",
     ),
     "cell in capitals": (
         "cell: lstm",
@@ -111,9 +111,9 @@ REFUSED = {
         r"shakespeare-lstm.cell is 'LSTM'; did you mean 'lstm'\? known: rnn, irnn, gru, lstm",
     ),
     "change of one step": (
-        "    steps: 64",
-        "    steps: 1\n    tar: 2.0",
-        r"shakespeare-rnn: 'tar' compares each step with the one before: give 'steps' above 1",
+        "    bptt_steps: 64",
+        "    bptt_steps: 1\n    temporal_activation_regularization: 2.0",
+        r"shakespeare-rnn: 'temporal_activation_regularization' compares each step with the one before: give 'bptt_steps' above 1",
     ),
     "precision of a bag of words": (
         "    hidden: []",
@@ -121,8 +121,8 @@ REFUSED = {
         r"precision is no known key here: it belongs to language_model, classifier, seq2seq",
     ),
     "precision that does not exist": (
-        "    steps: 64",
-        "    steps: 64\n    precision: float16",
+        "    bptt_steps: 64",
+        "    bptt_steps: 64\n    precision: float16",
         r"precision is 'float16'; did you mean 'bfloat16'",
     ),
     "attention of nothing": (
@@ -147,23 +147,23 @@ REFUSED = {
     ),
     "tied vocabularies that are two": (
         ATTENTION,
-        f"{ATTENTION}\n    tied: all",
-        r"verses-attention.tied: 'all' needs one vocabulary .* corpora.verses 'vocabulary.shared: true'",
+        f"{ATTENTION}\n    tied_embeddings: all",
+        r"verses-attention.tied_embeddings: 'all' needs one vocabulary .* corpora.verses 'vocabulary.shared: true'",
     ),
     "tied yes or no": (
         ATTENTION,
-        f"{ATTENTION}\n    tied: true",
-        r"verses-attention.tied is 'true'; .*known: target, all",
+        f"{ATTENTION}\n    tied_embeddings: true",
+        r"verses-attention.tied_embeddings is 'true'; .*known: target, all",
     ),
     "other sub-words of words": (
         ATTENTION,
-        f"{ATTENTION}\n    resample: 0.1",
-        r"verses-attention.resample draws other sub-words, and corpora.verses has 'tokens: words'",
+        f"{ATTENTION}\n    subword_sampling: 0.1",
+        r"verses-attention.subword_sampling draws other sub-words, and corpora.verses has 'tokens: words'",
     ),
     "ensemble of one": (
         ATTENTION,
-        f"{ATTENTION}\n    ensemble: 1",
-        r"ensemble is 1: it must be greater than or equal to 2",
+        f"{ATTENTION}\n    ensemble_size: 1",
+        r"ensemble_size is 1: it must be greater than or equal to 2",
     ),
     "a group of one": (
         ATTENTION,
@@ -182,17 +182,17 @@ REFUSED = {
     ),
     "a group of ensembles": (
         ATTENTION,
-        f"{ATTENTION}\n    ensemble: 2\n    seeds: [1, 2]",
-        r"verses-attention: 'seeds' trains models that are compared, and 'ensemble'",
+        f"{ATTENTION}\n    ensemble_size: 2\n    seeds: [1, 2]",
+        r"verses-attention: 'seeds' trains models that are compared, and 'ensemble_size'",
     ),
     "n-grams with all of the probability": (
         LANGUAGE,
-        f"{LANGUAGE}\n    ngram: {{order: 5, smoothing: kneser_ney, share: 1.0}}",
-        r"shakespeare-rnn.ngram.share is 1.0: it must be less than 1",
+        f"{LANGUAGE}\n    ngram: {{order: 5, smoothing: kneser_ney, weight: 1.0}}",
+        r"shakespeare-rnn.ngram.weight is 1.0: it must be less than 1",
     ),
     "n-grams of no length": (
         LANGUAGE,
-        f"{LANGUAGE}\n    ngram: {{order: 0, smoothing: kneser_ney, share: 0.5}}",
+        f"{LANGUAGE}\n    ngram: {{order: 0, smoothing: kneser_ney, weight: 0.5}}",
         r"shakespeare-rnn.ngram.order is 0: it must be greater than or equal to 1",
     ),
     "start from a model of another shape": (

@@ -41,11 +41,15 @@ REFUSED = {
         r"shakespeare-markov.order is true: it must be a valid integer",
     ),
     "negative rate": (
-        "rate: 0.002",
-        "rate: -1",
-        r"opinions-perceptron.optimizer.rate is -1: it must be greater than 0",
+        "learning_rate: 0.002",
+        "learning_rate: -1",
+        r"opinions-perceptron.optimizer.learning_rate is -1: it must be greater than 0",
     ),
-    "rate that is no number": ("rate: 0.002", "rate: .nan", r"optimizer.rate is nan"),
+    "rate that is no number": (
+        "learning_rate: 0.002",
+        "learning_rate: .nan",
+        r"optimizer.learning_rate is nan",
+    ),
     "batch of 0": (
         "batch_size: 64",
         "batch_size: 0",
@@ -53,13 +57,13 @@ REFUSED = {
     ),
     "dropout of 1": ("dropout: 0.5", "dropout: 1.0", r"dropout is 1.0: it must be less than 1"),
     "attention on a language model": (
-        "    steps: 64",
-        "    steps: 64\n    attention: dot",
+        "    bptt_steps: 64",
+        "    bptt_steps: 64\n    attention: dot",
         r"models.shakespeare-rnn.attention is no known key here: it belongs to seq2seq\.",
     ),
     "key of several other kinds": (
-        "    steps: 64",
-        "    steps: 64\n    batch_tokens: 100",
+        "    bptt_steps: 64",
+        "    bptt_steps: 64\n    batch_tokens: 100",
         r"batch_tokens is no known key here: it belongs to bag_of_words, classifier, seq2seq\.",
     ),
     "search on a model": (
@@ -123,19 +127,19 @@ REFUSED = {
         r"gives translation, not language_modelling",
     ),
     "dates the wrong way round": (
-        'first: "1950',
-        'first: "2950',
-        r"'first' \(2950-01-01\) is later than 'last'",
+        'start: "1950',
+        'start: "2950',
+        r"'start' \(2950-01-01\) is later than 'end'",
     ),
     "wrong hash": ("sha256: 856c", "sha256: xyzc", r"source.sha256 is 'xyzc"),
     "rate that is infinite": (
-        "rate: 0.002",
-        "rate: .inf",
+        "learning_rate: 0.002",
+        "learning_rate: .inf",
         r"rate is inf: it must be a finite number",
     ),
     "rate that YAML reads as text": (
-        "rate: 0.002",
-        "rate: 4e-3",
+        "learning_rate: 0.002",
+        "learning_rate: 4e-3",
         r"rate is '4e-3': it is text to YAML: write 4e-3 as 4.0e-3",
     ),
     "absurd width": (

@@ -307,8 +307,8 @@ def test_generated_dates_are_one_table(tmp_path: Path) -> None:
         kind="generated",
         generator="dates",
         examples=20,
-        first="1990-01-01",
-        last="1999-12-31",
+        start="1990-01-01",
+        end="1999-12-31",
         locales=["fr"],
     )
     files = fetched(source, tmp_path)

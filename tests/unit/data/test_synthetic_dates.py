@@ -15,8 +15,8 @@ def source(**changes: object) -> params.GeneratedSource:
         "kind": "generated",
         "generator": "dates",
         "examples": 300,
-        "first": "1990-01-01",
-        "last": "1999-12-31",
+        "start": "1990-01-01",
+        "end": "1999-12-31",
         "locales": ["de", "en", "fr", "pt"],
         **changes,
     }
@@ -59,7 +59,7 @@ def test_what_means_one_day(pattern: str, fits: bool) -> None:
 
 
 def test_a_span_too_short_gives_every_pair_there_is() -> None:
-    pairs = synthetic_dates.dates(source(last="1990-01-01", locales=["fr"], examples=50), seed=1)
+    pairs = synthetic_dates.dates(source(end="1990-01-01", locales=["fr"], examples=50), seed=1)
     assert sorted(pairs) == [
         ("1 janv. 1990", "1990-01-01"),
         ("1 janvier 1990", "1990-01-01"),

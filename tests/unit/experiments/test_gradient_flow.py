@@ -108,7 +108,9 @@ def test_the_gradient_of_the_tape_is_the_one_that_trains():
 
 def test_every_cell_has_three_curves_and_the_same_bytes_again():
     cells = {"gru": params.CellConfig(cell="gru")}
-    entry = params.GradientFlow(lag=6, units=3, batch_size=2, steps=2, rate=0.1, clip_norm=0.01)
+    entry = params.GradientFlow(
+        lag=6, units=3, batch_size=2, steps=2, learning_rate=0.1, clip_norm=0.01
+    )
     told = []
     found = [
         gradient_flow.gradient_norms(
@@ -125,7 +127,9 @@ def test_every_cell_has_three_curves_and_the_same_bytes_again():
 
 
 def test_a_training_that_diverged_has_no_norms():
-    entry = params.GradientFlow(lag=4, units=3, batch_size=2, steps=9, rate=1e30, clip_norm=1.0)
+    entry = params.GradientFlow(
+        lag=4, units=3, batch_size=2, steps=9, learning_rate=1e30, clip_norm=1.0
+    )
     cells = {"relu": params.CellConfig(cell="irnn")}
     found = gradient_flow.gradient_norms(
         cells, entry, TASKS["adding"], 1, lambda amount, remark: None

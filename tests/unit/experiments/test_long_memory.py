@@ -11,7 +11,13 @@ from pipelines.experiments.synthetic_tasks import TASKS
 
 CELLS = {"tanh": params.CellConfig(cell="rnn"), "lstm": params.CellConfig(cell="lstm")}
 ENTRY = params.LongMemory(
-    lags=(2, 3, 4, 5), share=0.5, units=4, batch_size=4, steps=3, rate=0.01, clip_norm=1.0
+    lags=(2, 3, 4, 5),
+    threshold=0.5,
+    units=4,
+    batch_size=4,
+    steps=3,
+    learning_rate=0.01,
+    clip_norm=1.0,
 )
 
 
@@ -56,7 +62,7 @@ def test_a_gru_learns_to_add_and_a_share_of_the_baseline_is_the_measure():
 
 
 def test_what_diverges_ends_with_what_is_no_number():
-    task, entry = TASKS["adding"], ENTRY.model_copy(update={"rate": 1e30, "steps": 50})
+    task, entry = TASKS["adding"], ENTRY.model_copy(update={"learning_rate": 1e30, "steps": 50})
     net = network.begin(params.CellConfig(cell="irnn"), 4, task, 1)
     losses = list(network.train(net, task, 5, entry, 1, None))
     assert math.isnan(losses[-1])

@@ -68,7 +68,7 @@ def reverser():
         batch_size=32,
         epochs=10,
         units=48,
-        optimizer={"method": "adam", "rate": 0.01, "decay": "linear", "clip_norm": 1.0},
+        optimizer={"name": "adam", "learning_rate": 0.01, "schedule": "linear", "clip_norm": 1.0},
     )
     unseen = frame.iloc[-200:]
     model, *_ = train.seq2seq(card, (frame.iloc[:-200], unseen), words, progress.NO_CALLBACKS)

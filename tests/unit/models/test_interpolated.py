@@ -17,7 +17,7 @@ from pipelines.text import encoding as encode
 from pipelines.text import vocabulary
 from pipelines.training import progress, train
 
-NGRAM = {"order": 3, "smoothing": "kneser_ney", "share": 0.25}
+NGRAM = {"order": 3, "smoothing": "kneser_ney", "weight": 0.25}
 
 
 def trained(make, **changes):
@@ -45,7 +45,7 @@ def test_training_counts_the_text_that_the_network_is_trained_on(make):
     np.testing.assert_array_equal(
         model.ngram.log_probabilities(stream(make)), counted.log_probabilities(stream(make))
     )
-    assert model.share == card.entry.ngram.share
+    assert model.share == card.entry.ngram.weight
     assert serialization.count_parameters(model) == alone.count_params() + counted.parameters
 
 
@@ -82,7 +82,7 @@ def test_what_it_writes_is_drawn_from_both(make):
 
 @pytest.mark.parametrize("ensemble", [None, 2])
 def test_saved_and_loaded_it_says_the_same(make, tmp_path, ensemble):
-    model, card, _ = trained(make, ensemble=ensemble)
+    model, card, _ = trained(make, ensemble_size=ensemble)
     words = tmp_path / "words.json"
     vocabulary.save(make.words("language_model"), words)
     serialization.save(model, card, words, tmp_path / "model")
@@ -100,7 +100,7 @@ def test_saved_and_loaded_it_says_the_same(make, tmp_path, ensemble):
 
 @pytest.mark.parametrize("ensemble", [None, 2])
 def test_a_classifier_starts_from_its_network(make, tmp_path, ensemble):
-    model, card, _ = trained(make, ensemble=ensemble)
+    model, card, _ = trained(make, ensemble_size=ensemble)
     known = make.words("language_model")
     words = tmp_path / "words.json"
     vocabulary.save(known, words)

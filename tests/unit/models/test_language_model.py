@@ -8,6 +8,8 @@ from pipelines.models import serialization
 
 IDS = tf.constant([[4, 5, 6, 7, 4, 5], [7, 8, 9, 4, 4, 6]])
 
+AR = {"activation_regularization": 2.0, "temporal_activation_regularization": 3.0}
+
 
 def _build(make, **changes):
     return serialization.build(
@@ -37,7 +39,7 @@ def test_state_carried_over_two_halves_is_one_run(make):
 @pytest.mark.parametrize(("embedding", "narrow"), [(32, 0), (16, 32 * 16)])
 def test_tied_weights_are_one_with_a_linear_layer_where_widths_differ(make, embedding, narrow):
     size = len(make.words("language_model").columns["text"])
-    tied, plain = (_build(make, embedding=embedding, tied=how) for how in (True, None))
+    tied, plain = (_build(make, embedding=embedding, tied_embeddings=how) for how in (True, None))
     assert plain.count_params() - tied.count_params() == size * 32 - narrow
     logits, _ = tied(IDS)
     assert logits.shape == (2, 6, size)
@@ -50,7 +52,7 @@ def test_tied_weights_are_one_with_a_linear_layer_where_widths_differ(make, embe
 
 def test_large_and_fast_outputs_cost_something_in_training(make):
     """Merity et al. (2017), section 4.3: AR after the dropout, TAR before it."""
-    network = _build(make, ar=2.0, tar=3.0)
+    network = _build(make, **AR)
     network(IDS, training=True)
     outputs = network.stack(network.embedding(IDS))[0].numpy()
     ar, tar = np.mean(outputs**2), np.mean((outputs[:, 1:] - outputs[:, :-1]) ** 2)
@@ -63,8 +65,8 @@ def test_large_and_fast_outputs_cost_something_in_training(make):
 
 def test_only_ar_sees_the_dropout(make):
     network, plain = (
-        _build(make, ar=2.0, tar=3.0, output_dropout=0.5),
-        _build(make, ar=2.0, tar=3.0),
+        _build(make, **AR, output_dropout=0.5),
+        _build(make, **AR),
     )
     plain.set_weights(network.get_weights())
     network(IDS, training=True)

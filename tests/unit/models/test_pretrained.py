@@ -73,7 +73,10 @@ def test_the_classifier_reads_as_the_language_model_does(make, language):
     np.testing.assert_array_equal(outputs, expected)
 
 
-@pytest.mark.parametrize("changes", [{"tied": True, "units": 32, "embedding": 16}, {"ar": 1.0}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"tied_embeddings": True, "units": 32, "embedding": 16}, {"activation_regularization": 1.0}],
+)
 def test_what_a_language_model_has_of_its_own_does_not_matter(make, language, changes):
     folder, _, _ = language(**changes)
     started(make, folder)

@@ -10,7 +10,7 @@ ALL_AT_ONCE = [
     {"attention": "none", "cell": "gru"},
     {"attention": "additive", "layers": 2, "residual": True},
     {"attention": "dot", "bidirectional": False, "bridge": "copy"},
-    {"attention": "general", "tied": "target", "cell": "irnn"},
+    {"attention": "general", "tied_embeddings": "target", "cell": "irnn"},
     {"attention": "scaled", "bridge": "zero"},
     {"attention": "coverage", "layers": 2},
 ]
@@ -18,7 +18,7 @@ STEP_BY_STEP = [
     {"attention": "additive", "input_feeding": True, "layers": 2},
     {"attention": "dot", "input_feeding": True, "bidirectional": False, "cell": "rnn"},
     {"attention": "general", "input_feeding": True, "layers": 3, "residual": True},
-    {"attention": "scaled", "input_feeding": True, "bridge": "zero", "tied": "all"},
+    {"attention": "scaled", "input_feeding": True, "bridge": "zero", "tied_embeddings": "all"},
     {"attention": "coverage", "input_feeding": True, "cell": "gru", "layers": 2},
 ]
 KINDS = ALL_AT_ONCE + STEP_BY_STEP
@@ -146,7 +146,7 @@ def test_tied_weights_are_one(make):
     size, width = len(words.columns["target"]), 16
 
     def embeddings(tied):
-        network = serialization.build(make.entry("seq2seq", tied=tied), words)
+        network = serialization.build(make.entry("seq2seq", tied_embeddings=tied), words)
         shapes = [weight.shape for weight in network.trainable_variables]
         return shapes.count((size, width)) + shapes.count((width, size))
 
@@ -154,7 +154,7 @@ def test_tied_weights_are_one(make):
 
 
 def test_a_tied_softmax_reads_the_target_embedding(make):
-    network = _build(make, tied="target")
+    network = _build(make, tied_embeddings="target")
     before = network(SOURCE, TARGET)[0]
     vectors = network.target_embedding.get_weights()[0]
     vectors[3] += 1.0  # `</s>`, which no target here reads

@@ -11,15 +11,15 @@ from pipelines.text import vocabulary
 
 KINDS = {
     "bag_of_words": {},
-    "language_model": {"tied": True},
+    "language_model": {"tied_embeddings": True},
     "classifier": {"pooling": "attention"},
-    "seq2seq": {"tied": "all", "attention": "coverage", "scheduled_sampling": 0.2},
+    "seq2seq": {"tied_embeddings": "all", "attention": "coverage", "scheduled_sampling": 0.2},
 }
 
 
 def _saved(make, folder, kind, members=1, **changes):
     """A model with its first weights, or several, in a folder; with the path of its words."""
-    card = make.card(kind, ensemble=members if members > 1 else None, **changes)
+    card = make.card(kind, ensemble_size=members if members > 1 else None, **changes)
     model = serialization.combine_members(
         [serialization.build(card.entry, make.words(kind)) for _ in range(members)]
     )

@@ -12,8 +12,20 @@ from pipelines.training import train as learn
 
 # Options that do not get in each other's way share a training. What is dropped is dropped in
 # training only, so that a text can still be learnt by heart.
-AWD = {"embedding": 24, "layers": 2, "tied": True, "variational": True, "random_steps": True}
-AWD |= {"dropout": 0.1, "word_dropout": 0.05, "weight_drop": 0.1, "ar": 0.1, "tar": 0.1}
+AWD = {
+    "embedding": 24,
+    "layers": 2,
+    "tied_embeddings": True,
+    "variational": True,
+    "random_bptt_steps": True,
+}
+AWD |= {
+    "dropout": 0.1,
+    "word_dropout": 0.05,
+    "weight_drop": 0.1,
+    "activation_regularization": 0.1,
+    "temporal_activation_regularization": 0.1,
+}
 KINDS = {
     "bag_of_words": {},
     "bag_of_words-perceptron": {"hidden": ()},
@@ -21,12 +33,12 @@ KINDS = {
     "language_model-rnn": {"cell": "rnn"},
     "language_model-irnn": {"cell": "irnn"},
     "language_model-gru": {"cell": "gru", "layers": 2, "residual": True},
-    "language_model-tied": {"embedding": 32, "tied": True, "precision": "bfloat16"},
+    "language_model-tied": {"embedding": 32, "tied_embeddings": True, "precision": "bfloat16"},
     "language_model-awd": AWD,
     "classifier": {},
     "classifier-rnn": {"cell": "rnn", "bidirectional": False},
     "classifier-gru": {"cell": "gru", "layers": 2, "class_weights": "balanced"},
-    "seq2seq": {"tied": "target"},
+    "seq2seq": {"tied_embeddings": "target"},
     "seq2seq-additive": {"attention": "additive", "layers": 2, "residual": True},
     "seq2seq-dot": {
         "attention": "dot",
@@ -39,7 +51,7 @@ KINDS = {
     "seq2seq-scaled": {
         "attention": "scaled",
         "bridge": "zero",
-        "tied": "all",
+        "tied_embeddings": "all",
         "label_smoothing": 0.05,
         "precision": "bfloat16",
     },

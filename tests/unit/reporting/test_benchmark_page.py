@@ -43,7 +43,7 @@ def page(*rows: benchmark_results.BenchmarkRow, remark: str = "") -> str:
     ],
 )
 def test_more_is_better_in_every_gap(metric: str, value: float, gap: float, reached: bool) -> None:
-    found = row(value, metric=metric, mark=90.0, published=90.0, what="b", source="c")
+    found = row(value, metric=metric, target=90.0, published=90.0, reference="b", source="c")
     assert found.gap == gap
     assert found.reached is reached
 
@@ -62,7 +62,9 @@ def test_the_deviation_is_that_of_a_sample() -> None:
 
 
 def test_a_row_in_full() -> None:
-    found = row(91.256, mark=90.0, aim=80.0, published=92.0, what="LSTM | tied", source="a paper")
+    found = row(
+        91.256, target=90.0, stretch=80.0, published=92.0, reference="LSTM | tied", source="a paper"
+    )
     line = next(line for line in page(found).split("\n") if line.startswith("| a "))
     assert line == (
         "| a | perplexity | 91.26 | 92.00; LSTM \\| tied; a paper | +0.74 | "
@@ -152,6 +154,6 @@ def test_damaged_metrics_name_what_makes_them(tmp_path: Path) -> None:
 
 
 def test_what_is_wanted_before_anything_ran() -> None:
-    held = goal(models=("a", "b"), mark=90.0, published=92.0, what="LSTM", source="a paper")
+    held = goal(models=("a", "b"), target=90.0, published=92.0, reference="LSTM", source="a paper")
     said = "a, b: perplexity ≤ 90; published: 92.00; LSTM; a paper"
     assert benchmark_page.wanted([held, goal()]) == [said]

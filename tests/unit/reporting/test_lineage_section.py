@@ -28,7 +28,7 @@ def steps() -> dict[str, Step]:
         "data/prepared/verses/train.parquet": md5("b"),
         "data/vocabulary/verses.json": md5("c"),
     }
-    own = {f"models.{MODEL}": {"units": 256, "optimizer": {"rate": 0.002}}, "seed": 1}
+    own = {f"models.{MODEL}": {"units": 256, "optimizer": {"learning_rate": 0.002}}, "seed": 1}
     return {
         "fetch@verses": Step(
             {"stages/fetch.py": md5("0")}, {"data/raw/verses": "a" * 32 + ".dir"}, source
@@ -80,7 +80,7 @@ def test_each_parameter_stands_where_it_is_read_first(steps: dict[str, Step]) ->
         (("corpora.verses.source", 'kind "package", downloads [{"url": "a"}]'),),
         (("seed", "1"),),
         (),
-        ((f"models.{MODEL}", "units 256, optimizer.rate 0.002"),),
+        ((f"models.{MODEL}", "units 256, optimizer.learning_rate 0.002"),),
         (("corpora.verses", "search.beam 5"),),
     ]
 

@@ -208,7 +208,8 @@ def test_where_the_numbers_come_from(project: Path) -> None:
 def test_published_numbers_and_gaps_are_read_without_colour(project: Path) -> None:
     assert "published" not in built(project).partition("<body>")[2]
     path = project / "params.yaml"
-    goal = "{models: [verses-fixed], metric: test_bleu, published: 28.3, what: a <GRU>, source: S}"
+    goal = "{models: [verses-fixed], metric: test_bleu, published: 28.3"
+    goal += ", reference: a <GRU>, source: S}"
     text = path.read_text(encoding="utf-8").replace("goals: []", f"goals: [{goal}]")
     path.write_text(text, encoding="utf-8")
     html = built(project)

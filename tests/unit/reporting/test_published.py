@@ -10,7 +10,7 @@ from commands.results import results
 from pipelines.config import params
 from pipelines.reporting.comparison import CorpusTable, compare
 
-WHOSE = {"what": "a GRU of <others>", "source": "a paper"}
+WHOSE = {"reference": "a GRU of <others>", "source": "a paper"}
 GOALS: list[dict[str, Any]] = [
     {"models": ["verses-attention"], "metric": "test_bleu", "published": 28.3, **WHOSE},
     {"models": ["verses-attention"], "metric": "test_perplexity", "published": 25.57, **WHOSE},
@@ -18,15 +18,15 @@ GOALS: list[dict[str, Any]] = [
         "models": ["verses-fixed", "verses-attention"],
         "metric": "test_bleu",
         "published": 7.04,
-        "what": "no attention",
+        "reference": "no attention",
         "source": "a paper",
     },
-    {"models": ["verses-fixed"], "metric": "test_exact_match", "mark": 0.5},
+    {"models": ["verses-fixed"], "metric": "test_exact_match", "target": 0.5},
     {
         "models": ["shakespeare-lstm"],
         "metric": "test_nats_per_character",
         "published": 1.4697,
-        "what": "a transformer",
+        "reference": "a transformer",
         "source": "a README",
     },
 ]

@@ -15,7 +15,7 @@ from pipelines.text import vocabulary
 from stages import gradient_flow, long_memory, source_length, word_order
 
 ROOT = Path(__file__).parents[3]
-PRACTICE = {"units": 3, "batch_size": 2, "steps": 2, "rate": 0.01, "clip_norm": 1.0}
+PRACTICE = {"units": 3, "batch_size": 2, "steps": 2, "learning_rate": 0.01, "clip_norm": 1.0}
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tree["laboratory"] |= {
         "cells": {"tanh": {"cell": "rnn"}},
         "gradient_flow": {"adding": PRACTICE | {"lag": 4}},
-        "long_memory": {"copying": PRACTICE | {"lags": [2, 3], "share": 0.5}},
+        "long_memory": {"copying": PRACTICE | {"lags": [2, 3], "threshold": 0.5}},
     }
     tree["laboratory"]["word_order"]["opinions"] |= {"evidence": 0.1, "min_count": 1}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")

@@ -127,7 +127,7 @@ def test_of_a_model_from_the_cache_the_run_has_all_that_is_known(work: Work) -> 
     work.evaluate()
     (run,) = work.runs()
     assert run.data.tags[runs.TRAINING] == "taken from the cache"
-    assert run.data.params["optimizer.method"] == "adam"
+    assert run.data.params["optimizer.name"] == "adam"
     assert work.points("by_tokens/train_loss") == [(500, 3.25), (1000, 2.5)]
     contexts = {one.tags[0].value: one.dataset for one in run.inputs.dataset_inputs}
     assert set(contexts) == {"train", "valid", "test"}

@@ -69,7 +69,7 @@ def test_a_run_holds_what_was_logged(
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "confusion.svg").write_text("<svg/>", encoding="utf-8")
     with runs.training(who, root, uuid.uuid4().hex) as run:
-        run.log_params({"units": 100, "optimizer": {"rate": 0.001, "decay": "linear"}})
+        run.log_params({"units": 100, "optimizer": {"learning_rate": 0.001, "schedule": "linear"}})
         run.log_params({f"p{number}": "x" * 7000 for number in range(150)})
         run.log_metrics({"valid_loss": 0.9}, step=1)
         run.log_metrics({"valid_loss": 0.8}, step=2)
@@ -81,7 +81,7 @@ def test_a_run_holds_what_was_logged(
     (kept,) = found(root, who)
     assert kept.info.run_name == "opinions-lstm"
     assert kept.info.status == "FINISHED"
-    assert kept.data.params["optimizer.rate"] == "0.001"
+    assert kept.data.params["optimizer.learning_rate"] == "0.001"
     assert len(kept.data.params) == 153
     assert kept.data.metrics == {"valid_loss": 0.8}
     assert kept.data.tags["device"] == "cpu"

@@ -46,7 +46,7 @@ def test_validation_weighs_all_alike(make):
 @pytest.mark.parametrize("kind", ["classifier", "bag_of_words"])
 def test_an_entry_that_asks_for_them_is_trained_with_them(make, kind):
     """At a rate of next to nothing, one model says both losses."""
-    optimizer = {"method": "sgd", "rate": 1e-12, "decay": "constant", "clip_norm": 1.0}
+    optimizer = {"name": "sgd", "learning_rate": 1e-12, "schedule": "constant", "clip_norm": 1.0}
     card = make.card(kind, class_weights="balanced", optimizer=optimizer)
     frame, words = make.frame(kind), make.words(kind)
     trained, history, *_ = train.classifier(card, (frame, frame), words, progress.NO_CALLBACKS)

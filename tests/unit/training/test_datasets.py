@@ -88,7 +88,7 @@ def test_a_stream_is_read_in_rows_and_counted(make):
 
 
 def test_random_steps_read_all_of_the_stream_and_weigh_what_is_short(make):
-    found = _language_model(make, random_steps=True, steps=9)
+    found = _language_model(make, random_bptt_steps=True, bptt_steps=9)
     stream = encode.encode_stream(make.frame("language_model"), make.words("language_model"))
     for epoch in (1, 2):
         batches = _read(found.train(epoch))
@@ -104,12 +104,12 @@ def test_random_steps_read_all_of_the_stream_and_weigh_what_is_short(make):
 
 def test_too_short_a_text_for_one_batch_is_refused(make):
     with pytest.raises(UserError, match=r"batch_size x steps = 4,096 of the former and steps = 64"):
-        _language_model(make, batch_size=64, steps=64)
+        _language_model(make, batch_size=64, bptt_steps=64)
 
 
 def test_a_short_validation_text_is_read_in_as_many_rows_as_it_has(make):
     frame = make.frame("language_model")
-    found = _language_model(make, (frame, frame.iloc[:3]), batch_size=4, steps=20)
+    found = _language_model(make, (frame, frame.iloc[:3]), batch_size=4, bptt_steps=20)
     assert {inputs.shape for inputs, _ in _read(found.valid)} == {(2, 20)}
     assert found.valid_state[0][0].shape == (2, 32)
 
@@ -120,7 +120,7 @@ def test_each_epoch_cuts_the_training_text_into_other_sub_words(make):
     words = vocabulary.Vocabularies(
         {column: vocabulary.build(texts, "unigram", 60) for column in frame}
     )
-    entry = make.entry("seq2seq", resample=0.1, batch_size=24)
+    entry = make.entry("seq2seq", subword_sampling=0.1, batch_size=24)
     found = datasets.seq2seq(entry, (frame, frame), words, 1)
 
     def sources(batches):

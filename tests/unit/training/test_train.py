@@ -18,7 +18,7 @@ SHIPPED = Path(__file__).parents[3] / "params.yaml"
 # Whatever draws must follow from the seed.
 DRAWS = {
     "bag_of_words": {"dropout": 0.3},
-    "language_model": {"weight_drop": 0.3, "word_dropout": 0.1, "random_steps": True},
+    "language_model": {"weight_drop": 0.3, "word_dropout": 0.1, "random_bptt_steps": True},
     "classifier": {"dropout": 0.3, "variational": True},
     "seq2seq": {"dropout": 0.3, "scheduled_sampling": 0.5, "input_feeding": True},
 }
@@ -59,7 +59,7 @@ def test_an_entrys_own_seed_is_taken_before_that_of_all():
 
 def test_the_best_epoch_is_kept_and_not_the_last(make):
     """Validation on another text rises again while the training text is learnt by heart."""
-    optimizer = {"method": "adam", "rate": 0.03, "decay": "constant", "clip_norm": 1.0}
+    optimizer = {"name": "adam", "learning_rate": 0.03, "schedule": "constant", "clip_norm": 1.0}
     card = make.card("language_model", epochs=25, optimizer=optimizer)
     train = make.frame("language_model")
     valid = train.assign(text=train["text"].str[::-1])
@@ -92,7 +92,7 @@ def test_a_score_decides_and_stands_in_the_history(make):
 
 
 def test_an_ensemble_is_several_models_from_successive_seeds(make, tmp_path):
-    together, _, card = _train(make, "bag_of_words", ensemble=2, epochs=3, seed=5)
+    together, _, card = _train(make, "bag_of_words", ensemble_size=2, epochs=3, seed=5)
     assert isinstance(together, Ensemble)
     for seed, member in zip((5, 6), together.members, strict=True):
         alone, _, _ = _train(make, "bag_of_words", epochs=3, seed=seed)
@@ -108,7 +108,7 @@ def test_an_ensemble_is_several_models_from_successive_seeds(make, tmp_path):
 
 def test_the_history_of_an_ensemble_goes_on_counting(make):
     rows = []
-    _, history, _ = _train(make, "bag_of_words", rows, ensemble=3, epochs=2)
+    _, history, _ = _train(make, "bag_of_words", rows, ensemble_size=3, epochs=2)
     assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
     each = history["tokens"][0]
     assert history["tokens"].tolist() == [each * epoch for epoch in range(1, 7)]
@@ -117,7 +117,7 @@ def test_the_history_of_an_ensemble_goes_on_counting(make):
 
 
 def test_the_steps_of_an_ensemble_are_those_of_its_members(make):
-    card, frame = make.card("bag_of_words", ensemble=2, epochs=3), make.frame("bag_of_words")
+    card, frame = make.card("bag_of_words", ensemble_size=2, epochs=3), make.frame("bag_of_words")
     words = make.words("bag_of_words")
     trained = learn.classifier(card, (frame, frame), words, progress.NO_CALLBACKS)
     each = len(trained.norms) // len(trained.history)
@@ -131,7 +131,7 @@ def test_members_that_stop_early_are_counted_as_they_are(make):
     said = iter([3.0, 2.0, 5.0, 6.0, 4.0])
     _, history, _ = _train(
         make, "bag_of_words", None, lambda model: ("f1", lambda: next(said)),
-        ensemble=2, epochs=9, patience=1,
+        ensemble_size=2, epochs=9, patience=1,
     )  # fmt: skip
     assert history["epoch"].tolist() == [1, 2, 3, 4, 5]
     assert history["tokens"].is_monotonic_increasing

@@ -56,7 +56,7 @@ def data_of(batches, valid=((X, Y),), **changes):
 
 def entry_of(epochs=1, optimizer=None, **changes):
     """An entry that asks for plain SGD without clipping, if for nothing else."""
-    plain = {"method": "sgd", "rate": 0.1, "decay": "constant", "clip_norm": 1e9}
+    plain = {"name": "sgd", "learning_rate": 0.1, "schedule": "constant", "clip_norm": 1e9}
     fields = {"model": "bag_of_words", "corpus": "c", "hidden": (), "dropout": 0.0}
     fields |= {"batch_size": 4, "epochs": epochs, "optimizer": plain | (optimizer or {})}
     return params.BagOfWords.model_validate(fields | changes)
@@ -91,7 +91,7 @@ def test_one_step_by_hand():
 
 
 def test_accumulating_two_halves_is_one_step_of_the_whole():
-    found, _ = fitted(data_of(HALVES), entry_of(accumulate=2))
+    found, _ = fitted(data_of(HALVES), entry_of(gradient_accumulation_steps=2))
     np.testing.assert_allclose(found, step(W), rtol=1e-6)
     apart, _ = fitted(data_of(HALVES), entry_of())
     np.testing.assert_allclose(apart, step(step(W, HALVES[:1]), HALVES[1:]), rtol=1e-6)
@@ -103,12 +103,14 @@ def test_a_gradient_is_clipped_to_its_global_norm():
     np.testing.assert_allclose(W - found, 0.1 * 0.5 * gradient / np.linalg.norm(gradient), 1e-5)
 
 
-@pytest.mark.parametrize("changes", [{}, {"clip_norm": 0.5}, {"accumulate": 2}])
+@pytest.mark.parametrize("changes", [{}, {"clip_norm": 0.5}, {"gradient_accumulation_steps": 2}])
 def test_the_norm_of_each_steps_gradient_is_that_before_it_is_clipped(changes):
     """A rate of next to nothing: all steps see the first weights."""
-    accumulate = {key: value for key, value in changes.items() if key == "accumulate"}
+    accumulate = {
+        key: value for key, value in changes.items() if key == "gradient_accumulation_steps"
+    }
     clipped = {key: value for key, value in changes.items() if key == "clip_norm"}
-    entry = entry_of(epochs=2, optimizer={"rate": 1e-9} | clipped, **accumulate)
+    entry = entry_of(epochs=2, optimizer={"learning_rate": 1e-9} | clipped, **accumulate)
     rows = []
     data = data_of(HALVES)
     losses, norms = trainer.train_model(Line(), squares, data, entry, on_epoch=rows.append)
@@ -134,14 +136,14 @@ def test_a_short_batch_is_a_short_step():
 
 
 def test_the_rate_falls_within_an_epoch():
-    found, _ = fitted(data_of(HALVES), entry_of(optimizer={"decay": "linear"}))
+    found, _ = fitted(data_of(HALVES), entry_of(optimizer={"schedule": "linear"}))
     np.testing.assert_allclose(found, step(step(W, HALVES[:1]), HALVES[1:], 0.05), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
     "optimizer",
-    [{"method": "adam"}, {"method": "adamw", "weight_decay": 0.5}, {"method": "sgd"}],
-    ids=lambda optimizer: optimizer["method"],
+    [{"name": "adam"}, {"name": "adamw", "weight_decay": 0.5}, {"name": "sgd"}],
+    ids=lambda optimizer: optimizer["name"],
 )
 def test_every_method_makes_its_first_step(optimizer):
     found, _ = fitted(data_of(((X, Y),)), entry_of(optimizer=optimizer))
@@ -151,7 +153,7 @@ def test_every_method_makes_its_first_step(optimizer):
         "adam": W + 0.1,
         "adamw": W * (1 - 0.1 * 0.5) + 0.1,
     }
-    np.testing.assert_allclose(found, expected[optimizer["method"]], rtol=1e-5)
+    np.testing.assert_allclose(found, expected[optimizer["name"]], rtol=1e-5)
 
 
 def test_objectives_are_told_how_far_the_training_is():
@@ -207,7 +209,7 @@ def test_without_a_score_the_lowest_validation_loss_is_best():
 
 def test_the_mean_of_the_best_epochs_is_kept_where_it_is_better():
     merits = [5.0, 1.0, 4.0, 5.5]  # of three epochs and then of the mean of the best two
-    entry = entry_of(epochs=3, average=2)
+    entry = entry_of(epochs=3, average_epochs=2)
     found, _ = fitted(data_of(((X, Y),)), entry, score=_scored(merits))
     one, _, three = _weights_by_epoch(3)[1:]
     np.testing.assert_allclose(found, (one + three) / 2, rtol=1e-5)
@@ -217,14 +219,14 @@ def test_the_best_epoch_is_kept_where_the_mean_is_worse(monkeypatch):
     said = []
     monkeypatch.setattr(console, "echo", said.append)
     merits = [5.0, 1.0, 4.0, 4.5]
-    entry = entry_of(epochs=3, average=2)
+    entry = entry_of(epochs=3, average_epochs=2)
     found, _ = fitted(data_of(((X, Y),)), entry, score=_scored(merits))
     np.testing.assert_allclose(found, _weights_by_epoch(1)[1], rtol=1e-5)
     assert "mean of the best epochs is no better" in said[-1]
 
 
 def test_the_rate_is_lowered_on_a_plateau():
-    optimizer = {"decay": "plateau", "factor": 0.5, "patience": 1}
+    optimizer = {"schedule": "plateau", "factor": 0.5, "patience": 1}
     entry = entry_of(epochs=3, optimizer=optimizer)
     found, _ = fitted(data_of(((X, Y),)), entry, score=_scored([2.0, 1.0, 3.0]))
     np.testing.assert_allclose(found, step(step(step(W)), rate=0.05), rtol=1e-5)
@@ -236,6 +238,6 @@ def test_the_rate_is_lowered_on_a_plateau():
 @pytest.mark.parametrize("epochs", [1, 50])
 def test_a_training_that_diverges_is_refused(epochs):
     """After the only step of one epoch too, when nothing but validation can see it."""
-    entry = entry_of(epochs=epochs, optimizer={"rate": 1e30, "clip_norm": 1e30})
-    with pytest.raises(UserError, match=r"Lower optimizer\.rate"):
+    entry = entry_of(epochs=epochs, optimizer={"learning_rate": 1e30, "clip_norm": 1e30})
+    with pytest.raises(UserError, match=r"Lower optimizer\.learning_rate"):
         fitted(data_of(((X, Y),)), entry)
