@@ -1,4 +1,4 @@
-"""`seqproof`: every stage as a command, and what a person types that is no stage."""
+"""The command line interface: one command per stage, and the tools around them."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from pipelines.errors import UserError
 
 app = Typer(
     name="seqproof",
-    help="Recurrent sequence models whose every result can be run again and proved.",
+    help="Train and compare recurrent sequence models with results that can be reproduced and verified.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+# The argument of each stage's command, and its help text.
 STAGES = {
-    "check": "Check every key and value of params.yaml.",
-    "fetch": "Fetch a corpus: package, address, own files or generated.",
-    "preprocess": "Check, clean, tokenise and split a corpus.",
-    "build-vocab": "Build the vocabulary of a corpus from its training split.",
-    "train-baseline": "Train a perceptron, an MLP or a Markov model.",
-    "train-lstm": "Train a recurrent language model or classifier.",
-    "fine-tune": "Train a classifier that starts from a trained language model.",
-    "train-seq2seq": "Train an encoder-decoder, with or without attention.",
-    "evaluate": "Evaluate a trained model on its test split.",
-    "gradient-flow": "Measure how much of the gradient comes back, cell by cell.",
-    "long-memory": "Measure over how many steps each cell remembers.",
-    "word-order": "Exchange two words of test texts, and see which classifiers notice.",
-    "source-length": "Score translators by the length of the source.",
-    "report": "Put every metric and picture on one HTML page.",
+    "check": ("", "Check every key and value of params.yaml."),
+    "fetch": ("corpus", "Fetch the raw files of a corpus."),
+    "preprocess": ("corpus", "Validate, clean, tokenise and split a corpus."),
+    "build-vocab": ("corpus", "Build the vocabulary of a corpus from its training split."),
+    "train-baseline": ("training", "Train an n-gram model, a perceptron or an MLP."),
+    "train-lstm": ("training", "Train a recurrent language model or classifier."),
+    "fine-tune": ("training", "Train a classifier that starts from a trained language model."),
+    "train-seq2seq": ("training", "Train an encoder-decoder, with or without attention."),
+    "evaluate": ("model", "Evaluate a trained model on its test split."),
+    "gradient-flow": ("synthetic task", "Measure how much of the gradient reaches earlier steps."),
+    "long-memory": ("synthetic task", "Measure over how many steps each cell learns a task."),
+    "word-order": ("corpus", "Swap two words of test texts and compare classifiers."),
+    "source-length": ("corpus", "Score translators by the length of the source."),
+    "report": ("report", "Write all metrics and pictures to one HTML page."),
 }
-# All others are for a model, or for all.
-CORPORA = ("fetch", "preprocess", "build-vocab", "word-order", "source-length")
-TASKS = ("gradient-flow", "long-memory")
 Corpus = Annotated[str, Argument(metavar="NAME", help="a corpus of params.yaml")]
-Task = Annotated[str, Argument(metavar="NAME", help="adding or copying, as in params.yaml")]
+SyntheticTask = Annotated[
+    str, Argument(metavar="NAME", help="adding or copying, as in params.yaml")
+]
 Model = Annotated[str, Argument(metavar="NAME", help="a model of params.yaml")]
 Texts = Annotated[
     list[str] | None,
     Argument(
         metavar="TEXT",
         show_default=False,
-        help="in quotes; without any, each line of standard input is one",
+        help="text in quotes; without it, each line of standard input is one text",
     ),
 ]
 
@@ -54,9 +54,9 @@ Texts = Annotated[
 @app.callback(invoke_without_command=True)
 def seqproof(
     context: Context,
-    version: Annotated[bool, Option("--version", help="Say which version this is.")] = False,
+    version: Annotated[bool, Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """What it does by itself: say what it can do."""
+    """Print the version or the help."""
     if version:
         from importlib.metadata import version as installed
 
@@ -66,48 +66,54 @@ def seqproof(
         console.echo(context.get_help())
 
 
-def _add(command: str, help_text: str) -> None:
-    """A stage as a command; DVC is imported when it runs, not for --help."""
-    verb = command.replace("-", "_")
-    if command == "check":
-        app.command(command, help=help_text)(lambda: _run(verb, None))
-        return
+def _add(command: str, argument: str, help_text: str) -> None:
+    """Add a stage as a command; its module is imported when it runs, not for --help."""
+    stage = command.replace("-", "_")
 
-    def of_corpus(name: Corpus) -> None:
-        _run(verb, name)
+    def run() -> None:
+        _run(stage)
 
-    def of_model(name: Model) -> None:
-        _run(verb, name)
+    def run_corpus(name: Corpus) -> None:
+        _run(stage, name)
 
-    def of_task(name: Task) -> None:
-        _run(verb, name)
+    def run_model(name: Model) -> None:
+        _run(stage, name)
 
-    def of_training(name: Model, fresh: Restart = False) -> None:
-        _run(verb, name, fresh)
+    def run_synthetic_task(name: SyntheticTask) -> None:
+        _run(stage, name)
 
-    def of_report(
-        pdf: Annotated[bool, Option("--pdf", help="print it, too, by Chromium")] = False,
+    def run_training(name: Model, fresh: Restart = False) -> None:
+        _run(stage, name, fresh)
+
+    def run_report(
+        pdf: Annotated[bool, Option("--pdf", help="also print it to PDF with Chromium")] = False,
     ) -> None:
         if not pdf:
-            _run(verb, None)
+            _run(stage)
             return
         from commands import browser
 
         browser.report()
 
-    kinds: dict[str, Callable[..., None]] = {"evaluate": of_model, "report": of_report}
-    kinds |= dict.fromkeys(CORPORA, of_corpus) | dict.fromkeys(TASKS, of_task)
-    app.command(command, help=help_text)(kinds.get(command, of_training))
+    callbacks: dict[str, Callable[..., None]] = {
+        "": run,
+        "corpus": run_corpus,
+        "model": run_model,
+        "synthetic task": run_synthetic_task,
+        "training": run_training,
+        "report": run_report,
+    }
+    app.command(command, help=help_text)(callbacks[argument])
 
 
-def _run(verb: str, name: str | None, fresh: bool = False) -> None:
-    from commands import stage
+def _run(stage: str, name: str | None = None, restart: bool = False) -> None:
+    from commands import stage as command
 
-    stage.run(verb, name, fresh)
+    command.run(stage, name, restart)
 
 
-for _command, _help in STAGES.items():
-    _add(_command, _help)
+for _command, (_argument, _help) in STAGES.items():
+    _add(_command, _argument, _help)
 
 
 @app.command()
@@ -115,7 +121,7 @@ def predict(
     name: Annotated[str, Argument(metavar="NAME", help="a trained model")],
     texts: Texts = None,
 ) -> None:
-    """Give a trained model text: a translation, a label, or how it goes on."""
+    """Predict with a trained model: a label, a translation or a continuation of each text."""
     from commands import inputs
     from commands import predict as command
 
@@ -127,22 +133,22 @@ def translate(
     name: Annotated[str, Argument(metavar="NAME", help="a trained encoder-decoder")],
     texts: Texts = None,
     beam: Annotated[
-        int | None, Option(min=1, max=1000, help="hypotheses kept at each step")
+        int | None, Option(min=1, max=1000, help="number of hypotheses at each step")
     ] = None,
     n_best: Annotated[
-        int | None, Option(min=1, max=1000, help="so many of each, with their scores")
+        int | None, Option(min=1, max=1000, help="print the N best translations with their scores")
     ] = None,
     length_penalty: Annotated[
-        float | None, Option(min=0, max=10, help="above 0 favours the long")
+        float | None, Option(min=0, max=10, help="above 0 favours long translations")
     ] = None,
     coverage_penalty: Annotated[
-        float | None, Option(min=0, max=10, help="above 0 leaves less of the source out")
+        float | None, Option(min=0, max=10, help="above 0 favours translations that cover the source")
     ] = None,
     replace_unknown: Annotated[
-        bool | None, Option("--replace-unknown", help="unknown words by those of the source")
+        bool | None, Option("--replace-unknown", help="replace unknown words by the source words attended to")
     ] = None,
 ) -> None:
-    """Translate; what is not given is as params.yaml says."""
+    """Translate text; options default to the values in params.yaml."""
     from commands import inputs
     from commands import translate as command
 
@@ -155,16 +161,16 @@ def translate(
 @app.command()
 def generate(
     name: Annotated[str, Argument(metavar="NAME", help="a trained language model")],
-    beginning: Annotated[str | None, Option(help="text to go on with")] = None,
-    length: Annotated[int | None, Option(help="tokens to write")] = None,
-    temperature: Annotated[float | None, Option(help="near 0 careful, above 1 wild")] = None,
-    top_k: Annotated[int | None, Option(help="draw from so many of the likeliest tokens")] = None,
+    beginning: Annotated[str | None, Option(help="text to continue")] = None,
+    length: Annotated[int | None, Option(help="number of tokens to generate")] = None,
+    temperature: Annotated[float | None, Option(help="low values are conservative, values above 1 are diverse")] = None,
+    top_k: Annotated[int | None, Option(help="sample from the K most likely tokens")] = None,
     top_p: Annotated[
-        float | None, Option(help="draw from the fewest tokens that are so likely together")
+        float | None, Option(help="sample from the smallest set of tokens with this probability")
     ] = None,
-    seed: Annotated[int | None, Option(help="another seed, another text")] = None,
+    seed: Annotated[int | None, Option(help="seed of the random generator")] = None,
 ) -> None:
-    """Let a language model write; what is not given is as params.yaml says."""
+    """Generate text with a language model; options default to the values in params.yaml."""
     from commands import generate as command
     from commands import inputs
 
@@ -176,21 +182,17 @@ def generate(
 
 @app.command()
 def results() -> None:
-    """Compare all models, and say what each stage cost."""
+    """Print the metrics of all models and the cost of each stage."""
     from commands.results import results as show
+    from pipelines import paths
     from pipelines.lineage import dvc_project
 
-    words = dvc_project.command("report", None)
-    show(
-        dvc_project.option(words, "metrics"),
-        dvc_project.option(words, "page"),
-        dvc_project.stages(),
-    )
+    show(paths.METRICS, paths.REPORT, dvc_project.stages())
 
 
 @app.command()
 def seal() -> None:
-    """Put the hashes of what DVC keeps on the runs that made it."""
+    """Record the hashes of all stage outputs on the MLflow runs that made them."""
     from commands.seal import seal as put
 
     put()
@@ -201,9 +203,9 @@ def trace(
     what: Annotated[
         str, Argument(metavar="WHAT", help="a file, model, corpus, stage, MD5, run or commit")
     ],
-    as_json: Annotated[bool, Option("--json", help="the same for programs")] = False,
+    as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Show what a result comes from, and what comes from it."""
+    """Show what a result was made from, and what was made from it."""
     from commands import inputs
     from commands.trace import trace as show
 
@@ -214,18 +216,18 @@ def trace(
 def verify(
     what: Annotated[
         str | None,
-        Argument(metavar="RUN|MODEL", help="a run's id, or its beginning, or a model"),
+        Argument(metavar="RUN|MODEL", help="a model, or the id of a run or its first characters"),
     ] = None,
     everything: Annotated[
-        bool, Option("--all", help="all models, as without RUN or MODEL")
+        bool, Option("--all", help="verify all models (the default)")
     ] = False,
-    level: Annotated[int, Option(min=0, max=2, help="how deep to look")] = 0,
+    level: Annotated[int, Option(min=0, max=2, help="0 compares hashes, 1 repeats the first training steps, 2 reruns all stages")] = 0,
 ) -> None:
-    """Check that all that a result comes from is what it was."""
+    """Verify that the inputs and outputs of a result are unchanged."""
     from commands.verify import verify as check
 
     if everything and what is not None:
-        raise UserError(f"--all is all models, and '{what}' is one: leave one of the two out.")
+        raise UserError(f"--all cannot be combined with '{what}'. Omit one of the two.")
     check(what, level)
 
 
@@ -236,12 +238,12 @@ def compare(
         Argument(metavar="A B...", help="models, runs, commits or experiments", show_default=False),
     ],
     sentences: Annotated[
-        int, Option(min=0, max=10_000, help="show so many test items where they differ most")
+        int, Option(min=0, max=10_000, help="show the N test items where the models differ most")
     ] = 0,
-    level: Annotated[float, Option(min=0.0001, max=0.5, help="below it a p is significant")] = 0.05,
-    as_json: Annotated[bool, Option("--json", help="the same for programs")] = False,
+    level: Annotated[float, Option(min=0.0001, max=0.5, help="significance level")] = 0.05,
+    as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Say what differs between models, and whether the difference is real."""
+    """Compare models and test whether their differences are statistically significant."""
     from commands import inputs
     from commands.compare import compare as beside
 
@@ -251,11 +253,11 @@ def compare(
 @app.command()
 def promote(
     what: Annotated[
-        str, Argument(metavar="RUN|MODEL", help="a run's id, or its beginning, or a model")
+        str, Argument(metavar="RUN|MODEL", help="a model, or the id of a run or its first characters")
     ],
-    alias: Annotated[str, Option("--as", metavar="ALIAS", help="champion, for instance")],
+    alias: Annotated[str, Option("--as", metavar="ALIAS", help="for example champion")],
 ) -> None:
-    """Register a model under an alias, if it is better than the one that has it."""
+    """Register a model under an alias if it is better than the current holder."""
     from commands import inputs
     from commands.promote import promote as put
 
@@ -265,10 +267,10 @@ def promote(
 @app.command()
 def sync(
     here: Annotated[
-        bool, Option("--here", help="that, too, which was meant for another server")
+        bool, Option("--here", help="also upload runs that were recorded for another server")
     ] = False,
 ) -> None:
-    """Send what the tracking server was not there to hear."""
+    """Upload runs that were recorded while the tracking server was unreachable."""
     from commands.sync import sync as send
 
     send(here)
@@ -276,14 +278,14 @@ def sync(
 
 @app.command()
 def ui(port: Annotated[int, Option(min=1, max=65535, help="port on this machine")] = 5000) -> None:
-    """Open MLflow on the runs."""
+    """Start the MLflow UI."""
     from commands.ui import ui as serve
 
     serve(port)
 
 
 class _New(Command):
-    """Where `--template` stands last, its value is empty, and the refusal says what it may be."""
+    """Command that reads a trailing `--template` as an empty name, so the error lists the names."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, [*args, ""] if args[-1:] == ["--template"] else args)
@@ -291,10 +293,10 @@ class _New(Command):
 
 @app.command(cls=_New)
 def new(
-    folder: Annotated[str, Argument(metavar="DIR", help="made if need be; must be empty")],
+    folder: Annotated[str, Argument(metavar="DIR", help="a new or empty folder")],
     template: Annotated[str, Option(metavar="NAME", help="see docs/templates.md")] = "",
 ) -> None:
-    """Make a project from a template: a benchmark with a number to reach."""
+    """Create a project from a template: a benchmark with a published number."""
     from commands import inputs
     from commands.new import new as make
 
@@ -304,11 +306,11 @@ def new(
 @app.command()
 def doctor(
     quick: Annotated[
-        bool, Option("--quick", help="leave out determinism, which takes most")
+        bool, Option("--quick", help="skip the determinism check, which takes most of the time")
     ] = False,
-    as_json: Annotated[bool, Option("--json", help="the same for programs")] = False,
+    as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Say whether this machine is fit: versions, GPU, disk, project, determinism."""
+    """Check versions, GPU, disk, project and determinism on this machine."""
     from commands.doctor import doctor as look
 
     look(quick, as_json)
@@ -316,13 +318,13 @@ def doctor(
 
 @app.command()
 def publish(
-    projects: Annotated[list[Path] | None, Argument(help="folders that `new` made")] = None,
-    data: Annotated[Path, Option("--json", help="results so far, to add to")] = Path(
+    projects: Annotated[list[Path] | None, Argument(help="projects created by `seqproof new`")] = None,
+    data: Annotated[Path, Option("--json", help="results file to update")] = Path(
         "docs/results.json"
     ),
-    page: Annotated[Path, Option(help="the same as a page")] = Path("docs/results.md"),
+    page: Annotated[Path, Option(help="results page to write")] = Path("docs/results.md"),
 ) -> None:
-    """Put what projects reached beside the published numbers."""
+    """Compare the results of projects with published numbers."""
     from commands.publish import publish as put
 
     put(projects or [], data, page)

@@ -9,10 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pipelines import console, files
+from pipelines import console, files, paths
 from pipelines.console import Exit
 from pipelines.errors import UserError
-from pipelines.lineage import dvc_project
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SECONDS = 120  # for a page of many pictures, on a slow machine
@@ -25,13 +24,12 @@ def report() -> None:
         Refusal: there is no browser, or it cannot.
         Exit: the stage failed, and has said why.
     """
-    words = dvc_project.command("report", None)
-    done = subprocess.run([sys.executable, *words[1:]], check=False)
-    if done.returncode:
-        raise Exit(done.returncode)
-    page = dvc_project.option(words, "page")
-    printed(page, page.with_suffix(".pdf"))
-    console.echo(f"The PDF: {page.with_suffix('.pdf').resolve().as_uri()}")
+    process = subprocess.run([sys.executable, "-m", "stages.report"], check=False)
+    if process.returncode:
+        raise Exit(process.returncode)
+    pdf = paths.REPORT.with_suffix(".pdf")
+    printed(paths.REPORT, pdf)
+    console.echo(f"The PDF: {pdf.resolve().as_uri()}")
 
 
 def printed(page: Path, pdf: Path) -> None:

@@ -1,4 +1,4 @@
-"""Run one stage alone, with the paths that dvc.yaml gives it."""
+"""Run one stage alone, whatever DVC thinks of its inputs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import os
 import sys
 
 from pipelines import console
-from pipelines.lineage import dvc_project
 
 
-def run(stage: str, name: str | None, fresh: bool) -> None:
-    """Run a stage's own command, whatever DVC thinks of its inputs.
+def run(stage: str, name: str | None, restart: bool = False) -> None:
+    """Replace this process by a stage, so that signals reach it.
 
     Args:
-        stage: a verb of dvc.yaml.
-        name: the corpus or model; None for a stage that has no such choice.
-        fresh: of a training: begin again, whatever was saved on the way.
+        stage: module in `stages`.
+        name: corpus, model or experiment; None for a stage that has no such choice.
+        restart: start a training from its beginning instead of its last checkpoint.
     """
-    words = dvc_project.command(stage, name)
+    arguments = [] if name is None else [name]
+    arguments += [console.RESTART] if restart else []
     sys.stdout.flush()
-    # This process becomes the stage, so that signals reach it; by the interpreter that runs this,
-    # not whichever `python` the shell finds.
-    fresh_or_not = [console.RESTART] if fresh else []
-    os.execv(sys.executable, [sys.executable, *words[1:], *fresh_or_not])
+    os.execv(sys.executable, [sys.executable, "-m", f"stages.{stage}", *arguments])

@@ -10,7 +10,8 @@ from pathlib import Path
 PARAMS = Path("params.yaml")
 DVC_YAML = Path("dvc.yaml")
 DVC_LOCK = Path("dvc.lock")
-CHECKED = Path("data/params.checked")
+CHECKED = Path("data/checked")
+PARAMS_CHECKED = CHECKED / "params.txt"
 TEXTS = Path("texts")
 
 RAW = Path("data/raw")
@@ -95,3 +96,8 @@ def experiment(stage: str, name: str) -> Path:
 def verified(name: str) -> Path:
     """Return the file with the result of verifying a model."""
     return VERIFIED / f"{name}.json"
+
+
+def source_record(corpus: str) -> Path:
+    """Return the record of the text files that a corpus reads from the project's folder."""
+    return CHECKED / f"{corpus}.json"

@@ -1,28 +1,27 @@
-"""Training tokens -> vocabulary."""
+"""Build the vocabularies of a corpus from its training split."""
 
-from pathlib import Path
 from typing import Annotated
 
-from pipelines import console
+from pipelines import console, paths
 from pipelines.config import params
 
 
 def main(
     corpus: Annotated[str, console.Argument(help="a name under corpora in params.yaml")],
-    train: Annotated[Path, console.Option(help="training frame")],
-    vocabulary: Annotated[Path, console.Option(help="vocabularies of its columns, written")],
 ) -> None:
     """Build the vocabulary of each text column of a corpus."""
-    settings = params.load(Path("params.yaml"))
-    entry: params.Corpus = params.require(settings.corpora, corpus, "corpus")
+    config = params.load(paths.PARAMS)
+    entry: params.Corpus = params.require(config.corpora, corpus, "corpus")
     with console.quiet_imports():
         from pipelines.data import parquet
-        from pipelines.text import vocabulary as vocabularies
+        from pipelines.text import vocabulary
 
-    built = vocabularies.build_vocabularies(parquet.read_parquet(train), entry)
-    vocabularies.save(built, vocabulary)
-    sizes = ", ".join(f"{len(column):,} in {name}" for name, column in built.columns.items())
-    console.echo(f"{corpus}: {sizes}" + (f"; {len(built.labels)} labels" if built.labels else ""))
+    train = parquet.read_parquet(paths.train_frame(corpus))
+    vocabularies = vocabulary.build_vocabularies(train, entry)
+    vocabulary.save(vocabularies, paths.vocabulary(corpus))
+    sizes = ", ".join(f"{len(column):,} in {name}" for name, column in vocabularies.columns.items())
+    labels = f"; {len(vocabularies.labels)} labels" if vocabularies.labels else ""
+    console.echo(f"{corpus}: {sizes}{labels}")
 
 
 if __name__ == "__main__":

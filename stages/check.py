@@ -1,17 +1,31 @@
-"""Check every key and value of params.yaml before anything else runs."""
+"""Check params.yaml before anything else runs."""
 
+import hashlib
 from pathlib import Path
-from typing import Annotated
 
-from pipelines import console, files
+from pipelines import console, files, paths
 from pipelines.config import params
 
 
-def main(receipt: Annotated[Path, console.Option(help="written when all is well")]) -> None:
-    """Check params.yaml."""
-    params.load(Path("params.yaml"))
-    # Always the same bytes: what changed in params.yaml reruns only the stages that read it.
-    files.write_text(receipt, "params.yaml is sound\n")
+def main() -> None:
+    """Check params.yaml, and record the hashes of the text files of each corpus.
+
+    `fetch` depends on the record of its own corpus, so a new text file fetches no other corpus
+    again. The other stages depend on a constant file, so they run after this one and not again.
+    """
+    config = params.load(paths.PARAMS)
+    with files.atomic_write(paths.CHECKED) as folder:
+        folder.mkdir()
+        files.write_text(folder / paths.PARAMS_CHECKED.name, "params.yaml is valid\n")
+        for name, corpus in config.corpora.items():
+            texts = corpus.source.paths if corpus.source.kind == "files" else ()
+            record = {text: _sha256(Path(text)) for text in texts if Path(text).is_file()}
+            files.write_text(folder / paths.source_record(name).name, console.as_json(record))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

@@ -1,24 +1,24 @@
-"""Bring a corpus's raw files in, checked by sha256."""
+"""Fetch the raw files of a corpus."""
 
-from pathlib import Path
 from typing import Annotated
 
-from pipelines import console
+from pipelines import console, paths
 from pipelines.config import params
 from pipelines.data import sources
 
 
 def main(
     corpus: Annotated[str, console.Argument(help="a name under corpora in params.yaml")],
-    raw: Annotated[Path, console.Option(help="folder for the raw files")],
 ) -> None:
-    """Bring a corpus's raw files in."""
-    settings = params.load(Path("params.yaml"))
-    source = params.require(settings.corpora, corpus, "corpus").source
-    sources.fetch(source, raw, root=console.root(), seed=settings.seed)
-    files = [file for file in raw.iterdir() if file.is_file()]
-    size = sum(file.stat().st_size for file in files) / 1e6
-    console.echo(f"{corpus}: {len(files)} raw file{'s' if len(files) > 1 else ''}, {size:,.1f} MB")
+    """Fetch the raw files of a corpus and check their sha256."""
+    config = params.load(paths.PARAMS)
+    source = params.require(config.corpora, corpus, "corpus").source
+    folder = paths.raw(corpus)
+    sources.fetch(source, folder, root=console.root(), seed=config.data_seed)
+    raw_files = [file for file in folder.iterdir() if file.is_file()]
+    megabytes = sum(file.stat().st_size for file in raw_files) / 1e6
+    plural = "s" if len(raw_files) > 1 else ""
+    console.echo(f"{corpus}: {len(raw_files)} raw file{plural}, {megabytes:,.1f} MB")
 
 
 if __name__ == "__main__":

@@ -1,55 +1,56 @@
-"""Ask classifiers for texts that differ in nothing but the order of their words."""
+"""Swap two words of test texts and compare the predictions of classifiers."""
 
-from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 
-from pipelines import console
+from pipelines import console, paths
 from pipelines.config import params
-from pipelines.console import Argument, Option
 from pipelines.errors import UserError
 
 
 def main(
-    name: Annotated[str, Argument(help="a corpus under laboratory.word_order of params.yaml")],
-    train: Annotated[Path, Option(help="prepared training frame")],
-    test: Annotated[Path, Option(help="prepared test frame")],
-    vocabulary: Annotated[Path, Option(help="vocabulary file")],
-    bag_of_words: Annotated[Path, Option(help="folder of the trained bag of words")],
-    recurrent: Annotated[Path, Option(help="folder of the trained recurrent classifier")],
-    answers: Annotated[Path, Option(help="table of the pairs and the answers, to write")],
+    name: Annotated[
+        str, console.Argument(help="a corpus under experiments.word_order of params.yaml")
+    ],
 ) -> None:
-    """Exchange two words of test texts, and see which classifiers notice."""
-    everything = params.load(Path("params.yaml"))
-    entry = params.require(everything.laboratory.word_order, name, "corpus for word_order")
+    """Swap two words of test texts, and record which classifiers change their prediction."""
+    config = params.load(paths.PARAMS)
+    experiments = config.experiments.word_order
+    entry = params.require(experiments, name, "corpus under experiments.word_order")
     with console.quiet_imports():
         from pipelines.data import parquet
         from pipelines.experiments import tables, word_order
         from pipelines.inference import predictor
         from pipelines.text import encoding
 
-    counting, reading = (predictor.load(model, vocabulary) for model in (bag_of_words, recurrent))
-    seen, unseen = parquet.read_parquet(train), parquet.read_parquet(test)
-    for frame in (seen, unseen):
-        encoding.require_columns(frame, counting.vocabularies, "classification")
-    (sentence,) = counting.prepared([entry.sentence])
-    known = word_order.evidence(seen, entry.opposites, entry.min_count)
-    pairs = word_order.pairs(unseen, known, entry.evidence)
+    bag_of_words, recurrent = (
+        predictor.load(paths.model(model), paths.vocabulary(name))
+        for model in (entry.bag_of_words, entry.recurrent)
+    )
+    train, test = (parquet.read_parquet(paths.frame(name, split)) for split in ("train", "test"))
+    for frame in (train, test):
+        encoding.require_columns(frame, bag_of_words.vocabularies, "classification")
+    (sentence,) = bag_of_words.prepared([entry.sentence])
+    evidence = word_order.evidence(train, entry.opposites, entry.min_count)
+    pairs = word_order.pairs(test, evidence, entry.evidence)
     if pairs.empty:
         raise UserError(
-            f"No test text of '{name}' has two words that speak for opposite labels: lower "
-            f"laboratory.word_order.{name}.evidence in params.yaml, or take the corpus out there."
+            f"No test text of '{name}' has two words with evidence for opposite labels. Lower "
+            f"experiments.word_order.{name}.evidence in params.yaml, or remove that entry."
         )
-    markov = word_order.markov(seen, counting.vocabularies, entry.order, entry.smoothing)
+    markov = word_order.markov(train, bag_of_words.vocabularies, entry.order, entry.smoothing)
     classifiers = {
-        entry.bag_of_words: word_order.trained(counting),
+        entry.bag_of_words: word_order.trained(bag_of_words),
         f"{entry.order}-grams": markov,
-        entry.recurrent: word_order.trained(reading),
+        entry.recurrent: word_order.trained(recurrent),
     }
-    given = word_order.given(sentence, entry.exchange)
-    both = pd.concat([given, pairs], ignore_index=True)
-    tables.write(word_order.answers(both, classifiers, counting.vocabularies.labels), answers)
+    example = word_order.given(sentence, entry.exchange)
+    labels = bag_of_words.vocabularies.labels
+    answers = word_order.answers(
+        pd.concat([example, pairs], ignore_index=True), classifiers, labels
+    )
+    tables.write(answers, paths.experiment("word_order", name))
 
 
 if __name__ == "__main__":

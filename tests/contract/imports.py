@@ -1,6 +1,7 @@
 """First-party imports as the source says them, functions' own imports too."""
 
 import ast
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,21 @@ from pipelines.config import corpora, experiments, models, params, readers
 
 ROOT = Path(__file__).parents[2]
 FIRST_PARTY = ("pipelines", "stages", "commands")
+# Code that validates, tracks, draws, names or prints, and never changes what a stage writes.
+OBSERVERS = frozenset(
+    {
+        "commands",
+        "pipelines/config",
+        "pipelines/console.py",
+        "pipelines/diagnostics",
+        "pipelines/errors.py",
+        "pipelines/lineage",
+        "pipelines/paths.py",
+        "pipelines/reporting",
+        "pipelines/tracking",
+        "pipelines/verification",
+    }
+)
 
 
 def files() -> list[Path]:
@@ -40,15 +56,19 @@ def first_party(file: Path) -> frozenset[Path]:
     )
 
 
-def closure(file: Path) -> set[Path]:
-    """A file and all first-party code that it can reach."""
+def closure(file: Path, skip: Collection[str] = ()) -> set[Path]:
+    """A file and all first-party code that it can reach, without what lies in `skip`."""
     reached: set[Path] = set()
     waiting = [file]
     while waiting:
-        here = waiting.pop()
-        if here not in reached:
-            reached.add(here)
-            waiting += first_party(here)
+        current = waiting.pop()
+        if current not in reached:
+            reached.add(current)
+            waiting += [
+                other
+                for other in first_party(current)
+                if not any(other == Path(part) or other.is_relative_to(part) for part in skip)
+            ]
     return reached
 
 
