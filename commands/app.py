@@ -142,10 +142,12 @@ def translate(
         float | None, Option(min=0, max=10, help="above 0 favours long translations")
     ] = None,
     coverage_penalty: Annotated[
-        float | None, Option(min=0, max=10, help="above 0 favours translations that cover the source")
+        float | None,
+        Option(min=0, max=10, help="above 0 favours translations that cover the source"),
     ] = None,
     replace_unknown: Annotated[
-        bool | None, Option("--replace-unknown", help="replace unknown words by the source words attended to")
+        bool | None,
+        Option("--replace-unknown", help="replace unknown words by the source words attended to"),
     ] = None,
 ) -> None:
     """Translate text; options default to the values in params.yaml."""
@@ -163,7 +165,9 @@ def generate(
     name: Annotated[str, Argument(metavar="NAME", help="a trained language model")],
     beginning: Annotated[str | None, Option(help="text to continue")] = None,
     length: Annotated[int | None, Option(help="number of tokens to generate")] = None,
-    temperature: Annotated[float | None, Option(help="low values are conservative, values above 1 are diverse")] = None,
+    temperature: Annotated[
+        float | None, Option(help="low values are conservative, values above 1 are diverse")
+    ] = None,
     top_k: Annotated[int | None, Option(help="sample from the K most likely tokens")] = None,
     top_p: Annotated[
         float | None, Option(help="sample from the smallest set of tokens with this probability")
@@ -218,10 +222,15 @@ def verify(
         str | None,
         Argument(metavar="RUN|MODEL", help="a model, or the id of a run or its first characters"),
     ] = None,
-    everything: Annotated[
-        bool, Option("--all", help="verify all models (the default)")
-    ] = False,
-    level: Annotated[int, Option(min=0, max=2, help="0 compares hashes, 1 repeats the first training steps, 2 reruns all stages")] = 0,
+    everything: Annotated[bool, Option("--all", help="verify all models (the default)")] = False,
+    level: Annotated[
+        int,
+        Option(
+            min=0,
+            max=2,
+            help="0 compares hashes, 1 repeats the first training steps, 2 reruns all stages",
+        ),
+    ] = 0,
 ) -> None:
     """Verify that the inputs and outputs of a result are unchanged."""
     from commands.verify import verify as check
@@ -253,7 +262,8 @@ def compare(
 @app.command()
 def promote(
     what: Annotated[
-        str, Argument(metavar="RUN|MODEL", help="a model, or the id of a run or its first characters")
+        str,
+        Argument(metavar="RUN|MODEL", help="a model, or the id of a run or its first characters"),
     ],
     alias: Annotated[str, Option("--as", metavar="ALIAS", help="for example champion")],
 ) -> None:
@@ -318,7 +328,9 @@ def doctor(
 
 @app.command()
 def publish(
-    projects: Annotated[list[Path] | None, Argument(help="projects created by `seqproof new`")] = None,
+    projects: Annotated[
+        list[Path] | None, Argument(help="projects created by `seqproof new`")
+    ] = None,
     data: Annotated[Path, Option("--json", help="results file to update")] = Path(
         "docs/results.json"
     ),

@@ -6,6 +6,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.config import models as model_config
+
+if TYPE_CHECKING:
+    from pipelines.config.params import Params
 
 PARAMS = Path("params.yaml")
 DVC_YAML = Path("dvc.yaml")
@@ -101,3 +107,13 @@ def verified(name: str) -> Path:
 def source_record(corpus: str) -> Path:
     """Return the record of the text files that a corpus reads from the project's folder."""
     return CHECKED / f"{corpus}.json"
+
+
+def training_stage(params: Params, name: str) -> str:
+    """Return the stage that trains a model, `train_lstm@shakespeare-lstm` for example."""
+    return f"{model_config.training_stage(params.models[name])}@{name}"
+
+
+def evaluation_stage(params: Params, name: str) -> str:
+    """Return the stage that evaluates a model, `evaluate_lstm@shakespeare-lstm` for example."""
+    return f"{model_config.evaluation_stage(params.models[name])}@{name}"

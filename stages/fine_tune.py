@@ -21,7 +21,7 @@ def main(
 ) -> None:
     """Train a classifier that starts from a trained language model."""
     everything = params.load(Path("params.yaml"))
-    entry = params.require(everything.fine_tune_models, name, "model that fine_tune trains")
+    entry = params.require(everything.family("fine_tuned"), name, "model that fine_tune trains")
     with console.quiet_imports():
         from pipelines.data import parquet
         from pipelines.models import pretrained, serialization

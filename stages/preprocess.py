@@ -50,7 +50,9 @@ def unknown_rates(
 
     estimate = vocabulary.vocabulary_estimate(parts["train"], corpus).columns
     return {
-        split: {column: vocabulary.unknown_rate(estimate[column], part[column]) for column in estimate}
+        split: {
+            column: vocabulary.unknown_rate(estimate[column], part[column]) for column in estimate
+        }
         for split, part in parts.items()
     }
 

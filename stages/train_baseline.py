@@ -28,7 +28,7 @@ def main(
 ) -> None:
     """Train a perceptron or MLP on word counts, or a Markov model."""
     everything = params.load(Path("params.yaml"))
-    params.require(everything.baseline_models, name, "model that train_baseline trains")
+    params.require(everything.family("baseline"), name, "model that train_baseline trains")
     card = serialization.ModelSpec.of(everything, name)
     pair = parquet.read_parquet(train), parquet.read_parquet(valid)
     words = vocabularies.load(vocabulary)

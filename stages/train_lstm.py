@@ -20,7 +20,7 @@ def main(
 ) -> None:
     """Train a recurrent language model or classifier."""
     everything = params.load(Path("params.yaml"))
-    entry = params.require(everything.lstm_models, name, "model that train_lstm trains")
+    entry = params.require(everything.family("lstm"), name, "model that train_lstm trains")
     with console.quiet_imports():
         from pipelines.data import parquet
         from pipelines.models import serialization

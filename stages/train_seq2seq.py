@@ -20,7 +20,7 @@ def main(
 ) -> None:
     """Train an encoder-decoder."""
     everything = params.load(Path("params.yaml"))
-    entry = params.require(everything.seq2seq_models, name, "model that train_seq2seq trains")
+    entry = params.require(everything.family("seq2seq"), name, "model that train_seq2seq trains")
     with console.quiet_imports():
         from pipelines.data import parquet
         from pipelines.models import serialization

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from pipelines.config.corpora import Corpus
-from pipelines.config.models import FAMILIES, MODELS
+from pipelines.config.models import MODELS
 from pipelines.config.types import ConfigModel
 
 LONGEST = 80  # characters of a value that a sentence quotes
@@ -120,9 +120,7 @@ def _real_path(loc: tuple[int | str, ...], tree: Mapping[str, Any]) -> Iterator[
 
 
 def _dotted(path: list[str]) -> str:
-    """As `-S` takes it: entries are written where they are trained, and set through `models`."""
-    if path and path[0] in FAMILIES and len(path) > 1:
-        path = ["models", *path[1:]]
+    """Return a key as `-S` takes it."""
     return ".".join(path)
 
 

@@ -1,4 +1,4 @@
-"""`laboratory`: small experiments that the last chapter of the report is drawn from."""
+"""`experiments`: small experiments that the last chapter of the report is drawn from."""
 
 from __future__ import annotations
 
@@ -115,15 +115,15 @@ class Experiments(ConfigModel):
         """
         for stage in ("gradient_flow", "long_memory"):
             if getattr(self, stage) and not self.cells:
-                raise ValueError(f"laboratory.{stage} compares cells: give 'laboratory.cells'")
+                raise ValueError(f"experiments.{stage} compares cells: give 'experiments.cells'")
         for corpus, entry in self.word_order.items():
-            where = f"laboratory.word_order.{corpus}"
+            where = f"experiments.word_order.{corpus}"
             _corpus(where, corpus, corpora)
             _model(f"{where}.bag_of_words", entry.bag_of_words, corpus, BagOfWords, models)
             _model(f"{where}.recurrent", entry.recurrent, corpus, Classifier, models)
             _labels(f"{where}.opposites", entry.opposites, corpora[corpus])
         for corpus, pair in self.source_length.items():
-            where = f"laboratory.source_length.{corpus}"
+            where = f"experiments.source_length.{corpus}"
             _corpus(where, corpus, corpora)
             fixed = _model(f"{where}.fixed", pair.fixed, corpus, Seq2Seq, models)
             attends = _model(f"{where}.attention", pair.attention, corpus, Seq2Seq, models)

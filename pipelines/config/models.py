@@ -303,8 +303,15 @@ TASK_OF: Mapping[str, Task] = {
     "classifier": "classification",
     "seq2seq": "translation",
 }
-STAGES = ("train_baseline", "train_lstm", "fine_tune", "train_seq2seq")
-FAMILIES = tuple(f"{stage} models" for stage in STAGES)
+# The stage that trains each family of models.
+FAMILIES: Mapping[str, str] = {
+    "baseline": "train_baseline",
+    "lstm": "train_lstm",
+    "fine_tuned": "fine_tune",
+    "seq2seq": "train_seq2seq",
+}
+FAMILY_OF_STAGE = {stage: family for family, stage in FAMILIES.items()}
+STAGES = tuple(FAMILIES.values())
 
 
 def seeds_of(entry: Any) -> tuple[int, ...]:
@@ -323,3 +330,13 @@ def training_stage(entry: Any) -> str:
         "classifier": "train_lstm",
         "seq2seq": "train_seq2seq",
     }[entry.model]
+
+
+def family_of(entry: Any) -> str:
+    """Return the family of a model: `baseline`, `lstm`, `fine_tuned` or `seq2seq`."""
+    return FAMILY_OF_STAGE[training_stage(entry)]
+
+
+def evaluation_stage(entry: Any) -> str:
+    """Return the stage that evaluates a model."""
+    return f"evaluate_{family_of(entry)}"

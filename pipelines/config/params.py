@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -44,6 +45,7 @@ from pipelines.config.experiments import (
 from pipelines.config.goals import BETTER, Better, Goal
 from pipelines.config.models import (
     FAMILIES,
+    FAMILY_OF_STAGE,
     STAGES,
     TASK_OF,
     BagOfWords,
@@ -149,115 +151,127 @@ __all__ = [
 
 
 class Tracking(ConfigModel):
-    """Where runs go; nothing here changes a result, so no stage depends on it."""
+    """Options of experiment tracking; they change no result."""
 
     experiment_prefix: str
 
 
 class Checkpoints(ConfigModel):
-    """How often a training writes down where it stands; no stage depends on it either."""
+    """Options of checkpoints; they change no result."""
 
     every: Count
 
 
+class ModelFamilies(ConfigModel):
+    """Models by the stage that trains them."""
+
+    baseline: dict[Name, Model]
+    lstm: dict[Name, Model]
+    fine_tuned: dict[Name, Model]
+    seq2seq: dict[Name, Model]
+
+
 class Params(ConfigModel):
-    """All of `params.yaml`."""
+    """Contents of `params.yaml`.
+
+    Attributes:
+        seed: default seed of models, and seed of the experiments.
+        data_seed: seed of splits and synthetic data.
+        families: models by the stage that trains them.
+        models: all models by name.
+    """
 
     seed: Seed
+    data_seed: Seed
     tracking: Tracking
     checkpoints: Checkpoints
     corpora: dict[Name, Corpus]
-    baseline_models: Annotated[dict[Name, Model], Field(alias="train_baseline models")]
-    lstm_models: Annotated[dict[Name, Model], Field(alias="train_lstm models")]
-    fine_tune_models: Annotated[dict[Name, Model], Field(alias="fine_tune models")]
-    seq2seq_models: Annotated[dict[Name, Model], Field(alias="train_seq2seq models")]
-    models: dict[Name, Model]
-    laboratory: Experiments
+    families: Annotated[ModelFamilies, Field(alias="models")]
+    experiments: Experiments
     goals: Annotated[tuple[Goal, ...], Field(strict=False)]
 
+    @cached_property
+    def models(self) -> dict[str, Model]:
+        """All models by name, baselines first."""
+        return {name: model for family in FAMILIES for name, model in self.family(family).items()}
+
+    def family(self, family: str) -> dict[str, Model]:
+        """Return the models of a family by name."""
+        models: dict[str, Model] = getattr(self.families, family)
+        return models
+
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        for name, model in self.models.items():
-            where = f"models.{name}"
-            self._init_from(where, model)
-            corpus = self.corpora.get(model.corpus)
-            if corpus is None:
-                hint = nearest(model.corpus, self.corpora)
-                raise ValueError(f"{where}.corpus: no corpus is called '{model.corpus}'{hint}")
-            if TASK_OF[model.model] != corpus.task:
-                raise ValueError(
-                    f"{where}.model: {model.model} is for {TASK_OF[model.model]}, "
-                    f"but the corpus '{model.corpus}' is for {corpus.task}"
-                )
-            _fits_its_text(where, model, corpus)
-        families = self.families()
-        for stage, family in families.items():
-            for name, model in family.items():
+    def _check_references(self) -> Self:
+        families: dict[str, str] = {}
+        for family, stage in FAMILIES.items():
+            for name, model in self.family(family).items():
+                key = f"models.{family}.{name}"
+                if name in families:
+                    raise ValueError(
+                        f"{key} has the name of models.{families[name]}.{name}: rename one of them"
+                    )
+                families[name] = family
                 if training_stage(model) != stage:
-                    right = training_stage(model)
+                    right = FAMILY_OF_STAGE[training_stage(model)]
                     raise ValueError(
-                        f"'{stage} models'.{name}: {model.model} is trained by {right}: "
-                        f"move the entry to '{right} models'"
+                        f"{key}: {model.model} is trained by {training_stage(model)}: "
+                        f"move the entry to models.{right}"
                     )
-                if self.models.get(name) != model:
+                self._check_init_from(key, model)
+                corpus = self.corpora.get(model.corpus)
+                if corpus is None:
+                    hint = nearest(model.corpus, self.corpora)
+                    raise ValueError(f"{key}.corpus: no corpus is called '{model.corpus}'{hint}")
+                if TASK_OF[model.model] != corpus.task:
                     raise ValueError(
-                        f"models: '{name}' is not as it stands under '{stage} models': "
-                        "leave `models` the merge of the maps above it"
+                        f"{key}.model: {model.model} is for {TASK_OF[model.model]}, "
+                        f"but the corpus '{model.corpus}' is for {corpus.task}"
                     )
-        strays = set(self.models) - {name for family in families.values() for name in family}
-        if strays:
-            raise ValueError(f"models.{min(strays)}: write it under the stage that trains it")
-        self.laboratory.require(self.corpora, self.models)
+                _check_translation(key, model, corpus)
+        self.experiments.require(self.corpora, self.models)
         goals.require(self.goals, self.corpora, self.models)
         return self
 
-    def families(self) -> dict[str, dict[str, Model]]:
-        """The models by the stage that trains them."""
-        return {
-            "train_baseline": self.baseline_models,
-            "train_lstm": self.lstm_models,
-            "fine_tune": self.fine_tune_models,
-            "train_seq2seq": self.seq2seq_models,
-        }
-
-    def _init_from(self, where: str, model: Model) -> None:
-        """A classifier starts from a language model of its own shape."""
+    def _check_init_from(self, key: str, model: Model) -> None:
+        """Check that a classifier starts from a language model of the same shape."""
         if not isinstance(model, Classifier) or model.init_from is None:
             return
         start = self.models.get(model.init_from)
         if not isinstance(start, LanguageModel):
-            known = [name for name, one in self.models.items() if isinstance(one, LanguageModel)]
+            names = [
+                name for name, other in self.models.items() if isinstance(other, LanguageModel)
+            ]
             raise ValueError(
-                f"{where}.init_from: no language model is called '{model.init_from}'"
-                f"{nearest(model.init_from, known)}"
+                f"{key}.init_from: no language model is called '{model.init_from}'"
+                f"{nearest(model.init_from, names)}"
             )
-        for key in ("cell", "embedding", "units", "layers"):
-            if getattr(model, key) != getattr(start, key):
+        for field in ("cell", "embedding", "units", "layers"):
+            if getattr(model, field) != getattr(start, field):
                 raise ValueError(
-                    f"{where}.{key} is {getattr(model, key)}, and that of '{model.init_from}', "
-                    f"which it starts from, is {getattr(start, key)}: make them the same"
+                    f"{key}.{field} is {getattr(model, field)}, but '{model.init_from}', from which "
+                    f"it starts, has {getattr(start, field)}: set both to the same value"
                 )
 
 
-def _fits_its_text(where: str, model: Model, corpus: Corpus) -> None:
-    """What a translation model may ask of its corpus, and the other way round."""
+def _check_translation(key: str, model: Model, corpus: Corpus) -> None:
+    """Check that a translation model and its corpus agree."""
     if not isinstance(model, Seq2Seq):
         return
     if model.tied_embeddings == "all" and not corpus.vocabulary.shared:
         raise ValueError(
-            f"{where}.tied_embeddings: 'all' needs one vocabulary of source and target: give "
-            f"corpora.{model.corpus} 'vocabulary.shared: true', or write 'tied_embeddings: target'"
+            f"{key}.tied_embeddings: 'all' needs one vocabulary of source and target. Set "
+            f"corpora.{model.corpus}.vocabulary.shared to true, or write 'tied_embeddings: target'"
         )
     if model.subword_sampling is not None and corpus.tokens not in SUB_WORDS:
         raise ValueError(
-            f"{where}.subword_sampling draws other sub-words, and corpora.{model.corpus} has "
-            f"'tokens: {corpus.tokens}': take it out, or take {' or '.join(SUB_WORDS)}"
+            f"{key}.subword_sampling needs sub-words, and corpora.{model.corpus} has "
+            f"'tokens: {corpus.tokens}'. Remove it, or use {' or '.join(SUB_WORDS)}"
         )
-    for key in ("coverage_penalty", "replace_unknown"):
-        if model.attention == "none" and getattr(corpus.search, key, None):
+    for option in ("coverage_penalty", "replace_unknown"):
+        if model.attention == "none" and getattr(corpus.search, option, None):
             raise ValueError(
-                f"{where}.attention: 'none' gives corpora.{model.corpus}.search.{key} nothing to "
-                "go by: take one of the two out"
+                f"{key}.attention: corpora.{model.corpus}.search.{option} needs an attention. "
+                "Change one of the two"
             )
 
 

@@ -131,10 +131,7 @@ def compare(params: Params, metrics: Path) -> list[CorpusTable]:
 
 def of_corpus(params: Params, corpus: str) -> dict[str, Model]:
     """The models of a corpus, baselines first; `models` has the order of YAML's merge."""
-    written = {
-        name: model for family in params.families().values() for name, model in family.items()
-    }
-    return {name: model for name, model in written.items() if model.corpus == corpus}
+    return {name: model for name, model in params.models.items() if model.corpus == corpus}
 
 
 def _read(path: Path, name: str) -> Metrics | None:

@@ -54,7 +54,7 @@ def experiment_figures(tree: params.Params, folder: Path) -> list[ExperimentFigu
     Raises:
         Refusal: a table is damaged.
     """
-    laboratory = tree.laboratory
+    laboratory = tree.experiments
     stages: Mapping[str, tuple[Mapping[Any, Any], tuple[str, ...], Draw]] = {
         "gradient_flow": (laboratory.gradient_flow, tables.GRADIENTS, _gradient_flow),
         "long_memory": (laboratory.long_memory, tables.MEMORY, _long_memory),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config import params
+from pipelines.config.models import FAMILIES
 from pipelines.lineage.stage_graph import StageGraph, within
 
 SHORT = 8  # digits of an MD5 that are said
@@ -68,7 +69,7 @@ def lineages(
     Raises:
         Refusal: dvc.lock is damaged.
     """
-    families = tree.families()
+    families = {stage: tree.family(family) for family, stage in FAMILIES.items()}
     # In an order that does not depend on which stage ran first. An entry of dvc.lock stays when
     # its model is trained by another stage from then on, or is gone.
     known = {

@@ -39,17 +39,19 @@ def test_stages_and_models_exist():
     graph = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     for stage, name in re.findall(r"dvc repro (\w+)@([\w-]+)", SHELL):
         assert stage in graph
-        assert name in PARAMS["models"] or name in PARAMS["corpora"]
-    for model, key in re.findall(r"-S models\.([\w-]+)\.(\w+)=", SHELL):
-        assert key in PARAMS["models"][model]
+        models = {model for family in PARAMS["models"].values() for model in family}
+        assert name in models or name in PARAMS["corpora"]
+    for family, model, key in re.findall(r"-S models\.(\w+)\.([\w-]+)\.(\w+)=", SHELL):
+        assert key in PARAMS["models"][family][model]
 
 
 def test_the_example_of_ones_own_text_is_sound(tmp_path):
     example = yaml.safe_load(re.search(r"```yaml\n(.*?)```", README, flags=re.S).group(1))
     tree = PARAMS | {"corpora": PARAMS["corpora"] | example["corpora"]}
-    models = example["train_lstm models"]
-    tree["train_lstm models"] = PARAMS["train_lstm models"] | models
-    tree["models"] = PARAMS["models"] | models
+    models = {family: {**entries} for family, entries in PARAMS["models"].items()}
+    for family, entries in example["models"].items():
+        models[family] |= entries
+    tree["models"] = models
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(tree), encoding="utf-8")
     assert params.load(path).models["diary-lstm"].corpus == "diary"

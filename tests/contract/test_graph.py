@@ -32,7 +32,9 @@ def entry_paths(entries: list) -> list[str]:
 
 def outs(stage: str) -> list[str]:
     body = BODIES[stage]
-    return [path for kind in ("outs", "metrics", "plots") for path in entry_paths(body.get(kind, []))]
+    return [
+        path for kind in ("outs", "metrics", "plots") for path in entry_paths(body.get(kind, []))
+    ]
 
 
 def code_deps(stage: str) -> list[Path]:

@@ -30,10 +30,11 @@ def project(tmp_path_factory):
 def test_its_graph_has_every_model_and_corpus(name, project):
     settings = params.load(templates.find(name))
     shutil.copyfile(templates.find(name), project / "params.yaml")
-    assert set(dvc_project.commands("evaluate", project)) == set(settings.models)
     assert set(dvc_project.commands("preprocess", project)) == set(settings.corpora)
-    for stage, family in settings.families().items():
-        assert set(dvc_project.commands(stage, project)) == set(family), stage
+    for family, stage in params.FAMILIES.items():
+        models = set(settings.family(family))
+        assert set(dvc_project.commands(stage, project)) == models, stage
+        assert set(dvc_project.commands(f"evaluate_{family}", project)) == models, family
 
 
 def test_a_project_has_all_that_its_graph_depends_on(project):

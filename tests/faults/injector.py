@@ -177,19 +177,19 @@ FRAMES = {
 def make(folder: Path) -> None:
     """A folder with parameters, frames and vocabularies, ready for the stages that train."""
     (folder / "data").mkdir(parents=True)
-    families: dict[str, dict[str, object]] = {stage: {} for stage in STAGES}
+    families: dict[str, dict[str, object]] = {family: {} for family in params.FAMILIES}
     for name, entry in {**MODELS, "start": START}.items():
-        stage = {"ngram": "train_baseline", "bag-of-words": "train_baseline"}.get(name)
-        stage = {"seq2seq": "train_seq2seq", "fine-tuned": "fine_tune"}.get(name, stage)
-        families[stage or "train_lstm"][name] = entry
+        family = {"ngram": "baseline", "bag-of-words": "baseline"}.get(name)
+        family = {"seq2seq": "seq2seq", "fine-tuned": "fine_tuned"}.get(name, family)
+        families[family or "lstm"][name] = entry
     tree = {
         "seed": 1,
+        "data_seed": 1,
         "tracking": {"experiment_prefix": ""},
         "checkpoints": {"every": EVERY},
         "corpora": _corpora(),
-        **{f"{stage} models": entries for stage, entries in families.items()},
-        "models": {**MODELS, "start": START},
-        "laboratory": {key: {} for key in params.Experiments.model_fields},
+        "models": families,
+        "experiments": {key: {} for key in params.Experiments.model_fields},
         "goals": [],
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")

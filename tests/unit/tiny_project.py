@@ -48,24 +48,24 @@ stages:
       deps: ["data/raw/${key}", "work.py"]
       outs: ["data/test.parquet", "data/${key}.json"]
   train_baseline:
-    foreach: ${models}
+    foreach: ${models.baseline}
     do:
       cmd: python -m work train_baseline ${key} --vocabulary data/${item.corpus}.json --model models/${key} --history plots/${key}.csv
       deps: ["data/${item.corpus}.json", "work.py"]
       params:
         - seed
-        - models.${key}
+        - models.baseline.${key}
         - corpora.${item.corpus}.task
         - corpora.${item.corpus}.tokens
         - corpora.${item.corpus}.cleaning
       outs: ["models/${key}"]
       plots: ["plots/${key}.csv"]
   evaluate:
-    foreach: ${models}
+    foreach: ${models.baseline}
     do:
       cmd: python -m work evaluate ${key} --test data/test.parquet --vocabulary data/${item.corpus}.json --model models/${key} --history plots/${key}.csv --metrics metrics/${key}.json --predictions predictions/${key}.parquet --pictures pictures/${key}
       deps: ["data/test.parquet", "data/${item.corpus}.json", "models/${key}", "plots/${key}.csv", "work.py"]
-      params: ["seed", "models.${key}", "corpora.${item.corpus}"]
+      params: ["seed", "models.baseline.${key}", "corpora.${item.corpus}"]
       metrics:
         - metrics/${key}.json:
             cache: false
@@ -221,17 +221,16 @@ def _made(root: Path) -> Project:
     (root / "verified" / "README.md").write_text("Verdicts.\n", encoding="utf-8")
     pd.DataFrame({"text": list("abcdefgh")}).to_parquet(root / "texts" / "test.parquet")
     model = {"model": "ngram", "corpus": "mine", "order": 3, "smoothing": "witten_bell"}
-    empty = {f"{stage} models": {} for stage in params.STAGES}
-    empty["laboratory"] = {key: {} for key in params.Experiments.model_fields}
+    families: dict[str, Any] = {family: {} for family in params.FAMILIES}
     tree: dict[str, Any] = {
         "goals": [],
         "seed": 1,
+        "data_seed": 1,
         "tracking": {"experiment_prefix": "seqproof/"},
         "checkpoints": {"every": 1000},
         "corpora": {"mine": CORPUS},
-        **empty,
-        "train_baseline models": {MODEL: model},
-        "models": {MODEL: model},
+        "models": families | {"baseline": {MODEL: model}},
+        "experiments": {key: {} for key in params.Experiments.model_fields},
     }
     text = yaml.dump(tree, Dumper=_Plain, sort_keys=False)
     (root / "params.yaml").write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Keys of the laboratory: what they name must be there, in one sentence where it is not."""
+"""Keys of the experiments: what they name must be there, in one sentence where it is not."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from pipelines.config import params
 from pipelines.errors import UserError
 
 TEXT = (Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8")
-HEAD, _, REST = TEXT.partition("\nlaboratory:\n")
+HEAD, _, REST = TEXT.partition("\nexperiments:\n")
 LABORATORY, MERGED, MODELS = REST.partition("\n# What the models are to reach")
 VERSES = "verses: {fixed: verses-fixed, attention: verses-attention, buckets: 6}"
 # Each is one edit of the section as it is shipped.
@@ -16,7 +16,7 @@ REFUSED = {
     "forget bias of a cell without a gate": (
         "gru: {cell: gru}",
         "gru: {cell: gru, forget_bias: 1.0}",
-        r"laboratory.cells.gru: 'forget_bias' means nothing with 'cell: gru': take it out",
+        r"experiments.cells.gru: 'forget_bias' means nothing with 'cell: gru': take it out",
     ),
     "a cell that is none": ("{cell: gru}", "{cell: qrnn}", r"cells.gru.cell is 'qrnn'; .* known:"),
     "a task that is none": (
@@ -28,7 +28,7 @@ REFUSED = {
     "a corpus that is not there": (
         f"    {VERSES}",
         f"    {VERSES.replace('verses:', 'verse:')}",
-        r"laboratory.source_length.verse: no corpus is called 'verse'; did you mean 'verses'",
+        r"experiments.source_length.verse: no corpus is called 'verse'; did you mean 'verses'",
     ),
     "a model of another corpus": (
         "fixed: verses-fixed",
@@ -60,10 +60,10 @@ REFUSED = {
 }
 
 
-def loaded(folder: Path, laboratory: str) -> params.Experiments:
+def loaded(folder: Path, experiments: str) -> params.Experiments:
     path = folder / "params.yaml"
-    path.write_text(f"{HEAD}\nlaboratory:\n{laboratory}{MERGED}{MODELS}", encoding="utf-8")
-    return params.load(path).laboratory
+    path.write_text(f"{HEAD}\nexperiments:\n{experiments}{MERGED}{MODELS}", encoding="utf-8")
+    return params.load(path).experiments
 
 
 @pytest.mark.parametrize(("old", "new", "said"), REFUSED.values(), ids=REFUSED)
@@ -73,7 +73,7 @@ def test_what_cannot_be_is_one_sentence(tmp_path: Path, old: str, new: str, said
         loaded(tmp_path, LABORATORY.replace(old, new, 1))
 
 
-def test_an_empty_laboratory_is_sound(tmp_path: Path) -> None:
+def test_an_empty_experiments_is_sound(tmp_path: Path) -> None:
     stages = ("gradient_flow", "long_memory", "word_order", "source_length")
     empty = "".join(f"  {key}: {{}}\n" for key in ("cells", *stages))
     assert loaded(tmp_path, empty).long_memory == {}
@@ -82,5 +82,7 @@ def test_an_empty_laboratory_is_sound(tmp_path: Path) -> None:
 def test_experiments_on_cells_need_cells(tmp_path: Path) -> None:
     cells, found, rest = LABORATORY.partition("\n  gradient_flow:")
     assert "tanh" in cells
-    with pytest.raises(UserError, match=r"laboratory.gradient_flow compares cells: give 'laborato"):
+    with pytest.raises(
+        UserError, match=r"experiments.gradient_flow compares cells: give 'laborato"
+    ):
         loaded(tmp_path, f"  cells: {{}}{found}{rest}")

@@ -16,7 +16,7 @@ REFUSED = {
     "misspelt key": (
         "order: 3",
         "ordr: 3",
-        r"models.shakespeare-markov.ordr is no known key: did you mean 'order'",
+        r"models.baseline.shakespeare-markov.ordr is no known key: did you mean 'order'",
     ),
     "misspelt top level": ("seed: 1", "sead: 1", r"sead is no known key: did you mean 'seed'"),
     "key of no stage": (
@@ -32,7 +32,7 @@ REFUSED = {
     "wrong type": (
         "order: 3",
         "order: three",
-        r"models.shakespeare-markov.order is 'three': it must be a valid integer",
+        r"models.baseline.shakespeare-markov.order is 'three': it must be a valid integer",
     ),
     "text for a number": ("max_size: 200", "max_size: '200'", r"vocabulary.max_size is '200'"),
     "true for a number": (
@@ -59,7 +59,7 @@ REFUSED = {
     "attention on a language model": (
         "    bptt_steps: 64",
         "    bptt_steps: 64\n    attention: dot",
-        r"models.shakespeare-rnn.attention is no known key here: it belongs to seq2seq\.",
+        r"models.lstm.shakespeare-rnn.attention is no known key here: it belongs to seq2seq\.",
     ),
     "key of several other kinds": (
         "    bptt_steps: 64",
