@@ -14,7 +14,7 @@ from pipelines.errors import UserError
 
 app = Typer(
     name="seqproof",
-    help="Train and compare recurrent sequence models with results that can be reproduced and verified.",
+    help="Train and compare recurrent sequence models; reproduce and verify every result.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -248,8 +248,8 @@ class Params(ConfigModel):
         for field in ("cell", "embedding", "units", "layers"):
             if getattr(model, field) != getattr(start, field):
                 raise ValueError(
-                    f"{key}.{field} is {getattr(model, field)}, but '{model.init_from}', from which "
-                    f"it starts, has {getattr(start, field)}: set both to the same value"
+                    f"{key}.{field} is {getattr(model, field)}, but '{model.init_from}', which it "
+                    f"starts from, has {getattr(start, field)}: set both to the same value"
                 )
 
 
