@@ -37,7 +37,7 @@ def norms(network: Network, task: ToyTask, examples: Examples) -> npt.NDArray[np
     """
     inputs, targets = map(tf.convert_to_tensor, examples)
     layer = network.recurrent
-    step = layer.stepper(training=False)
+    step = layer.step_fn(training=False)
     projected = matmul(inputs, tf.convert_to_tensor(layer.recurrence.cell.kernel), None)
     state, states = layer.zero_state(inputs.shape[0]), []
     with tf.GradientTape() as tape:

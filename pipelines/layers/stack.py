@@ -13,8 +13,9 @@ import tensorflow as tf
 
 from pipelines.config import params
 from pipelines.config.params import Cell
+from pipelines.layers.cell import State
 from pipelines.layers.matmul import Precision, matmul
-from pipelines.layers.recurrent import Recurrent, State
+from pipelines.layers.recurrent import Recurrent
 
 
 class RecurrentStack(keras.layers.Layer):
@@ -119,7 +120,7 @@ class RecurrentStack(keras.layers.Layer):
             last.append(state)
         return outputs, last
 
-    def by_step(
+    def step_fn(
         self, inputs: tf.Tensor, width: int, training: bool
     ) -> Callable[[tf.Tensor, tf.Tensor, list[State]], tuple[tf.Tensor, list[State]]]:
         """The same stack step by step, for inputs of which a part is known one step earlier only.
@@ -138,7 +139,7 @@ class RecurrentStack(keras.layers.Layer):
         if not self.built:
             self.build((None, None, inputs.shape[-1] + width))
         kernels = [tf.convert_to_tensor(layer.recurrence.cell.kernel) for layer in self.forwards]
-        steppers = [layer.stepper(training) for layer in self.forwards]
+        step_fns = [layer.step_fn(training) for layer in self.forwards]
         below, beside = tf.split(kernels[0], [inputs.shape[-1], width])
         dropped = self.dropouts[0](inputs, training=training)
         projected = matmul(dropped, below, self.precision)
@@ -149,11 +150,11 @@ class RecurrentStack(keras.layers.Layer):
             t: tf.Tensor, fed: tf.Tensor, states: list[State]
         ) -> tuple[tf.Tensor, list[State]]:
             gates = projected[:, t] + matmul(fed, beside, self.precision)
-            output, state = steppers[0](gates, states[0])
+            output, state = step_fns[0](gates, states[0])
             after = [state]
-            for height, stepper in enumerate(steppers[1:], start=1):
+            for height, step_fn in enumerate(step_fns[1:], start=1):
                 under = output * masks[height - 1][:, t]
-                above, state = stepper(
+                above, state = step_fn(
                     matmul(under, kernels[height], self.precision), states[height]
                 )
                 output = above + output if self.residual else above

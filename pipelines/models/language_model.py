@@ -8,8 +8,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipelines.config import params
+from pipelines.layers.cell import State
 from pipelines.layers.embedding import Embedding, OutputProjection
-from pipelines.layers.recurrent import State
 from pipelines.layers.stack import RecurrentStack, dropout_layer
 
 

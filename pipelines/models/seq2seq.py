@@ -14,8 +14,8 @@ import tensorflow as tf
 
 from pipelines.config import params
 from pipelines.layers.attention import Attention
+from pipelines.layers.cell import State
 from pipelines.layers.embedding import Embedding, OutputProjection
-from pipelines.layers.recurrent import State
 from pipelines.layers.scan import scan
 from pipelines.layers.stack import RecurrentStack, dropout_layer
 from pipelines.text.vocabulary import PAD
@@ -172,7 +172,7 @@ class Seq2Seq(keras.Model):
         """
         assert self.attention is not None
         attention, steps = self.attention, tf.shape(embedded)[1]
-        decoder = self.decoder.by_step(embedded, self.combine.units, training)
+        decoder = self.decoder.step_fn(embedded, self.combine.units, training)
         # Masks of ones are drawn for all steps before the first, as without input feeding.
         ones = tf.ones((tf.shape(embedded)[0], steps, self.combine.units))
         kept_units = self.dropout(ones, training=training)

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.layers.gru import gru_steps
-from pipelines.layers.lstm import lstm_steps
+from pipelines.layers.cells.gru import gru_scan
+from pipelines.layers.cells.lstm import lstm_scan
+from pipelines.layers.cells.rnn import rnn_scan
 from pipelines.layers.recurrent import Recurrent
-from pipelines.layers.rnn import rnn_steps
 
 RANDOM = np.random.default_rng(0)
 CELLS = ["rnn", "irnn", "gru", "lstm"]
@@ -102,7 +102,7 @@ def test_gradients_are_those_of_keras(cell):
 def test_stepper_one_step_at_a_time_is_all_steps(cell):
     layer, x, first = _layer(cell), _inputs(), _first(cell)
     outputs, last = layer(x, state=first)
-    step, state = layer.stepper(training=False), first
+    step, state = layer.step_fn(training=False), first
     gates = tf.tensordot(x, tf.convert_to_tensor(layer.recurrence.cell.kernel), 1)
     for t in range(T):
         output, state = step(gates[:, t], state)
@@ -117,15 +117,15 @@ def _normal(*shape):
 
 RUNS = {
     "lstm": (
-        lambda *given: lstm_steps(*given)[0],
+        lambda *given: lstm_scan(*given)[0],
         lambda: (_normal(T, B, 4 * U), _normal(U, 4 * U), *_first("lstm")),
     ),
     "gru": (
-        gru_steps,
+        gru_scan,
         lambda: (_normal(T, B, 3 * U), _normal(U, 3 * U), _normal(3 * U), *_first("gru")),
     ),
     "irnn": (
-        lambda *given: rnn_steps(*given, "relu"),
+        lambda *given: rnn_scan(*given, "relu"),
         lambda: (_normal(T, B, U), _normal(U, U), *_first("irnn")),
     ),
 }

@@ -105,7 +105,7 @@ def test_dropout_is_on_the_inputs_of_every_layer_and_in_training_only():
 @pytest.mark.parametrize(("layers", "residual"), [(1, None), (2, None), (3, True)])
 def test_by_step_is_all_steps_at_once(cell, layers, residual):
     stack, inputs, fed = _stack(cell, layers, residual=residual), _inputs(), _inputs(F)
-    step = stack.by_step(inputs, F, training=False)
+    step = stack.step_fn(inputs, F, training=False)
     outputs, last = stack(tf.concat([inputs, fed], axis=2))
     states = stack.zero_state(B)
     for t in range(T):
@@ -117,7 +117,7 @@ def test_by_step_is_all_steps_at_once(cell, layers, residual):
 
 def _first_steps(stack, many, training=True):
     """Outputs of some steps, each from the state before the first, of inputs that are all 1."""
-    step = stack.by_step(tf.ones((B, T, D)), F, training=training)
+    step = stack.step_fn(tf.ones((B, T, D)), F, training=training)
     states = stack.zero_state(B)
     return [step(t, tf.ones((B, F)), states)[0].numpy() for t in range(many)]
 
@@ -141,7 +141,7 @@ def test_by_step_draws_variational_masks_and_weights_once_for_all_steps():
     plain, dropped = _stack("rnn", 1), _stack("rnn", 1, weight_drop=0.5)
     states, given = [[tf.ones((B, U))]], (tf.ones((B, T, D)), F)
     outputs = [
-        one.by_step(*given, training=True)(0, tf.ones((B, F)), states)[0]
+        one.step_fn(*given, training=True)(0, tf.ones((B, F)), states)[0]
         for one in (plain, dropped)
     ]
     assert np.abs(outputs[0] - outputs[1]).max() > 1e-3
@@ -150,7 +150,7 @@ def test_by_step_draws_variational_masks_and_weights_once_for_all_steps():
 def test_by_step_drops_nothing_of_what_is_fed():
     stack, fed = RecurrentStack("rnn", U, 1, 0.9), _inputs(F)[:, 0]
     found = [
-        stack.by_step(tf.zeros((B, T, D)), F, training)(0, fed, stack.zero_state(B))[0]
+        stack.step_fn(tf.zeros((B, T, D)), F, training)(0, fed, stack.zero_state(B))[0]
         for training in (True, False)
     ]
     np.testing.assert_array_equal(*found)

@@ -1,28 +1,32 @@
-"""All steps of a GRU (Cho et al. 2014), the reset gate after the product as in cuDNN."""
+"""GRU (Cho et al. 2014), with the reset gate after the matrix product as in cuDNN."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import keras
 import tensorflow as tf
 
+from pipelines.layers.cell import Cell, State
 from pipelines.layers.matmul import Precision, matmul
 from pipelines.layers.scan import cast_kernel, kernel_gradient, previous_states, scan
 
 
-def gru_steps(
+def gru_scan(
     inputs: tf.Tensor,
     recurrent_kernel: tf.Tensor,
     recurrent_bias: tf.Tensor,
     hidden: tf.Tensor,
     precision: Precision = None,
 ) -> tf.Tensor:
-    """Gradient by hand: one matrix product serves all steps for that of the recurrent kernel.
+    """Run all steps, with a gradient that needs one matrix product for the recurrent kernel.
 
     Args:
-        inputs: (T, B, 3 U), x @ kernel + bias: update, reset, candidate, as in Keras.
+        inputs: (T, B, 3 U), projected inputs: update, reset, candidate, as in Keras.
         recurrent_kernel: (U, 3 U).
         recurrent_bias: (3 U,).
-        hidden: (B, U), the state before the first step.
-        precision: of the products inside.
+        hidden: (B, U), state before the first step.
+        precision: precision of the matrix products in the loop.
 
     Returns:
         The state after every step, (T, B, U).
@@ -58,7 +62,7 @@ def gru_step(
     hidden: tf.Tensor,
     precision: Precision = None,
 ) -> tf.Tensor:
-    """One step of `gru_steps`: (B, 3 U), (B, U) -> (B, U)."""
+    """Run one step of `gru_scan`: (B, 3 U), (B, U) -> (B, U)."""
     return _step(projected, recurrent_kernel, recurrent_bias, hidden, precision)[1]
 
 
@@ -69,7 +73,7 @@ def _step(
     hidden: tf.Tensor,
     precision: Precision,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Update, reset and candidate with what the reset gate let through (B, 4 U); hidden (B, U)."""
+    """Return the gates and the candidate's recurrent part (B, 4 U), and the new state (B, U)."""
     update, reset, candidate = tf.split(projected, 3, axis=1)
     inner = matmul(hidden, recurrent_kernel, precision) + recurrent_bias
     inner_update, inner_reset, inner_candidate = tf.split(inner, 3, axis=1)
@@ -86,9 +90,9 @@ def _backwards(
     d_hiddens: tf.Tensor,
     precision: Precision,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Gradients of the inputs, of hidden @ kernel + bias (T, B, 3 U each), of the first state."""
+    """Return the gradients of inputs, hidden @ kernel + bias (T, B, 3 U each) and first state."""
     z, r, c, inner = tf.split(active, 4, axis=2)
-    # What does not depend on later steps is computed for all steps at once.
+    # Factors that do not depend on later steps are computed for all steps at once.
     to_update = (earlier - c) * z * (1 - z)
     to_candidate = (1 - z) * (1 - c * c)
     to_reset = to_candidate * inner * r * (1 - r)
@@ -105,3 +109,42 @@ def _backwards(
     (d_all, d_inner), d_hidden = scan(back, steps, zero, keep=2, backwards=True)
     gates = d_inner[:, :, : 2 * tf.shape(z)[2]]
     return tf.concat([gates, d_all * to_candidate], axis=2), d_inner, d_hidden
+
+
+class GRUCell(Cell):
+    """GRU; see `gru_scan`."""
+
+    has_cudnn = True
+
+    def layer(self, units: int, forget_bias: float | None, **options: Any) -> keras.layers.RNN:
+        """Return the Keras layer that holds the weights."""
+        return keras.layers.GRU(units, **options)
+
+    def input_bias(self, bias: tf.Tensor) -> tf.Tensor:
+        """Return the first of the two biases; the second is added inside the reset gate."""
+        return bias[0]
+
+    def scan(
+        self,
+        projected: tf.Tensor,
+        recurrent_kernel: tf.Tensor,
+        bias: tf.Tensor,
+        state: State,
+        precision: Precision,
+    ) -> tuple[tf.Tensor, ...]:
+        """Run all steps."""
+        return (gru_scan(projected, recurrent_kernel, bias[1], state[0], precision),)
+
+    def step(
+        self,
+        projected: tf.Tensor,
+        recurrent_kernel: tf.Tensor,
+        bias: tf.Tensor,
+        state: State,
+        precision: Precision,
+    ) -> State:
+        """Run one step."""
+        return [gru_step(projected, recurrent_kernel, bias[1], state[0], precision)]
+
+
+CELL = GRUCell()

@@ -1,32 +1,34 @@
-"""All steps of a plain recurrence: tanh (Elman 1990) or ReLU (Le et al. 2015)."""
+"""Simple recurrent cell with tanh (Elman 1990); `irnn` is the same with ReLU."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
+import keras
 import tensorflow as tf
 
+from pipelines.layers.cell import Cell, State
 from pipelines.layers.matmul import Precision, matmul
 from pipelines.layers.scan import cast_kernel, kernel_gradient, previous_states, scan
 
 Activation = Literal["tanh", "relu"]
 
 
-def rnn_steps(
+def rnn_scan(
     inputs: tf.Tensor,
     recurrent_kernel: tf.Tensor,
     hidden: tf.Tensor,
     activation: Activation,
     precision: Precision = None,
 ) -> tf.Tensor:
-    """Gradient by hand: one matrix product serves all steps for that of the recurrent kernel.
+    """Run all steps, with a gradient that needs one matrix product for the recurrent kernel.
 
     Args:
-        inputs: (T, B, U), x @ kernel + bias.
+        inputs: (T, B, U), projected inputs.
         recurrent_kernel: (U, U).
-        hidden: (B, U), the state before the first step.
-        activation: of every step.
-        precision: of the products inside.
+        hidden: (B, U), state before the first step.
+        activation: `tanh` or `relu`.
+        precision: precision of the matrix products in the loop.
 
     Returns:
         The state after every step, (T, B, U).
@@ -70,6 +72,53 @@ def rnn_step(
     activation: Activation,
     precision: Precision = None,
 ) -> tf.Tensor:
-    """One step of `rnn_steps`: (B, U) -> (B, U)."""
+    """Run one step of `rnn_scan`: (B, U), (B, U) -> (B, U)."""
     squash = tf.tanh if activation == "tanh" else tf.nn.relu
     return squash(projected + matmul(hidden, recurrent_kernel, precision))
+
+
+class SimpleCell(Cell):
+    """Simple recurrent cell.
+
+    Args:
+        activation: `tanh` or `relu`.
+        initializer: Keras initializer of the recurrent kernel.
+    """
+
+    def __init__(self, activation: Activation, initializer: str) -> None:
+        self.activation: Activation = activation
+        self.initializer = initializer
+
+    def layer(self, units: int, forget_bias: float | None, **options: Any) -> keras.layers.RNN:
+        """Return the Keras layer that holds the weights."""
+        return keras.layers.SimpleRNN(
+            units,
+            activation=self.activation,
+            recurrent_initializer=self.initializer,
+            **options,
+        )
+
+    def scan(
+        self,
+        projected: tf.Tensor,
+        recurrent_kernel: tf.Tensor,
+        bias: tf.Tensor,
+        state: State,
+        precision: Precision,
+    ) -> tuple[tf.Tensor, ...]:
+        """Run all steps."""
+        return (rnn_scan(projected, recurrent_kernel, state[0], self.activation, precision),)
+
+    def step(
+        self,
+        projected: tf.Tensor,
+        recurrent_kernel: tf.Tensor,
+        bias: tf.Tensor,
+        state: State,
+        precision: Precision,
+    ) -> State:
+        """Run one step."""
+        return [rnn_step(projected, recurrent_kernel, state[0], self.activation, precision)]
+
+
+CELL = SimpleCell("tanh", "orthogonal")
