@@ -1,65 +1,60 @@
-"""A trained language model that writes text."""
+"""`seqproof generate`: write text with a trained language model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
-from commands.options import changed
-from pipelines import console
+from commands.options import override
+from pipelines import console, paths
 from pipelines.config import params
 from pipelines.config.error_messages import nearest
 from pipelines.errors import UserError
-from pipelines.lineage import dvc_project
 
 
 def generate(name: str, options: Mapping[str, Any]) -> None:
-    """Print what the model called `name` writes.
+    """Print text that a language model generates.
 
     Args:
-        name: a language model.
-        options: what differs from the `samples` of its corpus; None for what does not.
+        name: a language model of params.yaml.
+        options: values that replace those of the corpus's `samples`; None keeps a value.
 
     Raises:
-        Refusal: another kind of model, an impossible option, or a beginning of no text.
+        UserError: the model is of another kind, an option is invalid, or the beginning is empty.
     """
-    everything = params.load(Path("params.yaml"))
-    entry = params.require(everything.models, name, "model")
-    corpus = everything.corpora[entry.corpus]
+    config = params.load(paths.PARAMS)
+    entry = params.require(config.models, name, "model")
+    corpus = config.corpora[entry.corpus]
     if corpus.samples is None:
-        writers = [key for key, one in everything.models.items() if _writes(one)]
+        language_models = [key for key, model in config.models.items() if _is_language_model(model)]
         raise UserError(
-            f"'{name}' is a {entry.model}, and only a language model writes text"
-            f"{nearest(name, writers)}."
+            f"'{name}' is a {entry.model}, and only a language model generates text"
+            f"{nearest(name, language_models)}."
         )
     if options.get("temperature") == 0:
         raise UserError(
-            "--temperature is 0: give one near 0, such as 0.01, or --top-k 1, for the likeliest "
-            "token every time."
+            "--temperature is 0: set a small value such as 0.01, or --top-k 1 for the most "
+            "probable token at every step."
         )
-    samples = changed(corpus.samples, options)
-    words = dvc_project.command("evaluate", name)
+    samples = override(corpus.samples, options)
     with console.quiet_imports():
         from pipelines.inference import predictor
-    trained = predictor.load(
-        dvc_project.option(words, "model"), dvc_project.option(words, "vocabulary"), samples
-    )
-    # Without one given, the text is that of `evaluate`.
-    typed = options.get("beginning") is not None
-    beginning = trained.prepared([samples.beginning])[0] if typed else samples.beginning
+    trained = predictor.load(paths.model(name), paths.vocabulary(entry.corpus), samples)
+    # The default beginning is used as it is, so that the text is the one that `evaluate` wrote.
+    is_typed = options.get("beginning") is not None
+    beginning = trained.prepared([samples.beginning])[0] if is_typed else samples.beginning
     with _progress(samples.length) as bar:
         text = trained.write(beginning, bar.advance if bar else None)
     console.echo(text)
 
 
-def _writes(entry: params.Model) -> bool:
+def _is_language_model(entry: params.Model) -> bool:
     return params.TASK_OF[entry.model] == "language_modelling"
 
 
 def _progress(length: int) -> AbstractContextManager[console.Progress | None]:
-    """A bar on a terminal alone: in a file or a pipe there is to be nothing but the text."""
+    """Show a bar on a terminal only: a file or a pipe receives nothing but the text."""
     if not console.out().is_terminal:
         return nullcontext()
     return console.progress("writing", length, "tokens")

@@ -1,4 +1,4 @@
-"""Values of params.yaml that a person changes for one command."""
+"""Command-line options that replace values of params.yaml for one command."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from pipelines.errors import UserError
 S = TypeVar("S", bound=ConfigModel)
 
 
-def changed(section: S, given: Mapping[str, Any]) -> S:
-    """A section with the values given; None stands for what was not.
+def override(section: S, options: Mapping[str, Any]) -> S:
+    """Return a copy of a section of params.yaml with some values replaced.
+
+    Args:
+        section: the section as params.yaml has it.
+        options: new values by key; None keeps the section's own value.
 
     Raises:
-        Refusal: the option that cannot have its value.
+        UserError: an option has an invalid value.
     """
-    options = {key: value for key, value in given.items() if value is not None}
+    values = {key: value for key, value in options.items() if value is not None}
     kind = type(section)
     try:
-        return kind.model_validate(section.model_dump() | options)
+        return kind.model_validate(section.model_dump() | values)
     except ValidationError as error:
-        said = error_message(error.errors()[0], options, kind)
-        key, _, problem = said.partition(" ")
+        message = error_message(error.errors()[0], values, kind)
+        key, _, problem = message.partition(" ")
         raise UserError(f"--{key.replace('_', '-')} {problem}.") from None

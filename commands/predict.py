@@ -1,28 +1,26 @@
-"""A trained model on text that a person types."""
+"""`seqproof predict`: apply a trained model to text."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from pipelines import console
+from pipelines import console, paths
 from pipelines.config import params
-from pipelines.lineage import dvc_project
 
 
 def predict(name: str, texts: list[str]) -> None:
-    """Print what the model called `name` makes of each text."""
-    everything = params.load(Path("params.yaml"))
-    entry = params.require(everything.models, name, "model")
-    words = dvc_project.command("evaluate", name)
+    """Print the model's label, translation or continuation of each text.
+
+    Args:
+        name: a model of params.yaml.
+        texts: texts as typed; they are cleaned like the model's corpus.
+    """
+    config = params.load(paths.PARAMS)
+    entry = params.require(config.models, name, "model")
     with console.quiet_imports():
         from pipelines.inference import predictor
 
-    corpus = everything.corpora[entry.corpus]
+    corpus = config.corpora[entry.corpus]
     trained = predictor.load(
-        dvc_project.option(words, "model"),
-        dvc_project.option(words, "vocabulary"),
-        corpus.samples,
-        corpus.search,
+        paths.model(name), paths.vocabulary(entry.corpus), corpus.samples, corpus.search
     )
-    for text in trained.predict(texts):
-        console.echo(text)
+    for prediction in trained.predict(texts):
+        console.echo(prediction)

@@ -1,10 +1,10 @@
-"""`seqproof promote`: a model into MLflow's registry, under an alias."""
+"""`seqproof promote`: register a model in MLflow under an alias."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines import console
+from pipelines import console, paths
 from pipelines.config import params
 from pipelines.config.error_messages import nearest
 from pipelines.errors import UserError
@@ -15,70 +15,79 @@ from pipelines.tracking.run_store import RunRecord, RunStore
 from pipelines.verification import verify_targets
 
 
-def promote(what: str, alias: str) -> None:
-    """Give a model an alias among those of its corpus, if it is better than the one that has it.
+def promote(target: str, alias: str) -> None:
+    """Give a model an alias in its corpus, if it is better than the model that has the alias.
 
     Args:
-        what: a model of params.yaml, or the beginning of a run's id.
+        target: a model of params.yaml, or the first characters of a run's id.
         alias: `champion`, for instance.
 
     Raises:
-        Refusal: nothing is called so, it was not evaluated, or it is not better.
+        UserError: the target does not exist, was not evaluated, or is not better.
     """
     root = console.root()
-    models = params.load(root / "params.yaml").models
+    models = params.load(root / paths.PARAMS).models
     registry.require_alias(alias)
-    kept = run_store.of_project(root)
+    store = run_store.open_store(root)
     with run_store.exclusive_lock(root):
-        run = _of_model(what, kept) if what in models else verify_targets.find_run(what, kept)
+        if target in models:
+            run: RunRecord | None = _run_of_model(target, store)
+        else:
+            run = verify_targets.find_run(target, store)
         if run is None:
-            raise UserError(f"'{what}' is neither a model nor a run{nearest(what, models)}.")
-        _promote(run, alias, root, kept)
+            raise UserError(f"'{target}' is neither a model nor a run{nearest(target, models)}.")
+        _promote(run, alias, root, store)
 
 
-def _of_model(name: str, kept: RunStore) -> RunRecord:
-    """The run that made what the project's folder has of a model."""
-    with snapshots.opened(console.root()) as here:
-        run = verify_targets.of_model(name, here, kept).run_of(f"evaluate@{name}")
+def _run_of_model(name: str, store: RunStore) -> RunRecord:
+    """Return the run that evaluated the model in the project's folder."""
+    with snapshots.opened(console.root()) as snapshot:
+        run = verify_targets.of_model(name, snapshot, store).run_of(f"evaluate@{name}")
     if run is None:
-        raise UserError(f"'{name}' has no run that evaluated it: `dvc repro evaluate@{name}`.")
+        raise UserError(
+            f"No run has evaluated model '{name}' as it is in this folder. Run `dvc repro "
+            f"evaluate@{name}`."
+        )
     return run
 
 
-def _promote(run: RunRecord, alias: str, root: Path, kept: RunStore) -> None:
-    name = registry.name_of(run)
-    logged = kept.logged(run)
-    if logged is None:
+def _promote(run: RunRecord, alias: str, root: Path, store: RunStore) -> None:
+    name = registry.registered_name(run)
+    model = store.logged_model(run)
+    if model is None:
         raise UserError(
-            f"Run {run.short} ({run.name}) logged no model: `dvc repro evaluate@{run.name}` does."
+            f"Run {run.short_id} ({run.name}) has no logged model. Run `dvc repro "
+            f"evaluate@{run.name}`."
         )
-    holder = registry.holder(kept, name, alias)
+    holder = registry.holder(store, name, alias)
     if holder is not None and holder.run_id != run.id:
-        before = next((one for one in kept.runs if one.id == holder.run_id), None)
-        if before is None:
+        champion = next((record for record in store.runs if record.id == holder.run_id), None)
+        if champion is None:
             raise UserError(
-                f"The run of version {holder.version} of {name}, which is its {alias}, was "
-                "deleted, so nothing can be compared: take the alias away in MLflow first."
+                f"Version {holder.version} of {name} has the alias {alias}, but its run was "
+                "deleted, so the models cannot be compared. Remove the alias in MLflow first."
             )
-        _require_better(run, before, f"the {alias} of {name}", root, kept)
-    version = registry.promote(kept, run, logged.id, alias)
+        _require_better(run, champion, f"the {alias} of {name}", root, store)
+    version = registry.promote(store, run, model.id, alias)
     console.echo(
-        f"{run.name} of run {run.short} is version {version} of {name} and its {alias}: "
+        f"{run.name} of run {run.short_id} is version {version} of {name} and its {alias}: "
         f"models:/{name}@{alias}"
     )
 
 
 def _require_better(
-    run: RunRecord, before: RunRecord, place: str, root: Path, kept: RunStore
+    run: RunRecord, champion: RunRecord, role: str, root: Path, store: RunStore
 ) -> None:
-    """As `seqproof compare` finds it, in the measure that decides."""
-    with snapshots.opened(root) as here:
-        ((first, second),) = model_versions.resolve_versions([before.id, run.id], root, here, kept)
-        frames = first.items(), second.items()
-    finding = significance.compare(*frames, first.corpus)[0]
-    if finding.verdict != "better":
+    """Compare two runs as `seqproof compare` does, by the task's deciding metric."""
+    with snapshots.opened(root) as snapshot:
+        ((baseline, candidate),) = model_versions.resolve_versions(
+            [champion.id, run.id], root, snapshot, store
+        )
+        frames = baseline.items(), candidate.items()
+    result = significance.compare(*frames, baseline.corpus)[0]
+    if result.verdict != "better":
         raise UserError(
-            f"{run.name} of run {run.short} does not become {place}, which is {before.name} of run "
-            f"{before.short}: {finding.said}, and so not better (`seqproof compare {before.short} "
-            f"{run.short}`)."
+            f"{run.name} of run {run.short_id} does not become {role}, which is {champion.name} of "
+            f"run {champion.short_id}, because it is not better: {result.said}. Run `seqproof "
+            f"compare {champion.short_id} {run.short_id}` for details."
         )

@@ -37,6 +37,6 @@ def _sealed(root: Path) -> output_hashes.RecordSummary:
     with snapshots.opened(root) as version:
         return output_hashes.record_outputs(
             locks,
-            run_store.of_project(root),
+            run_store.open_store(root),
             lambda entry: output_hashes.model_hash(version, entry),
         )

@@ -1,41 +1,44 @@
-"""`seqproof sync`: what the tracking server was not there to hear."""
+"""`seqproof sync`: upload runs that were recorded while the tracking server was unreachable."""
 
 from __future__ import annotations
 
-from pipelines import console
+from pipelines import console, paths
 from pipelines.config import params
 from pipelines.console import Exit
 from pipelines.tracking import offline_queue, store
 
 
-def sync(here: bool) -> None:
-    """Send what is kept of runs that lost their server, in order, and say what that came to.
+def sync(any_server: bool) -> None:
+    """Upload queued runs in order, and print a summary.
 
     Args:
-        here: that, too, which was meant for another server.
+        any_server: upload runs that were recorded for another server, too.
 
     Raises:
-        Refusal: this is no project, or another process does not come to the end of the same.
-        Exit: with 1, if the server did not take all of it.
+        UserError: the current folder is no project, or another upload does not finish.
+        Exit: with code 1, if the server became unreachable.
     """
     root = console.root()
-    params.load(root / "params.yaml")
+    params.load(root / paths.PARAMS)
     server = store.redact(store.tracking_uri(root))
-    outcome = offline_queue.send(root, here)
-    if outcome.sent:
-        names = f"{len(outcome.sent)} ({', '.join(outcome.sent)})"
-        console.echo(f"{server} has got all that was kept of trainings and evaluations: {names}.")
-    elif outcome == offline_queue.SyncSummary([], [], [], []):
-        console.echo("Nothing is kept for a server: each has got all that it was told.")
-    for sentence in outcome.refused:
-        console.echo(sentence)
-    for name in outcome.busy:
-        console.echo(f"A stage is still at {name}: sync again when it has ended.")
-    for other in sorted(set(outcome.elsewhere)):
+    summary = offline_queue.upload(root, any_server)
+    if summary.uploaded:
+        names = ", ".join(summary.uploaded)
+        console.echo(f"Uploaded {len(summary.uploaded)} queued runs to {server}: {names}.")
+    elif summary == offline_queue.SyncSummary():
+        console.echo("Nothing to upload: no run is queued.")
+    for message in summary.rejected:
+        console.echo(message)
+    for name in summary.busy:
+        console.echo(f"A stage is still writing {name}. Run `seqproof sync` after it has finished.")
+    for other in sorted(set(summary.other_servers)):
         console.echo(
-            f"{outcome.elsewhere.count(other)} are kept for {other}: let MLFLOW_TRACKING_URI name "
-            "it, or send them to this server with --here."
+            f"{summary.other_servers.count(other)} runs are queued for {other}. Set "
+            "MLFLOW_TRACKING_URI to it, or use --here to upload them to this server."
         )
-    if outcome.lost is not None:
-        console.echo(f"{server} was lost ({outcome.lost}); what it did not get is still kept.")
+    if summary.failure is not None:
+        console.echo(
+            f"Tracking server {server} is unreachable ({summary.failure}). The remaining events "
+            "stay queued; run `seqproof sync` again later."
+        )
         raise Exit(1)

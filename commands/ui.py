@@ -1,4 +1,4 @@
-"""`seqproof ui`: MLflow on the runs of this project."""
+"""`seqproof ui`: open MLflow on the runs of this project."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 
-from pipelines import console
+from pipelines import console, paths
 from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.tracking import store
@@ -15,37 +15,42 @@ HOST = "127.0.0.1"
 
 
 def ui(port: int) -> None:
-    """Become `mlflow ui` on this machine's port `port`; a remote server has its own address.
+    """Replace this process by `mlflow ui`; of a remote server, print the address instead.
+
+    Args:
+        port: port on this machine.
 
     Raises:
-        Refusal: this is no project, or the port is in use.
+        UserError: the current folder is no project, or the port is in use.
     """
     root = console.root()
-    params.load(root / "params.yaml")  # outside a project there is nothing to show
+    params.load(root / paths.PARAMS)  # refuse a folder that is no project
     address = store.tracking_uri(root)
     if address.startswith(("http://", "https://")):
-        console.echo(f"MLFLOW_TRACKING_URI names a server, open it: {store.redact(address)}")
+        console.echo(f"MLFLOW_TRACKING_URI names a server. Open {store.redact(address)}")
         return
     _require_free(port)
     arguments = store.ui_arguments(root, HOST, port)
-    console.echo(f"MLflow answers in about ten seconds: http://{HOST}:{port} (Ctrl-C ends it)")
     console.echo(
-        "It opens on its pages for traces of language models: choose 'Model training' above them, "
-        "and it stays so."
+        f"MLflow starts in about ten seconds at http://{HOST}:{port}. Press Ctrl-C to stop it."
+    )
+    console.echo(
+        "MLflow opens on its pages for traces. Choose 'Model training' above them; MLflow "
+        "remembers the choice."
     )
     sys.stdout.flush()
-    words = [sys.executable, "-m", "mlflow", *arguments]
-    os.execve(sys.executable, words, {**store.SERVER, **os.environ})
+    command = [sys.executable, "-m", "mlflow", *arguments]
+    os.execve(sys.executable, command, {**store.SERVER_ENV, **os.environ})
 
 
 def _require_free(port: int) -> None:
-    """Refuse a port that another server has: MLflow says so only after a page of its own log."""
-    with socket.socket() as tried:
-        # As servers do: what only lingers of one that has ended is no hindrance.
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Refuse a port in use: MLflow would report it only after a page of its own log."""
+    with socket.socket() as probe:
+        # Servers set this option, too: connections that linger after a stopped server do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            tried.bind((HOST, port))
+            probe.bind((HOST, port))
         except OSError as error:
             raise UserError(
-                f"Port {port} cannot be had ({error.strerror}): name another one with --port."
+                f"Port {port} is not available ({error.strerror}). Set another one with --port."
             ) from None

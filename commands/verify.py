@@ -35,7 +35,7 @@ def verify(what: str | None, level: int) -> None:
     models = params.load(root / "params.yaml").models
     if level not in verdicts.LEVELS:
         raise UserError(f"This seqproof has no level {level}; known: {_levels()}.")
-    kept = run_store.of_project(root)
+    kept = run_store.open_store(root)
     with snapshots.opened(root) as here:
         names = list(models) if what is None else [what]
         found = [_verified(name, name in models, root, here, kept, level) for name in names]

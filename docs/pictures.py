@@ -153,10 +153,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path)
     project = parser.parse_args().project.resolve()
-    kept = run_store.of_project(project)
+    kept = run_store.open_store(project)
     of = {run.name: run for run in reversed(kept.runs)}
     ids = {
-        name: kept.ask(lambda client, name=name: client.get_run(of[name].id)).info.experiment_id
+        name: kept.call(lambda client, name=name: client.get_run(of[name].id)).info.experiment_id
         for name in ("opinions-lstm", "verses-attention")
     }
     opinions, verses = ids.values()

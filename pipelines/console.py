@@ -1,6 +1,7 @@
-"""What a person sees: the command line, progress, quiet libraries, one sentence for bad input.
+"""Command line, terminal output, progress bars and error messages.
 
-The only door to Typer and Rich. Importing it costs under 0.1 s, so `--help` stays quick.
+The only module that imports Typer and Rich. Importing it takes under 0.1 s, so that `--help` stays
+quick.
 """
 
 from __future__ import annotations
@@ -54,86 +55,99 @@ QUIET = {
 RESTART = "--fresh"
 Restart = Annotated[
     bool,
-    Option(RESTART, envvar="SEQPROOF_FRESH", help="begin again, whatever was saved on the way"),
+    Option(RESTART, envvar="SEQPROOF_FRESH", help="ignore saved checkpoints and start from step 0"),
 ]
-INTERRUPTED = 130  # what Typer makes of Ctrl-C
+INTERRUPTED = 130  # exit code of Typer after Ctrl-C
 
 for _key, _value in QUIET.items():
     os.environ.setdefault(_key, _value)
 
 
 def root() -> Path:
-    """The project's root: where DVC runs the stage, of a queued experiment a copy of the project.
+    """Return the project's root: the folder in which DVC runs the stage.
 
-    `DVC_ROOT` names the project itself there, whose code and parameters are not the experiment's.
+    In a queued experiment that is DVC's copy of the project. `DVC_ROOT` would name the project
+    itself, whose code and parameters differ from the experiment's.
     """
     return Path.cwd()
 
 
 def launch(stage: str, main: Callable[..., None]) -> None:
-    """Run a stage's `main` as a command, and keep its seconds and memory for `seqproof results`."""
+    """Run a stage's `main` as a command and record its seconds and memory for `seqproof results`.
+
+    Args:
+        stage: name of the stage's module, `train_lstm` for instance.
+        main: function whose parameters are the command's arguments and options.
+    """
     app = Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
     started = time.monotonic()
     run_app(app)
-    with suppress(OSError):  # what a stage cost is no reason to call it failed
-        _keep_cost(stage, time.monotonic() - started)
+    with suppress(OSError):  # a stage does not fail because its cost could not be recorded
+        _record_cost(stage, time.monotonic() - started)
 
 
 def run_app(app: Typer) -> None:
-    """Run a Typer app; a Refusal becomes one sentence on stderr and exit code 1."""
+    """Run a Typer app; a `UserError` becomes one line on stderr and exit code 1.
+
+    Args:
+        app: the app to run on the arguments of this process.
+
+    Raises:
+        SystemExit: the app failed, was interrupted, or returned an exit code other than 0.
+    """
     try:
-        with _ctrl_c() as pressed:
+        with _watch_ctrl_c() as ctrl_c:
             code = app(standalone_mode=False)
-    except UserError as refusal:
-        sys.exit(_say_error(str(refusal), 1))
-    except Interrupted as stopped:
-        sys.exit(_say_error(str(stopped), stopped.code))
+    except UserError as error:
+        sys.exit(_print_error(str(error), 1))
+    except Interrupted as interrupt:
+        sys.exit(_print_error(str(interrupt), interrupt.code))
     except OSError as error:
-        # A full disk, a read-only folder, a name too long: the system says it best.
-        what = f"{error.filename}: " if error.filename else ""
-        sys.exit(_say_error(f"{what}{error.strerror or error}.", 1))
+        # A full disk, a read-only folder, a name too long: the system's own message is clear.
+        prefix = f"{error.filename}: " if error.filename else ""
+        sys.exit(_print_error(f"{prefix}{error.strerror or error}.", 1))
     except Exception as error:
-        if pressed.is_set():  # TensorFlow makes errors of its own of it
+        if ctrl_c.is_set():  # TensorFlow replaces KeyboardInterrupt by errors of its own
             code = INTERRUPTED
         elif hasattr(error, "exit_code") and hasattr(error, "format_message"):
-            # Usage errors are Click's, which Typer carries inside itself and does not name.
-            sys.exit(_say_error(error.format_message(), 2))
+            # Usage errors are Click's. Typer bundles Click and does not export these classes.
+            sys.exit(_print_error(error.format_message(), 2))
         else:
             raise
     if code == INTERRUPTED:
-        _say_error("Stopped by Ctrl-C; what this stage was to write is not there.", code)
+        _print_error("Stopped by Ctrl-C. The outputs of this stage were not written.", code)
     if isinstance(code, int) and code:
         sys.exit(code)
 
 
 @contextmanager
-def _ctrl_c() -> Iterator[threading.Event]:
-    """Set by Ctrl-C, which does besides what it always does."""
+def _watch_ctrl_c() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C sets before its usual handler runs."""
     pressed = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield pressed
         return
 
-    def noted(number: int, frame: FrameType | None) -> None:
+    def record(number: int, frame: FrameType | None) -> None:
         pressed.set()
-        before(number, frame)
+        handler(number, frame)
 
-    signal.signal(signal.SIGINT, noted)
+    signal.signal(signal.SIGINT, record)
     try:
         yield pressed
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, handler)
 
 
-def _say_error(sentence: str, code: int) -> int:
-    sys.stderr.write(f"seqproof: {sentence}\n")
+def _print_error(message: str, code: int) -> int:
+    sys.stderr.write(f"seqproof: {message}\n")
     return code
 
 
-def _keep_cost(stage: str, seconds: float) -> None:
-    """Seconds and peak memory of this process, outside every out: they differ from run to run."""
+def _record_cost(stage: str, seconds: float) -> None:
+    """Write seconds and peak memory of this process outside every out: they differ by run."""
     name = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     positional = len(sys.argv) > 1 and sys.argv[1] == name
     label = f"{stage}@{name}" if positional else stage
@@ -143,18 +157,23 @@ def _keep_cost(stage: str, seconds: float) -> None:
 
 
 def costs(stages: Iterable[str], project: Path | None = None) -> dict[str, dict[str, float]]:
-    """What each of these stages cost when it last ran here, or in another project, if it did.
+    """Return the cost of each stage's last run; stages that never ran are omitted.
 
-    As `{"train_lstm@x": {"seconds": 3.1, "peak_mib": 900}}`.
+    Args:
+        stages: names of stages.
+        project: root of another project; this one by default.
+
+    Returns:
+        For instance `{"train_lstm@x": {"seconds": 3.1, "peak_mib": 900}}`.
     """
     folder = (project or root()) / ".seqproof" / "costs"
-    kept = {stage: folder / f"{stage}.json" for stage in stages}
-    found = {stage: _cost(file) for stage, file in kept.items() if file.is_file()}
-    return {stage: cost for stage, cost in found.items() if cost}
+    paths = {stage: folder / f"{stage}.json" for stage in stages}
+    recorded = {stage: _read_cost(path) for stage, path in paths.items() if path.is_file()}
+    return {stage: cost for stage, cost in recorded.items() if cost}
 
 
-def _cost(file: Path) -> dict[str, float]:
-    """What one stage cost; nothing if the file is damaged, which a lost power can do."""
+def _read_cost(file: Path) -> dict[str, float]:
+    """Read the cost of one stage; empty if the file is damaged, by a power failure for instance."""
     try:
         cost = json.loads(file.read_text(encoding="utf-8"))
         return {key: float(cost[key]) for key in ("seconds", "peak_mib")}
@@ -163,60 +182,67 @@ def _cost(file: Path) -> dict[str, float]:
 
 
 def out() -> Console:
-    """The terminal, by Rich."""
+    """Return a Rich console on standard output."""
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=True, emoji=False)
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
-    """A table: the first column to the left, all others to the right. Cells may hold markup.
+    """Build a table whose first column is left-aligned and whose others are right-aligned.
 
-    In a narrow terminal the heads wrap and the cells never do: half a number is a wrong number.
+    In a narrow terminal the headers wrap and the cells never do: a wrapped number reads as two.
+
+    Args:
+        title: line above the table.
+        columns: headers.
+        rows: cells, which may hold Rich markup.
     """
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title=title, title_justify="left")
+    result = Table(title=title, title_justify="left")
     for position, column in enumerate(columns):
         lines = (line for row in rows for line in Text.from_markup(row[position]).split())
         widest = max((line.cell_len for line in lines), default=0)
-        drawn.add_column(column, justify="left" if position == 0 else "right", min_width=widest)
+        result.add_column(column, justify="left" if position == 0 else "right", min_width=widest)
     for row in rows:
-        drawn.add_row(*row)
-    return drawn
+        result.add_row(*row)
+    return result
 
 
 def echo(text: str) -> None:
-    """One plain line for the person watching; it takes no markup, so text from data is safe."""
+    """Print a line without interpreting markup, so that text from data is safe."""
     out().print(text, markup=False)
 
 
 class Progress:
-    """Done so far, of `total` units; `advance` is cheap enough for every batch."""
+    """Handle of a progress bar; `advance` is cheap enough to be called for every batch."""
 
     def __init__(self, advance: Callable[[float, str], None]) -> None:
         self._advance = advance
 
     def advance(self, amount: float, remark: str = "") -> None:
-        """Count `amount` more units; `remark` stands behind the bar, a loss for instance."""
+        """Add `amount` units; `remark` is shown after the bar, a loss for instance."""
         self._advance(amount, remark)
 
 
 @contextmanager
-def progress(description: str, total: float, unit: str, behind: float = 0.0) -> Iterator[Progress]:
-    """A bar with rate and time left; without a terminal, a line every ten seconds instead.
+def progress(
+    description: str, total: float, unit: str, completed: float = 0.0
+) -> Iterator[Progress]:
+    """Show a bar with rate and remaining time; without a terminal, print a line every ten seconds.
 
     Args:
-        description: what is done.
-        total: units in all.
-        unit: what they are called.
-        behind: units that were done before, and that say nothing of the rate.
+        description: label before the bar.
+        total: number of units.
+        unit: name of a unit, in the plural.
+        completed: units completed by an earlier process; they do not count towards the rate.
     """
     terminal = out()
     if not terminal.is_terminal:
-        with _lines(description, total, unit, behind) as counted:
-            yield counted
+        with _progress_lines(description, total, unit, completed) as handle:
+            yield handle
         return
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -229,10 +255,12 @@ def progress(description: str, total: float, unit: str, behind: float = 0.0) -> 
         TimeRemainingColumn(),
         TextColumn("{task.fields[remark]}", markup=False),
         console=terminal,
-        transient=True,  # what a stage found stays on the screen, its bars do not
+        transient=True,  # the results of a stage stay on the screen, its bars do not
     )
     with bar:
-        task = bar.add_task(description, total=total, completed=round(behind), rate="", remark="")
+        task = bar.add_task(
+            description, total=total, completed=round(completed), rate="", remark=""
+        )
 
         def advance(amount: float, remark: str) -> None:
             rate = f"{bar.tasks[0].speed or 0:,.0f} {unit}/s"
@@ -242,40 +270,47 @@ def progress(description: str, total: float, unit: str, behind: float = 0.0) -> 
 
 
 @contextmanager
-def _lines(description: str, total: float, unit: str, behind: float) -> Iterator[Progress]:
-    started = said = time.monotonic()
-    done = behind
-    last = ""
+def _progress_lines(
+    description: str, total: float, unit: str, completed: float
+) -> Iterator[Progress]:
+    started = printed = time.monotonic()
+    count = completed
+    newest_remark = ""
 
-    def say() -> None:
-        rate = (done - behind) / max(time.monotonic() - started, 1e-9)
-        left = max(total - done, 0.0) / rate if rate else 0.0
-        share = f"{done / max(total, 1e-9):4.0%}"
-        parts = [f"{description} {share}", f"{rate:,.0f} {unit}/s", f"{left:.0f} s left", last]
+    def print_line() -> None:
+        rate = (count - completed) / max(time.monotonic() - started, 1e-9)
+        remaining = max(total - count, 0.0) / rate if rate else 0.0
+        percentage = f"{count / max(total, 1e-9):4.0%}"
+        parts = [
+            f"{description} {percentage}",
+            f"{rate:,.0f} {unit}/s",
+            f"{remaining:.0f} s left",
+            newest_remark,
+        ]
         echo(", ".join(part for part in parts if part))
 
     def advance(amount: float, remark: str) -> None:
-        nonlocal done, said, last
-        done, last = done + amount, remark
-        if time.monotonic() - said > 10:
-            said = time.monotonic()
-            say()
+        nonlocal count, printed, newest_remark
+        count, newest_remark = count + amount, remark
+        if time.monotonic() - printed > 10:
+            printed = time.monotonic()
+            print_line()
 
     yield Progress(advance)
     if time.monotonic() - started > 2:
-        say()
+        print_line()
 
 
 @contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Hold back what compiled libraries print while they load; said after all if they fail.
+    """Suppress the output of compiled libraries while they load; print it if the import fails.
 
-    TensorFlow logs from C++ before its own log level is read, so only the file descriptor helps.
+    TensorFlow logs from C++ before it reads its own log level, so the file descriptor is replaced.
     """
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as noise:
-        os.dup2(noise.fileno(), 2)
+    original_stderr = os.dup(2)
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 2)
         failed = False
         try:
             yield
@@ -284,11 +319,11 @@ def quiet_imports() -> Iterator[None]:
             raise
         finally:
             sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(original_stderr, 2)
+            os.close(original_stderr)
             if failed:
-                noise.seek(0)
-                sys.stderr.write(noise.read().decode("utf-8", "replace"))
+                output.seek(0)
+                sys.stderr.write(output.read().decode("utf-8", "replace"))
 
 
 def as_json(value: Any) -> str:

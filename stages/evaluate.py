@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pipelines import console
+from pipelines import console, files
 from pipelines.config import params
 from pipelines.console import Argument, Option
 from pipelines.errors import UserError
@@ -33,7 +33,7 @@ def main(
         from pipelines.reporting import pictures as drawing
         from pipelines.tasks import evaluation
         from pipelines.text import encoding
-        from pipelines.tracking import records, runs
+        from pipelines.tracking import stage_runs
 
     trained = predictor.load(model, vocabulary, corpus.samples, corpus.search)
     if trained.card.entry != entry:
@@ -66,20 +66,17 @@ def main(
     }
     parquet.write_parquet(found.predictions, predictions)
     drawing.write(name, found, trained, model, history, pictures)
-    records.write_metrics(numbers, metrics)
+    files.write_text(metrics, console.as_json(numbers))
     example = list(frame["source" if "source" in frame else "text"][:2])
-    identity = records.identity(everything, name)
-    digest = provenance.folder_hash(model)
-    with runs.evaluation(identity, console.root(), digest) as run:
-        records.end_evaluation(run, numbers, test, pictures, predictions)
-        records.backfill(run, everything, name, history, numbers)
-        records.log_provenance(run, provenance.inputs("evaluate", console.root()), described)
-        said = trained.predict(example)
-        run.log_model(model, vocabulary, example, said, corpus.samples, corpus.search)
-    for seed, one in alone.items():
-        with runs.of_seed(identity, console.root(), digest, seed) as run:
-            run.set_tags(described)
-            records.log_seed_run(run, everything, name, seed, history, one.metrics, test)
+    evaluation_log = stage_runs.EvaluationLog(
+        metrics=numbers,
+        plots={file.name: file.read_text(encoding="utf-8") for file in sorted(pictures.iterdir())},
+        example=example,
+        predictions=trained.predict(example),
+        seed_metrics={seed: one.metrics for seed, one in alone.items()},
+    )
+    inputs = provenance.inputs("evaluate", console.root())
+    stage_runs.log_evaluation(everything, name, inputs, described, evaluation_log)
 
 
 if __name__ == "__main__":

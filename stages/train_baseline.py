@@ -10,10 +10,13 @@ from pipelines import console
 from pipelines.config import params
 from pipelines.console import Argument, Option, Restart
 from pipelines.data import parquet
+from pipelines.lineage import dvc_project, provenance
 from pipelines.models import serialization
 from pipelines.text import encoding
 from pipelines.text import vocabulary as vocabularies
-from pipelines.tracking import records
+from pipelines.tracking import stage_runs
+from pipelines.tracking.callbacks import EpochLogger
+from pipelines.training import checkpoints
 from pipelines.training import history as epochs
 
 
@@ -34,7 +37,6 @@ def main(
     words = vocabularies.load(vocabulary)
     for frame in pair:
         encoding.require_columns(frame, words, card.task)
-    data = {"train": train, "valid": valid}
     if card.entry.model == "ngram":
         described = {"device": "cpu", "kernel": "counts"}
     else:
@@ -44,23 +46,29 @@ def main(
             from pipelines.training import train as learn
             from pipelines.training.tensorboard import TensorBoardWriter
         described = device.describe(card.entry)
-    with records.training("train_baseline", everything, name, data, described, fresh) as (
-        run,
-        kept,
-    ):
-        tell, shown = records.epochs(run), None
-        if card.entry.model == "ngram":
-            trained = _count(card, pair, words)
-            tell(dict(trained.history.iloc[0]))
-        else:
-            validation = Validation(card, words, pair[1])
-            board = TensorBoardWriter.of(kept)
-            shown = board.folder
-            watch = progress.Callbacks(tell, kept, validation.sample, board)
-            trained = learn.classifier(card, pair, words, watch, validation.score)
-        serialization.save(trained.model, card, vocabulary, model, trained)
-        epochs.write_history(trained.history, history)
-        records.end_training(run, model, history, trained.seconds, shown)
+    inputs = provenance.inputs("train_baseline", console.root())
+    with checkpoints.opened(
+        dvc_project.main_root(console.root()),
+        inputs.stage,
+        inputs.key,
+        everything.checkpoints.every,
+        fresh,
+    ) as saved:
+        with stage_runs.training_run(everything, name, inputs, described, saved) as run:
+            tell, shown = EpochLogger(run).on_epoch_end, None
+            if card.entry.model == "ngram":
+                trained = _count(card, pair, words)
+                tell(dict(trained.history.iloc[0]))
+            else:
+                validation = Validation(card, words, pair[1])
+                board = TensorBoardWriter.of(saved)
+                shown = board.folder
+                watch = progress.Callbacks(tell, saved, validation.sample, board)
+                trained = learn.classifier(card, pair, words, watch, validation.score)
+            serialization.save(trained.model, card, vocabulary, model, trained)
+            epochs.write_history(trained.history, history)
+            stage_runs.log_training(run, everything, name, trained.seconds, shown)
+        saved.clear()  # only after the run is closed: a process killed before resumes the same run
 
 
 def _count(

@@ -23,12 +23,14 @@ def main(
     entry = params.require(everything.family("seq2seq"), name, "model that train_seq2seq trains")
     with console.quiet_imports():
         from pipelines.data import parquet
+        from pipelines.lineage import dvc_project, provenance
         from pipelines.models import serialization
         from pipelines.tasks.validation import Validation
         from pipelines.text import encoding
         from pipelines.text import vocabulary as vocabularies
-        from pipelines.tracking import records
-        from pipelines.training import device, progress
+        from pipelines.tracking import stage_runs
+        from pipelines.tracking.callbacks import EpochLogger
+        from pipelines.training import checkpoints, device, progress
         from pipelines.training import train as learn
         from pipelines.training.tensorboard import TensorBoardWriter
 
@@ -38,14 +40,25 @@ def main(
     for frame in pair:
         encoding.require_columns(frame, words, card.task)
     validation = Validation(card, words, pair[1])
-    data, described = {"train": train, "valid": valid}, device.describe(entry)
-    with records.training("train_seq2seq", everything, name, data, described, fresh) as (run, kept):
-        board = TensorBoardWriter.of(kept)
-        watch = progress.Callbacks(records.epochs(run), kept, validation.sample, board)
-        trained = learn.seq2seq(card, pair, words, watch, validation.score)
-        serialization.save(trained.model, card, vocabulary, model, trained)
-        epochs.write_history(trained.history, history)
-        records.end_training(run, model, history, trained.seconds, board.folder)
+    described = device.describe(entry)
+    inputs = provenance.inputs("train_seq2seq", console.root())
+    with checkpoints.opened(
+        dvc_project.main_root(console.root()),
+        inputs.stage,
+        inputs.key,
+        everything.checkpoints.every,
+        fresh,
+    ) as saved:
+        with stage_runs.training_run(everything, name, inputs, described, saved) as run:
+            board = TensorBoardWriter.of(saved)
+            watch = progress.Callbacks(
+                EpochLogger(run).on_epoch_end, saved, validation.sample, board
+            )
+            trained = learn.seq2seq(card, pair, words, watch, validation.score)
+            serialization.save(trained.model, card, vocabulary, model, trained)
+            epochs.write_history(trained.history, history)
+            stage_runs.log_training(run, everything, name, trained.seconds, board.folder)
+        saved.clear()  # only after the run is closed: a process killed before resumes the same run
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from pipelines.lineage.lockfiles import EVALUATION, TRAINING, chain_of, stage_ki
 from pipelines.lineage.snapshots import Snapshot
 from pipelines.lineage.targets import Target
 from pipelines.tracking import runs
-from pipelines.tracking.records import PROVENANCE
 from pipelines.tracking.run_store import RunRecord, RunStore
+from pipelines.tracking.stage_runs import PROVENANCE
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def _side(
 
 def _words(model: str, meant: Target) -> str:
     if meant.run is not None:
-        return f"{model} (run {meant.run.short})"
+        return f"{model} (run {meant.run.short_id})"
     place = meant.lock.place if meant.lock else ""
     return f"{model} ({place})" if place else model
 
@@ -197,7 +197,7 @@ def _params(inputs: Sequence[dvc_project.Inputs], model: str) -> dict[str, str]:
             else:
                 head = {"models": "model", "corpora": "corpus"}.get(kind, kind)
                 head += f".{rest}" if rest else ""
-            found |= runs.flat({head: value})
+            found |= runs.flatten({head: value})
     return found
 
 
@@ -215,10 +215,10 @@ def _environment(key: str, run: RunRecord | None, ledger: RunStore | None) -> di
     """What the run of a training says of machine and packages; nothing where there is none."""
     if ledger is None:
         return {}
-    found = [one for one in ledger.of(TRAINING, key) if run is None or one.id == run.id]
-    text = ledger.text(found[0], f"{PROVENANCE}/{TRAINING}.json") if found else None
+    found = [one for one in ledger.find(TRAINING, key) if run is None or one.id == run.id]
+    text = ledger.read_text(found[0], f"{PROVENANCE}/{TRAINING}.json") if found else None
     try:
         said: Any = json.loads(text or "{}")
-        return runs.flat({**said.get("environment", {}), "packages": said.get("packages", {})})
+        return runs.flatten({**said.get("environment", {}), "packages": said.get("packages", {})})
     except (ValueError, AttributeError, TypeError):
         return {}

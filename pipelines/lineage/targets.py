@@ -45,7 +45,7 @@ class Target:
 def runs_of(root: Path) -> tuple[RunStore | None, str]:
     """The runs of a project; without them much can still be said: then None, and why."""
     try:
-        kept = ledgers.of_project(root)
+        kept = ledgers.open_store(root)
         _ = kept.runs
         return kept, ""
     except UserError as refusal:
@@ -157,7 +157,7 @@ def _run(what: str, root: Path, ledger: RunStore | None) -> Target | None:
         return Target(words, None, StageGraph({}, {}), (), run=run)
     lock, _ = found
     linked = chain_of(lock.entries, {})
-    keys = {run.key(work) for work in (lockfiles.TRAINING, lockfiles.EVALUATION)}
+    keys = {run.input_hash(work) for work in (lockfiles.TRAINING, lockfiles.EVALUATION)}
     stages = tuple(
         name for name in linked.order if stage_kind(name) and lock.entries[name].inputs.key in keys
     )

@@ -167,7 +167,7 @@ class LineageBuilder:
 
     def _run(self, name: str, entry: dvc_project.LockedStage) -> dict[str, str]:
         work = stage_kind(name)
-        found = self.ledger.of(work, entry.inputs.key) if self.ledger and work else []
+        found = self.ledger.find(work, entry.inputs.key) if self.ledger and work else []
         if not found or work is None:
             return {}
         asked = [run for run in found if self.asked and run.id == self.asked.id]
@@ -209,7 +209,7 @@ class LineageBuilder:
 
 def _of_no_lock(run: RunRecord | None) -> str:
     """A run whose dvc.lock is gone."""
-    short, tags = (run.short, run.tags) if run else ("", {})
+    short, tags = (run.short_id, run.tags) if run else ("", {})
     commit = tags.get(runs.GIT, "none")[:SHORT]
     return (
         f"No dvc.lock at hand has what run {short} read, neither here nor in its commit "

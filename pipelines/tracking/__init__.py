@@ -1,1 +1,1 @@
-"""The only door to MLflow."""
+"""MLflow runs, models and registry: the only package that imports MLflow."""

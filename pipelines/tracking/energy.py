@@ -1,8 +1,8 @@
-"""The energy that a machine spends while a training runs, where it can be measured.
+"""Energy that the machine uses during a training, where it can be measured.
 
-Two sources: the counters of the processors (RAPL, by Linux' powercap; root alone may read them on
-most machines), and the power of NVIDIA's GPUs, which the meter reads. Both are of the machine:
-what else runs on it counts, too.
+There are two sources: the processors' counters (RAPL, read from Linux' powercap, on most machines
+by root only), and the power of NVIDIA GPUs among the system metrics. Both measure the whole
+machine: other programs that run on it count, too.
 """
 
 from __future__ import annotations
@@ -14,91 +14,93 @@ from dataclasses import dataclass
 from pathlib import Path
 
 POWERCAP = Path("/sys/class/powercap")
-JOULES = "train_energy_joules"  # the metric of a run
-MEASURED = "energy"  # the tag that says of what
+JOULES = "train_energy_joules"  # metric of a run
+SOURCES_TAG = "energy"  # tag that names the measured sources
 CPU, GPU = "cpu", "gpu"
-POWER = re.compile(r"gpu_\d+_power_usage_watts")  # as MLflow's reader calls them
-# A package holds its cores; its memory has a counter of its own. The one of the whole platform,
-# psys, would count all of them once more.
+POWER = re.compile(r"gpu_\d+_power_usage_watts")  # name of the metric in MLflow
+# A package counter includes the cores; memory has a counter of its own. The counter of the whole
+# platform, psys, would count all of them twice.
 ZONES = re.compile(r"package-\d+|dram")
 
 
 @dataclass
 class _Counter:
-    """A counter in microjoules that begins again at zero after `wraps`."""
+    """Counter in microjoules that restarts at zero after `maximum`."""
 
     file: Path
-    wraps: int
-    last: int
+    maximum: int
+    value: int
 
-    def since(self) -> int:
-        """What came since it was read before."""
-        now = _number(self.file)
-        gone = now - self.last if now >= self.last else now - self.last + self.wraps
-        self.last = now
-        return gone
+    def advance(self) -> int:
+        """Read the counter and return its increase since the last reading."""
+        value = _read_number(self.file)
+        increase = value - self.value
+        self.value = value
+        return increase if increase >= 0 else increase + self.maximum
 
 
-class Energy:
-    """Adds up what is spent from the first reading on.
+class EnergyMeter:
+    """Sums the energy used since the first reading.
 
-    A source that fails on the way is left out: half of an energy is a wrong one.
+    A source that fails once is dropped: part of the energy would be reported as all of it.
 
     Args:
-        powercap: the folder with the counters.
-        clock: seconds.
+        powercap: folder of the processors' counters.
+        clock: returns seconds.
     """
 
     def __init__(
         self, powercap: Path = POWERCAP, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._counters = list(_counters(powercap))
+        self._counters = list(_find_counters(powercap))
         self._clock = clock
-        self._cpu: int | None = 0 if self._counters else None
-        self._gpu: float | None = 0.0
-        self._before: tuple[float, float] | None = None
+        self._cpu_microjoules: int | None = 0 if self._counters else None
+        self._gpu_joules: float | None = 0.0
+        self._previous: tuple[float, float] | None = None  # seconds, watts
 
-    def add(self, values: Mapping[str, float]) -> None:
-        """One more reading of the machine; not so far apart that a counter begins again twice.
+    def update(self, metrics: Mapping[str, float]) -> None:
+        """Add the energy since the last reading.
+
+        Readings must be frequent enough that no counter restarts twice between two of them.
 
         Args:
-            values: what the meter read, in watts those of POWER.
+            metrics: system metrics; those that match POWER are in watts.
         """
-        if self._cpu is not None:
+        if self._cpu_microjoules is not None:
             try:
-                self._cpu += sum(counter.since() for counter in self._counters)
+                self._cpu_microjoules += sum(counter.advance() for counter in self._counters)
             except (OSError, ValueError):
-                self._cpu = None
-        watts = [value for key, value in values.items() if POWER.fullmatch(key)]
-        if self._gpu is None or not watts:
-            self._gpu = None
+                self._cpu_microjoules = None
+        watts = [value for key, value in metrics.items() if POWER.fullmatch(key)]
+        if self._gpu_joules is None or not watts:
+            self._gpu_joules = None
             return
-        now, power = self._clock(), sum(watts)
-        if self._before is not None:
-            then, other = self._before
-            self._gpu += (now - then) * (power + other) / 2
-        self._before = now, power
+        seconds, power = self._clock(), sum(watts)
+        if self._previous is not None:
+            previous_seconds, previous_power = self._previous
+            self._gpu_joules += (seconds - previous_seconds) * (power + previous_power) / 2
+        self._previous = seconds, power
 
     @property
     def joules(self) -> dict[str, float]:
-        """What was spent, by source; of what was not measured nothing, and never zero."""
-        found = {CPU: (self._cpu or 0) / 1e6, GPU: self._gpu or 0.0}
-        return {source: value for source, value in found.items() if value > 0}
+        """Energy by source; unmeasured sources are omitted, never reported as 0."""
+        sources = {CPU: (self._cpu_microjoules or 0) / 1e6, GPU: self._gpu_joules or 0.0}
+        return {source: value for source, value in sources.items() if value > 0}
 
 
-def _counters(powercap: Path) -> Iterator[_Counter]:
-    """Those that may be read; all of them or none: a part would be taken for the whole."""
-    found = []
+def _find_counters(powercap: Path) -> Iterator[_Counter]:
+    """Yield all counters, or none if one of them is not readable."""
+    counters = []
     try:
         for zone in sorted(powercap.glob("intel-rapl:*")):
             if ZONES.fullmatch((zone / "name").read_text(encoding="utf-8").strip()):
                 file = zone / "energy_uj"
-                wraps = _number(zone / "max_energy_range_uj")
-                found.append(_Counter(file, wraps, _number(file)))
+                maximum = _read_number(zone / "max_energy_range_uj")
+                counters.append(_Counter(file, maximum, _read_number(file)))
     except (OSError, ValueError):
         return
-    yield from found
+    yield from counters
 
 
-def _number(file: Path) -> int:
+def _read_number(file: Path) -> int:
     return int(file.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""One thing that is said of a run, whether the server hears it now or later."""
+"""Events of a run: what is logged now, or uploaded later from the offline queue."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-BEGIN, PARAMS, METRICS, SAMPLES, TAGS, DATASET, TEXT, FILES, MODEL, END = (
-    *("begin", "params", "metrics", "samples", "tags"),
+# Kinds of events, as the offline queue stores them.
+START, PARAMS, METRICS, SYSTEM_METRICS, TAGS, DATASET, TEXT, FILES, MODEL, END = (
+    *("start", "params", "metrics", "system_metrics", "tags"),
     *("dataset", "text", "files", "model", "end"),
 )
 
 
-def now() -> int:
-    """Milliseconds since 1970, as MLflow counts time."""
+def timestamp_ms() -> int:
+    """Return the milliseconds since 1970, MLflow's unit of time."""
     return int(time.time() * 1000)
 
 
 @dataclass(frozen=True)
 class LogEvent:
-    """What a run is told. To tell it twice is to tell it once: see `remote.Remote`.
+    """Event of a run. Sending it twice has the effect of sending it once: see `RunWriter`.
 
     Attributes:
-        kind: one of the words above.
-        said: what JSON can hold of it.
-        files: files and folders that belong to it, by what they are.
-        time: when it was said, in milliseconds since 1970.
+        kind: one of the kinds above.
+        payload: content that JSON can hold.
+        files: files and folders that belong to the event, by their role.
+        time: when it was logged, in milliseconds since 1970.
     """
 
     kind: str
-    said: Mapping[str, Any]
+    payload: Mapping[str, Any]
     files: Mapping[str, Path] = field(default_factory=dict)
-    time: int = field(default_factory=now)
+    time: int = field(default_factory=timestamp_ms)

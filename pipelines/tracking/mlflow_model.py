@@ -1,4 +1,4 @@
-"""A dataset and a model in MLflow's own terms."""
+"""Datasets and models in MLflow's format."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pipelines import console
 from pipelines.lineage import provenance
 from pipelines.tracking.log_events import MODEL, LogEvent
 
-# What `pipelines.inference.predictor` needs to load and predict.
+# Packages that `pipelines.inference.predictor` needs to load a model and predict.
 REQUIREMENTS = (
     *("mlflow", "tensorflow", "keras", "numpy", "pandas", "pyarrow"),
     *("pydantic", "PyYAML", "typer", "rich"),
 )
-TYPES = {
+MLFLOW_TYPES = {
     "int64": "long",
     "int32": "integer",
     "double": "double",
@@ -28,13 +28,22 @@ TYPES = {
 
 
 def dataset(path: Path, name: str) -> dict[str, str]:
-    """A parquet file as MLflow names datasets, from its footer alone."""
+    """Describe a parquet file as an MLflow dataset; only its footer is read.
+
+    Args:
+        path: the file.
+        name: name of the dataset.
+
+    Returns:
+        The fields of an `mlflow.entities.Dataset`; the digest is the hash that DVC gives the file.
+    """
     import pyarrow.parquet
 
     with pyarrow.parquet.ParquetFile(path) as file:
         rows, schema = file.metadata.num_rows, file.schema_arrow
     columns = [
-        {"name": field.name, "type": TYPES.get(str(field.type), "string")} for field in schema
+        {"name": field.name, "type": MLFLOW_TYPES.get(str(field.type), "string")}
+        for field in schema
     ]
     return {
         "name": name,
@@ -46,7 +55,7 @@ def dataset(path: Path, name: str) -> dict[str, str]:
     }
 
 
-def model(
+def model_event(
     name: str,
     folder: Path,
     vocabulary: Path,
@@ -54,61 +63,66 @@ def model(
     predictions: list[str],
     config: Mapping[str, Any],
 ) -> LogEvent:
-    """All that a logged model is made of; `content` is the same for the same model.
+    """Return the event that logs a model; its `content` hash is equal for equal models.
 
     Args:
-        name: the model's.
-        folder: that training wrote.
-        vocabulary: its file.
-        example: texts that go in.
-        predictions: texts that come out.
-        config: how texts are made.
+        name: name of the model.
+        folder: the trained model.
+        vocabulary: its vocabulary file.
+        example: input texts.
+        predictions: the model's outputs for them.
+        config: how the model samples or searches.
     """
-    answers = {"example": example, "predictions": predictions, "config": config}
-    files = [provenance.folder_hash(folder), provenance.file_hash(vocabulary)]
-    content = hashlib.sha256(json.dumps([answers, files], sort_keys=True).encode()).hexdigest()
-    requirements = [f"{one}=={metadata.version(one)}" for one in REQUIREMENTS]
-    said = {"name": name, "content": content, "requirements": requirements, **answers}
+    io = {"example": example, "predictions": predictions, "config": config}
+    hashes = [provenance.folder_hash(folder), provenance.file_hash(vocabulary)]
+    content = hashlib.sha256(json.dumps([io, hashes], sort_keys=True).encode()).hexdigest()
+    requirements = [f"{package}=={metadata.version(package)}" for package in REQUIREMENTS]
+    payload = {"name": name, "content": content, "requirements": requirements, **io}
     code = Path(__file__).parents[1]
-    return LogEvent(MODEL, said, {MODEL: folder, "vocabulary": vocabulary, "code": code})
+    return LogEvent(MODEL, payload, {MODEL: folder, "vocabulary": vocabulary, "code": code})
 
 
-def save_model(folder: Path, run_id: str, logged: Any, note: LogEvent) -> None:
-    """Write an MLflow model to a folder; `logged` is its entry on the server, `note` as `model`.
+def save_model(folder: Path, run_id: str, logged_model: Any, event: LogEvent) -> None:
+    """Write an MLflow model to a folder.
 
-    `save_model(input_example=...)` would load the model and predict, which takes seconds: the
-    example is written here, in the format that `Model.load_input_example` reads.
+    `mlflow.pyfunc.save_model(input_example=...)` would load the model and predict, which takes
+    seconds. The example is written here instead, in the format of `Model.load_input_example`.
+
+    Args:
+        folder: folder to create.
+        run_id: run that logs the model.
+        logged_model: the model's entry on the server.
+        event: event of `model_event`.
     """
     import mlflow
     from mlflow.models import Model
 
-    described = Model(
-        artifact_path=logged.artifact_location,
-        model_uuid=logged.model_id,
-        model_id=logged.model_id,
+    mlflow_model = Model(
+        artifact_path=logged_model.artifact_location,
+        model_uuid=logged_model.model_id,
+        model_id=logged_model.model_id,
         run_id=run_id,
     )
     mlflow.pyfunc.save_model(
         path=str(folder),
-        mlflow_model=described,
-        python_model=str(note.files["code"] / "tracking" / "serving.py"),
-        artifacts={name: str(note.files[name].resolve()) for name in (MODEL, "vocabulary")},
-        model_config=dict(note.said["config"]),
-        code_paths=[str(note.files["code"])],
-        pip_requirements=note.said["requirements"],
+        mlflow_model=mlflow_model,
+        python_model=str(event.files["code"] / "tracking" / "serving.py"),
+        artifacts={name: str(event.files[name].resolve()) for name in (MODEL, "vocabulary")},
+        model_config=dict(event.payload["config"]),
+        code_paths=[str(event.files["code"])],
+        pip_requirements=event.payload["requirements"],
     )
-    described.saved_input_example_info = {
+    mlflow_model.saved_input_example_info = {
         "artifact_path": "input_example.json",
         "serving_input_path": "serving_input_example.json",
         "type": "json_object",
     }
-    example = note.said["example"]
-    write(folder / "input_example.json", example)
-    write(folder / "serving_input_example.json", {"inputs": example})
-    write(folder / "output_example.json", note.said["predictions"])
-    described.save(str(folder / "MLmodel"))
+    example = event.payload["example"]
+    _write_json(folder / "input_example.json", example)
+    _write_json(folder / "serving_input_example.json", {"inputs": example})
+    _write_json(folder / "output_example.json", event.payload["predictions"])
+    mlflow_model.save(str(folder / "MLmodel"))
 
 
-def write(path: Path, content: object) -> None:
-    """JSON beside the model."""
+def _write_json(path: Path, content: object) -> None:
     path.write_text(console.as_json(content), encoding="utf-8", newline="\n")

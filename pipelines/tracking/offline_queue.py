@@ -1,8 +1,9 @@
-"""What a server was not there to hear: kept on disk, and sent later, in order and once.
+"""Queue on disk for runs whose server is unreachable; uploaded later, in order and once.
 
-Each run that lost its server has a folder below `.seqproof/unsent`: a line of JSON for each note,
-what files belong to it, and how many of them the server has. A note that was sent, and whose sender
-was killed before it wrote that down, is sent again, which `remote.Remote` makes the same as once.
+Each such run has a folder below `.seqproof/unsent`: one line of JSON per event, the files that
+belong to the events, and the number of events that the server already has. If a process is killed
+between uploading an event and recording that, the event is uploaded again, which has no effect: see
+`RunWriter`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,243 +21,262 @@ from pipelines import console, files
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project
 from pipelines.tracking import store
-from pipelines.tracking.log_events import BEGIN, LogEvent
+from pipelines.tracking.log_events import START, LogEvent
 from pipelines.tracking.run_writer import RunWriter
 
-NOTES, SENT, SERVER, LOCK = "notes.jsonl", "sent", "server", "lock"
-PATIENCE = 300.0  # seconds for another process that sends
-PASSING = (401, 403, 408, 429)  # answers of a server that may take it another time
+EVENTS, UPLOADED, SERVER, LOCK = "events.jsonl", "uploaded", "server", "lock"  # names of files
+TIMEOUT = 300.0  # seconds to wait for another process that uploads
+RETRYABLE = (401, 403, 408, 429)  # HTTP statuses of requests that may succeed later
 COMPILED = shutil.ignore_patterns("__pycache__")
 
 
 @dataclass
 class SyncSummary:
-    """What sending came to.
+    """Result of an upload.
 
     Attributes:
-        sent: names of the runs that the server has all of now.
-        refused: of notes that the server would not take, one sentence each.
-        busy: names of runs that a process is still writing.
-        elsewhere: addresses of other servers that runs are kept for.
-        lost: why the server did not take the rest; None if it took all.
+        uploaded: names of the runs that the server now has completely.
+        rejected: one message per event that the server refused.
+        busy: names of runs that another process is still writing.
+        other_servers: addresses of the servers that the remaining runs are queued for.
+        failure: why the server became unreachable; None if it did not.
     """
 
-    sent: list[str]
-    refused: list[str]
-    busy: list[str]
-    elsewhere: list[str]
-    lost: str | None = None
+    uploaded: list[str] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
+    busy: list[str] = field(default_factory=list)
+    other_servers: list[str] = field(default_factory=list)
+    failure: str | None = None
 
 
 class QueuedRun:
-    """The notes of one run that its server has not got.
+    """Queued events of one run.
 
     Args:
-        folder: made if need be.
-        server: the address that they are for, without a password.
+        folder: its folder; created by the first event.
+        server: address of the server that the events are for, without a password.
     """
 
     def __init__(self, folder: Path, server: str) -> None:
         self.folder, self.server = folder, server
-        self._lines: int | None = None
+        self._count: int | None = None  # of events; None before the first one is added
 
-    def add(self, note: LogEvent) -> None:
-        """Keep a note on the disk, with its files.
+    def add(self, event: LogEvent) -> None:
+        """Append an event with copies of its files.
 
         Raises:
             OSError: the disk is full, for instance.
         """
-        if self._lines is None:
+        if self._count is None:
             files.write_text(self.folder / SERVER, self.server)
-            self._lines = self._mend()
-        number = self._lines
-        places = {key: self._copy(number, key, path) for key, path in note.files.items()}
-        said = {"kind": note.kind, "said": dict(note.said), "files": places, "time": note.time}
-        with (self.folder / NOTES).open("a", encoding="utf-8", newline="\n") as file:
-            file.write(json.dumps(said) + "\n")
+            self._count = self._drop_partial_line()
+        copies = {key: self._copy(self._count, key, path) for key, path in event.files.items()}
+        record = {
+            "kind": event.kind,
+            "payload": dict(event.payload),
+            "files": copies,
+            "time": event.time,
+        }
+        with (self.folder / EVENTS).open("a", encoding="utf-8", newline="\n") as file:
+            file.write(json.dumps(record) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        self._lines += 1
+        self._count += 1
 
-    def notes(self) -> list[LogEvent]:
-        """All of them, whether sent or not."""
-        path = self.folder / NOTES
+    def events(self) -> list[LogEvent]:
+        """Read all events, uploaded or not."""
+        path = self.folder / EVENTS
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        return [self._note(json.loads(line)) for line in text.split("\n")[:-1]]
+        return [self._event(json.loads(line)) for line in text.split("\n")[:-1]]
 
     @property
-    def sent(self) -> int:
-        """How many of them the server has."""
+    def uploaded(self) -> int:
+        """Number of events that the server has."""
         with suppress(OSError, ValueError):
-            return int((self.folder / SENT).read_text(encoding="utf-8"))
+            return int((self.folder / UPLOADED).read_text(encoding="utf-8"))
         return 0
 
-    def mark(self, sent: int) -> None:
-        """Write down how many the server has."""
-        files.write_text(self.folder / SENT, str(sent))
+    @uploaded.setter
+    def uploaded(self, count: int) -> None:
+        files.write_text(self.folder / UPLOADED, str(count))
 
-    def forget(self) -> None:
-        """Take all of it away: the server has it."""
+    def delete(self) -> None:
+        """Delete the folder, once the server has all events."""
         shutil.rmtree(self.folder)
 
     @contextmanager
-    def alone(self, patience: float) -> Iterator[None]:
-        """For one process at a time.
+    def exclusive_lock(self, timeout: float) -> Iterator[None]:
+        """Let one process at a time write or upload the run.
+
+        Args:
+            timeout: seconds to wait for the other process.
 
         Raises:
-            Timeout: another one is still at it; filelock's.
+            filelock.Timeout: the other process did not finish in time.
         """
         from filelock import FileLock
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / LOCK, timeout=patience):
+        with FileLock(self.folder / LOCK, timeout=timeout):
             yield
 
-    def _mend(self) -> int:
-        """How many whole lines there are; what a killed process left of one is cut off."""
-        path = self.folder / NOTES
+    def _drop_partial_line(self) -> int:
+        """Cut off a line that a killed process left incomplete; return the number of lines."""
+        path = self.folder / EVENTS
         content = path.read_bytes() if path.is_file() else b""
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
+        length = content.rfind(b"\n") + 1
+        if length < len(content):
             with path.open("r+b") as file:
-                file.truncate(whole)
+                file.truncate(length)
         return content.count(b"\n")
 
     def _copy(self, number: int, key: str, path: Path) -> str:
-        """A copy of a file or a folder: by the time that it is sent there may be another there."""
-        place = Path("files") / f"{number:06}" / key / path.name
-        target = self.folder / place
+        """Copy a file or a folder: the original may have changed by the time of the upload."""
+        relative = Path("files") / f"{number:06}" / key / path.name
+        target = self.folder / relative
         files.remove(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             shutil.copytree(path, target, ignore=COMPILED)
         else:
             shutil.copyfile(path, target)
-        return place.as_posix()
+        return relative.as_posix()
 
-    def _note(self, said: Any) -> LogEvent:
-        places = {key: self.folder / place for key, place in said["files"].items()}
-        return LogEvent(said["kind"], said["said"], places, said["time"])
+    def _event(self, record: Any) -> LogEvent:
+        copies = {key: self.folder / path for key, path in record["files"].items()}
+        return LogEvent(record["kind"], record["payload"], copies, record["time"])
 
 
-def folder(root: Path) -> Path:
-    """Where all of it is kept."""
+def queue_folder(root: Path) -> Path:
+    """Return the folder of all queued runs of a project."""
     return dvc_project.main_root(root) / ".seqproof" / "unsent"
 
 
-def of_run(root: Path, key: str, server: str) -> QueuedRun:
-    """What is or will be kept of a run.
+def open_run(root: Path, key: str, server: str) -> QueuedRun:
+    """Return the queue of a run, which need not exist yet.
 
     Args:
         root: the project's root.
-        key: what no other run is called.
-        server: the address without a password.
+        key: unique name of the run.
+        server: address of its server, without a password.
     """
-    home = folder(root)
-    for found in home.glob(f"[0-9]*-{key}"):
-        return QueuedRun(found, server)
-    last = max((int(one.name.partition("-")[0]) for one in home.glob("[0-9]*-*")), default=0)
-    return QueuedRun(home / f"{last + 1:06}-{key}", server)
+    parent = queue_folder(root)
+    for folder in parent.glob(f"[0-9]*-{key}"):
+        return QueuedRun(folder, server)
+    numbers = (int(folder.name.partition("-")[0]) for folder in parent.glob("[0-9]*-*"))
+    return QueuedRun(parent / f"{max(numbers, default=0) + 1:06}-{key}", server)
 
 
-def waiting(root: Path) -> list[QueuedRun]:
-    """All that is kept, in the order in which it was begun."""
-    found = sorted(file.parent for file in folder(root).glob(f"*/{NOTES}"))
-    return [QueuedRun(one, (one / SERVER).read_text(encoding="utf-8")) for one in found]
+def queued_runs(root: Path) -> list[QueuedRun]:
+    """Return all queued runs of a project, in the order in which they were started."""
+    folders = sorted(file.parent for file in queue_folder(root).glob(f"*/{EVENTS}"))
+    return [QueuedRun(folder, (folder / SERVER).read_text(encoding="utf-8")) for folder in folders]
 
 
-def send(root: Path, here: bool = False, quiet: bool = False) -> SyncSummary:
-    """Send what is kept to the server that runs go to now.
+def upload(root: Path, any_server: bool = False, quiet: bool = False) -> SyncSummary:
+    """Upload queued runs to the current tracking server.
 
     Args:
         root: the project's root.
-        here: that, too, which was meant for another server.
+        any_server: upload runs that were recorded for another server, too.
         quiet: show no progress.
 
     Raises:
-        Refusal: another process is sending, and does not come to its end.
+        UserError: another process uploads, and did not finish in time.
     """
-    outcome = SyncSummary([], [], [], [])
-    if not waiting(root):
-        return outcome
+    summary = SyncSummary()
+    if not queued_runs(root):
+        return summary
     from filelock import FileLock, Timeout
 
+    server = store.redact(store.tracking_uri(root))
     try:
-        with FileLock(folder(root) / LOCK, timeout=PATIENCE):
-            for kept in waiting(root):
-                if not here and kept.server != store.redact(store.tracking_uri(root)):
-                    outcome.elsewhere.append(kept.server)
-                elif outcome.lost is None:
-                    _send(kept, root, outcome, quiet)
+        with FileLock(queue_folder(root) / LOCK, timeout=TIMEOUT):
+            for run in queued_runs(root):
+                if not any_server and run.server != server:
+                    summary.other_servers.append(run.server)
+                elif summary.failure is None:
+                    _upload_run(run, root, summary, quiet)
     except Timeout:
-        raise UserError("Another `seqproof sync` does not come to its end: end it first.") from None
-    return outcome
+        raise UserError(
+            f"Another `seqproof sync` is still running (waited {TIMEOUT:.0f} s). Stop it and retry."
+        ) from None
+    return summary
 
 
-def sent_quietly(root: Path) -> str | None:
-    """Send what is kept for the server that runs go to now; why not all of it could be sent."""
+def upload_quietly(root: Path) -> str | None:
+    """Upload queued runs before a new run starts.
+
+    Args:
+        root: the project's root.
+
+    Returns:
+        Why the upload failed; None if it succeeded.
+    """
     try:
-        outcome = send(root, quiet=True)
+        summary = upload(root, quiet=True)
     except (UserError, OSError) as error:
         return store.summary(error)
-    for sentence in outcome.refused:
-        console.echo(sentence)
-    return outcome.lost
+    for message in summary.rejected:
+        console.echo(message)
+    return summary.failure
 
 
-def _send(kept: QueuedRun, root: Path, outcome: SyncSummary, quiet: bool) -> None:
-    """Send what is kept of one run, unless a process is still writing it."""
+def _upload_run(run: QueuedRun, root: Path, summary: SyncSummary, quiet: bool) -> None:
+    """Upload one run, unless another process is still writing it."""
     from filelock import Timeout
 
     try:
-        with kept.alone(patience=0):
-            notes = kept.notes()
-            whole = nullcontext() if quiet else console.progress("sync", len(notes), "notes")
-            with whole as bar:
-                done = _sent_all(kept, RunWriter(store.tracking_uri(root), root), outcome, bar)
-            if done:
-                kept.forget()
+        with run.exclusive_lock(timeout=0):
+            count = len(run.events())
+            with nullcontext() if quiet else console.progress("sync", count, "events") as bar:
+                complete = _upload_events(
+                    run, RunWriter(store.tracking_uri(root), root), summary, bar
+                )
+            if complete:
+                run.delete()
     except Timeout:
-        outcome.busy += _name(kept.notes())
+        summary.busy += _run_name(run.events())
 
 
-def _sent_all(
-    kept: QueuedRun, remote: RunWriter, outcome: SyncSummary, bar: console.Progress | None
+def _upload_events(
+    run: QueuedRun, writer: RunWriter, summary: SyncSummary, bar: console.Progress | None
 ) -> bool:
-    """Whether the server has all of it now."""
-    notes, sent = kept.notes(), kept.sent
-    begins = [number for number, note in enumerate(notes[: sent + 1]) if note.kind == BEGIN]
-    # Whoever goes on has to find the run first. To find it as an earlier process did, and then once
-    # more as the next, would count that one twice.
-    numbers = sorted({*begins[-1:], *range(sent, len(notes))}) if sent < len(notes) else []
+    """Upload the remaining events; return whether the server has all of them."""
+    events, uploaded = run.events(), run.uploaded
+    starts = [number for number, event in enumerate(events[: uploaded + 1]) if event.kind == START]
+    # A new process has to find the run first, by its last start event. Sending the earlier start
+    # events again would count the processes before it twice.
+    remaining = range(uploaded, len(events))
+    numbers = sorted({*starts[-1:], *remaining}) if remaining else []
     for number in numbers:
         try:
-            remote.send(notes[number])
-        except Exception as error:  # MLflow's, of its transport and of the system
-            if not _refused(error, notes[number], remote):
-                outcome.lost = store.summary(error)
+            writer.send(events[number])
+        except Exception as error:  # of MLflow, its transport or the system
+            if not _is_rejection(error, events[number], writer):
+                summary.failure = store.summary(error)
                 return False
-            outcome.refused.append(
-                f"The server does not take {notes[number].kind} of {_name(notes)[0]}, which is "
-                f"left out ({store.summary(error)})."
+            summary.rejected.append(
+                f"The tracking server rejected an event of {_run_name(events)[0]} "
+                f"({events[number].kind}: {store.summary(error)}). It was skipped."
             )
-        if number >= sent:
-            kept.mark(number + 1)
+        if number >= uploaded:
+            run.uploaded = number + 1
         if bar is not None:
             bar.advance(1)
-    outcome.sent += _name(notes)
+    summary.uploaded += _run_name(events)
     return True
 
 
-def _refused(error: Exception, note: LogEvent, remote: RunWriter) -> bool:
-    """Whether the server is there and will never take this."""
-    if note.kind == BEGIN:
+def _is_rejection(error: Exception, event: LogEvent, writer: RunWriter) -> bool:
+    """Return whether the server is reachable and will never accept the event."""
+    if event.kind == START:
         return False
     if hasattr(error, "get_http_status_code"):
         status = int(error.get_http_status_code())
-        return 400 <= status < 500 and status not in PASSING
-    return remote.answers()
+        return 400 <= status < 500 and status not in RETRYABLE
+    return writer.is_reachable()
 
 
-def _name(notes: list[LogEvent]) -> list[str]:
-    return [str(note.said["name"]) for note in notes[:1]]
+def _run_name(events: list[LogEvent]) -> list[str]:
+    return [str(event.payload["name"]) for event in events[:1]]

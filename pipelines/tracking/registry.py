@@ -1,4 +1,4 @@
-"""MLflow's registry: one registered model for each corpus, whose versions are models of runs."""
+"""MLflow's model registry: one registered model per corpus, whose versions are logged models."""
 
 from __future__ import annotations
 
@@ -12,86 +12,95 @@ from pipelines.errors import UserError
 from pipelines.tracking import descriptions
 from pipelines.tracking.run_store import RunRecord, RunStore
 
-VERSIONS = "mlflow.modelVersions"  # by which MLflow shows where a logged model is registered
+VERSIONS = "mlflow.modelVersions"  # tag by which MLflow shows where a logged model is registered
 
 
 @dataclass(frozen=True)
 class AliasHolder:
-    """Who has an alias: the version, and the run that it is of."""
+    """Model version that has an alias, and the run that logged the model."""
 
     version: str
     run_id: str
 
 
-def name_of(run: RunRecord) -> str:
-    """What the models of a run's corpus are registered as: MLflow takes no slash, and an alias
-    belongs to one registered model."""
+def registered_name(run: RunRecord) -> str:
+    """Return the name under which the models of a run's corpus are registered.
+
+    It is the experiment's name with hyphens, because MLflow allows no slash.
+    """
     return re.sub(r"[/:]+", "-", run.experiment)
 
 
 def require_alias(alias: str) -> None:
-    """Refuse what MLflow does not take.
+    """Check that MLflow accepts an alias.
 
     Raises:
-        Refusal: it is no alias.
+        UserError: it does not.
     """
     reserved = alias.lower() == "latest" or re.fullmatch(r"[vV]\d+", alias)
     if reserved or not re.fullmatch(r"[\w-]{1,255}", alias):
         raise UserError(
-            f"'{alias}' cannot be an alias: letters, digits, _ and - make one, 'latest' and v with "
-            "a number are MLflow's own."
+            f"'{alias}' is not a valid alias. Use letters, digits, _ and -; MLflow reserves "
+            "'latest' and v with a number."
         )
 
 
-def holder(ledger: RunStore, name: str, alias: str) -> AliasHolder | None:
-    """Who has the alias among the models of a corpus, if one has."""
+def holder(run_store: RunStore, name: str, alias: str) -> AliasHolder | None:
+    """Return the version of a registered model that has an alias; None if there is none."""
     from mlflow.exceptions import MlflowException
 
-    def ask(client: Any) -> AliasHolder | None:
+    def find(client: Any) -> AliasHolder | None:
         try:
-            found = client.get_model_version_by_alias(name, alias)
+            version = client.get_model_version_by_alias(name, alias)
         except MlflowException as error:
-            # An unknown alias is a wrong value to it, and an unknown model does not exist.
+            # The codes of an unknown alias and of an unknown model.
             if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
                 return None
             raise
-        return AliasHolder(str(found.version), str(found.run_id))
+        return AliasHolder(str(version.version), str(version.run_id))
 
-    return ledger.ask(ask)
+    return run_store.call(find)
 
 
-def promote(ledger: RunStore, run: RunRecord, model_id: str, alias: str) -> str:
-    """Register a model that a run logged, unless it is, and give it the alias.
+def promote(run_store: RunStore, run: RunRecord, model_id: str, alias: str) -> str:
+    """Register a logged model, unless it is registered already, and give it an alias.
+
+    Args:
+        run_store: the runs.
+        run: the run that logged the model.
+        model_id: MLflow's id of the model.
+        alias: the alias.
 
     Returns:
-        Its version.
+        The version of the registered model.
     """
 
-    def act(client: Any) -> str:
-        version = _version(client, name_of(run), run, client.get_logged_model(model_id))
-        client.set_registered_model_alias(name_of(run), alias, version)
+    def register(client: Any) -> str:
+        name = registered_name(run)
+        version = _ensure_version(client, name, run, client.get_logged_model(model_id))
+        client.set_registered_model_alias(name, alias, version)
         return version
 
-    return ledger.ask(act)
+    return run_store.call(register)
 
 
-def _version(client: Any, name: str, run: RunRecord, logged: Any) -> str:
+def _ensure_version(client: Any, name: str, run: RunRecord, logged_model: Any) -> str:
     from mlflow.exceptions import MlflowException
 
-    with suppress(MlflowException):  # it is there
+    with suppress(MlflowException):  # it exists already
         client.create_registered_model(name)
-    for known in client.search_model_versions(f"name = '{name}'"):
-        if known.source == logged.artifact_location:
-            return str(known.version)
-    made = client.create_model_version(
+    for version in client.search_model_versions(f"name = '{name}'"):
+        if version.source == logged_model.artifact_location:
+            return str(version.version)
+    version = client.create_model_version(
         name,
-        logged.artifact_location,
+        logged_model.artifact_location,
         run.id,
         tags={"model": run.name},
-        description=run.tags.get(descriptions.NOTE),
-        model_id=logged.model_id,
+        description=run.tags.get(descriptions.DESCRIPTION),
+        model_id=logged_model.model_id,
     )
-    before = json.loads(logged.tags.get(VERSIONS, "[]"))
-    said = [*before, {"name": name, "version": made.version}]
-    client.set_logged_model_tags(logged.model_id, {VERSIONS: json.dumps(said)})
-    return str(made.version)
+    versions = json.loads(logged_model.tags.get(VERSIONS, "[]"))
+    versions.append({"name": name, "version": version.version})
+    client.set_logged_model_tags(logged_model.model_id, {VERSIONS: json.dumps(versions)})
+    return str(version.version)

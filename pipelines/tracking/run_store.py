@@ -1,4 +1,4 @@
-"""The runs that MLflow keeps, read after they ended: to tag them, and to compare what they hold."""
+"""Runs in MLflow's store: read after they have ended, to be tagged, compared and verified."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from pipelines.tracking import runs, store
 
 T = TypeVar("T")
 
-PAGE = 1000  # runs at a time
-SHORT = 8  # digits of a run's id that are said
-PATIENCE = 300.0  # seconds for another process to end
+PAGE_SIZE = 1000  # runs per request
+ID_LENGTH = 8  # characters of a run's id in messages
+TIMEOUT = 300.0  # seconds to wait for another process that writes
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run as MLflow keeps it.
+    """Recorded run.
 
     Attributes:
-        id: MLflow's name of it.
-        name: the model's.
-        experiment: prefix and corpus.
-        tags: what `runs` and `seals` wrote.
-        params: as they were logged first.
-        metrics: the last value of each.
-        datasets: path and MD5 of each file that it read.
-        models: the ids of the models that it logged.
-        place: the address of its artifacts.
+        id: MLflow's id.
+        name: name of the model.
+        experiment: prefix of params.yaml and corpus.
+        tags: all tags.
+        params: logged parameters.
+        metrics: last value of each metric.
+        datasets: path and MD5 of each dataset.
+        model_ids: ids of the logged models.
+        artifact_uri: address of the artifacts.
     """
 
     id: str
@@ -48,28 +48,33 @@ class RunRecord:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     datasets: frozenset[tuple[str, str]]
-    models: tuple[str, ...]
-    place: str
+    model_ids: tuple[str, ...]
+    artifact_uri: str
 
     @property
-    def short(self) -> str:
-        """The beginning of its id."""
-        return self.id[:SHORT]
+    def short_id(self) -> str:
+        """First characters of the id."""
+        return self.id[:ID_LENGTH]
 
-    def key(self, work: str) -> str | None:
-        """The hash of what its training or its evaluation read."""
-        return self.tags.get(runs.KEY.format(work))
+    def input_hash(self, work: str) -> str | None:
+        """Return the hash of what the stage read, for "training" or "evaluation"."""
+        return self.tags.get(runs.INPUT_HASH.format(work))
 
     @property
-    def folder(self) -> Path | None:
-        """Its artifacts, where they are files of this machine."""
-        return _local(self.place)
+    def artifact_folder(self) -> Path | None:
+        """Folder of the artifacts; None if they are on another machine."""
+        return _local_path(self.artifact_uri)
 
 
 @dataclass(frozen=True)
 class LoggedModel:
-    """A model that a run logged: its id, the parameters it was given, and its files if they are
-    here."""
+    """Model that a run has logged.
+
+    Attributes:
+        id: MLflow's id.
+        params: parameters of the run that logged it.
+        folder: folder of its files; None if they are on another machine.
+    """
 
     id: str
     params: Mapping[str, str]
@@ -77,11 +82,11 @@ class LoggedModel:
 
 
 class RunStore:
-    """All runs of a store.
+    """All runs of a tracking store.
 
     Args:
-        client: MLflow's; None if there is no store yet, and so no run.
-        server: its address without a password.
+        client: MLflow's client; None if the store does not exist yet.
+        server: address without a password.
     """
 
     def __init__(self, client: Any, server: str) -> None:
@@ -90,129 +95,150 @@ class RunStore:
 
     @cached_property
     def runs(self) -> tuple[RunRecord, ...]:
-        """Every run that was not deleted, the newest first."""
-        return () if self._client is None else self._ask(lambda: tuple(self._all()))
+        """All runs that are not deleted, the newest first."""
+        return () if self._client is None else self._call(lambda: tuple(self._read_runs()))
 
-    def of(self, work: str, key: str) -> list[RunRecord]:
-        """The runs whose training or evaluation read what has this key, the newest first."""
-        return [run for run in self.runs if run.key(work) == key]
+    def find(self, work: str, input_hash: str) -> list[RunRecord]:
+        """Return the runs whose stage read inputs of this hash, the newest first.
+
+        Args:
+            work: "training" or "evaluation".
+            input_hash: hash of the inputs.
+        """
+        return [run for run in self.runs if run.input_hash(work) == input_hash]
 
     def set_tags(self, run: RunRecord, tags: Mapping[str, str]) -> None:
-        """Write tags to a run."""
+        """Set tags of a run."""
         from mlflow.entities import RunTag
 
-        said = [RunTag(*tag) for tag in tags.items()]
-        self._ask(lambda: self._client.log_batch(run.id, tags=said))
+        entities = [RunTag(*tag) for tag in tags.items()]
+        self._call(lambda: self._client.log_batch(run.id, tags=entities))
 
-    def write(self, run: RunRecord, text: str, path: str) -> None:
+    def log_text(self, run: RunRecord, text: str, path: str) -> None:
         """Write a text as an artifact of a run."""
-        self._ask(lambda: self._client.log_text(run.id, text, path))
+        self._call(lambda: self._client.log_text(run.id, text, path))
 
-    def text(self, run: RunRecord, path: str) -> str | None:
-        """A text among the artifacts of a run; None if it is not there, or is no text."""
+    def read_text(self, run: RunRecord, path: str) -> str | None:
+        """Read a text artifact of a run; None if it does not exist."""
 
         def read() -> str | None:
-            above = path.rpartition("/")[0]
-            if path not in {file.path for file in self._client.list_artifacts(run.id, above)}:
+            parent = path.rpartition("/")[0]
+            if path not in {file.path for file in self._client.list_artifacts(run.id, parent)}:
                 return None
             with tempfile.TemporaryDirectory() as folder:
                 file = self._client.download_artifacts(run.id, path, folder)
                 return Path(file).read_bytes().decode("utf-8", "replace")
 
-        return self._ask(read)
+        return self._call(read)
 
-    def logged(self, run: RunRecord) -> LoggedModel | None:
-        """The newest model that a run logged; None if there is none."""
+    def logged_model(self, run: RunRecord) -> LoggedModel | None:
+        """Return the newest model that a run has logged; None if there is none."""
 
         def read() -> LoggedModel | None:
-            found = [self._client.get_logged_model(model) for model in run.models]
-            if not found:
+            models = [self._client.get_logged_model(model_id) for model_id in run.model_ids]
+            if not models:
                 return None
-            newest = max(found, key=lambda one: one.creation_timestamp)
-            return LoggedModel(newest.model_id, newest.params, _local(newest.artifact_location))
+            newest = max(models, key=lambda model: model.creation_timestamp)
+            folder = _local_path(newest.artifact_location)
+            return LoggedModel(newest.model_id, newest.params, folder)
 
-        return self._ask(read)
+        return self._call(read)
 
-    def ask(self, act: Callable[[Any], T]) -> T:
-        """What MLflow's own client answers.
+    def call(self, function: Callable[[Any], T]) -> T:
+        """Call a function with MLflow's own client.
+
+        Args:
+            function: receives the client.
 
         Raises:
-            Refusal: it fails.
+            UserError: the call failed.
         """
-        return self._ask(lambda: act(self._client))
+        return self._call(lambda: function(self._client))
 
-    def _all(self) -> Iterator[RunRecord]:
-        experiments = {one.experiment_id: one.name for one in self._client.search_experiments()}
+    def _read_runs(self) -> Iterator[RunRecord]:
+        experiments = {
+            experiment.experiment_id: experiment.name
+            for experiment in self._client.search_experiments()
+        }
         token = None
         while experiments:
-            with _no_collection():
+            with _garbage_collection_disabled():
                 page = self._client.search_runs(
                     list(experiments),
-                    max_results=PAGE,
+                    max_results=PAGE_SIZE,
                     order_by=["attributes.start_time DESC"],
                     page_token=token,
                 )
-            yield from (_kept(run, experiments[run.info.experiment_id]) for run in page)
+            yield from (_run_record(run, experiments[run.info.experiment_id]) for run in page)
             token = page.token
             if not token:
                 return
 
-    def _ask(self, act: Callable[[], T]) -> T:
+    def _call(self, function: Callable[[], T]) -> T:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return act()
-        except Exception as error:  # MLflow's, of its transport and of the system
+                return function()
+        except Exception as error:  # of MLflow, its transport or the system
             raise UserError(
-                f"Tracking server {self._server} does not give its runs ({store.summary(error)}): "
-                "start it, or let MLFLOW_TRACKING_URI name another."
+                f"The runs of tracking server {self._server} cannot be read "
+                f"({store.summary(error)}). Start the server, or set MLFLOW_TRACKING_URI to "
+                "another one."
             ) from None
 
 
-def of_project(root: Path) -> RunStore:
-    """The runs of a project.
+def open_store(root: Path) -> RunStore:
+    """Open the tracking store of a project.
+
+    Args:
+        root: the project's root.
 
     Raises:
-        Refusal: the server does not answer.
+        UserError: the server does not answer.
     """
     uri = store.tracking_uri(root)
-    ledger = RunStore(None, store.redact(uri))
-    # A file that is not there would be made by asking for it.
+    run_store = RunStore(None, store.redact(uri))
+    # A client would create a SQLite file that does not exist.
     if not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).exists():
-        ledger._client = ledger._ask(lambda: store.client(uri, root))
-    return ledger
+        run_store._client = run_store._call(lambda: store.client(uri, root))
+    return run_store
 
 
 @contextmanager
 def exclusive_lock(root: Path) -> Iterator[None]:
-    """For one process at a time, of those that write to runs that have ended.
+    """Let one process at a time write to runs that have ended.
+
+    Args:
+        root: the project's root.
 
     Raises:
-        Refusal: another one does not come to its end.
+        UserError: another process did not finish in time.
     """
     from filelock import FileLock, Timeout
 
     try:
-        with FileLock(dvc_project.main_root(root) / "mlflow.db.seal", timeout=PATIENCE):
+        with FileLock(dvc_project.main_root(root) / "mlflow.db.seal", timeout=TIMEOUT):
             yield
     except Timeout:
-        raise UserError("Another `seqproof seal` does not come to its end: end it first.") from None
+        raise UserError(
+            f"Another `seqproof seal` is still running (waited {TIMEOUT:.0f} s). Stop it and retry."
+        ) from None
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
-    """Python looks for cycles whenever enough new objects are there: among the hundred thousand of
-    a page of runs, of which none is to go, that took two thirds of the time."""
-    was = gc.isenabled()
+def _garbage_collection_disabled() -> Iterator[None]:
+    """Disable the cyclic garbage collector while runs are parsed: it took two thirds of the time,
+    and the parsed objects form no cycles."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was:
+        if was_enabled:
             gc.enable()
 
 
-def _kept(run: Any, experiment: str) -> RunRecord:
+def _run_record(run: Any, experiment: str) -> RunRecord:
     inputs = run.inputs.dataset_inputs if run.inputs else []
     outputs = run.outputs.model_outputs if run.outputs else []
     return RunRecord(
@@ -222,18 +248,18 @@ def _kept(run: Any, experiment: str) -> RunRecord:
         tags=run.data.tags,
         params=run.data.params,
         metrics=run.data.metrics,
-        datasets=frozenset(_dataset(one.dataset) for one in inputs),
-        models=tuple(one.model_id for one in outputs),
-        place=run.info.artifact_uri,
+        datasets=frozenset(_path_and_digest(item.dataset) for item in inputs),
+        model_ids=tuple(output.model_id for output in outputs),
+        artifact_uri=run.info.artifact_uri,
     )
 
 
-def _dataset(found: Any) -> tuple[str, str]:
-    """Path and digest, as `entries.dataset` wrote them."""
-    return json.loads(found.source).get("uri", ""), found.digest
+def _path_and_digest(dataset: Any) -> tuple[str, str]:
+    """Return path and digest, as `mlflow_model.dataset` wrote them."""
+    return json.loads(dataset.source).get("uri", ""), dataset.digest
 
 
-def _local(address: str) -> Path | None:
-    """The folder of an address, if it is one of this machine."""
-    parts = urlsplit(address)
+def _local_path(uri: str) -> Path | None:
+    """Return the path of an address of this machine; None of another one."""
+    parts = urlsplit(uri)
     return Path(unquote(parts.path)) if parts.scheme in ("", "file") else None

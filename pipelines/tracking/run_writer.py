@@ -1,8 +1,8 @@
-"""A run as the server has it, and how each note gets there: once, however often it is sent.
+"""Writer of one run: sends events to the server such that each takes effect once.
 
-A sender that is killed between sending a note and writing down that it did so sends it again. So
-every note says by itself whether the server has it: a run is found by a tag, a point of a metric by
-its step, a model by what it is made of; all else is overwritten with the same.
+A process that is killed between sending an event and recording that it did sends the event again.
+So the server's state shows whether it has an event: a run is found by a tag, a metric's value by
+its step, a model by the hash of its content; everything else is overwritten by equal values.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from typing import Any
 
 from pipelines.tracking import mlflow_model, store
 from pipelines.tracking.log_events import (
-    BEGIN,
     DATASET,
     END,
     FILES,
     METRICS,
     MODEL,
     PARAMS,
-    SAMPLES,
+    START,
+    SYSTEM_METRICS,
     TAGS,
     TEXT,
     LogEvent,
 )
 
-PARENT = "mlflow.parentRunId"  # by which MLflow shows a run below another
-BEGUN = "seqproof.begun"  # which of the processes that worked at a run was the last to begin
-RESUMED = "seqproof.resumed"  # how often the training was gone on with
-CONTENT = "seqproof.content"  # of a logged model: the hash of all that it is made of
-SYSTEM = "system/"
+PARENT = "mlflow.parentRunId"  # tag by which MLflow nests a run below another
+PROCESS = "seqproof.begun"  # tag: id of the last process that wrote to the run
+RESUMED = "seqproof.resumed"  # tag: how often the training was resumed
+CONTENT = "seqproof.content"  # tag of a logged model: hash of its content
+SYSTEM = "system/"  # prefix of system metrics
 
 
 class RunWriter:
-    """A run on a server; each call may raise whatever MLflow, its transport and the system raise.
+    """A run on a server. Its methods may raise errors of MLflow, its transport and the system.
 
     Args:
         uri: the server's address.
@@ -51,15 +51,15 @@ class RunWriter:
         self._client: Any = None
         self._experiment_id = ""
         self._params: set[str] = set()
-        self._points: dict[tuple[str, int], float] = {}
-        self._samples = (-1, -1)  # step and time of the newest
-        self._again = False  # whether a new result takes the place of an old one
-        self._ended: int | None = None  # when the training did that is evaluated now
-        self._by_kind = {
-            BEGIN: self._begin,
+        self._metrics: dict[tuple[str, int], float] = {}  # by key and step
+        self._newest_sample = (-1, -1)  # step and time of the newest system metrics
+        self._overwrite = False  # whether a new result replaces the previous one
+        self._end_time: int | None = None  # of the training that is being evaluated
+        self._handlers = {
+            START: self._start,
             PARAMS: self._log_params,
             METRICS: self._log_metrics,
-            SAMPLES: self._log_samples,
+            SYSTEM_METRICS: self._log_system_metrics,
             TAGS: self._set_tags,
             DATASET: self._log_dataset,
             TEXT: self._log_text,
@@ -68,176 +68,197 @@ class RunWriter:
             END: self._end,
         }
 
-    def send(self, note: LogEvent) -> None:
-        """Tell the run one thing; the first is to begin."""
+    def send(self, event: LogEvent) -> None:
+        """Send an event; the first one must be of the kind START."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self._by_kind[note.kind](note)
+            self._handlers[event.kind](event)
 
-    def answers(self) -> bool:
-        """Whether the server is there at all."""
+    def is_reachable(self) -> bool:
+        """Return whether the server answers at all."""
         try:
             self._client.search_experiments(max_results=1)
-        except Exception:  # MLflow's, of its transport and of the system: all mean the same
+        except Exception:  # of MLflow, its transport or the system
             return False
         return True
 
-    def _begin(self, note: LogEvent) -> None:
-        """Reopen the newest run of this name that has the tag, or make it; of a member of a group,
-        the run below that one."""
-        said = note.said
-        self._client, self._experiment_id = store.connect(self._uri, said["experiment"], self._root)
-        self._again = said["again"]
-        name, tag, value = said["name"], said["tag"], said["value"]
-        found = self._found(name, tag, value)
-        if said["seed"] is not None:
-            if found is None:
-                raise LookupError(f"the group of {name} is not there yet")
-            name, tag, value = f"{name}, seed {said['seed']}", PARENT, found.info.run_id
-            found = self._found(name, tag, value)
-        if found is not None:
-            self._reopen(found, note)
+    def _start(self, event: LogEvent) -> None:
+        """Reopen the newest run of this name that has the tag, or create it.
+
+        With a seed, the run is that of the seed, below the run that has the tag.
+        """
+        payload = event.payload
+        self._client, self._experiment_id = store.connect(
+            self._uri, payload["experiment"], self._root
+        )
+        self._overwrite = payload["overwrite"]
+        name, tag, value = payload["name"], payload["tag"], payload["value"]
+        run = self._find_run(name, tag, value)
+        if payload["seed"] is not None:
+            if run is None:
+                raise LookupError(f"the run of the seed group {name} does not exist yet")
+            name, tag, value = f"{name}, seed {payload['seed']}", PARENT, run.info.run_id
+            run = self._find_run(name, tag, value)
+        if run is not None:
+            self._reopen(run, event)
             return
         run = self._client.create_run(
             self._experiment_id,
-            start_time=note.time,
-            tags={**said["tags"], tag: value, BEGUN: said["id"]},
+            start_time=event.time,
+            tags={**payload["tags"], tag: value, PROCESS: payload["id"]},
             run_name=name,
         )
         self.id = run.info.run_id
 
-    def _found(self, name: str, tag: str, value: str) -> Any:
-        """The newest run of this name that has the tag; None if there is none."""
-        found = self._client.search_runs(
+    def _find_run(self, name: str, tag: str, value: str) -> Any:
+        """Return the newest run of this name that has the tag; None if there is none."""
+        runs = self._client.search_runs(
             [self._experiment_id],
             f"attributes.run_name = '{name}' and tags.`{tag}` = '{value}'",
             max_results=1,
             order_by=["attributes.start_time DESC"],
         )
-        return next(iter(found), None)
+        return next(iter(runs), None)
 
-    def _reopen(self, before: Any, note: LogEvent) -> None:
-        self.id, self._params = before.info.run_id, set(before.data.params)
-        # What MLflow shows as a run's duration is to be that of its training.
-        self._ended = before.info.end_time if self._again else None
-        for metric in before.data._metric_objs:
+    def _reopen(self, run: Any, event: LogEvent) -> None:
+        self.id, self._params = run.info.run_id, set(run.data.params)
+        # MLflow shows the time between start and end as the duration: keep the training's.
+        self._end_time = run.info.end_time if self._overwrite else None
+        for metric in run.data._metric_objs:
             if metric.key.startswith(SYSTEM):
-                self._samples = max(self._samples, (metric.step, metric.timestamp))
+                self._newest_sample = max(self._newest_sample, (metric.step, metric.timestamp))
             else:
                 history = self._client.get_metric_history(self.id, metric.key)
-                self._points |= {
+                self._metrics |= {
                     (point.key, point.step): point.value
                     for point in sorted(history, key=lambda point: point.timestamp)
                 }
-        tags = before.data.tags
-        if tags.get(BEGUN) != note.said["id"]:
-            times = int(tags.get(RESUMED, 0)) + 1
-            self._tag({BEGUN: note.said["id"]} | ({} if self._again else {RESUMED: str(times)}))
+        tags, process = run.data.tags, event.payload["id"]
+        if tags.get(PROCESS) != process:
+            count = int(tags.get(RESUMED, 0)) + 1
+            self._write_tags(
+                {PROCESS: process} | ({} if self._overwrite else {RESUMED: str(count)})
+            )
         self._client.update_run(self.id, status="RUNNING")
 
-    def _log_params(self, note: LogEvent) -> None:
-        """MLflow refuses another value for a param that it has: the first stays."""
+    def _log_params(self, event: LogEvent) -> None:
+        """Log the new parameters: MLflow refuses to change the value of an existing one."""
         from mlflow.entities import Param
 
-        fresh = {key: note.said[key] for key in note.said if key not in self._params}
-        self._client.log_batch(self.id, params=[Param(*param) for param in fresh.items()])
-        self._params |= set(fresh)
+        new = {key: value for key, value in event.payload.items() if key not in self._params}
+        self._client.log_batch(self.id, params=[Param(*param) for param in new.items()])
+        self._params |= set(new)
 
-    def _log_metrics(self, note: LogEvent) -> None:
-        at = note.said["step"]
-        step = at or 0
-        fresh: dict[str, float] = {}
-        for key, value in note.said["metrics"].items():
-            before = self._points.get((key, step))
-            if before is None or (at is None and self._again and before != value):
-                fresh[key] = value
-                self._points[key, step] = value
-        self._log(fresh, step, note.time)
+    def _log_metrics(self, event: LogEvent) -> None:
+        """Log the new values; a value without a step may replace the previous result."""
+        is_result = event.payload["step"] is None
+        step = event.payload["step"] or 0
+        new: dict[str, float] = {}
+        for key, value in event.payload["metrics"].items():
+            previous = self._metrics.get((key, step))
+            if previous is None or (is_result and self._overwrite and previous != value):
+                new[key] = value
+                self._metrics[key, step] = value
+        self._write_metrics(new, step, event.time)
 
-    def _log_samples(self, note: LogEvent) -> None:
-        """What the machine did; the steps count on, whichever process took them."""
-        step, last = self._samples
-        if note.time > last:
-            self._log({f"{SYSTEM}{key}": note.said[key] for key in note.said}, step + 1, note.time)
-            self._samples = step + 1, note.time
+    def _log_system_metrics(self, event: LogEvent) -> None:
+        """Log system metrics; their steps continue from process to process."""
+        step, newest = self._newest_sample
+        if event.time > newest:
+            metrics = {f"{SYSTEM}{key}": value for key, value in event.payload.items()}
+            self._write_metrics(metrics, step + 1, event.time)
+            self._newest_sample = step + 1, event.time
 
-    def _log(self, values: Mapping[str, float], step: int, time: int) -> None:
+    def _write_metrics(self, values: Mapping[str, float], step: int, time: int) -> None:
         from mlflow.entities import Metric
 
         metrics = [Metric(key, value, time, step) for key, value in values.items()]
         if metrics:
             self._client.log_batch(self.id, metrics=metrics)
 
-    def _set_tags(self, note: LogEvent) -> None:
-        self._tag(note.said)
+    def _set_tags(self, event: LogEvent) -> None:
+        self._write_tags(event.payload)
 
-    def _tag(self, tags: Mapping[str, str]) -> None:
+    def _write_tags(self, tags: Mapping[str, str]) -> None:
         from mlflow.entities import RunTag
 
         self._client.log_batch(self.id, tags=[RunTag(*tag) for tag in tags.items()])
 
-    def _log_dataset(self, note: LogEvent) -> None:
+    def _log_dataset(self, event: LogEvent) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        tags = [InputTag("mlflow.data.context", note.said["context"])]
-        dataset = Dataset(**note.said["dataset"])
+        tags = [InputTag("mlflow.data.context", event.payload["context"])]
+        dataset = Dataset(**event.payload["dataset"])
         self._client.log_inputs(self.id, [DatasetInput(dataset, tags)])
 
-    def _log_text(self, note: LogEvent) -> None:
-        self._client.log_text(self.id, note.said["text"], note.said["path"])
+    def _log_text(self, event: LogEvent) -> None:
+        self._client.log_text(self.id, event.payload["text"], event.payload["path"])
 
-    def _log_files(self, note: LogEvent) -> None:
-        for place in note.files.values():
-            send = self._client.log_artifacts if place.is_dir() else self._client.log_artifact
-            send(self.id, str(place), note.said["path"])
+    def _log_files(self, event: LogEvent) -> None:
+        for path in event.files.values():
+            log = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
+            log(self.id, str(path), event.payload["path"])
 
-    def _log_model(self, note: LogEvent) -> None:
+    def _log_model(self, event: LogEvent) -> None:
         from mlflow.entities import LoggedModelOutput
 
         run = self._client.get_run(self.id)
-        logged = self._model(note.said["content"])
-        if logged is None:
-            logged = self._client.create_logged_model(
+        model = self._find_model(event.payload["content"])
+        if model is None:
+            model = self._client.create_logged_model(
                 self._experiment_id,
-                name=note.said["name"],
+                name=event.payload["name"],
                 source_run_id=self.id,
-                tags={CONTENT: note.said["content"]},
+                tags={CONTENT: event.payload["content"]},
                 params=run.data.params,
             )
         outputs = run.outputs.model_outputs if run.outputs else []
-        if logged.model_id not in {output.model_id for output in outputs}:
-            self._client.log_outputs(self.id, [LoggedModelOutput(logged.model_id, step=0)])
-        if str(logged.status) != "READY":
+        if model.model_id not in {output.model_id for output in outputs}:
+            self._client.log_outputs(self.id, [LoggedModelOutput(model.model_id, step=0)])
+        if str(model.status) != "READY":
             with tempfile.TemporaryDirectory() as temporary:
                 folder = Path(temporary) / "model"
-                mlflow_model.save_model(folder, self.id, logged, note)
-                self._client.log_model_artifacts(logged.model_id, str(folder))
-            self._client.finalize_logged_model(logged.model_id, "READY")
-        self._log_results(run, logged.model_id)
+                mlflow_model.save_model(folder, self.id, model, event)
+                self._client.log_model_artifacts(model.model_id, str(folder))
+            self._client.finalize_logged_model(model.model_id, "READY")
+        self._log_model_results(run, model.model_id)
 
-    def _log_results(self, run: Any, model_id: str) -> None:
-        """What the run found in the test, as results of the model too, on the data that it was."""
+    def _log_model_results(self, run: Any, model_id: str) -> None:
+        """Log the run's test metrics as metrics of the model on the test dataset, too."""
         from mlflow.entities import Metric
 
-        logged = self._client.get_logged_model(model_id).metrics or []
-        known = {(metric.key, metric.value) for metric in logged}
+        existing = self._client.get_logged_model(model_id).metrics or []
+        values = {(metric.key, metric.value) for metric in existing}
         inputs = run.inputs.dataset_inputs if run.inputs else []
-        test = [one.dataset for one in inputs if "test" in {tag.value for tag in one.tags}]
-        of = {"dataset_name": test[-1].name, "dataset_digest": test[-1].digest} if test else {}
+        test_sets = [item.dataset for item in inputs if "test" in {tag.value for tag in item.tags}]
+        dataset = (
+            {"dataset_name": test_sets[-1].name, "dataset_digest": test_sets[-1].digest}
+            if test_sets
+            else {}
+        )
         results = [
-            Metric(one.key, one.value, one.timestamp, one.step, model_id, run_id=self.id, **of)
-            for one in run.data._metric_objs
-            if one.key.startswith("test_") and (one.key, one.value) not in known
+            Metric(
+                metric.key,
+                metric.value,
+                metric.timestamp,
+                metric.step,
+                model_id,
+                run_id=self.id,
+                **dataset,
+            )
+            for metric in run.data._metric_objs
+            if metric.key.startswith("test_") and (metric.key, metric.value) not in values
         ]
         if results:
             self._client.log_batch(self.id, metrics=results)
 
-    def _model(self, content: str) -> Any:
-        """The model of this content that the run logged before, whole or not."""
-        found = self._client.search_logged_models(
+    def _find_model(self, content: str) -> Any:
+        """Return the model with this content that the run has logged, complete or not."""
+        models = self._client.search_logged_models(
             [self._experiment_id], f"source_run_id = '{self.id}' and tags.`{CONTENT}` = '{content}'"
         )
-        return next(iter(found), None)
+        return next(iter(models), None)
 
-    def _end(self, note: LogEvent) -> None:
-        self._client.set_terminated(self.id, note.said["status"], self._ended or note.time)
+    def _end(self, event: LogEvent) -> None:
+        end_time = self._end_time or event.time
+        self._client.set_terminated(self.id, event.payload["status"], end_time)

@@ -1,7 +1,7 @@
-"""One MLflow run per model, filled by its training and by its evaluation.
+"""MLflow runs of training and evaluation: one run per model, filled by both.
 
-The only door to MLflow. Tracking is a witness and never a judge: whatever goes wrong between here
-and the server is said once, and the training goes on. MLflow is imported when a run is opened.
+Tracking only observes: an error of the tracking server is reported once, later events are queued on
+disk, and the training continues. MLflow is imported when a run is opened.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipelines import console
 from pipelines.config.params import Samples, Search
@@ -23,23 +22,21 @@ from pipelines.tracking import log_events, mlflow_model, offline_queue, store
 from pipelines.tracking.log_events import LogEvent
 from pipelines.tracking.run_writer import PARENT, RESUMED, RunWriter
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["ATTEMPT", "INPUT_HASH", "MODEL_HASH", "PARENT", "RESUMED", "TRAINING"]
 
-__all__ = ["ATTEMPT", "KEY", "MODEL_HASH", "PARENT", "RESUMED", "TRAINING"]
-
+# Tags of a run.
 MODEL_HASH = "seqproof.model_hash"
 TRAINING = "seqproof.training"
-KEY = "seqproof.{}.key"  # of training and evaluation: the hash of what the stage read
-ATTEMPT = "seqproof.attempt"  # the same in all processes that one training runs in
-TRAINING_WORK, EVALUATION_WORK = "training", "evaluation"
-EXPERIMENT = "DVC_EXP_NAME"  # under which `dvc exp run` says to its stages what it is called
+INPUT_HASH = "seqproof.{}.key"  # of "training" and "evaluation": hash of what the stage read
+ATTEMPT = "seqproof.attempt"  # the same in all processes of a training
 GIT, DIRTY = "git", "dirty"  # the commit, and whether code or parameters differ from it
+TRAINING_WORK, EVALUATION_WORK = "training", "evaluation"
+EXPERIMENT = "DVC_EXP_NAME"  # variable in which `dvc exp run` passes the experiment's name
 
 
 @dataclass(frozen=True)
-class Identity:
-    """What a run is called: `experiment` is the prefix of params.yaml and the corpus."""
+class RunIdentity:
+    """Names of a model's run; `experiment` is the prefix of params.yaml and the corpus."""
 
     experiment: str
     name: str
@@ -48,53 +45,66 @@ class Identity:
 
 
 class Run:
-    """An open run; once the server is lost, what it is told is kept on the disk.
+    """Open run. While the server is unreachable, its events are queued on disk.
+
+    Args:
+        identity: names of the run.
+        root: the project's root.
+        work: "training" or "evaluation".
 
     Attributes:
-        lost: why the server is; None while it is there.
-        history: the epochs of a training that has ended.
+        failure: why the server is unreachable; None while it is reachable.
     """
 
-    lost: str | None
-    history: pd.DataFrame | None
+    failure: str | None
 
-    def __init__(self, identity: Identity, root: Path, work: str) -> None:
+    def __init__(self, identity: RunIdentity, root: Path, work: str) -> None:
         uri = store.tracking_uri(root)
-        self.lost, self.history = None, None
+        self.failure = None
         self._identity, self._root, self._work = identity, root, work
         self._server = store.redact(uri)
-        self._remote = RunWriter(uri, root)
-        self._begun: LogEvent | None = None
-        self._kept: offline_queue.QueuedRun | None = None
-        self._opened = ExitStack()
-        self._alone = threading.RLock()  # the meter logs from a thread of its own
+        self._writer = RunWriter(uri, root)
+        self._start_event: LogEvent | None = None
+        self._queue: offline_queue.QueuedRun | None = None
+        self._resources = ExitStack()
+        self._lock = threading.RLock()  # system metrics are logged from another thread
 
     @property
     def id(self) -> str:
-        """MLflow's name of it; empty if the server never answered."""
-        return self._remote.id
+        """MLflow's id of the run; empty if the server never answered."""
+        return self._writer.id
 
     def log_params(self, params: Mapping[str, object]) -> None:
-        """Values as text, nested maps flattened with dots; the first value of a param stays."""
-        self._put(LogEvent(log_events.PARAMS, flat(params)))
+        """Log parameters as text, nested ones with dots; the first value of a parameter stays."""
+        self._log(LogEvent(log_events.PARAMS, flatten(params)))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Numbers, at a step (an epoch, say) or at the end; the first of a step stays, and of the
-        end that of a training too."""
-        values = {key: float(value) for key, value in metrics.items()}
-        self._put(LogEvent(log_events.METRICS, {"metrics": values, "step": step}))
+        """Log metrics. The first value of a step stays; an evaluation replaces earlier results.
 
-    def log_samples(self, values: Mapping[str, float]) -> None:
-        """What the machine does now."""
-        self._put(LogEvent(log_events.SAMPLES, values))
+        Args:
+            metrics: values by name.
+            step: an epoch, for instance; None for a result.
+        """
+        values = {key: float(value) for key, value in metrics.items()}
+        self._log(LogEvent(log_events.METRICS, {"metrics": values, "step": step}))
+
+    def log_system_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Log the current use of processor, memory, disk, network and GPU."""
+        self._log(LogEvent(log_events.SYSTEM_METRICS, metrics))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
-        """Words to find the run by."""
-        self._put(LogEvent(log_events.TAGS, tags))
+        """Set tags, by which runs are found."""
+        self._log(LogEvent(log_events.TAGS, tags))
 
     def log_dataset(self, path: Path, context: str, name: str) -> None:
-        """Name a parquet file that the run read; its digest is the hash that DVC gives it."""
-        self._make(
+        """Log a parquet file as an input of the run.
+
+        Args:
+            path: the file; the dataset's digest is the hash that DVC gives it.
+            context: its use: `train`, `valid` or `test`.
+            name: name of the dataset.
+        """
+        self._log_from_files(
             lambda: LogEvent(
                 log_events.DATASET,
                 {"dataset": mlflow_model.dataset(path, name), "context": context},
@@ -102,16 +112,16 @@ class Run:
         )
 
     def log_folder(self, folder: Path, artifact_path: str) -> None:
-        """Upload the files of a folder."""
-        self._put(LogEvent(log_events.FILES, {"path": artifact_path}, {"folder": folder}))
+        """Upload the files of a folder into the folder `artifact_path` of the run."""
+        self._log(LogEvent(log_events.FILES, {"path": artifact_path}, {"folder": folder}))
 
     def log_text(self, text: str, artifact_path: str) -> None:
-        """Upload a text as a file."""
-        self._put(LogEvent(log_events.TEXT, {"text": text, "path": artifact_path}))
+        """Upload a text as the file `artifact_path` of the run."""
+        self._log(LogEvent(log_events.TEXT, {"text": text, "path": artifact_path}))
 
     def log_file(self, path: Path, artifact_path: str) -> None:
-        """Upload one file into the folder `artifact_path` of the run."""
-        self._put(LogEvent(log_events.FILES, {"path": artifact_path}, {"file": path}))
+        """Upload a file into the folder `artifact_path` of the run."""
+        self._log(LogEvent(log_events.FILES, {"path": artifact_path}, {"file": path}))
 
     def log_model(
         self,
@@ -122,161 +132,183 @@ class Run:
         samples: Samples | None = None,
         search: Search | None = None,
     ) -> None:
-        """Keep the model such that `mlflow.pyfunc.load_model` gives it back: text in, text out.
+        """Log a model that `mlflow.pyfunc.load_model` loads: text in, text out.
 
         Args:
-            model: the folder that training wrote.
+            model: the trained model's folder.
             vocabulary: its vocabulary file.
-            example: texts to show a caller what goes in.
-            predictions: what the model answers to them, so that nothing is predicted here.
-            samples: how a language model goes on with a text.
-            search: how a translation is looked for.
+            example: input texts that show a caller what to pass.
+            predictions: the model's outputs for them; nothing is predicted here.
+            samples: how a language model continues a text.
+            search: how a translator searches.
         """
         sections = {"samples": samples, "search": search}
-        config = {key: one.model_dump(mode="json") for key, one in sections.items() if one}
+        config = {
+            key: section.model_dump(mode="json") for key, section in sections.items() if section
+        }
         name = self._identity.name
-        self._make(
-            lambda: mlflow_model.model(name, model, vocabulary, example, predictions, config)
+        self._log_from_files(
+            lambda: mlflow_model.model_event(name, model, vocabulary, example, predictions, config)
         )
 
-    def _make(self, note: Callable[[], LogEvent]) -> None:
-        """Put what is read from files, which may fail and is no reason to stop either."""
+    def _log_from_files(self, make_event: Callable[[], LogEvent]) -> None:
+        """Log an event made from files; a file that cannot be read must not stop the stage."""
         try:
-            made = note()
-        except Exception as error:  # Arrow's and of the system
-            console.echo(f"Not logged: {store.summary(error)}.")
+            event = make_event()
+        except Exception as error:  # of Arrow or the system
+            console.echo(f"A file could not be logged: {store.summary(error)}.")
         else:
-            self._put(made)
+            self._log(event)
 
-    def _put(self, note: LogEvent) -> None:
-        """The one way to MLflow: its failures end what is sent and never the training."""
-        with self._alone:
-            if self.lost is None:
+    def _log(self, event: LogEvent) -> None:
+        """Send an event or, if the server is unreachable, queue it. Raises no errors."""
+        with self._lock:
+            if self.failure is None:
                 try:
-                    self._remote.send(note)
-                except Exception as error:  # MLflow's, of its transport and of the system
-                    self._lose(store.summary(error))
-            if self.lost is not None and note is not self._begun:  # which was kept first of all
-                self._keep(note)
+                    self._writer.send(event)
+                except Exception as error:  # of MLflow, its transport or the system
+                    self._go_offline(store.summary(error))
+            # The start event was queued first, by `_go_offline`.
+            if self.failure is not None and event is not self._start_event:
+                self._enqueue(event)
 
-    def _lose(self, why: str) -> None:
-        """From now on all is kept, and first of all how the run is found."""
-        self.lost = why
+    def _go_offline(self, reason: str) -> None:
+        """Queue all events from now on, beginning with the one by which the run is found."""
+        self.failure = reason
         console.echo(
-            f"Tracking server {self._server} was lost ({why}): {self._work} goes on, its outs are "
-            "written, and what is still to be logged is kept."
+            f"Tracking server {self._server} is unreachable ({reason}). The {self._work} "
+            "continues, and its log is queued on disk."
         )
-        if self._begun is not None:
-            key = self._begun.said["value" if self._work == TRAINING_WORK else "id"]
-            self._kept = offline_queue.of_run(self._root, key, self._server)
+        if self._start_event is not None:
+            key = self._start_event.payload["value" if self._work == TRAINING_WORK else "id"]
+            self._queue = offline_queue.open_run(self._root, key, self._server)
             try:
-                self._opened.enter_context(self._kept.alone(offline_queue.PATIENCE))
-            except Exception as error:  # filelock's and of the system
-                self._give_up(error)
-            self._keep(self._begun)
+                self._resources.enter_context(self._queue.exclusive_lock(offline_queue.TIMEOUT))
+            except Exception as error:  # of filelock or the system
+                self._stop_queueing(error)
+            self._enqueue(self._start_event)
 
-    def _keep(self, note: LogEvent) -> None:
-        if self._kept is not None:
+    def _enqueue(self, event: LogEvent) -> None:
+        if self._queue is not None:
             try:
-                self._kept.add(note)
+                self._queue.add(event)
             except OSError as error:
-                self._give_up(error)
+                self._stop_queueing(error)
 
-    def _give_up(self, error: Exception) -> None:
-        self._kept = None
+    def _stop_queueing(self, error: Exception) -> None:
+        self._queue = None
         console.echo(
-            f"What is logged of this {self._work} cannot be kept either ({store.summary(error)})."
+            f"The log of this {self._work} cannot be queued on disk ({store.summary(error)}), so "
+            "it is incomplete."
         )
 
-    def begin(
+    def open(
         self,
         tag: str,
         value: str,
         tags: Mapping[str, str],
-        again: bool,
+        overwrite: bool,
         seed: int | None = None,
     ) -> None:
-        """Reopen the run of this name that has the tag, or make it; before that, what was kept of
-        other runs is sent, for this may be one of them.
+        """Reopen the run of this name that has the tag, or create it.
+
+        Queued runs are uploaded first, because this run may be one of them.
 
         Args:
-            tag: by which it is found.
-            value: of that tag.
-            tags: of a new run.
-            again: whether another result takes the place of the one before.
-            seed: of a member of the group that the tag finds; the run is the member's.
+            tag: tag by which the run is found.
+            value: the tag's value.
+            tags: tags of a new run.
+            overwrite: whether a new result replaces the previous one.
+            seed: opens the run of this seed, below the run that has the tag.
         """
         state = provenance.git_state(self._root)
-        own = {"corpus": self._identity.corpus, "task": self._identity.task}
-        own |= {GIT: state["git_commit"], DIRTY: state["git_dirty"]}
+        own_tags = {"corpus": self._identity.corpus, "task": self._identity.task}
+        own_tags |= {GIT: state["git_commit"], DIRTY: state["git_dirty"]}
         experiment = os.environ.get(EXPERIMENT)
-        own |= {} if experiment is None else {"experiment": experiment}
-        said = {
+        own_tags |= {} if experiment is None else {"experiment": experiment}
+        payload = {
             "experiment": self._identity.experiment,
             "name": self._identity.name,
             "tag": tag,
             "value": value,
-            "tags": store.context({**own, **tags}),
-            "again": again,
+            "tags": store.context_tags({**own_tags, **tags}),
+            "overwrite": overwrite,
             "seed": seed,
             "id": uuid.uuid4().hex,
         }
-        self._begun = LogEvent(log_events.BEGIN, said)
-        lost = offline_queue.sent_quietly(self._root)
-        if lost is None:
-            self._put(self._begun)
+        self._start_event = LogEvent(log_events.START, payload)
+        failure = offline_queue.upload_quietly(self._root)
+        if failure is None:
+            self._log(self._start_event)
         else:
-            self._lose(lost)
+            self._go_offline(failure)
 
-    def end(self, status: str) -> None:
-        """Close it, under MLflow's word for how the work ended."""
-        self._put(LogEvent(log_events.END, {"status": status}))
-        self._opened.close()
-        if self._kept is not None:
+    def close(self, status: str) -> None:
+        """Close the run.
+
+        Args:
+            status: FINISHED, FAILED or KILLED.
+        """
+        self._log(LogEvent(log_events.END, {"status": status}))
+        self._resources.close()
+        if self._queue is not None:
             console.echo(
-                f"Tracking server {self._server} has not got all of this {self._work}: the rest is "
-                f"kept in {self._kept.folder}, and `seqproof sync` sends it."
+                f"The log of this {self._work} is stored in {self._queue.folder}. Run `seqproof "
+                f"sync` to upload it to {self._server}."
             )
 
 
 @contextmanager
-def training(identity: Identity, root: Path, attempt: str) -> Iterator[Run]:
-    """The run of a training, whatever stopped it before; the tag MODEL_HASH lets `evaluation` find
-    it.
+def training(identity: RunIdentity, root: Path, attempt: str) -> Iterator[Run]:
+    """Open the run of a training; a resumed training continues its run.
+
+    The training sets the tag MODEL_HASH, by which its evaluation finds the run.
 
     Args:
-        identity: what it is called.
+        identity: names of the run.
         root: the project's root.
-        attempt: what no other training is called.
+        attempt: unique id of the training, equal in all of its processes.
     """
     run = Run(identity, root, TRAINING_WORK)
-    run.begin(ATTEMPT, attempt, {}, again=False)
-    with _closed(run):
+    run.open(ATTEMPT, attempt, {}, overwrite=False)
+    with _closing(run):
         yield run
 
 
 @contextmanager
-def evaluation(identity: Identity, root: Path, model_hash: str) -> Iterator[Run]:
-    """The newest run that trained the model of this hash; a new one if DVC took it from its
-    cache."""
+def evaluation(identity: RunIdentity, root: Path, model_hash: str) -> Iterator[Run]:
+    """Open the newest run that trained a model; a new run if DVC took the model from its cache.
+
+    Args:
+        identity: names of the run.
+        root: the project's root.
+        model_hash: hash of the model's folder.
+    """
     run = Run(identity, root, EVALUATION_WORK)
-    run.begin(MODEL_HASH, model_hash, {TRAINING: "taken from the cache"}, again=True)
-    with _closed(run):
+    run.open(MODEL_HASH, model_hash, {TRAINING: "taken from the cache"}, overwrite=True)
+    with _closing(run):
         yield run
 
 
 @contextmanager
-def of_seed(identity: Identity, root: Path, model_hash: str, seed: int) -> Iterator[Run]:
-    """The run of one member of a group, below the newest run that trained the group."""
+def seed_evaluation(identity: RunIdentity, root: Path, model_hash: str, seed: int) -> Iterator[Run]:
+    """Open the run of one seed, below the newest run that trained the group of seeds.
+
+    Args:
+        identity: names of the group's run.
+        root: the project's root.
+        model_hash: hash of the group's folder.
+        seed: the seed.
+    """
     run = Run(identity, root, EVALUATION_WORK)
-    run.begin(MODEL_HASH, model_hash, {}, again=True, seed=seed)
-    with _closed(run):
+    run.open(MODEL_HASH, model_hash, {}, overwrite=True, seed=seed)
+    with _closing(run):
         yield run
 
 
 @contextmanager
-def _closed(run: Run) -> Iterator[None]:
-    """Whatever ends the work also ends the run, under MLflow's word for it."""
+def _closing(run: Run) -> Iterator[None]:
+    """Close the run with the status that corresponds to the end of the work."""
     status = "FAILED"
     try:
         yield
@@ -285,15 +317,15 @@ def _closed(run: Run) -> Iterator[None]:
         status = "KILLED"
         raise
     finally:
-        run.end(status)
+        run.close(status)
 
 
-def flat(tree: Mapping[str, object], above: str = "") -> dict[str, str]:
-    """A tree as one level of texts: `{"optimizer": {"name": 1}}` -> `{"optimizer.name": "1"}`."""
+def flatten(tree: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+    """Flatten a tree to text: `{"optimizer": {"name": "adam"}}` -> `{"optimizer.name": "adam"}`."""
     leaves: dict[str, str] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping):
-            leaves |= flat(value, f"{above}{key}.")
+            leaves |= flatten(value, f"{prefix}{key}.")
         else:
-            leaves[f"{above}{key}"] = str(value)
+            leaves[f"{prefix}{key}"] = str(value)
     return leaves

@@ -1,7 +1,7 @@
-"""The model as MLflow loads and serves it: text in, text out.
+"""MLflow model for loading and serving: text in, text out.
 
-MLflow runs this file by its path ("models from code"), so nothing is ever pickled. It is no part
-of the walk: only `runs.Run.log_model` hands its path to MLflow.
+MLflow runs this file by its path ("models from code"), so that nothing is pickled. No module
+imports it: `mlflow_model.save_model` passes its path to MLflow.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import mlflow
 if TYPE_CHECKING:
     from pipelines.inference.predictor import Predictor
 
-MODEL, VOCABULARY = "model", "vocabulary"  # the artifacts' names inside the logged model
+MODEL, VOCABULARY = "model", "vocabulary"  # names of the artifacts of the logged model
 
 
 class TextModel(mlflow.pyfunc.PythonModel):
-    """A trained model with its vocabulary: a label, a translation or a continuation per text."""
+    """Trained model with its vocabulary: returns a label, translation or continuation per text."""
 
     _predictor: Predictor
 
     def load_context(self, context: Any) -> None:
-        """Load the weights once, when MLflow loads the model."""
-        # TensorFlow is imported here and not above: logging a model must not load it again.
+        """Load the weights, once per process."""
+        # Imported here because logging a model imports this file and must not load TensorFlow.
         from pipelines.config.params import Samples, Search
         from pipelines.inference import predictor
 
@@ -40,7 +40,7 @@ class TextModel(mlflow.pyfunc.PythonModel):
     def predict(
         self, context: Any, model_input: list[str], params: dict[str, Any] | None = None
     ) -> list[str]:
-        """One text for every text."""
+        """Return one text per input text."""
         return self._predictor.predict(list(model_input))
 
 

@@ -1,4 +1,4 @@
-"""Where runs are kept: a SQLite file in the project's root, or the server that the user names."""
+"""Tracking store: a SQLite file in the project's root, or a server named by the user."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from urllib.parse import urlsplit
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project
 
-# A dead server must cost seconds, not MLflow's own seven retries of two minutes each. Nothing is
-# said beside what we say.
-PATIENCE = {
+# An unreachable server must cost seconds; by default MLflow retries seven times for two minutes.
+CLIENT_ENV = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # of each run that ends
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # printed after each run
 }
-# What only MLflow's pages for traces need takes most of the time until the others are there.
-SERVER = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-# For a question that nothing waits for.
-IMPATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
-PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+# Job execution serves MLflow's pages for traces only, and takes most of the server's start-up time.
+SERVER_ENV = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+# For `ping`, whose answer no run depends on.
+PING_ENV = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 def tracking_uri(root: Path) -> str:
-    """Where runs go: `MLFLOW_TRACKING_URI`, or a SQLite file in the project's root; of a queued
-    experiment, in the root of the project that queued it."""
+    """Return `MLFLOW_TRACKING_URI` or, by default, the SQLite file in the project's root.
+
+    In a queued experiment the default is the file of the project that queued it.
+    """
     return (
         os.environ.get("MLFLOW_TRACKING_URI")
         or f"sqlite:///{dvc_project.main_root(root) / 'mlflow.db'}"
@@ -42,27 +43,22 @@ def tracking_uri(root: Path) -> str:
 
 
 def ui_arguments(root: Path, host: str, port: int) -> list[str]:
-    """What `mlflow` is called with to show the runs of this project."""
+    """Return the arguments of `mlflow` that show the runs of this project."""
     artifacts = (dvc_project.main_root(root) / "mlartifacts").as_uri()
-    store_and_files = [
-        "--backend-store-uri",
-        tracking_uri(root),
-        "--artifacts-destination",
-        artifacts,
-    ]
-    here = ["--host", host, "--port", str(port), "--workers", "1"]  # one person looks
-    return ["ui", *store_and_files, *here]
+    storage = ["--backend-store-uri", tracking_uri(root), "--artifacts-destination", artifacts]
+    server = ["--host", host, "--port", str(port), "--workers", "1"]  # one user
+    return ["ui", *storage, *server]
 
 
 def redact(uri: str) -> str:
-    """The address without the password that it may hold, before the host or behind a `?`."""
+    """Return the address without a password, be it before the host or after a `?`."""
     if uri.startswith("sqlite:"):
-        return uri  # a path, with whatever signs
+        return uri  # a path, which may hold @ and ?
     return re.sub(r"//.*@", "//", uri).partition("?")[0]
 
 
 def summary(error: BaseException) -> str:
-    """Why, in a few words: what the system said if it spoke ("Connection refused"), else MLflow."""
+    """Return a short reason: the system's if there is one ("Connection refused"), else MLflow's."""
     text = str(error)
     inner: BaseException | None = error
     while inner is not None:
@@ -71,98 +67,112 @@ def summary(error: BaseException) -> str:
         elif isinstance(inner, OSError) and inner.strerror:
             text = inner.strerror
         inner = inner.__cause__ or inner.__context__
-    # MLflow's own text may quote the address with its password.
+    # MLflow's message may quote the address with its password.
     line = re.sub(r"//\S*@", "//", " ".join(text.split())) or type(error).__name__
     return line if len(line) <= 160 else f"{line[:157]}..."
 
 
 def ping(root: Path) -> str:
-    """What the store of a project answers now; nothing is made there, neither file nor experiment.
+    """Describe the state of a project's store, without creating a file or an experiment there.
+
+    Args:
+        root: the project's root.
 
     Raises:
-        Refusal: no run could be kept there; the sentence holds no password.
+        UserError: the store cannot record runs; the message holds no password.
     """
     uri = tracking_uri(root)
     if uri.startswith("sqlite:"):
-        return _file_answer(Path(uri.removeprefix("sqlite:///").partition("?")[0]))
+        return _describe_file(Path(uri.removeprefix("sqlite:///").partition("?")[0]))
     kind = re.split(r"[+:]", uri)[0]
-    if kind not in (*PORTS, "http", "https"):
-        raise UserError(f"{redact(uri)} is neither SQLite nor another database nor a server.")
+    if kind not in (*DEFAULT_PORTS, "http", "https"):
+        raise UserError(
+            f"{redact(uri)} is no database and no server. Set MLFLOW_TRACKING_URI to an address "
+            "that begins with sqlite, postgresql, mysql, mssql, http or https."
+        )
     try:
-        return _database_answer(uri, PORTS[kind]) if kind in PORTS else _server_answer(uri)
-    except Exception as error:  # MLflow's, of its transport and of the system: all mean the same
-        why = getattr(error, "strerror", None) or summary(error)
-        raise UserError(f"{redact(uri)} does not answer: {why}.") from None
+        if kind in DEFAULT_PORTS:
+            return _ping_database(uri, DEFAULT_PORTS[kind])
+        return _ping_server(uri)
+    except Exception as error:  # of MLflow, its transport or the system
+        reason = getattr(error, "strerror", None) or summary(error)
+        raise UserError(f"{redact(uri)} does not answer: {reason}.") from None
 
 
-def _file_answer(file: Path) -> str:
+def _describe_file(file: Path) -> str:
     if not os.access(file, os.F_OK):
         if os.access(file.parent, os.W_OK):
-            return f"{file} is not there yet: the first training makes it"
-        raise UserError(f"{file} is not there and its folder cannot be written.")
+            return f"{file} does not exist yet: the first training creates it"
+        raise UserError(f"{file} does not exist, and its folder is not writable.")
     try:
-        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as opened:
-            named = opened.execute("SELECT name FROM sqlite_master").fetchall()
-            counts = opened.execute("SELECT count(*) FROM runs") if ("runs",) in named else [(0,)]
-            ((count,),) = counts
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            tables = database.execute("SELECT name FROM sqlite_master").fetchall()
+            rows = database.execute("SELECT count(*) FROM runs") if ("runs",) in tables else [(0,)]
+            ((count,),) = rows
     except sqlite3.Error as error:
-        raise UserError(f"{file} is no database that can be read: {error}.") from None
+        raise UserError(f"{file} is not a readable database: {error}.") from None
     if not os.access(file, os.W_OK):
-        raise UserError(f"{file} cannot be written.")
+        raise UserError(f"{file} is not writable.")
     return f"{file} holds {count:,} runs"
 
 
-def _database_answer(uri: str, port: int) -> str:
-    """MLflow would make its tables there, so the server alone is asked, and for nothing."""
+def _ping_database(uri: str, port: int) -> str:
+    """Only open a connection: an MLflow client would create its tables."""
     parts = urlsplit(uri)
-    place = (parts.hostname or "localhost", parts.port or port)
-    socket.create_connection(place, timeout=5).close()
-    return f"{redact(uri)}: a server listens there"
+    address = (parts.hostname or "localhost", parts.port or port)
+    socket.create_connection(address, timeout=5).close()
+    return f"{redact(uri)} accepts connections"
 
 
-def _server_answer(uri: str) -> str:
-    for key, value in IMPATIENCE.items():
+def _ping_server(uri: str) -> str:
+    for key, value in PING_ENV.items():
         os.environ.setdefault(key, value)
-    _silence()
+    _silence_mlflow()
     from mlflow import MlflowClient
 
     MlflowClient(uri).search_experiments(max_results=1)
     return f"{redact(uri)} answers"
 
 
-def context(tags: Mapping[str, str]) -> dict[str, str]:
-    """Tags with those that MLflow gives every run: who ran what, and from which commit."""
-    _silence()
+def context_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Add the tags that MLflow gives every run: user, source and commit."""
+    _silence_mlflow()
     from mlflow.tracking.context import registry
 
-    found: dict[str, str] = registry.resolve_tags(dict(tags))
-    return found
+    resolved: dict[str, str] = registry.resolve_tags(dict(tags))
+    return resolved
 
 
 def client(uri: str, root: Path) -> Any:
-    """A client of the store."""
-    _silence()
+    """Return a client of the store."""
+    _silence_mlflow()
     from mlflow import MlflowClient
 
-    with _alone(uri, root):
+    with _creation_lock(uri, root):
         return MlflowClient(uri)
 
 
-def connect(uri: str, name: str, root: Path) -> tuple[Any, str]:
-    """A client of the store, and the id of the experiment `name` there."""
-    opened = client(uri, root)
-    place = (
+def connect(uri: str, experiment: str, root: Path) -> tuple[Any, str]:
+    """Return a client of the store and the id of an experiment, which is created if need be.
+
+    Args:
+        uri: the store's address.
+        experiment: name of the experiment.
+        root: the project's root.
+    """
+    mlflow_client = client(uri, root)
+    artifacts = (
         (dvc_project.main_root(root) / "mlartifacts").as_uri()
         if uri.startswith("sqlite:")
         else None
     )
-    with _alone(uri, root):
-        return opened, _experiment(opened, name, place)
+    with _creation_lock(uri, root):
+        return mlflow_client, _experiment_id(mlflow_client, experiment, artifacts)
 
 
 @contextmanager
-def _alone(uri: str, root: Path) -> Iterator[None]:
-    """Two first starts at once would both create the tables, and one of them would fail."""
+def _creation_lock(uri: str, root: Path) -> Iterator[None]:
+    """Let one process at a time create the tables: of two at once, one would fail."""
     if not uri.startswith("sqlite:"):
         yield
         return
@@ -172,9 +182,9 @@ def _alone(uri: str, root: Path) -> Iterator[None]:
         yield
 
 
-def _silence() -> None:
-    """MLflow reads these when it is imported; what matters is said by the guard."""
-    for key, value in PATIENCE.items():
+def _silence_mlflow() -> None:
+    """Set what MLflow reads at import, and silence its loggers: `Run` reports failures itself."""
+    for key, value in CLIENT_ENV.items():
         os.environ.setdefault(key, value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -183,19 +193,19 @@ def _silence() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _experiment(client: Any, name: str, place: str | None) -> str:
-    """The id of an experiment, made if need be; one deleted in the UI comes back."""
+def _experiment_id(client: Any, name: str, artifacts: str | None) -> str:
+    """Return the id of an experiment; create it, or restore it if it was deleted in the UI."""
     from mlflow.exceptions import MlflowException
 
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         try:
-            return str(client.create_experiment(name, artifact_location=place))
+            return str(client.create_experiment(name, artifact_location=artifacts))
         except MlflowException:
-            # Another training may have made it between the two calls.
-            found = client.get_experiment_by_name(name)
-            if found is None:
+            # Another process may have created it between the two calls.
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
                 raise
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)

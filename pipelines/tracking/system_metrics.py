@@ -1,8 +1,8 @@
-"""What the machine does while a training runs: processor, memory, disk, network, GPU and its power.
+"""Processor, memory, disk, network and GPU metrics, sampled while a training runs.
 
-MLflow's own readers read it. Its `SystemMetricsMonitor` is not used: it writes to the server by
-itself, past what keeps a lost server from costing a training anything; it asks for the run at every
-reading; and of less than ten seconds it says nothing.
+MLflow's own monitors read the values. Its `SystemMetricsMonitor` around them is not used: it writes
+to the server directly instead of through the offline queue, stops for good at the first request
+that fails, and logs nothing of a run that is shorter than its interval.
 """
 
 from __future__ import annotations
@@ -14,63 +14,65 @@ from typing import Any
 
 Callback = Callable[[Mapping[str, float]], None]
 
-SECONDS = 10.0  # between two readings, unless MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL says else
+INTERVAL = 10.0  # seconds; MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL overrides it
 
 
 @contextmanager
-def running(log: Callback, spent: Callback) -> Iterator[None]:
-    """Reads the machine at the start, every few seconds, and once more at the end.
+def sampling(log: Callback, update_energy: Callback) -> Iterator[None]:
+    """Sample the machine at the start, every few seconds, and at the end.
 
     Args:
-        log: is given each reading but the first, in a thread of its own, and in this one at the
-            end: the share of a processor is that since the reading before.
-        spent: is given the first, too.
+        log: called with each sample but the first, from another thread, and at the end from this
+            one. Utilisation is measured between two samples, so the first one has none.
+        update_energy: called with each sample, the first included.
     """
-    readers = _readers()
-    spent(_read(readers))
+    monitors = _monitors()
+    update_energy(_sample(monitors))
 
-    def tell() -> None:
-        values = _read(readers)
-        spent(values)
-        log(values)
+    def take_sample() -> None:
+        metrics = _sample(monitors)
+        update_energy(metrics)
+        log(metrics)
 
-    over = threading.Event()
-    thread = threading.Thread(target=_watch, args=(tell, over), name="seqproof-meter", daemon=True)
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=_sample_until, args=(stop, take_sample), name="seqproof-system-metrics", daemon=True
+    )
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        stop.set()
         thread.join()
-        tell()
+        take_sample()
 
 
-def _watch(tell: Callable[[], None], over: threading.Event) -> None:
+def _sample_until(stop: threading.Event, take_sample: Callable[[], None]) -> None:
     from mlflow.environment_variables import MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL
 
-    while not over.wait(MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL.get() or SECONDS):
-        tell()
+    while not stop.wait(MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL.get() or INTERVAL):
+        take_sample()
 
 
-def _readers() -> list[Any]:
-    """Those that work here: the GPU's needs one, and nvidia-ml-py of the extra `gpu`."""
+def _monitors() -> list[Any]:
+    """Return the monitors that work on this machine; GPUs need nvidia-ml-py of the extra `gpu`."""
     from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
     from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
     from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
     from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
 
-    found = []
+    monitors = []
     for kind in (CPUMonitor, DiskMonitor, NetworkMonitor, GPUMonitor):
-        with suppress(Exception):  # psutil's or NVIDIA's: a machine that cannot be read so
-            found.append(kind())
-    return found
+        with suppress(Exception):  # of psutil or NVIDIA's library, on a machine without the device
+            monitors.append(kind())
+    return monitors
 
 
-def _read(readers: list[Any]) -> dict[str, float]:
-    values: dict[str, float] = {}
-    for reader in readers:
-        with suppress(Exception):  # a sensor that fails is no reason to stop anything
-            reader.collect_metrics()
-            values |= reader.aggregate_metrics()
-        reader.clear_metrics()
-    return values
+def _sample(monitors: list[Any]) -> dict[str, float]:
+    metrics: dict[str, float] = {}
+    for monitor in monitors:
+        with suppress(Exception):  # a failing sensor must not stop a training
+            monitor.collect_metrics()
+            metrics |= monitor.aggregate_metrics()
+        monitor.clear_metrics()
+    return metrics

@@ -57,7 +57,7 @@ def _as_written(subject: VerifyTarget, stage: str, entry: dvc_project.LockedStag
         if paths:
             said = truncated(sorted(paths))
             yield f"{stage} {what} other files in dvc.yaml than in dvc.lock ({said}): {again}."
-    then, there = runs.flat(entry.inputs.params), runs.flat(now.params)
+    then, there = runs.flatten(entry.inputs.params), runs.flatten(now.params)
     other = sorted(key for key in {*then, *there} if then.get(key) != there.get(key))
     if other:
         values = [f"{key}: {_value(there, key)}, {_value(then, key)}" for key in other]

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipelines.config import params
 from pipelines.lineage import dvc_project, provenance
 from pipelines.lineage.lockfiles import SHORT, TRAINING, option, stage_kind, truncated
-from pipelines.tracking import records, runs
+from pipelines.tracking import runs, stage_runs
 from pipelines.tracking.run_store import RunRecord
 from pipelines.verification import output_hashes
 from pipelines.verification.verify_targets import VerifyTarget
@@ -35,11 +35,11 @@ def findings(subject: VerifyTarget) -> Iterator[str]:
 def _no_run(subject: VerifyTarget, stage: str, work: str, entry: dvc_project.LockedStage) -> str:
     """With what the newest run of that name read otherwise, if there is one."""
     name = stage.partition("@")[2]
-    others = [run for run in subject.ledger.runs if run.name == name and run.key(work)]
+    others = [run for run in subject.ledger.runs if run.name == name and run.input_hash(work)]
     why = "tracking was lost, or the run was deleted"
     for run in others[:1]:
         other = truncated(_record(subject, run, work, entry)) or "key in its tag"
-        why = f"run {run.short} of that name has another {other}, so one of them was changed"
+        why = f"run {run.short_id} of that name has another {other}, so one of them was changed"
     return (
         f"No run in MLflow read what {stage} read by dvc.lock (key {entry.inputs.key[:SHORT]}): "
         f"{why}; take it back, or `dvc repro -fs {stage}` makes one."
@@ -51,15 +51,17 @@ def _record(
 ) -> list[str]:
     """What a run noted of its inputs otherwise than dvc.lock."""
     try:
-        noted = json.loads(subject.ledger.text(run, f"{records.PROVENANCE}/{work}.json") or "")
+        noted = json.loads(
+            subject.ledger.read_text(run, f"{stage_runs.PROVENANCE}/{work}.json") or ""
+        )
         pairs = {
             "key": (noted["key"], entry.inputs.key),
             "command": (noted["command"], entry.inputs.command),
             **_pairs(noted["files"], entry.inputs.files),
-            **_pairs(runs.flat(noted["params"]), runs.flat(entry.inputs.params)),
+            **_pairs(runs.flatten(noted["params"]), runs.flatten(entry.inputs.params)),
         }
     except (ValueError, KeyError, TypeError, AttributeError):
-        return [f"{records.PROVENANCE}/{work}.json (it is missing or damaged)"]
+        return [f"{stage_runs.PROVENANCE}/{work}.json (it is missing or damaged)"]
     return [name for name, (then, now) in pairs.items() if then != now]
 
 
@@ -79,7 +81,7 @@ class _Witness:
         run: RunRecord,
     ) -> None:
         self.subject, self.stage, self.work, self.entry, self.run = subject, stage, work, entry, run
-        self.who = f"Run {run.short} ({run.name})"
+        self.who = f"Run {run.short_id} ({run.name})"
         anew = "makes a new run" if work == TRAINING else "logs it anew"
         self.mend = f"it was changed in MLflow; `dvc repro -fs {stage}` {anew}"
 
@@ -132,7 +134,7 @@ class _Witness:
                     f"{self.who} has the parameter {key} = {self.run.params.get(key, 'nothing')}, "
                     f"and {self.stage} read {value}: {self.mend}."
                 )
-        logged = self.subject.ledger.logged(self.run)
+        logged = self.subject.ledger.logged_model(self.run)
         for key, value in (logged.params if logged else {}).items():
             if key not in wanted and self.run.params.get(key) != value:
                 yield (
@@ -160,15 +162,17 @@ class _Witness:
         """What the run keeps of the stage's files, where they are files of this machine."""
         history = option(self.entry.inputs.command, "history") or ""
         if self.work == TRAINING:
-            yield from self._same_files(self.run.folder, {f"history/{Path(history).name}": history})
+            yield from self._same_files(
+                self.run.artifact_folder, {f"history/{Path(history).name}": history}
+            )
             return
         predictions, pictures, model, vocabulary = (
             option(self.entry.inputs.command, name) or ""
             for name in ("predictions", "pictures", "model", "vocabulary")
         )
         kept = {f"predictions/{Path(predictions).name}": predictions, "pictures": pictures}
-        yield from self._same_files(self.run.folder, kept)
-        logged = self.subject.ledger.logged(self.run)
+        yield from self._same_files(self.run.artifact_folder, kept)
+        logged = self.subject.ledger.logged_model(self.run)
         if logged is None:
             yield f"{self.who} logged no model: `dvc repro -fs {self.stage}` does it."
             return
@@ -198,13 +202,13 @@ def _logged(read: Mapping[str, Any]) -> dict[str, str]:
         top, _, rest = key.partition(".")
         if top == "models":
             entry: params.Model = TypeAdapter(params.Model).validate_python(value)
-            found |= records.parameters(entry, read["seed"])
+            found |= stage_runs.model_parameters(entry, read["seed"])
         elif top == "corpora" and rest.endswith(".cleaning"):
             cleaning = params.Cleaning.model_validate(value)
             found[key] = cleaning.model_dump(mode="json", exclude_none=True)
         elif top == "corpora":
             found[key] = value
-    return runs.flat(found)
+    return runs.flatten(found)
 
 
 def _same(logged: str | None, wanted: str) -> bool:

@@ -66,7 +66,7 @@ def outs_text(entry: dvc_project.LockedStage) -> str:
 
 def sealed(run: RunRecord, work: str) -> str | None:
     """The outs that a run is sealed with; None if it is not, or was made anew since."""
-    if run.tags.get(SEALED.format(work), run.key(work)) != run.key(work):
+    if run.tags.get(SEALED.format(work), run.input_hash(work)) != run.input_hash(work):
         return None
     return run.tags.get(OUTS.format(work))
 
@@ -103,7 +103,7 @@ def record_outputs(locks: Sequence[Lockfile], ledger: RunStore, hashed: Hashed) 
     for claims in _claims(locks):
         work, inputs = claims[0].work, claims[0].entry.inputs
         # Without a model's hash a training never came to its end.
-        made = [run for run in ledger.of(work, inputs.key) if runs.MODEL_HASH in run.tags]
+        made = [run for run in ledger.find(work, inputs.key) if runs.MODEL_HASH in run.tags]
         if not made:
             outcome.missing.append(_no_run(claims[0]))
         outcome.findings += [_two_outs(claims[0], other) for other in claims[1:]]
@@ -186,15 +186,15 @@ def _two_outs(claim: LockedOutputs, other: LockedOutputs) -> str:
 
 def _another_model(run: RunRecord, claim: LockedOutputs) -> str:
     return (
-        f"{claim.stage}: run {run.short} read the same and made another model: the stage does not "
-        "give the same twice, or what it left was changed by hand and committed; if that run is "
-        "not wanted, delete it in MLflow."
+        f"{claim.stage}: run {run.short_id} read the same and made another model: the stage does "
+        "not give the same twice, or what it left was changed by hand and committed; if that run "
+        "is not wanted, delete it in MLflow."
     )
 
 
 def _other_outs(run: RunRecord, claim: LockedOutputs, before: str) -> str:
     return (
-        f"{claim.stage}: run {run.short} is sealed with other outs than dvc.lock has "
+        f"{claim.stage}: run {run.short_id} is sealed with other outs than dvc.lock has "
         f"({differing(json.loads(before), claim.entry.outs)}): the stage does not give the same "
         "twice, or what it left was changed by hand and committed; if that run is not wanted, "
         "delete it in MLflow."

@@ -18,7 +18,7 @@ from pipelines import console
 from pipelines.errors import UserError
 from pipelines.lineage import provenance, snapshots
 from pipelines.lineage.lockfiles import EVALUATION, SHORT, TRAINING, option, stage_kind
-from pipelines.tracking import records
+from pipelines.tracking import stage_runs
 from pipelines.training import history
 from pipelines.verification import sandbox
 from pipelines.verification.results import CLOSE, DIFFERENT, IDENTICAL, CheckResult
@@ -205,15 +205,15 @@ def _record(subject: VerifyTarget, work: str, stage: str) -> tuple[dict[str, Any
         raise UserError(
             f"No run in MLflow made {stage}, so its commit is not known: {subject.again(stage)}."
         )
-    note = f"{records.PROVENANCE}/{work}"
+    note = f"{stage_runs.PROVENANCE}/{work}"
     try:
-        said: dict[str, Any] = json.loads(subject.ledger.text(run, f"{note}.json") or "")
+        said: dict[str, Any] = json.loads(subject.ledger.read_text(run, f"{note}.json") or "")
         said["git"]["git_commit"]
     except (ValueError, KeyError, TypeError):
         raise UserError(
             f"Run {run.id[:SHORT]} has no {note}.json: {subject.again(stage)}."
         ) from None
-    return said, subject.ledger.text(run, f"{note}.patch") or ""
+    return said, subject.ledger.read_text(run, f"{note}.patch") or ""
 
 
 def _environment(subject: VerifyTarget) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipelines import console, files
 from pipelines.lineage.lockfiles import TRAINING, option, stage_kind
-from pipelines.tracking import energy, records
+from pipelines.tracking import energy, stage_runs
 from pipelines.verification import hash_checks, rerun
 from pipelines.verification.results import DIFFERENT, IDENTICAL, CheckResult
 from pipelines.verification.verify_targets import VerifyTarget
@@ -20,8 +20,8 @@ ARTIFACT = "verify/level-{}.json"
 # What a verdict says of the training, and what its run calls it: in its record and its metrics.
 MACHINE = {"processor": "cpu", "cores": "cores", "device": "device", "kernel": "kernel"}
 METRICS = {
-    "seconds": records.SECONDS,
-    "tokens_per_second": records.RATE,
+    "seconds": stage_runs.SECONDS,
+    "tokens_per_second": stage_runs.TOKENS_PER_SECOND,
     "joules": energy.JOULES,
 }
 
@@ -106,14 +106,14 @@ def _training(subject: VerifyTarget) -> dict[str, str | float]:
     run = subject.run_of(stages[-1]) if stages else None
     if run is None:
         return {}
-    noted = subject.ledger.text(run, f"{records.PROVENANCE}/{TRAINING}.json") or "{}"
+    noted = subject.ledger.read_text(run, f"{stage_runs.PROVENANCE}/{TRAINING}.json") or "{}"
     machine: dict[str, object] = {}
     with suppress(ValueError, TypeError, KeyError):
         machine = json.loads(noted)["environment"]
     return {
         **{key: str(machine[old]) for key, old in MACHINE.items() if old in machine},
         **{key: run.metrics[old] for key, old in METRICS.items() if old in run.metrics},
-        **({"measured": run.tags[energy.MEASURED]} if energy.MEASURED in run.tags else {}),
+        **({"measured": run.tags[energy.SOURCES_TAG]} if energy.SOURCES_TAG in run.tags else {}),
     }
 
 
@@ -122,7 +122,7 @@ def log_to_run(subject: VerifyTarget, verdict: Verdict) -> bool:
     run = subject.run or subject.run_of(subject.stages[-1])
     if run is None:
         return False
-    subject.ledger.write(run, verdict.text, ARTIFACT.format(verdict.level))
+    subject.ledger.log_text(run, verdict.text, ARTIFACT.format(verdict.level))
     subject.ledger.set_tags(run, {VERIFIED: verdict.verdict})
     return True
 

@@ -50,7 +50,7 @@ class VerifyTarget:
         work, entry = stage_kind(stage), self.entries.get(stage)
         if work is None or entry is None:
             return None
-        found = self.ledger.of(work, entry.inputs.key)
+        found = self.ledger.find(work, entry.inputs.key)
         ended = [run for run in found if runs.MODEL_HASH in run.tags]
         asked = [run for run in found if self.run is not None and run.id == self.run.id]
         return next(iter([*asked, *ended, *found]), None)
@@ -85,8 +85,8 @@ def of_run(given: str, root: Path, here: Snapshot, ledger: RunStore) -> Iterator
     found = find_lockfile(run, root)
     if found is None:
         raise UserError(
-            f"Run {run.short} ({run.name}) read what no dvc.lock at hand has, neither here nor in "
-            "its commit nor in an experiment: check out what it was made of, and `dvc repro`."
+            f"Run {run.short_id} ({run.name}) read what no dvc.lock at hand has, neither here nor "
+            "in its commit nor in an experiment: check out what it was made of, and `dvc repro`."
         )
     lock, stage = found
     model = stage.partition("@")[2]
@@ -123,7 +123,7 @@ def find_lockfile(run: RunRecord, root: Path) -> tuple[Lockfile, str] | None:
     for work in (EVALUATION, TRAINING):
         for lock in locks:
             for stage, entry in lock.entries.items():
-                if stage_kind(stage) == work and entry.inputs.key == run.key(work):
+                if stage_kind(stage) == work and entry.inputs.key == run.input_hash(work):
                     return lock, stage
     return None
 

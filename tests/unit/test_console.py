@@ -1,4 +1,4 @@
-"""What a person sees: one sentence for bad input, progress without a terminal, nothing else."""
+"""Error messages, exit codes, progress lines and tables of the console."""
 
 import json
 import signal
@@ -11,47 +11,47 @@ from pipelines import console
 from pipelines.errors import UserError
 
 
-def _app(raises):
+def _app(error):
     app = console.Typer(add_completion=False)
 
     @app.command()
     def main() -> None:
-        if raises is not None:
-            raise raises
+        if error is not None:
+            raise error
 
     return app
 
 
-def _guarded(monkeypatch, raises):
+def _run_app(monkeypatch, error):
     monkeypatch.setattr(sys, "argv", ["seqproof"])
-    console.run_app(_app(raises))
+    console.run_app(_app(error))
 
 
-def test_a_cost_that_cannot_be_kept_fails_no_stage(tmp_path, monkeypatch):
+def test_a_stage_succeeds_if_its_cost_cannot_be_recorded(tmp_path, monkeypatch):
     (tmp_path / ".seqproof").write_text("no folder", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["stage"])
-    done = []
-    console.launch("check", lambda: done.append(1))
-    assert done == [1]
+    calls = []
+    console.launch("check", lambda: calls.append(1))
+    assert calls == [1]
 
 
-def test_a_refusal_is_one_sentence_and_exit_1(monkeypatch, capsys):
+def test_a_user_error_is_one_line_and_exit_code_1(monkeypatch, capsys):
     with pytest.raises(SystemExit) as exit_:
-        _guarded(monkeypatch, UserError("No such verse."))
+        _run_app(monkeypatch, UserError("No such verse."))
     assert exit_.value.code == 1
     assert capsys.readouterr().err == "seqproof: No such verse.\n"
 
 
-def test_ctrl_c_is_one_sentence(monkeypatch, capsys):
+def test_ctrl_c_is_one_line_and_exit_code_130(monkeypatch, capsys):
     with pytest.raises(SystemExit) as exit_:
-        _guarded(monkeypatch, KeyboardInterrupt())
+        _run_app(monkeypatch, KeyboardInterrupt())
     assert exit_.value.code == 130
     assert "Ctrl-C" in capsys.readouterr().err
 
 
-def test_an_error_that_a_library_makes_of_ctrl_c_is_ctrl_c(monkeypatch, capsys):
-    def traced():
+def test_an_error_raised_in_place_of_ctrl_c_counts_as_ctrl_c(monkeypatch, capsys):
+    def main():
         try:
             signal.raise_signal(signal.SIGINT)
         except KeyboardInterrupt:
@@ -59,25 +59,25 @@ def test_an_error_that_a_library_makes_of_ctrl_c_is_ctrl_c(monkeypatch, capsys):
 
     monkeypatch.setattr(sys, "argv", ["stage"])
     app = console.Typer()
-    app.command()(traced)
-    # What a shell starts in the background ignores Ctrl-C.
-    outside = signal.signal(signal.SIGINT, signal.default_int_handler)
+    app.command()(main)
+    # Background processes of a shell ignore Ctrl-C.
+    original = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(SystemExit) as exit_:
             console.run_app(app)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
-        signal.signal(signal.SIGINT, outside)
+        signal.signal(signal.SIGINT, original)
     assert exit_.value.code == 130
     assert "Ctrl-C" in capsys.readouterr().err
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch):
     with pytest.raises(ZeroDivisionError):
-        _guarded(monkeypatch, ZeroDivisionError())
+        _run_app(monkeypatch, ZeroDivisionError())
 
 
-def test_an_unknown_option_is_exit_2(monkeypatch, capsys):
+def test_an_unknown_option_is_exit_code_2(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["seqproof", "--nonsense"])
     with pytest.raises(SystemExit) as exit_:
         console.run_app(_app(None))
@@ -85,12 +85,12 @@ def test_an_unknown_option_is_exit_2(monkeypatch, capsys):
     assert "nonsense" in capsys.readouterr().err
 
 
-def test_a_stage_keeps_its_cost(monkeypatch, tmp_path):
+def test_a_stage_records_its_cost(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["train_lstm", "verses", "--train", "x"])
 
     def main(name: str, train: str = "") -> None:
-        """Nothing."""
+        """Do nothing."""
 
     console.launch("train_lstm", main)
     costs = console.costs(["train_lstm@verses", "never@ran"])
@@ -104,7 +104,7 @@ def test_a_stage_keeps_its_cost(monkeypatch, tmp_path):
     assert costs["train_lstm@verses"]["peak_mib"] > 1
 
 
-def test_progress_without_a_terminal_is_lines_and_only_for_long_work(monkeypatch, capsys):
+def test_progress_without_a_terminal_prints_lines_for_long_work_only(monkeypatch, capsys):
     clock = iter([0, 0, 1, 1, 1, 1])
     monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
     with console.progress("reading", 10, "words") as bar:
@@ -118,16 +118,16 @@ def test_progress_without_a_terminal_is_lines_and_only_for_long_work(monkeypatch
     assert "reading  50%, 5 words/s, 11 s left, loss 2" in capsys.readouterr().out
 
 
-def test_quiet_imports_hides_noise_and_says_it_after_all_on_failure(capfd):
+def test_quiet_imports_prints_output_only_on_failure(capfd):
     script = (
         "import os; from pipelines import console\n"
         "with console.quiet_imports():\n os.write(2, b'noise')\n {}"
     )
     for last, expected in (("pass", False), ("raise ValueError", True)):
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", script.format(last)], capture_output=True, text=True, check=False
         )
-        assert ("noise" in done.stderr) is expected
+        assert ("noise" in process.stderr) is expected
 
 
 def test_json_is_sorted_and_has_no_nan():
@@ -146,16 +146,18 @@ def test_help_imports_nothing_heavy():
         "heavy = {'tensorflow', 'mlflow', 'dvc', 'pandas', 'pydantic', 'numpy'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("[]\n")
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.endswith("[]\n")
     for verb in ("fetch", "train-lstm", "evaluate", "results", "ui"):
-        assert verb in done.stdout
+        assert verb in process.stdout
 
 
-def test_a_narrow_table_wraps_heads_and_never_numbers(monkeypatch, capsys):
+def test_a_narrow_table_wraps_headers_and_never_cells(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "40")
     rows = [["a-long-model-name", "[bold]1,161,803[/bold]", "2,345,678"]]
     console.out().print(console.table("t", ["model", "many parameters", "tokens seen"], rows))
-    shown = capsys.readouterr().out
+    output = capsys.readouterr().out
     for cell in ("a-long-model-name", "1,161,803", "2,345,678"):
-        assert cell in shown
+        assert cell in output

@@ -17,7 +17,7 @@ import yaml
 
 from pipelines.config import params
 from pipelines.lineage import dvc_project, lockfiles, provenance, snapshots
-from pipelines.tracking import records, run_store, runs
+from pipelines.tracking import run_store, runs, stage_runs
 from pipelines.verification import output_hashes, verify_targets
 
 MODEL, EXPERIMENT = "mine-markov", "lower"
@@ -134,7 +134,7 @@ class Project:
 
     def ledger(self) -> run_store.RunStore:
         """Its runs, asked for anew."""
-        return run_store.of_project(self.root)
+        return run_store.open_store(self.root)
 
     def seal(self) -> output_hashes.RecordSummary:
         """What `seqproof seal` does."""
@@ -181,12 +181,12 @@ class Project:
     def track(self) -> None:
         """The run that the stages of dvc.lock would have made."""
         tree = params.load(self.root / "params.yaml")
-        identity = records.identity(tree, MODEL)
+        identity = stage_runs.run_identity(tree, MODEL)
         entries = self.locked()
         training, evaluation = entries[f"train_baseline@{MODEL}"], entries[f"evaluate@{MODEL}"]
         model = self.root / "models" / MODEL
         with runs.training(identity, self.root, uuid.uuid4().hex) as run:
-            run.log_params(records.parameters(tree.models[MODEL], tree.seed))
+            run.log_params(stage_runs.model_parameters(tree.models[MODEL], tree.seed))
             corpus = tree.corpora["mine"].model_dump(mode="json", exclude_none=True)
             run.log_params({"corpora": {"mine": corpus}})
             self._note(run, "training", training.inputs)
@@ -199,10 +199,10 @@ class Project:
             run.log_file(self.root / "predictions" / f"{MODEL}.parquet", "predictions")
             self._note(run, "evaluation", evaluation.inputs)
             run.log_model(model, self.root / "data" / "mine.json", ["in"], ["out"])
-        assert run.lost is None
+        assert run.failure is None
 
     def _note(self, run: runs.Run, work: str, inputs: dvc_project.Inputs) -> None:
-        run.set_tags({runs.KEY.format(work): inputs.key})
+        run.set_tags({runs.INPUT_HASH.format(work): inputs.key})
         run.log_text(provenance.record(inputs, self.root, {}), f"provenance/{work}.json")
 
     def commit(self, message: str) -> str:

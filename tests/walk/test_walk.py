@@ -421,7 +421,7 @@ def test_seeds_are_one_model_with_a_run_for_each(changed):
     assert metrics["test_accuracy"] == pytest.approx(sum(each) / 2)
     assert metrics["seeds"] == frame["seed"].nunique() == 2
     found = [
-        run for run in run_store.of_project(changed.folder).runs if run.tags["corpus"] == "moods"
+        run for run in run_store.open_store(changed.folder).runs if run.tags["corpus"] == "moods"
     ]
     above = next(run for run in found if run.name == "moods-rnn")
     below = [run for run in found if run.tags.get("mlflow.parentRunId") == above.id]

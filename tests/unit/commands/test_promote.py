@@ -1,4 +1,4 @@
-"""One model of each corpus has an alias, and none takes it that is not better."""
+"""One model per corpus has an alias, and only a better model can take it."""
 
 import uuid
 from pathlib import Path
@@ -10,20 +10,20 @@ from commands.promote import promote
 from pipelines.errors import UserError
 from pipelines.tracking import runs, store
 
-HERE = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[3]
 NAME = "seqproof-verses"
 
 
-def _trained(root: Path, name: str, corpus: str = "verses", model: bool = True) -> str:
-    """The run of a model of no weight."""
+def _train(root: Path, name: str, corpus: str = "verses", model: bool = True) -> str:
+    """Log a run with a placeholder model; return its id."""
     folder = root / name
     folder.mkdir(exist_ok=True)
     (folder / "model.json").write_text(name, encoding="utf-8")
-    who = runs.Identity(f"seqproof/{corpus}", name, corpus, "translation")
-    with runs.training(who, root, uuid.uuid4().hex) as run:
+    identity = runs.RunIdentity(f"seqproof/{corpus}", name, corpus, "translation")
+    with runs.training(identity, root, uuid.uuid4().hex) as run:
         if model:
             run.log_model(folder, folder / "model.json", ["in"], ["out"])
-    assert run.lost is None
+    assert run.failure is None
     return run.id
 
 
@@ -31,7 +31,7 @@ def _trained(root: Path, name: str, corpus: str = "verses", model: bool = True) 
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_bytes((HERE / "params.yaml").read_bytes())
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     return tmp_path
 
 
@@ -42,29 +42,31 @@ def _client(root: Path) -> Any:
 def test_each_corpus_has_a_champion_of_its_own(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first, other = _trained(root, "verses-plain"), _trained(root, "dates-plain", "dates")
-    for _ in range(2):  # the holder itself is promoted again: nothing doubles
+    first, other = _train(root, "verses-plain"), _train(root, "dates-plain", "dates")
+    for _ in range(2):  # a second promotion changes nothing
         promote(first[:8], "champion")
-    promote(other, "champion")  # of another corpus: compared with nothing
+    promote(other, "champion")  # of another corpus, so not compared
     assert capsys.readouterr().out.splitlines()[0] == (
         f"verses-plain of run {first[:8]} is version 1 of {NAME} and its champion: "
         f"models:/{NAME}@champion"
     )
-    held = _client(root).get_model_version_by_alias(NAME, "champion")
-    assert (held.run_id, held.tags) == (first, {"model": "verses-plain"})
+    version = _client(root).get_model_version_by_alias(NAME, "champion")
+    assert (version.run_id, version.tags) == (first, {"model": "verses-plain"})
     assert len(_client(root).search_model_versions(f"name = '{NAME}'")) == 1
-    second = _trained(root, "verses-attention")
+    second = _train(root, "verses-attention")
     _client(root).delete_run(first)
-    with pytest.raises(UserError, match="which is its champion, was deleted"):
+    with pytest.raises(UserError, match=f"{NAME} has the alias champion, but its run was deleted"):
         promote(second, "champion")
 
 
-def test_what_cannot_be_promoted_is_one_sentence(root: Path) -> None:
-    bare = _trained(root, "verses-plain", model=False)
-    with pytest.raises(UserError, match=r"\(verses-plain\) logged no model: `dvc repro evaluate@"):
-        promote(bare, "champion")
+def test_invalid_promotions_are_refused(root: Path) -> None:
+    run_id = _train(root, "verses-plain", model=False)
+    with pytest.raises(
+        UserError, match=r"\(verses-plain\) has no logged model.*evaluate@verses-plain"
+    ):
+        promote(run_id, "champion")
     with pytest.raises(UserError, match="'verses-atention' is neither a model nor a run; did you"):
         promote("verses-atention", "champion")
     for alias in ("v2", "Latest", "a b", "", "a/b"):
-        with pytest.raises(UserError, match=f"'{alias}' cannot be an alias"):
-            promote(bare, alias)
+        with pytest.raises(UserError, match=f"'{alias}' is not a valid alias"):
+            promote(run_id, alias)

@@ -1,4 +1,4 @@
-"""`seqproof promote` asks what `seqproof compare` answers: runs of one real project."""
+"""`seqproof promote` compares models as `seqproof compare` does."""
 
 import pytest
 
@@ -19,28 +19,28 @@ def test_the_better_model_takes_the_alias_and_the_worse_does_not(project):
     promote(worse, "champion")
     promote(better, "champion")
     assert (_holder(project).run_id, str(_holder(project).version)) == (better, "2")
-    with pytest.raises(UserError) as refusal:
+    with pytest.raises(UserError) as error:
         promote(worse, "champion")
-    said = str(refusal.value)
-    assert f"run {worse[:8]} does not become the champion of {NAME}" in said
-    assert f"(`seqproof compare {better[:8]} {worse[:8]}`)" in said
-    assert "bits per character" in said
+    message = str(error.value)
+    assert f"run {worse[:8]} does not become the champion of {NAME}" in message
+    assert f"`seqproof compare {better[:8]} {worse[:8]}`" in message
+    assert "bits per character" in message
     assert _holder(project).run_id == better
 
 
-def test_what_is_as_good_does_not_take_the_alias(project):
-    """The same training once more, in a run of its own."""
+def test_an_equal_model_does_not_take_the_alias(project):
+    """Track the same training again, as a new run."""
     project.track()
-    again, _, first = (run.id for run in project.ledger().runs)
-    promote(first, "champion")
+    repeated, _, original = (run.id for run in project.ledger().runs)
+    promote(original, "champion")
     with pytest.raises(
-        UserError, match=r"p 1\.0000 by approximate randomisation, and so not better"
+        UserError, match=r"because it is not better: .*p 1\.0000 by approximate randomisation"
     ):
-        promote(again, "champion")
-    assert _holder(project).run_id == first
+        promote(repeated, "champion")
+    assert _holder(project).run_id == original
 
 
-def test_what_cannot_be_compared_does_not_take_the_alias(project):
+def test_a_model_that_cannot_be_compared_does_not_take_the_alias(project):
     better, worse = (run.id for run in project.ledger().runs)
     promote(worse, "champion")
     path = "predictions/mine-markov.parquet"

@@ -184,7 +184,7 @@ def test_it_reads_as_a_tree(project, capsys):
     md5 = project.locked()[TRAIN].outs[f"models/{MODEL}"][:8]
     assert f"  > models/{MODEL}  {md5}  as in dvc.lock, in the cache" in lines
     run = project.ledger().runs[1]
-    made = f"    run {run.short} ({MODEL} in seqproof/mine), commit "
+    made = f"    run {run.short_id} ({MODEL} in seqproof/mine), commit "
     assert any(line.startswith(made) and ", sealed, in dvc.lock of " in line for line in lines)
     assert any(line.endswith(": perplexity 4.5, tokens 7") for line in lines)
     assert lines[-1] == "Nothing is missing."

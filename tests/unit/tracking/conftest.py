@@ -1,4 +1,4 @@
-"""A project that nothing was trained in, with MLflow's tables made; and servers."""
+"""An untrained project with an empty MLflow store, and tracking servers."""
 
 import os
 import shutil
@@ -14,12 +14,12 @@ from pipelines.tracking import store
 from tests.unit.tracking.servers import Postgres, Server
 from tests.unit.tracking.work import NAME, Work
 
-HERE = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with its tables, which take seconds to make."""
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite store with its tables, whose creation takes seconds."""
     folder = tmp_path_factory.mktemp("store")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SQLAlchemy, of MLflow
@@ -28,34 +28,34 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def work(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
-    """A project that was committed, without DVC."""
+def work(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
+    """A committed project without DVC."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["train_seq2seq", NAME])
-    (tmp_path / "mlflow.db").write_bytes(made.read_bytes())
-    (tmp_path / "params.yaml").write_bytes((HERE / "params.yaml").read_bytes())
+    (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     identity = ("-c", "user.name=test", "-c", "user.email=test@example.com")
-    for words in (("init", "-q"), ("add", "params.yaml"), (*identity, "commit", "-qm", "one")):
-        subprocess.run(["git", *words], check=True)
+    for arguments in (("init", "-q"), ("add", "params.yaml"), (*identity, "commit", "-qm", "one")):
+        subprocess.run(["git", *arguments], check=True)
     return Work(tmp_path)
 
 
 @pytest.fixture
-def server(made: Path, tmp_path: Path) -> Iterator[Server]:
-    """A server on a SQLite file, which can be stopped and started again."""
-    (tmp_path / "served.db").write_bytes(made.read_bytes())
+def server(empty_store: Path, tmp_path: Path) -> Iterator[Server]:
+    """A server on a SQLite file that can be stopped and restarted."""
+    (tmp_path / "served.db").write_bytes(empty_store.read_bytes())
     with Server(tmp_path, f"sqlite:///{tmp_path / 'served.db'}") as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A database with no tables yet."""
+    """An empty PostgreSQL database."""
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
-    found = shutil.which("initdb", path=":".join([*map(str, debian), os.environ["PATH"]]))
-    if found is None:
+    initdb = shutil.which("initdb", path=":".join([*map(str, debian), os.environ["PATH"]]))
+    if initdb is None:
         pytest.skip("PostgreSQL is not installed")
-    with Postgres(Path(found).parent) as started:
+    with Postgres(Path(initdb).parent) as started:
         yield started

@@ -18,14 +18,14 @@ from pipelines.tracking import store
 
 
 def closed_port() -> int:
-    """A port that nothing listens at."""
+    """Return a port on which nothing listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 class Server:
-    """A server that keeps its port and its files while it is stopped."""
+    """MLflow server that keeps its port and files while it is stopped."""
 
     def __init__(self, folder: Path, database: str) -> None:
         port = closed_port()
@@ -37,11 +37,11 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server and wait until it answers."""
         self._process = subprocess.Popen(
             self._command,
             cwd=self.folder,
-            env={**store.SERVER, **os.environ},
+            env={**store.SERVER_ENV, **os.environ},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -57,7 +57,7 @@ class Server:
         raise TimeoutError(self.address)
 
     def stop(self) -> None:
-        """Kill it, as a lost power would."""
+        """Kill the server without a shutdown."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -76,34 +76,34 @@ class Server:
 
 
 class Postgres:
-    """A real PostgreSQL in a temporary folder, which never runs as root.
+    """PostgreSQL server in a temporary folder; it never runs as root.
 
     Args:
-        programs: the folder of `initdb` and `pg_ctl`.
+        programs: folder of `initdb` and `pg_ctl`.
     """
 
     def __init__(self, programs: Path) -> None:
         self._programs = programs
-        self._place = tempfile.TemporaryDirectory(prefix="seqproof-postgres-", dir="/tmp")
-        self._data = Path(self._place.name) / "data"
-        # Whoever is root becomes the user that Debian's package makes.
-        self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self._folder = tempfile.TemporaryDirectory(prefix="seqproof-postgres-", dir="/tmp")
+        self._data = Path(self._folder.name) / "data"
+        # PostgreSQL refuses to run as root; Debian's package creates this user.
+        self._prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         self.address = f"postgresql://test@127.0.0.1:{closed_port()}/postgres"
 
-    def _call(self, program: str, *words: str) -> None:
-        command = [*self._as, str(self._programs / program), *words]
+    def _call(self, program: str, *arguments: str) -> None:
+        command = [*self._prefix, str(self._programs / program), *arguments]
         subprocess.run(
-            command, cwd=self._place.name, check=True, timeout=120, stdout=subprocess.DEVNULL
+            command, cwd=self._folder.name, check=True, timeout=120, stdout=subprocess.DEVNULL
         )
 
     def __enter__(self) -> Self:
-        if self._as:
-            shutil.chown(self._place.name, "postgres")
+        if self._prefix:
+            shutil.chown(self._folder.name, "postgres")
         self._call("initdb", "-D", str(self._data), "-U", "test", "-A", "trust", "--no-sync")
         port = urlsplit(self.address).port
-        told = f"-p {port} -F -c listen_addresses=127.0.0.1 -k {self._place.name}"
+        options = f"-p {port} -F -c listen_addresses=127.0.0.1 -k {self._folder.name}"
         self._call(
-            "pg_ctl", "-D", str(self._data), "-w", "-l", f"{self._data}.log", "-o", told, "start"
+            "pg_ctl", "-D", str(self._data), "-w", "-l", f"{self._data}.log", "-o", options, "start"
         )
         return self
 
@@ -114,4 +114,4 @@ class Postgres:
         trace: TracebackType | None,
     ) -> None:
         self._call("pg_ctl", "-D", str(self._data), "-w", "-m", "immediate", "stop")
-        self._place.cleanup()
+        self._folder.cleanup()

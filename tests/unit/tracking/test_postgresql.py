@@ -47,21 +47,21 @@ def test_a_training_stopped_resumed_and_evaluated_among_a_thousand_runs(
         work.evaluate()
         work.evaluate()
 
-        kept = run_store.of_project(work.folder)
+        records = run_store.open_store(work.folder)
         pages: list[Any] = []
-        search = kept._client.search_runs
+        search = records._client.search_runs
 
-        def counted(*words: Any, **said: Any) -> Any:
-            pages.append(said)
-            return search(*words, **said)
+        def counted(*arguments: Any, **options: Any) -> Any:
+            pages.append(options)
+            return search(*arguments, **options)
 
-        kept._client.search_runs = counted
-        assert len(kept.runs) == OTHERS + 1
-        assert len(pages) == 2  # and no question for each run
-        mine = kept.runs[0]
-        assert (mine.name, mine.tags[runs.RESUMED]) == ("verses-attention", "1")
-        assert len(mine.datasets) == 3
-        assert kept.logged(mine) is not None
+        records._client.search_runs = counted
+        assert len(records.runs) == OTHERS + 1
+        assert len(pages) == 2  # no request per run
+        run = records.runs[0]
+        assert (run.name, run.tags[runs.RESUMED]) == ("verses-attention", "1")
+        assert len(run.datasets) == 3
+        assert records.logged_model(run) is not None
 
         client = work.client()
         for key, points in {
@@ -69,14 +69,14 @@ def test_a_training_stopped_resumed_and_evaluated_among_a_thousand_runs(
             "by_tokens/valid_bleu": [(500, 2.0), (1000, 9.5)],
             "test_bleu": [(0, 20.5)],
         }.items():
-            history = client.get_metric_history(mine.id, key)
+            history = client.get_metric_history(run.id, key)
             assert [(point.step, point.value) for point in history] == points
-        (model,) = mine.models
+        (model,) = run.model_ids
         logged = client.get_logged_model(model)
         assert {metric.key for metric in logged.metrics} == {"test_bleu", "test_examples"}
-        assert registry.holder(kept, "seqproof-verses", "champion") is None
-        assert registry.promote(kept, mine, model, "champion") == "1"
-        assert registry.promote(kept, mine, model, "champion") == "1"
-        assert registry.holder(kept, "seqproof-verses", "champion") == registry.AliasHolder(
-            "1", mine.id
+        assert registry.holder(records, "seqproof-verses", "champion") is None
+        assert registry.promote(records, run, model, "champion") == "1"
+        assert registry.promote(records, run, model, "champion") == "1"
+        assert registry.holder(records, "seqproof-verses", "champion") == registry.AliasHolder(
+            "1", run.id
         )

@@ -1,18 +1,15 @@
-"""A group of seeds is one run with a run below it for each seed, however often it is told."""
+"""Runs of a group of seeds: one run of the group with one run per seed below it."""
 
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from pipelines.evaluation import seed_aggregation
-from pipelines.lineage import provenance
-from pipelines.tracking import descriptions, offline_queue, records, runs, store
-from pipelines.training import history as epochs_table
+from pipelines.tracking import descriptions, offline_queue, runs, stage_runs, store
 from tests.unit.tracking.work import CORPUS, NAME, ROWS, Work
 
 SEEDS = (3, 1)
-ALONE: dict[int, dict[str, float | int | str]] = {
+SEED_METRICS: dict[int, dict[str, float | int | str]] = {
     3: {"task": "translation", "corpus": CORPUS, "test_bleu": 20.0, "test_tokens": 9},
     1: {"task": "translation", "corpus": CORPUS, "test_bleu": 22.0, "test_tokens": 9},
 }
@@ -20,38 +17,28 @@ ALONE: dict[int, dict[str, float | int | str]] = {
 
 @pytest.fixture
 def group(work: Work) -> Work:
-    """A project whose model is a group, and the table of its epochs."""
-    entry = work.everything.models[NAME].model_copy(update={"seeds": SEEDS})
-    work.everything = work.everything.model_copy(
-        update={"models": {**work.everything.models, NAME: entry}}
+    """A project whose model is a group of seeds, with the history of both."""
+    entry = work.config.models[NAME].model_copy(update={"seeds": SEEDS})
+    work.config = work.config.model_copy(update={"models": {**work.config.models, NAME: entry}})
+    work.write_history(
+        [
+            {"seed": seed, **row, "valid_bleu": row["valid_bleu"] + seed}
+            for seed in SEEDS
+            for row in ROWS
+        ]
     )
-    rows = [
-        {"seed": seed, **row, "valid_bleu": row["valid_bleu"] + seed}
-        for seed in SEEDS
-        for row in ROWS
-    ]
-    epochs_table.write_history(pd.DataFrame(rows), work.history)
     return work
 
 
 def _evaluate(work: Work) -> None:
-    """What the stage tells."""
-    means = seed_aggregation.means(list(ALONE.values()))
-    identity = records.identity(work.everything, NAME)
-    digest = provenance.folder_hash(work.model)
-    test = work.data["test"]
-    with runs.evaluation(identity, work.folder, digest) as run:
-        records.backfill(run, work.everything, NAME, work.history, means)
-        run.log_metrics({key: value for key, value in means.items() if not isinstance(value, str)})
-    for seed, metrics in ALONE.items():
-        with runs.of_seed(identity, work.folder, digest, seed) as run:
-            records.log_seed_run(run, work.everything, NAME, seed, work.history, metrics, test)
+    means = seed_aggregation.means(list(SEED_METRICS.values()))
+    work.evaluate(means, SEED_METRICS)
 
 
 def _by_name(work: Work) -> dict[str, Any]:
-    found = {run.info.run_name: run for run in work.runs()}
-    assert len(found) == len(work.runs())
-    return found
+    by_name = {run.info.run_name: run for run in work.runs()}
+    assert len(by_name) == len(work.runs())
+    return by_name
 
 
 def _points(work: Work, run: Any, key: str) -> list[tuple[int, float]]:
@@ -59,62 +46,64 @@ def _points(work: Work, run: Any, key: str) -> list[tuple[int, float]]:
     return [(point.step, point.value) for point in points]
 
 
-def _require_whole(work: Work) -> None:
-    found = _by_name(work)
-    assert set(found) == {NAME, f"{NAME}, seed 3", f"{NAME}, seed 1"}
-    above = found[NAME]
-    assert above.data.metrics["test_bleu"] == 21
-    assert above.data.metrics["test_bleu_sd"] == pytest.approx(2**0.5)
-    assert _points(work, above, "seed-1/valid_bleu") == [(1, 3.0), (2, 10.5)]
-    assert _points(work, above, "by_tokens/seed-3/valid_bleu") == [(500, 5.0), (1000, 12.5)]
+def _assert_complete(work: Work) -> None:
+    by_name = _by_name(work)
+    assert set(by_name) == {NAME, f"{NAME}, seed 3", f"{NAME}, seed 1"}
+    parent = by_name[NAME]
+    assert parent.data.metrics["test_bleu"] == 21
+    assert parent.data.metrics["test_bleu_sd"] == pytest.approx(2**0.5)
+    assert _points(work, parent, "seed-1/valid_bleu") == [(1, 3.0), (2, 10.5)]
+    assert _points(work, parent, "by_tokens/seed-3/valid_bleu") == [(500, 5.0), (1000, 12.5)]
     for seed in SEEDS:
-        below = found[f"{NAME}, seed {seed}"]
-        assert below.data.tags["mlflow.parentRunId"] == above.info.run_id
-        assert below.data.metrics["test_bleu"] == ALONE[seed]["test_bleu"]
-        assert below.data.params["seed"] == str(seed)
-        assert _points(work, below, "valid_bleu") == [(1, 2.0 + seed), (2, 9.5 + seed)]
-        assert below.info.status == "FINISHED"
-        assert below.data.tags["cell"] == "lstm"
-    assert "mlflow.parentRunId" not in above.data.tags
-    assert "seed" not in above.data.params or above.data.params["seed"] == "None"
+        child = by_name[f"{NAME}, seed {seed}"]
+        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert child.data.metrics["test_bleu"] == SEED_METRICS[seed]["test_bleu"]
+        assert child.data.params["seed"] == str(seed)
+        assert _points(work, child, "valid_bleu") == [(1, 2.0 + seed), (2, 9.5 + seed)]
+        assert child.info.status == "FINISHED"
+        assert child.data.tags["cell"] == "lstm"
+    assert "mlflow.parentRunId" not in parent.data.tags
+    assert "seed" not in parent.data.params or parent.data.params["seed"] == "None"
 
 
-def test_evaluated_twice_there_is_one_run_for_each_seed_below_one(group: Work) -> None:
+def test_a_second_evaluation_makes_no_second_run_of_a_seed(group: Work) -> None:
     _evaluate(group)
     _evaluate(group)
-    _require_whole(group)
+    _assert_complete(group)
 
 
-def test_what_a_lost_server_did_not_hear_of_a_group_comes_in_order(
+def test_queued_runs_of_a_group_are_uploaded_in_order(
     group: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> None:
         raise ConnectionRefusedError(111, "Connection refused")
 
-    with monkeypatch.context() as lost:
-        lost.setattr(store, "connect", refuse)
+    with monkeypatch.context() as offline:
+        offline.setattr(store, "connect", refuse)
         _evaluate(group)
-    assert len(offline_queue.waiting(group.folder)) == 3
-    assert offline_queue.send(group.folder).lost is None
-    assert not offline_queue.waiting(group.folder)
-    _require_whole(group)
+    assert len(offline_queue.queued_runs(group.folder)) == 3
+    assert offline_queue.upload(group.folder).failure is None
+    assert not offline_queue.queued_runs(group.folder)
+    _assert_complete(group)
 
 
-def test_a_seed_whose_group_is_not_there_yet_waits(group: Work) -> None:
-    identity, digest = records.identity(group.everything, NAME), "none"
-    with runs.of_seed(identity, group.folder, digest, 1) as run:
+def test_the_run_of_a_seed_is_queued_until_its_group_exists(group: Work) -> None:
+    identity = stage_runs.run_identity(group.config, NAME)
+    with runs.seed_evaluation(identity, group.folder, "no such hash", 1) as run:
         run.log_metrics({"test_bleu": 1.0})
-    assert run.lost is not None
+    assert run.failure is not None
     assert group.client().get_experiment_by_name(f"seqproof/{CORPUS}") is None or not group.runs()
-    assert len(offline_queue.waiting(group.folder)) == 1
+    assert len(offline_queue.queued_runs(group.folder)) == 1
 
 
-def test_the_descriptions_tell_mean_and_seed(group: Work) -> None:
+def test_the_descriptions_have_mean_and_seed(group: Work) -> None:
     _evaluate(group)
-    found = _by_name(group)
-    above, below = (found[name].data.tags[descriptions.NOTE] for name in (NAME, f"{NAME}, seed 1"))
-    assert "bleu 21 (1.414; 8.294 to 33.71); 9 tokens" in above
-    assert "seeds 3 1" in above
-    assert "- seed 1: lowest loss 2.75 nats in epoch 2 of 2, best bleu 10.5" in above
-    assert "seed 1, one of 2" in below
-    assert "Test: bleu 22; 9 tokens." in below
+    by_name = _by_name(group)
+    parent, child = (
+        by_name[name].data.tags[descriptions.DESCRIPTION] for name in (NAME, f"{NAME}, seed 1")
+    )
+    assert "bleu 21 (1.414; 8.294 to 33.71); 9 tokens" in parent
+    assert "seeds 3 1" in parent
+    assert "- seed 1: lowest loss 2.75 nats in epoch 2 of 2, best bleu 10.5" in parent
+    assert "seed 1, one of 2" in child
+    assert "Test: bleu 22; 9 tokens." in child

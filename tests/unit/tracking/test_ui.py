@@ -1,4 +1,4 @@
-"""`seqproof ui` shows the store that the runs went to."""
+"""`seqproof ui` opens MLflow on the project's runs."""
 
 import shutil
 import socket
@@ -14,28 +14,28 @@ from tests.unit.chromium import drawn, needs_chromium
 from tests.unit.tracking.servers import Server, closed_port
 from tests.unit.tracking.work import CORPUS, Work
 
-HERE = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def called(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+def exec_calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     calls: list[list[str]] = []
-    monkeypatch.setattr("os.execve", lambda program, words, variables: calls.append(words))
+    monkeypatch.setattr("os.execve", lambda program, arguments, variables: calls.append(arguments))
     return calls
 
 
-def test_it_becomes_mlflow_on_the_projects_store(
+def test_the_process_becomes_mlflow_on_the_projects_store(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    called: list[list[str]],
+    exec_calls: list[list[str]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    shutil.copy(HERE / "params.yaml", tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     port = closed_port()
     ui(port)
-    (arguments,) = called
+    (arguments,) = exec_calls
     assert arguments[:4] == [sys.executable, "-m", "mlflow", "ui"]
     assert f"sqlite:///{tmp_path}/mlflow.db" in arguments
     assert (tmp_path / "mlartifacts").as_uri() in arguments
@@ -43,62 +43,62 @@ def test_it_becomes_mlflow_on_the_projects_store(
     assert f"http://127.0.0.1:{port}" in capsys.readouterr().out
 
 
-def test_a_port_that_is_in_use_is_refused_before_mlflow_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: list[list[str]]
+def test_a_port_in_use_is_refused_before_mlflow_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exec_calls: list[list[str]]
 ) -> None:
-    shutil.copy(HERE / "params.yaml", tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=f"Port {port} cannot be had .*--port"):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        with pytest.raises(UserError, match=f"Port {port} is not available .*--port"):
             ui(port)
-    assert called == []
+    assert exec_calls == []
 
 
-def test_outside_a_project_it_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: list[list[str]]
+def test_a_folder_that_is_no_project_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exec_calls: list[list[str]]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"params\.yaml is missing"):
         ui(5005)
-    assert called == []
+    assert exec_calls == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_elsewhere_is_only_named(
-    monkeypatch: pytest.MonkeyPatch, called: list[list[str]], capsys: pytest.CaptureFixture[str]
+def test_of_a_remote_server_the_address_is_printed(
+    monkeypatch: pytest.MonkeyPatch, exec_calls: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@tracking.example.org")
     ui(5005)
-    assert called == []
+    assert exec_calls == []
     assert "https://tracking.example.org" in capsys.readouterr().out
 
 
 @needs_chromium
-def test_mlflows_own_pages_show_the_runs_and_what_they_say(
+def test_mlflows_pages_show_runs_and_descriptions(
     work: Work, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
     work.train()
     work.evaluate()
-    other = runs.Identity(f"seqproof/{CORPUS}", "verses-fixed", CORPUS, "translation")
+    other = runs.RunIdentity(f"seqproof/{CORPUS}", "verses-fixed", CORPUS, "translation")
     with runs.training(other, work.folder, "other") as run:
         run.log_metrics({"valid_loss": 3.0}, step=1)
-    mine = next(one for one in work.runs() if one.info.run_id != run.id)
-    place = f"{server.address}/#/experiments/{mine.info.experiment_id}/runs"
-    asked = "?workflowType=machine_learning"  # without it MLflow shows its page for traces
+    evaluated = next(item for item in work.runs() if item.info.run_id != run.id)
+    runs_page = f"{server.address}/#/experiments/{evaluated.info.experiment_id}/runs"
+    query = "?workflowType=machine_learning"  # without it MLflow shows its page for traces
 
     def page(address: str) -> str:
-        html, _ = drawn(address + asked, work.folder / "profile", milliseconds=30_000)
+        html, _ = drawn(address + query, work.folder / "profile", milliseconds=30_000)
         return html
 
-    listed = page(place)
-    assert ">verses-attention<" in listed
-    assert ">verses-fixed<" in listed
-    shown = page(f"{place}/{mine.info.run_id}")
-    assert "verses-attention: seq2seq of lstm cells with general attention" in shown
-    assert "Test: bleu 20.5; 3 examples." in shown
-    assert "verses-train" in shown  # the data, under its name
+    run_list = page(runs_page)
+    assert ">verses-attention<" in run_list
+    assert ">verses-fixed<" in run_list
+    run_page = page(f"{runs_page}/{evaluated.info.run_id}")
+    assert "verses-attention: seq2seq of lstm cells with general attention" in run_page
+    assert "Test: bleu 20.5; 3 examples." in run_page
+    assert "verses-train" in run_page  # name of the dataset

@@ -1,14 +1,17 @@
-"""A model's files, and what the stages that train and evaluate it tell MLflow."""
+"""A model's files, and what the stages that train and evaluate it log to MLflow."""
 
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pipelines import paths
 from pipelines.config import params
 from pipelines.lineage import provenance
-from pipelines.tracking import records, runs, store
-from pipelines.training import history as epochs_table
+from pipelines.tracking import stage_runs, store
+from pipelines.tracking.callbacks import EpochLogger
+from pipelines.training import checkpoints
+from pipelines.training import history as histories
 
 NAME, CORPUS = "verses-attention", "verses"
 ROWS = [
@@ -25,66 +28,80 @@ METRICS = {"task": "translation", "corpus": CORPUS, "test_bleu": 20.5, "test_exa
 
 
 class Work:
-    """The files of a model, and the stages that would train and evaluate it."""
+    """A project with the files of one model, and the logging of its stages.
+
+    Args:
+        folder: the project's root and the current folder; it holds params.yaml.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.everything = params.load(folder / "params.yaml")
-        self.data = {}
+        self.config = params.load(folder / "params.yaml")
+        self.model = paths.model(NAME)
         for split in ("train", "valid", "test"):
-            self.data[split] = Path(f"{split}.parquet")
-            pd.DataFrame({"source": ["a"] * 3, "target": ["b"] * 3}).to_parquet(self.data[split])
-        self.model, self.history = Path("models") / NAME, Path("history.csv")
+            path = paths.frame(CORPUS, split)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pd.DataFrame({"source": ["a"] * 3, "target": ["b"] * 3}).to_parquet(path)
         self.model.mkdir(parents=True)
         (self.model / "model.json").write_text(folder.name, encoding="utf-8")
-        epochs_table.write_history(pd.DataFrame(ROWS), self.history)
-        Path("pictures").mkdir()
-        Path("pictures/bars.svg").write_text("<svg/>", encoding="utf-8")
-        Path("words.json").write_text("{}", encoding="utf-8")
+        self.write_history(ROWS)
+        for path in (paths.vocabulary(CORPUS), paths.predictions(NAME), paths.analysis(NAME)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("{}", encoding="utf-8")
+
+    def write_history(self, rows: list[dict[str, Any]]) -> None:
+        """Write the table of the model's epochs."""
+        histories.write_history(pd.DataFrame(rows), paths.history(NAME))
 
     def train(self, stop_after: int = len(ROWS)) -> None:
-        """Train, or be stopped after so many epochs; then begin where that was."""
-        described = {"device": "cpu", "kernel": "blocks"}
-        data = {split: self.data[split] for split in ("train", "valid")}
-        with records.training("train_seq2seq", self.everything, NAME, data, described, False) as (
-            run,
-            _,
-        ):
-            tell = records.epochs(run)
-            for row in ROWS[:stop_after]:
-                tell(row)
-            if stop_after < len(ROWS):
-                raise KeyboardInterrupt
-            records.end_training(run, self.model, self.history, 2.0)
+        """Log a training, resumed from its checkpoints; interrupt it after some epochs."""
+        inputs = provenance.inputs("train_seq2seq", self.folder)
+        device = {"device": "cpu", "kernel": "blocks"}
+        with checkpoints.opened(self.folder, inputs.stage, inputs.key, 100) as saved:
+            with stage_runs.training_run(self.config, NAME, inputs, device, saved) as run:
+                logger = EpochLogger(run)
+                for row in ROWS[:stop_after]:
+                    logger.on_epoch_end(row)
+                if stop_after < len(ROWS):
+                    raise KeyboardInterrupt
+                stage_runs.log_training(run, self.config, NAME, 2.0)
+            saved.clear()
 
-    def evaluate(self, metrics: dict[str, Any] = METRICS) -> None:
-        """Evaluate the model."""
-        identity = records.identity(self.everything, NAME)
-        digest = provenance.folder_hash(self.model)
-        with runs.evaluation(identity, self.folder, digest) as run:
-            pictures, test = Path("pictures"), self.data["test"]
-            records.end_evaluation(run, metrics, test, pictures, test)
-            records.backfill(run, self.everything, NAME, self.history, metrics)
-            run.log_model(self.model, Path("words.json"), ["in"], ["out"])
+    def evaluate(
+        self,
+        metrics: dict[str, Any] = METRICS,
+        seed_metrics: dict[int, dict[str, Any]] | None = None,
+    ) -> None:
+        """Log an evaluation."""
+        evaluation = stage_runs.EvaluationLog(
+            metrics=metrics,
+            plots={"bars.svg": "<svg/>"},
+            example=["in"],
+            predictions=["out"],
+            seed_metrics=seed_metrics or {},
+        )
+        inputs = provenance.inputs("evaluate", self.folder)
+        device = {"device": "cpu", "kernel": "blocks"}
+        stage_runs.log_evaluation(self.config, NAME, inputs, device, evaluation)
 
     def runs(self) -> list[Any]:
-        """Those of the model's experiment."""
+        """Return the runs of the model's experiment."""
         client = self.client()
         experiment = client.get_experiment_by_name(f"seqproof/{CORPUS}")
         return list(client.search_runs([experiment.experiment_id]))
 
     def client(self) -> Any:
-        """MLflow's own."""
+        """Return MLflow's client."""
         return store.client(store.tracking_uri(self.folder), self.folder)
 
     def points(self, key: str) -> list[tuple[int, float]]:
-        """Every value of a metric of the one run, by its step."""
+        """Return every value of a metric of the only run, by its step."""
         (run,) = self.runs()
         history = self.client().get_metric_history(run.info.run_id, key)
         return [(point.step, point.value) for point in history]
 
     def models(self) -> list[Any]:
-        """The models that were logged."""
+        """Return the logged models."""
         client = self.client()
         experiment = client.get_experiment_by_name(f"seqproof/{CORPUS}")
         return list(client.search_logged_models([experiment.experiment_id]))

@@ -175,7 +175,7 @@ def test_a_changed_artifact_is_named(project, path, said):
     project.change(file)
     with snapshots.opened(project.root) as version:
         (finding,) = hash_checks.level_0(verify_targets.of_model(MODEL, version, kept))
-    assert finding.startswith(f"Run {run.short} ({MODEL}) {said}")
+    assert finding.startswith(f"Run {run.short_id} ({MODEL}) {said}")
     (project.root / file).unlink()
     with snapshots.opened(project.root) as version:
         (finding,) = hash_checks.level_0(verify_targets.of_model(MODEL, version, kept))

@@ -121,7 +121,7 @@ def lock(*outs: str, place: str = "") -> lockfiles.Lockfile:
 
 
 def kept(name: str, model: str | None, **tags: str) -> run_store.RunRecord:
-    own = {runs.KEY.format("training"): entry("").inputs.key, **tags}
+    own = {runs.INPUT_HASH.format("training"): entry("").inputs.key, **tags}
     own |= {runs.MODEL_HASH: model} if model else {}
     return run_store.RunRecord(name, "m", "e", own, {}, {}, frozenset(), (), "")
 

@@ -1,0 +1,37 @@
+"""Training callback that logs to MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.tracking.runs import Run
+
+
+class EpochLogger:
+    """Logs each epoch's row of the history as metrics, by epoch and by training tokens.
+
+    The curves by tokens stand under `by_tokens/`; those of each seed of a group under `seed-<n>/`.
+
+    Args:
+        run: the open run.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def on_epoch_end(self, row: Mapping[str, float]) -> None:
+        """Log a row of the history.
+
+        Args:
+            row: `epoch`, `tokens` and the epoch's losses and scores; of a group also `seed`.
+        """
+        prefix = f"seed-{row['seed']:.0f}/" if "seed" in row else ""
+        values = {key: value for key, value in row.items() if key not in ("seed", "epoch")}
+        by_epoch = {f"{prefix}{key}": value for key, value in values.items()}
+        by_tokens = {
+            f"by_tokens/{prefix}{key}": value for key, value in values.items() if key != "tokens"
+        }
+        self._run.log_metrics(by_epoch, step=int(row["epoch"]))
+        self._run.log_metrics(by_tokens, step=int(row["tokens"]))

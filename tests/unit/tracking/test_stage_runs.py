@@ -1,0 +1,93 @@
+"""What the training and evaluation stages log, each of it once."""
+
+import json
+
+import pytest
+import yaml
+
+from pipelines import paths
+from pipelines.tracking import descriptions, runs
+from tests.unit.tracking.work import CORPUS, METRICS, Work
+
+
+def test_a_run_is_found_by_each_of_its_tags(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "wider")
+    origin = work.folder / ".seqproof" / "origin.json"
+    origin.parent.mkdir()
+    origin.write_text(json.dumps({"template": "multi30k"}), encoding="utf-8")
+    work.train()
+    client, experiment = work.client(), work.runs()[0].info.experiment_id
+    for key, value in {
+        "task": "translation",
+        "corpus": CORPUS,
+        "model": "seq2seq",
+        "cell": "lstm",
+        "attention": "general",
+        "template": "multi30k",
+        "dirty": "false",
+        "device": "cpu",
+        "kernel": "blocks",
+        "experiment": "wider",
+    }.items():
+        assert client.search_runs([experiment], f"tags.{key} = '{value}'"), key
+        assert not client.search_runs([experiment], f"tags.{key} = 'other'"), key
+
+
+def test_a_resumed_training_logs_nothing_twice(work: Work) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        work.train(stop_after=1)
+    assert work.runs()[0].info.status == "KILLED"
+    work.train()
+    (run,) = work.runs()
+    assert run.info.status == "FINISHED"
+    assert run.data.tags[runs.RESUMED] == "1"
+    assert work.points("valid_bleu") == [(1, 2.0), (2, 9.5)]
+    assert work.points("by_tokens/valid_bleu") == [(500, 2.0), (1000, 9.5)]
+    assert len(run.inputs.dataset_inputs) == 2
+    steps = [step for step, _ in work.points("system/cpu_utilization_percentage")]
+    assert steps == [0, 1]  # one sample at the end of each process
+
+
+def test_a_second_evaluation_logs_nothing_twice(work: Work) -> None:
+    work.train()
+    ended = work.runs()[0].info.end_time
+    work.evaluate()
+    work.evaluate()
+    (run,) = work.runs()
+    assert run.info.end_time == ended  # the duration that MLflow shows is that of the training
+    assert work.points("test_bleu") == [(0, 20.5)]
+    assert work.points("valid_loss") == [(1, 3.123456789123), (2, 2.75)]
+    assert len(work.models()) == len(run.outputs.model_outputs) == 1
+    contexts = sorted(item.tags[0].value for item in run.inputs.dataset_inputs)
+    assert contexts == ["test", "train", "valid"]
+    work.evaluate(METRICS | {"test_bleu": 21.0})  # after a change of the search, for instance
+    (run,) = work.runs()
+    assert run.data.metrics["test_bleu"] == 21.0
+
+
+def test_the_run_of_a_cached_model_has_everything_of_its_training(work: Work) -> None:
+    work.evaluate()
+    work.evaluate()
+    (run,) = work.runs()
+    assert run.data.tags[runs.TRAINING] == "taken from the cache"
+    assert run.data.params["optimizer.name"] == "adam"
+    assert work.points("by_tokens/train_loss") == [(500, 3.25), (1000, 2.5)]
+    contexts = {item.tags[0].value: item.dataset for item in run.inputs.dataset_inputs}
+    assert set(contexts) == {"train", "valid", "test"}
+    assert json.loads(contexts["train"].source) == {"uri": paths.train_frame(CORPUS).as_posix()}
+    assert json.loads(contexts["test"].profile)["num_rows"] == 3
+    assert {"cell", "attention", descriptions.DESCRIPTION} <= set(run.data.tags)
+
+
+def test_a_logged_model_has_signature_example_and_metrics(work: Work) -> None:
+    work.train()
+    work.evaluate()
+    (model,) = work.models()
+    folder = work.folder / "mlartifacts" / "models" / model.model_id / "artifacts"
+    mlmodel = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
+    for side in ("inputs", "outputs"):
+        (column,) = json.loads(mlmodel["signature"][side])
+        assert column["type"] == "string"
+    assert json.loads((folder / "input_example.json").read_text(encoding="utf-8")) == ["in"]
+    assert model.metrics
+    assert {metric.key: metric.value for metric in model.metrics}["test_bleu"] == 20.5
