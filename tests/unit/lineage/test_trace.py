@@ -195,4 +195,4 @@ def test_without_its_server_the_chain_is_still_traced(traced, monkeypatch):
     said = traced(f"metrics/{MODEL}.json")
     assert parts(said) == WHOLE
     (missing,) = said["missing"]
-    assert missing.startswith("Tracking server http://127.0.0.1:9 does not give its runs")
+    assert missing.startswith("The runs of tracking server http://127.0.0.1:9 cannot be read")

@@ -225,8 +225,8 @@ def test_a_server_that_is_gone_is_one_sentence(project, monkeypatch):
     with pytest.raises(UserError) as refusal:
         seal()
     assert str(refusal.value) == (
-        f"Tracking server {address} does not give its runs (Connection refused): start it, or let "
-        "MLFLOW_TRACKING_URI name another."
+        f"The runs of tracking server {address} cannot be read (Connection refused). Start the "
+        "server, or set MLFLOW_TRACKING_URI to another one."
     )
 
 
