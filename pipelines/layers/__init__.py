@@ -1,1 +1,1 @@
-"""Keras layers; no files, no params."""
+"""Recurrent layers, attention, pooling and embeddings: no files, no parameters."""

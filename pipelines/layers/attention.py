@@ -7,18 +7,18 @@ import tensorflow as tf
 
 from pipelines.config.params import Score
 
-MASKED = -1e9  # far below any score: exactly 0 after the softmax, and yet no gradient is NaN
+MASKED = -1e9  # exactly 0 after the softmax, without NaN gradients
 
 
 class Attention(keras.layers.Layer):
-    """Weights over all source steps, for every target step at once, and the context they give.
+    """Attention over all source steps, for every target step at once.
 
     Args:
         score: `additive` v . tanh(W query + U key) (Bahdanau et al. 2015, appendix A.1.2);
             `dot` query . key, `general` query . W key (Luong et al. 2015, section 3.1), `scaled`
-            g (query . W key) with a learnt g; `coverage` v . tanh(W query + U key + w c), where c
-            is all the attention that a source step has had so far (See et al. 2017, section 2.3,
-            without their loss).
+            g (query . W key) with a trainable g, `coverage` v . tanh(W query + U key + w c) where
+            c is the sum of the previous attention weights of a source step (See et al. 2017,
+            section 2.3, without the coverage loss).
         units: width of the hidden layer of `additive` and `coverage`.
     """
 
@@ -29,7 +29,7 @@ class Attention(keras.layers.Layer):
     def build(
         self, query_shape: tuple[int | None, ...], keys_shape: tuple[int | None, ...]
     ) -> None:
-        """Make the weights for a query (B, T, D) and keys (B, S, K).
+        """Create the weights for a query (B, T, D) and keys (B, S, K).
 
         Raises:
             ValueError: `dot` with D != K.
@@ -49,7 +49,7 @@ class Attention(keras.layers.Layer):
             self.coverage_kernel = self.add_weight((self.units,), name="coverage_kernel")
 
     def project(self, keys: tf.Tensor) -> tf.Tensor:
-        """Keys (B, S, K) as the score reads them, (B, S, D or units): once for all target steps."""
+        """Project keys (B, S, K) to (B, S, D or units), once for all target steps."""
         if self.score == "dot":
             return keys
         return tf.tensordot(keys, self.key_kernel, 1)
@@ -62,14 +62,14 @@ class Attention(keras.layers.Layer):
         projected: tf.Tensor | None = None,
         coverage: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Attend.
+        """Compute the context of each target step.
 
         Args:
             query: (B, T, D), decoder states.
             keys: (B, S, K), encoder states.
             mask: (B, S), true on real source steps.
-            projected: what `project` makes of the keys, if it is at hand.
-            coverage: (B, S), the sum of the weights of all steps before, for `coverage`.
+            projected: result of `project(keys)`; computed if None.
+            coverage: (B, S), sum of the weights of all previous steps, for `coverage`.
 
         Returns:
             Context (B, T, K) and weights (B, T, S): each row sums to 1 and is 0 on padding.
@@ -82,7 +82,7 @@ class Attention(keras.layers.Layer):
     def _scores(
         self, query: tf.Tensor, projected: tf.Tensor, coverage: tf.Tensor | None
     ) -> tf.Tensor:
-        """(B, T, S)."""
+        """Return the scores (B, T, S)."""
         if self.score in ("additive", "coverage"):
             hidden = tf.tensordot(query, self.query_kernel, 1)[:, :, None, :]
             hidden += projected[:, None, :, :]

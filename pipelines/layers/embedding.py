@@ -1,4 +1,4 @@
-"""Between ids and vectors: embeddings, softmax over words. B batch, T steps, V vocabulary."""
+"""Embedding and output projection. B batch, T steps, D units, V vocabulary."""
 
 from __future__ import annotations
 
@@ -11,43 +11,42 @@ from pipelines.layers.matmul import Precision, matmul
 
 
 class Embedding(keras.layers.Embedding):
-    """Ids (B, T) -> vectors (B, T, width), started at a standard deviation of 0.1.
+    """Embedding of ids (B, T) as vectors (B, T, width), with an initial standard deviation of 0.1.
 
-    Keras' own start, uniform within 0.05 (a standard deviation of 0.03), leaves an LSTM's gates
-    near zero for hundreds of steps. At 0.5 a text is learnt by heart soonest, but the noise in rare
-    words' vectors is never unlearnt: 0.5 against 0.2, all else equal, cost the verses 1 BLEU.
+    The default of Keras, uniform within 0.05 (a standard deviation of 0.03), leaves the gates of an
+    LSTM near zero for hundreds of steps. A model overfits one batch fastest at 0.5, but then rare
+    words keep noisy vectors: 0.5 instead of 0.2 cost 1 BLEU on the verses.
 
     Args:
         size: V.
-        width: of a vector.
-        dropout: share of the words of the vocabulary that are 0 wherever they stand in a batch of
-            training (Gal and Ghahramani, 2016, section 4.2).
+        width: number of units of a vector.
+        dropout: share of the vocabulary whose vectors are set to 0 in a training batch (Gal and
+            Ghahramani, 2016, section 4.2).
     """
 
     def __init__(self, size: int, width: int, dropout: float | None = None) -> None:
-        start = keras.initializers.RandomNormal(0, 0.1)
-        super().__init__(size, width, embeddings_initializer=start)
+        initializer = keras.initializers.RandomNormal(0, 0.1)
+        super().__init__(size, width, embeddings_initializer=initializer)
         self.dropout = keras.layers.Dropout(dropout) if dropout else None
 
     def call(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Look the ids up."""
+        """Return the vectors of ids."""
         vectors = super().call(ids)
         if self.dropout is not None and training:
-            kept = self.dropout(tf.ones((self.input_dim, 1)), training=True)
-            vectors *= tf.gather(kept, ids)
+            mask = self.dropout(tf.ones((self.input_dim, 1)), training=True)
+            vectors *= tf.gather(mask, ids)
         return vectors
 
 
 class OutputProjection(keras.layers.Layer):
-    """States (B, T, D) -> logits (B, T, V), the bias started at the words' log frequencies.
+    """Projection of states (B, T, D) to logits (B, T, V), with log frequencies as initial bias.
 
-    With a zero bias the first thing learnt is which words are common, and that pull saturates what
-    lies below.
+    With a zero bias a model first learns which words are common, which saturates its states.
 
     Args:
         log_frequencies: (V,) of the training tokens, in nats.
-        tied: the kernel is an embedding's, turned over (Press and Wolf, 2017), given at each call.
-        precision: of the product.
+        tied: use a transposed embedding as the kernel (Press and Wolf, 2017), passed to each call.
+        precision: precision of the matrix product.
     """
 
     def __init__(
@@ -61,14 +60,14 @@ class OutputProjection(keras.layers.Layer):
         self.tied, self.precision = tied, precision
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the bias, and the kernel unless it is shared."""
+        """Create the bias, and the kernel unless it is tied."""
         size = len(self.log_frequencies)
-        start = keras.initializers.Constant(self.log_frequencies)
-        self.bias = self.add_weight((size,), name="bias", initializer=start)
+        initializer = keras.initializers.Constant(self.log_frequencies)
+        self.bias = self.add_weight((size,), name="bias", initializer=initializer)
         if not self.tied:
             self.kernel = self.add_weight((input_shape[-1], size), name="kernel")
 
     def call(self, states: tf.Tensor, embeddings: tf.Tensor | None = None) -> tf.Tensor:
-        """Logits; `embeddings` (V, D) where the weights are shared."""
+        """Return the logits; `embeddings` (V, D) is the tied kernel."""
         kernel = tf.transpose(embeddings) if self.tied else tf.convert_to_tensor(self.kernel)
         return matmul(states, kernel, self.precision) + self.bias

@@ -1,4 +1,4 @@
-"""Matrix products in the precision asked for; everything else stays in float32."""
+"""Matrix products in reduced precision; everything else stays in float32."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ Precision = Literal["bfloat16"] | None
 
 
 def matmul(left: tf.Tensor, right: tf.Tensor, precision: Precision) -> tf.Tensor:
-    """(..., D) times (D, E) -> (..., E) in float32.
+    """Multiply (..., D) by (D, E) and return (..., E) in float32.
 
-    With `bfloat16` both sides, the product and its gradients are rounded to 8 significant bits
-    (Micikevicius et al. 2018, in a format that needs no loss scaling): weights, states and what is
-    added to the product stay in float32.
+    With `bfloat16` both factors, the product and its gradients are rounded to 8 significant bits
+    (Micikevicius et al. 2018, in a format that needs no loss scaling). Weights, states and sums
+    stay in float32.
     """
     if precision is None:
         return tf.tensordot(left, right, 1)

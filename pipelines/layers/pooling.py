@@ -1,4 +1,4 @@
-"""The outputs of all steps of a recurrent stack -> one vector. B batch, T steps, D wide."""
+"""Pooling of the outputs of all steps into one vector. B batch, T steps, D units."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pipelines.config.params import Pooling
 
 
 class Pool(keras.layers.Layer):
-    """What a text comes to, padding left out.
+    """Pooling over time that ignores padding.
 
-    - `last`: what each direction says once it has read the whole text: forwards at the last real
-      step, backwards at the first.
-    - `mean`, `max`: of each unit over the steps (Collobert et al. 2011, section 3.3).
-    - `attention`: a mean whose weights are learnt, softmax(query . tanh(W h + b)) over the steps
+    - `last`: the output of each direction after the whole text: forwards at the last real step,
+      backwards at the first.
+    - `mean`, `max`: mean or maximum of each unit over time (Collobert et al. 2011, section 3.3).
+    - `attention`: a weighted mean, softmax(query . tanh(W h + b)) over the steps
       (Yang et al. 2016, section 2.2, of words).
 
     Args:
-        kind: one of the four.
-        units: of the forward direction.
+        kind: one of these four.
+        units: number of units of the forward direction.
     """
 
     def __init__(self, kind: Pooling, units: int) -> None:
@@ -30,7 +30,7 @@ class Pool(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make what attention learns for outputs of shape (B, T, D)."""
+        """Create the weights of `attention` for outputs of shape (B, T, D)."""
         if self.kind == "attention":
             width = input_shape[-1]
             self.projection = keras.layers.Dense(width, activation="tanh")
@@ -38,11 +38,11 @@ class Pool(keras.layers.Layer):
             self.query = self.add_weight((width, 1), name="query")
 
     def call(self, outputs: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """Pool.
+        """Pool the outputs.
 
         Args:
-            outputs: (B, T, D), forwards in the first `units` of D and backwards in the rest.
-            mask: (B, T), true on real steps; padding stands at the right, no row is all padding.
+            outputs: (B, T, D), the forward direction in the first `units` of D.
+            mask: (B, T), true on real steps; padding is on the right, no row is all padding.
 
         Returns:
             (B, D).

@@ -1,4 +1,4 @@
-"""Recurrent layers one above the other, forwards or both ways, with dropout between them.
+"""Stack of recurrent layers, unidirectional or bidirectional, with dropout between them.
 
 Shapes: B batch, T steps, D inputs, U units.
 """
@@ -19,19 +19,20 @@ from pipelines.layers.recurrent import Recurrent
 
 
 class RecurrentStack(keras.layers.Layer):
-    """Layers of recurrence, each reading the outputs of the one below, with dropout before each
-    (Zaremba et al. 2014: only on the connections that are not recurrent).
+    """Stack of recurrent layers with dropout on the inputs of each (Zaremba et al. 2014: on the
+    non-recurrent connections only).
 
     Args:
         cell, units, forget_bias, weight_drop, precision: as for `Recurrent`.
-        layers: how many.
-        dropout: rate on the inputs of every layer.
-        bidirectional: two layers at each height, one in each direction, their outputs concatenated
-            (Schuster and Paliwal, 1997), so that outputs are 2 U wide.
-        input_dropout: rate on the inputs of the lowest layer; `dropout` if None.
-        variational: one dropout mask for all steps of a sequence (Gal and Ghahramani, 2016; without
-            theirs on the recurrent connections, as in Merity et al. 2017, section 4.2).
-        residual: above the lowest layer, outputs are added to inputs (Wu et al. 2016, section 3.1).
+        layers: number of layers.
+        dropout: dropout rate on the inputs of every layer.
+        bidirectional: two layers at each level, one per direction, with concatenated outputs of
+            2 U units (Schuster and Paliwal, 1997).
+        input_dropout: dropout rate on the inputs of the first layer; `dropout` if None.
+        variational: one dropout mask for all steps of a sequence (Gal and Ghahramani, 2016), not on
+            the recurrent connections, as in Merity et al. (2017, section 4.2).
+        residual: add the inputs of a layer to its outputs, except in the first layer (Wu et al.
+            2016, section 3.1).
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class RecurrentStack(keras.layers.Layer):
         entry: params.LanguageModel | params.Classifier | params.Seq2Seq,
         bidirectional: bool = False,
     ) -> Self:
-        """The stack that an entry of params.yaml describes."""
+        """Create the stack that an entry of params.yaml describes."""
         return cls(
             entry.cell,
             entry.units,
@@ -85,7 +86,7 @@ class RecurrentStack(keras.layers.Layer):
         )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the weights for inputs of shape (B, T, D)."""
+        """Create the weights for inputs of shape (B, T, D)."""
         for height, layer in enumerate(self.forwards):
             shape = input_shape if height == 0 else (*input_shape[:-1], self.width)
             layer.build(shape)
@@ -93,7 +94,7 @@ class RecurrentStack(keras.layers.Layer):
                 self.backwards[height].build(shape)
 
     def zero_state(self, batch: int | tf.Tensor) -> list[State]:
-        """The state of every forward layer before the first step."""
+        """Return the state of every forward layer before the first step."""
         return [layer.zero_state(batch) for layer in self.forwards]
 
     def call(
@@ -103,68 +104,70 @@ class RecurrentStack(keras.layers.Layer):
         states: list[State] | None = None,
         training: bool = False,
     ) -> tuple[tf.Tensor, list[State]]:
-        """Outputs of the top layer (B, T, U or 2 U), and every layer's last state.
+        """Return the outputs of the last layer (B, T, U or 2 U) and the final state of every layer.
 
-        With `bidirectional` the two directions' states are concatenated to (B, 2 U).
+        With `bidirectional` the states of both directions are concatenated to (B, 2 U).
         """
-        outputs, last = inputs, []
+        outputs, final_states = inputs, []
         for height, layer in enumerate(self.forwards):
-            below = self.dropouts[height](outputs, training=training)
-            before = states[height] if states else None
-            above, state = layer(below, mask=mask, state=before, training=training)
+            layer_inputs = self.dropouts[height](outputs, training=training)
+            initial = states[height] if states else None
+            above, state = layer(layer_inputs, mask=mask, state=initial, training=training)
             if self.backwards:
-                back, back_state = self.backwards[height](below, mask=mask, training=training)
+                back, back_state = self.backwards[height](
+                    layer_inputs, mask=mask, training=training
+                )
                 above = tf.concat([above, back], axis=2)
                 state = [tf.concat(pair, axis=1) for pair in zip(state, back_state, strict=True)]
             outputs = above + outputs if self.residual and height else above
-            last.append(state)
-        return outputs, last
+            final_states.append(state)
+        return outputs, final_states
 
     def step_fn(
         self, inputs: tf.Tensor, width: int, training: bool
     ) -> Callable[[tf.Tensor, tf.Tensor, list[State]], tuple[tf.Tensor, list[State]]]:
-        """The same stack step by step, for inputs of which a part is known one step earlier only.
+        """Return a function that runs one step, for inputs that partly depend on the previous step.
 
-        What is known is projected for all steps at once. Its layers run on our own steps whatever
-        the device: cuDNN has no single ones.
+        The known part is projected for all steps at once. The layers use `Cell.step` on every
+        device, since cuDNN has no single steps.
 
         Args:
-            inputs: (B, T, D), known beforehand.
-            width: F, of the other part of the inputs.
-            training: whether dropout is on.
+            inputs: (B, T, D), known part of the inputs.
+            width: number of units F of the other part.
+            training: whether dropout is applied.
 
         Returns:
-            (t, fed (B, F), states) -> output of the top layer (B, U), states.
+            A function (t, feed (B, F), states) -> output of the last layer (B, U), states.
         """
         if not self.built:
             self.build((None, None, inputs.shape[-1] + width))
         kernels = [tf.convert_to_tensor(layer.recurrence.cell.kernel) for layer in self.forwards]
         step_fns = [layer.step_fn(training) for layer in self.forwards]
-        below, beside = tf.split(kernels[0], [inputs.shape[-1], width])
+        input_kernel, feed_kernel = tf.split(kernels[0], [inputs.shape[-1], width])
         dropped = self.dropouts[0](inputs, training=training)
-        projected = matmul(dropped, below, self.precision)
+        projected = matmul(dropped, input_kernel, self.precision)
         ones = tf.ones((tf.shape(inputs)[0], tf.shape(inputs)[1], self.width))
         masks = [dropout(ones, training=training) for dropout in self.dropouts[1:]]
 
         def step(
-            t: tf.Tensor, fed: tf.Tensor, states: list[State]
+            t: tf.Tensor, feed: tf.Tensor, states: list[State]
         ) -> tuple[tf.Tensor, list[State]]:
-            gates = projected[:, t] + matmul(fed, beside, self.precision)
+            gates = projected[:, t] + matmul(feed, feed_kernel, self.precision)
             output, state = step_fns[0](gates, states[0])
-            after = [state]
+            new_states = [state]
             for height, step_fn in enumerate(step_fns[1:], start=1):
                 under = output * masks[height - 1][:, t]
                 above, state = step_fn(
                     matmul(under, kernels[height], self.precision), states[height]
                 )
                 output = above + output if self.residual else above
-                after.append(state)
-            return output, after
+                new_states.append(state)
+            return output, new_states
 
         return step
 
 
 def dropout_layer(rate: float, variational: bool | None) -> keras.layers.Layer:
-    """Dropout of (B, T, D); with `variational` a unit is dropped at all steps or at none."""
+    """Return a dropout layer for (B, T, D); `variational` drops a unit at all steps or at none."""
     kind = keras.layers.SpatialDropout1D if variational else keras.layers.Dropout
     return kind(rate)
