@@ -42,9 +42,9 @@ def main(
         encoding.require_columns(frame, words, card.task)
     validation = Validation(card, words, pair[1])
     taken = pretrained.read(start, entry, words.columns["text"])
-    console.echo(f"{name}: {taken.said} start from {start.name}")
+    console.echo(f"{name}: {taken.summary} start from {start.name}")
     described = device.describe(entry)
-    described["start"] = f"{taken.said} from {start.name}"
+    described["start"] = f"{taken.summary} from {start.name}"
     inputs = provenance.inputs("fine_tune", console.root())
     with checkpoints.opened(
         dvc_project.main_root(console.root()),
@@ -58,7 +58,7 @@ def main(
             watch = progress.Callbacks(
                 EpochLogger(run).on_epoch_end, saved, validation.sample, board
             )
-            trained = learn.classifier(card, pair, words, watch, validation.score, taken.into)
+            trained = learn.classifier(card, pair, words, watch, validation.score, taken.apply)
             serialization.save(trained.model, card, vocabulary, model, trained)
             epochs.write_history(trained.history, history)
             stage_runs.log_training(run, everything, name, trained.seconds, board.folder)

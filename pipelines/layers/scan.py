@@ -46,7 +46,7 @@ def scan(
 
 
 def previous_states(first: tf.Tensor, states: tf.Tensor) -> tf.Tensor:
-    """Return the states before each step (T, B, U): the first state, then `states` shifted by one."""
+    """Return the state before each step (T, B, U), given the `states` after each step."""
     return tf.concat([first[None], states[:-1]], axis=0)
 
 

@@ -1,1 +1,1 @@
-"""One file for each kind of model."""
+"""Models, one file each, and their serialization."""

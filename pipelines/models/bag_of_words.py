@@ -1,4 +1,4 @@
-"""Perceptron and MLP on word counts: what a model gets that does not see the order."""
+"""Perceptron and MLP on word counts, which ignore word order."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class BagOfWords(keras.Model):
 
     def call(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Ids (B, T), padded at the right -> logits (B, L)."""
-        real = tf.cast(tf.not_equal(ids, PAD), tf.float32)
+        mask = tf.cast(tf.not_equal(ids, PAD), tf.float32)
         size = self.vocabulary
-        values = tf.math.bincount(ids, weights=real, minlength=size, maxlength=size, axis=-1)
+        values = tf.math.bincount(ids, weights=mask, minlength=size, maxlength=size, axis=-1)
         values.set_shape((None, size))
         for layer in self.hidden:
             values = self.dropout(layer(values), training=training)

@@ -1,4 +1,4 @@
-"""Recurrent classifier: read all tokens, then decide once."""
+"""Recurrent classifier of whole texts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.text.vocabulary import PAD
 
 
 class Classifier(keras.Model):
-    """Embedding, recurrent layers, softmax on a pool of the outputs. B batch, T steps, L labels.
+    """Embedding, recurrent layers, pooling, softmax. B batch, T steps, L labels.
 
     Args:
         entry: the model's entry in params.yaml.

@@ -1,7 +1,7 @@
-"""A recurrent language model and a Markov model of the same text that answer as one.
+"""Interpolation of a recurrent language model with an n-gram model of the same text.
 
-They are wrong in different places: the one about rare phrases that it has smoothed away, the other
-about all that lies further back than its order.
+The two make different errors: a network smooths rare phrases away, and an n-gram model ignores all
+tokens before its order.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class Interpolated:
 
         p(w | h) = (1 - share) p_network(w | h) + share p_ngram(w | h)
 
-    It only predicts: the network is trained, and the n-grams are counted, each for itself.
+    The network is trained and the n-grams are counted independently.
 
     Attributes:
-        network: a recurrent language model, or an Ensemble of them.
-        ngram: counts of the same training text in the same ids.
+        network: recurrent language model, or an Ensemble of them.
+        ngram: n-gram model of the same training text and vocabulary.
         share: of the n-gram model, between 0 and 1.
     """
 
@@ -36,9 +36,9 @@ class Interpolated:
     share: float
 
     def count_params(self) -> int:
-        """How many numbers the network has learnt, and how many counts the other keeps."""
+        """Return the number of parameters of the network plus the counts of the n-gram model."""
         return int(self.network.count_params()) + self.ngram.parameters
 
     def mix(self, network: Real, ngram: Real) -> Real:
-        """Log probabilities of both, of one shape -> those of the two together, in nats."""
+        """Interpolate log probabilities of the same shape, in nats."""
         return np.logaddexp(np.log1p(-self.share) + network, np.log(self.share) + ngram)

@@ -1,4 +1,4 @@
-"""Recurrent language model: the next token from all before it (Mikolov et al. 2010)."""
+"""Recurrent language model (Mikolov et al. 2010)."""
 
 from __future__ import annotations
 
@@ -27,42 +27,42 @@ class LanguageModel(keras.Model):
         self, entry: params.LanguageModel, log_frequencies: npt.NDArray[np.float32]
     ) -> None:
         super().__init__()
-        self.ar, self.tar, self.tied = (
-            entry.activation_regularization,
-            entry.temporal_activation_regularization,
-            bool(entry.tied_embeddings),
-        )
+        self.activation_regularization = entry.activation_regularization
+        self.temporal_activation_regularization = entry.temporal_activation_regularization
+        self.tied = bool(entry.tied_embeddings)
         self.embedding = Embedding(len(log_frequencies), entry.embedding, entry.word_dropout)
         self.stack = RecurrentStack.of(entry)
         top = entry.dropout if entry.output_dropout is None else entry.output_dropout
         self.dropout = dropout_layer(top, entry.variational)
-        narrow = self.tied and entry.units != entry.embedding
-        self.narrow = keras.layers.Dense(entry.embedding, use_bias=False) if narrow else None
+        resize = self.tied and entry.units != entry.embedding
+        self.projection = keras.layers.Dense(entry.embedding, use_bias=False) if resize else None
         self.softmax = OutputProjection(log_frequencies, self.tied, entry.precision)
 
     def zero_state(self, batch: int) -> list[State]:
-        """The state before any text."""
+        """Return the state before any text."""
         return self.stack.zero_state(batch)
 
     def call(
         self, ids: tf.Tensor, states: list[State] | None = None, training: bool = False
     ) -> tuple[tf.Tensor, list[State]]:
-        """Ids (B, T), state before -> logits (B, T, V) of each next token, state after."""
+        """Ids (B, T) and previous states -> logits of each next token (B, T, V) and next states."""
         embedded = self.embedding(ids, training=training)
         outputs, states = self.stack(embedded, states=states, training=training)
-        read = self.dropout(outputs, training=training)
+        features = self.dropout(outputs, training=training)
         if training:
-            self._regularise(outputs, read)
-        if self.narrow is not None:
-            read = self.narrow(read)
+            self._regularize(outputs, features)
+        if self.projection is not None:
+            features = self.projection(features)
         embeddings = tf.convert_to_tensor(self.embedding.embeddings) if self.tied else None
-        return self.softmax(read, embeddings), states
+        return self.softmax(features, embeddings), states
 
-    def _regularise(self, outputs: tf.Tensor, read: tf.Tensor) -> None:
-        """Activations (B, T, U) that are large after dropout, or that change fast, cost something
-        (Merity et al. 2017, section 4.3, alpha and beta; there as here a mean over units)."""
-        if self.ar is not None:
-            self.add_loss(self.ar * tf.reduce_mean(tf.square(read)))
-        if self.tar is not None:
+    def _regularize(self, outputs: tf.Tensor, features: tf.Tensor) -> None:
+        """Add losses on activations (B, T, U) that are large after dropout, or that change fast
+        (Merity et al. 2017, section 4.3, alpha and beta; both are means over units)."""
+        if self.activation_regularization is not None:
+            penalty = tf.reduce_mean(tf.square(features))
+            self.add_loss(self.activation_regularization * penalty)
+        if self.temporal_activation_regularization is not None:
             change = outputs[:, 1:] - outputs[:, :-1]
-            self.add_loss(self.tar * tf.reduce_mean(tf.square(change)))
+            penalty = tf.reduce_mean(tf.square(change))
+            self.add_loss(self.temporal_activation_regularization * penalty)

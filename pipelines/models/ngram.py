@@ -1,17 +1,17 @@
-"""Markov model of the last n - 1 tokens, smoothed by interpolation with ever shorter histories.
+"""N-gram (Markov) model, smoothed by interpolation with shorter histories.
 
-Both ways of smoothing are one recursion (Chen and Goodman, 1999), with h' for the history h without
-its first token, and the uniform 1 / V below the unigrams:
+Both smoothing methods are the same recursion (Chen and Goodman, 1999), where h' is the history h
+without its first token, and the distribution below the unigrams is uniform, 1 / V:
 
-    p(w | h) = (kept(h w) + given(h) p(w | h')) / (kept(h) + given(h))
+    p(w | h) = (a(h w) + b(h) p(w | h')) / (a(h) + b(h))
 
-where kept(h) and given(h) are sums over all tokens seen after h. They differ in what an n-gram seen
-c times keeps, and what it gives to the shorter history:
+Here a(h w) is the discounted count of the n-gram, and a(h) and b(h) are sums over all tokens seen
+after h. The methods differ in a and in the back-off mass b of an n-gram seen c times:
 
-- `witten_bell` (Witten and Bell, 1991, method C): it keeps c and gives 1.
-- `kneser_ney` (modified Kneser-Ney, Chen and Goodman, 1999, section 3): it keeps c - D(c) and gives
-  D(c), with discounts D1, D2 and D3+ at each order; below the highest order, c is no count of
-  occurrences but of the different tokens seen before the n-gram.
+- `witten_bell` (Witten and Bell, 1991, method C): a = c and b = 1.
+- `kneser_ney` (modified Kneser-Ney, Chen and Goodman, 1999, section 3): a = c - D(c) and b = D(c),
+  with discounts D1, D2 and D3+ at each order. Below the highest order, c is the number of different
+  tokens seen before the n-gram.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ Ids = npt.NDArray[np.int32]
 Codes = npt.NDArray[np.int64]
 Real = npt.NDArray[np.float64]
 
-NEVER = -1  # the rank of what was never seen
-DISCOUNTS = (0.5, 1.0, 1.5)  # D1, D2, D3+ where a text is too small to estimate them
+UNSEEN = -1  # rank of an unseen n-gram
+DISCOUNTS = (0.5, 1.0, 1.5)  # D1, D2, D3+ for texts that are too small to estimate them
 
 
 class NGram:
-    """Counts of all n-grams up to `order`, sorted.
+    """N-gram model: sorted counts of all k-grams up to `order`.
 
-    The rank of a k-gram is its place among the k-grams seen, and its code is the rank of its first
-    k - 1 tokens times V, plus its last token: ascending codes are k-grams in order of their ids.
+    The rank of a k-gram is its position among the k-grams seen. Its code is the rank of its first
+    k - 1 tokens times V, plus its last token, so ascending codes are k-grams in order of their ids.
 
     Attributes:
         order: n.
         vocabulary: V.
-        codes: for each k from 1 to n, those of the k-grams seen, ascending.
-        counts: how often each was seen.
+        codes: for each k from 1 to n, the codes of the k-grams seen, ascending.
+        counts: the number of occurrences of each.
     """
 
     def __init__(
@@ -61,46 +61,46 @@ class NGram:
 
     @classmethod
     def count(cls, stream: Ids, order: int, vocabulary: int, smoothing: Smoothing) -> NGram:
-        """Count a training stream (N,)."""
+        """Count the n-grams of a training stream (N,)."""
         codes, counts = [], []
-        ranks = np.zeros(len(stream) + 1, np.int64)  # of the empty gram before every token
+        ranks = np.zeros(len(stream) + 1, np.int64)  # rank of the empty history before each token
         for k in range(1, order + 1):
             grams = ranks[:-1] * vocabulary + stream[k - 1 :]
-            found, ranks, often = np.unique(grams, return_inverse=True, return_counts=True)
-            codes.append(found)
-            counts.append(often)
+            unique, ranks, frequencies = np.unique(grams, return_inverse=True, return_counts=True)
+            codes.append(unique)
+            counts.append(frequencies)
         return cls(order, vocabulary, smoothing, codes, counts)
 
     @property
     def parameters(self) -> int:
-        """How many counts the model keeps."""
+        """Number of counts in the model."""
         return sum(map(len, self.codes))
 
     def log_probabilities(self, stream: Ids) -> Real:
-        """Nats (N - 1,) below 0: log probability of every token of a stream (N,) but the first."""
+        """Return the log probability of each token of a stream (N,) but the first, (N - 1,) in nats."""
         probability = np.full(len(stream), 1 / self.vocabulary)
         histories = np.zeros(len(stream), np.int64)
         for level in self._levels:
             grams = level.find(histories, stream)
             probability = level.interpolate(histories, grams, probability)
-            # The first tokens have shorter pasts: they keep what the shorter k-grams gave them.
-            histories = np.append(NEVER, grams[:-1])
+            # The first tokens have shorter histories: they keep the probabilities of lower orders.
+            histories = np.append(UNSEEN, grams[:-1])
         return np.log(probability[1:])
 
-    def next_probabilities(self, past: Ids) -> Real:
-        """Probabilities (V,) of the token after a past (N,); they sum to 1."""
+    def next_probabilities(self, history: Ids) -> Real:
+        """Return the distribution (V,) of the token after a history (N,)."""
         probability = np.full(self.vocabulary, 1 / self.vocabulary)
-        every = np.arange(self.vocabulary)
-        past = past[max(0, len(past) - self.order + 1) :]
-        histories = np.zeros(len(past) + 1, np.int64)  # before each token of the past, and after it
+        tokens = np.arange(self.vocabulary)
+        history = history[max(0, len(history) - self.order + 1) :]
+        ranks = np.zeros(len(history) + 1, np.int64)  # ranks of the histories
         for level in self._levels:
-            here = histories[-1:]
-            probability = level.interpolate(here, level.find(here, every), probability)
-            histories = np.append(NEVER, level.find(histories[:-1], past))
+            last = ranks[-1:]
+            probability = level.interpolate(last, level.find(last, tokens), probability)
+            ranks = np.append(UNSEEN, level.find(ranks[:-1], history))
         return probability
 
     def save(self, folder: Path) -> None:
-        """Write all counts as one table, the same bytes for the same counts."""
+        """Write all counts as one table with reproducible bytes."""
         parts = [
             pd.DataFrame({"n": k, "code": codes, "count": counts})
             for k, (codes, counts) in enumerate(zip(self.codes, self.counts, strict=True), 1)
@@ -109,7 +109,7 @@ class NGram:
 
     @classmethod
     def load(cls, folder: Path, order: int, vocabulary: int, smoothing: Smoothing) -> NGram:
-        """Read what `save` wrote."""
+        """Read a model that `save` wrote."""
         table = parquet.read_parquet(folder / "counts.parquet")
         parts = [table[table["n"] == k] for k in range(1, order + 1)]
         codes, counts = ([part[key].to_numpy() for part in parts] for key in ("code", "count"))
@@ -117,35 +117,36 @@ class NGram:
 
 
 class _Level:
-    """One order of the recursion. What stands at the end of each array is there for `NEVER`.
+    """One order of the recursion. The last element of each array belongs to `UNSEEN`.
 
     Args:
         vocabulary: V.
-        codes: of the k-grams seen, ascending.
-        histories: how many (k - 1)-grams were seen.
-        kept, given: of each k-gram.
+        codes: codes of the k-grams seen, ascending.
+        histories: number of (k - 1)-grams seen.
+        discounted: discounted count of each k-gram.
+        backoff: back-off mass of each k-gram.
     """
 
     def __init__(
-        self, vocabulary: int, codes: Codes, histories: int, kept: Real, given: Real
+        self, vocabulary: int, codes: Codes, histories: int, discounted: Real, backoff: Real
     ) -> None:
         self._vocabulary = vocabulary
         self._codes = np.append(codes, np.iinfo(np.int64).max)
         history = codes // vocabulary
-        self._kept = np.append(kept, 0.0)
-        self._given = np.bincount(history, given, histories + 1)
-        self._total = np.bincount(history, kept, histories + 1) + self._given
+        self._discounted = np.append(discounted, 0.0)
+        self._backoff = np.bincount(history, backoff, histories + 1)
+        self._total = np.bincount(history, discounted, histories + 1) + self._backoff
 
     def find(self, histories: Codes, tokens: Ids | Codes) -> Codes:
-        """Ranks of the k-grams of some histories' ranks and the tokens after them."""
-        wanted = histories * self._vocabulary + tokens
-        at = np.searchsorted(self._codes, wanted)
-        return np.where(self._codes[at] == wanted, at, NEVER)
+        """Return the ranks of k-grams, given the ranks of their histories and their last tokens."""
+        codes = histories * self._vocabulary + tokens
+        ranks = np.searchsorted(self._codes, codes)
+        return np.where(self._codes[ranks] == codes, ranks, UNSEEN)
 
     def interpolate(self, histories: Codes, grams: Codes, lower: Real) -> Real:
-        """Probabilities at this order, from the ranks and the probabilities at the order below."""
+        """Return the probabilities at this order, given those at the order below."""
         total = self._total[histories]
-        mixed = self._kept[grams] + self._given[histories] * lower
+        mixed = self._discounted[grams] + self._backoff[histories] * lower
         return np.where(total > 0, mixed / np.where(total > 0, total, 1), lower)
 
 
@@ -154,20 +155,20 @@ def _levels(
 ) -> list[_Level]:
     if smoothing == "kneser_ney":
         counts = [*_continuations(vocabulary, codes), counts[-1]]
-        given = [_discounted(often) for often in counts]
-        kept = [often - discount for often, discount in zip(counts, given, strict=True)]
+        backoff = [_discount(count) for count in counts]
+        discounted = [count - mass for count, mass in zip(counts, backoff, strict=True)]
     else:
-        given = [np.ones(len(often)) for often in counts]
-        kept = [often.astype(np.float64) for often in counts]
-    histories = [1, *map(len, codes)]  # the empty one below the unigrams
-    parts = zip(codes, histories, kept, given, strict=False)
+        backoff = [np.ones(len(count)) for count in counts]
+        discounted = [count.astype(np.float64) for count in counts]
+    histories = [1, *map(len, codes)]  # the empty history below the unigrams
+    parts = zip(codes, histories, discounted, backoff, strict=False)
     return [_Level(vocabulary, *part) for part in parts]
 
 
 def _continuations(vocabulary: int, codes: list[Codes]) -> list[Codes]:
-    """For each order but the highest: how many different tokens were seen before each k-gram."""
+    """Return, for each order but the highest, the number of different tokens before each k-gram."""
     counts = []
-    suffixes = np.zeros(len(codes[0]), np.int64)  # ranks of the k-grams without their first token
+    suffixes = np.zeros(len(codes[0]), np.int64)  # ranks without the first token
     for shorter, longer in pairwise(codes):
         history, token = np.divmod(longer, vocabulary)
         suffixes = np.searchsorted(shorter, suffixes[history] * vocabulary + token)
@@ -175,21 +176,20 @@ def _continuations(vocabulary: int, codes: list[Codes]) -> list[Codes]:
     return counts
 
 
-def _discounted(counts: Codes) -> Real:
-    """What each k-gram gives: D1, D2 or D3+ by its count; nothing if nothing stands before it."""
+def _discount(counts: Codes) -> Real:
+    """Return D1, D2 or D3+ of each k-gram by its count; 0 for a count of 0."""
     return np.array([0.0, *_discounts(counts)])[np.minimum(counts, 3)]
 
 
 def _discounts(counts: Codes) -> tuple[float, float, float]:
-    """D1, D2, D3+ by the counts of counts (Chen and Goodman, 1999, section 3).
+    """Estimate D1, D2 and D3+ from the counts of counts (Chen and Goodman, 1999, section 3).
 
-    An order of which no k-gram was seen once, twice, three or four times has no such estimate, nor
-    has one where it is not above 0: there the discounts are those that KenLM (Heafield et al. 2013)
-    falls back to.
+    If an order has no k-gram seen once, twice, three or four times, or an estimate is not positive,
+    return the default discounts of KenLM (Heafield et al. 2013).
     """
-    n1, n2, n3, n4 = (int(np.count_nonzero(counts == often)) for often in (1, 2, 3, 4))
+    n1, n2, n3, n4 = (int(np.count_nonzero(counts == count)) for count in (1, 2, 3, 4))
     if not min(n1, n2, n3, n4):
         return DISCOUNTS
     y = n1 / (n1 + 2 * n2)
-    found = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
-    return found if min(found) > 0 else DISCOUNTS
+    estimates = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
+    return estimates if min(estimates) > 0 else DISCOUNTS

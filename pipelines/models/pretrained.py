@@ -1,8 +1,4 @@
-"""A classifier's first weights from a trained language model (Dai and Le, 2015).
-
-What the language model learnt of words and of how they follow each other need not be learnt from
-labels, of which there are fewer.
-"""
+"""Initial weights of a classifier from a trained language model (Dai and Le, 2015)."""
 
 from __future__ import annotations
 
@@ -27,13 +23,13 @@ SHAPE = ("cell", "embedding", "units", "layers")
 
 @dataclass(frozen=True)
 class PretrainedWeights:
-    """What a classifier takes over.
+    """Weights of a language model that a classifier starts from.
 
     Attributes:
-        rows: of the classifier's embedding, (N,): the special tokens and the words in common.
-        vectors: what stands there in the language model's, (N, D).
-        recurrent: the weights of each recurrent layer.
-        size: V of the classifier.
+        rows: rows of the classifier's embedding, (N,): special tokens and shared words.
+        vectors: embedding vectors of these rows, (N, D).
+        recurrent: weights of each recurrent layer.
+        size: size V of the classifier's vocabulary.
     """
 
     rows: npt.NDArray[np.int64]
@@ -42,13 +38,13 @@ class PretrainedWeights:
     size: int
 
     @property
-    def said(self) -> str:
-        """How many words the two vocabularies have in common, of how many, in words."""
+    def summary(self) -> str:
+        """Number of shared words, as text."""
         special = len(SPECIALS)
         return f"{len(self.rows) - special:,} of {self.size - special:,} words"
 
-    def into(self, model: keras.Model) -> None:
-        """Set a new Classifier's weights; words of its own and all above keep their first ones."""
+    def apply(self, model: keras.Model) -> None:
+        """Set the weights of a new classifier; other words and layers keep their initial weights."""
         (embedding,) = model.embedding.get_weights()
         embedding[self.rows] = self.vectors
         model.embedding.set_weights([embedding])
@@ -56,60 +52,62 @@ class PretrainedWeights:
             layer.set_weights(weights)
 
 
-def read(folder: Path, entry: params.Classifier, words: Vocabulary) -> PretrainedWeights:
-    """What a trained language model gives to a classifier.
+def read(folder: Path, entry: params.Classifier, vocabulary: Vocabulary) -> PretrainedWeights:
+    """Read the weights that a classifier takes from a trained language model.
 
     Args:
-        folder: the language model's; of an ensemble the first member is taken,
-            of an interpolated model its network.
+        folder: folder of the language model; an ensemble provides its first member, an
+            interpolated model its network.
         entry: the classifier's entry in params.yaml.
-        words: the classifier's vocabulary.
+        vocabulary: the classifier's vocabulary.
 
     Raises:
-        Refusal: there is no such model, it is no language model or one of another shape, or it
-            reads other words.
+        Refusal: the folder holds no language model of the same shape, or the vocabularies
+            share no word.
     """
-    model, card, vocabularies = serialization.load(folder)
-    if card.entry.model != "language_model":
+    model, spec, vocabularies = serialization.load(folder)
+    if spec.entry.model != "language_model":
         raise UserError(
-            f"The model in {folder} is a {card.entry.model}, and a classifier can start from a "
-            "language model only: let 'init_from' name one."
+            f"The model in {folder} is a {spec.entry.model}, and a classifier can start from a "
+            "language model only. Set 'init_from' to a language model."
         )
-    _require_shape(folder, card.entry, entry)
-    known = vocabularies.columns["text"]
-    if known.kind != words.kind and "characters" in (known.kind, words.kind):
+    _require_shape(folder, spec.entry, entry)
+    source = vocabularies.columns["text"]
+    if source.kind != vocabulary.kind and "characters" in (source.kind, vocabulary.kind):
         raise UserError(
-            f"The model in {folder} reads {known.kind}, and this classifier reads {words.kind}: "
-            "let 'init_from' name a language model of a corpus with the same 'tokens'."
+            f"The model in {folder} reads {source.kind}, but the classifier {vocabulary.kind}. "
+            "Set 'init_from' to a language model of a corpus with the same 'tokens'."
         )
-    network = model.network if card.entry.ngram else model
-    first = network.members[0] if card.entry.ensemble_size else network
-    return _taken(folder, first, known, words)
+    network = model.network if spec.entry.ngram else model
+    member = network.members[0] if spec.entry.ensemble_size else network
+    return _shared_weights(folder, member, source, vocabulary)
 
 
-def _require_shape(folder: Path, theirs: params.LanguageModel, ours: params.Classifier) -> None:
+def _require_shape(folder: Path, source: params.LanguageModel, target: params.Classifier) -> None:
     for key in SHAPE:
-        there, here = getattr(theirs, key), getattr(ours, key)
-        if there != here:
+        source_value, target_value = getattr(source, key), getattr(target, key)
+        if source_value != target_value:
             raise UserError(
-                f"The model in {folder} has {key} {there}, and the classifier that is to start "
-                f"from it {here}: make them the same in params.yaml."
+                f"The model in {folder} has {key} {source_value}, but the classifier that starts "
+                f"from it has {target_value}. Set both to the same value in params.yaml."
             )
 
 
-def _taken(folder: Path, model: Any, known: Vocabulary, words: Vocabulary) -> PretrainedWeights:
+def _shared_weights(
+    folder: Path, model: Any, source: Vocabulary, target: Vocabulary
+) -> PretrainedWeights:
     special = np.arange(len(SPECIALS))
-    at = known.ids(words.tokens[len(SPECIALS) :])
-    common = np.flatnonzero(at != UNK)
-    if not len(common):
+    ids = source.ids(target.tokens[len(SPECIALS) :])
+    shared = np.flatnonzero(ids != UNK)
+    if not len(shared):
         raise UserError(
-            f"The model in {folder} knows no word of the classifier's corpus: train it on text of "
-            "the same language, cut into tokens the same way."
+            f"The model in {folder} shares no word with the classifier's corpus. Train it on "
+            "text of the same language with the same 'tokens'."
         )
     (embedding,) = model.embedding.get_weights()
     return PretrainedWeights(
-        rows=np.concatenate([special, common + len(SPECIALS)]),
-        vectors=embedding[np.concatenate([special, at[common]])],
+        rows=np.concatenate([special, shared + len(SPECIALS)]),
+        vectors=embedding[np.concatenate([special, ids[shared]])],
         recurrent=[layer.get_weights() for layer in model.stack.forwards],
-        size=len(words),
+        size=len(target),
     )

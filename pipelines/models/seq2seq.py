@@ -1,4 +1,4 @@
-"""Encoder-decoder (Sutskever et al. 2014), with attention over all encoder states or without.
+"""Encoder-decoder (Sutskever et al. 2014), with or without attention over the encoder states.
 
 Shapes: B batch, S source steps, T target steps, U units, E embedding, V target vocabulary.
 """
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from pipelines.config import params
 from pipelines.layers.attention import Attention
-from pipelines.layers.cell import State
+from pipelines.layers.cell import State, get_cell
 from pipelines.layers.embedding import Embedding, OutputProjection
 from pipelines.layers.scan import scan
 from pipelines.layers.stack import RecurrentStack, dropout_layer
@@ -22,8 +22,8 @@ from pipelines.text.vocabulary import PAD
 
 
 class EncoderOutput(NamedTuple):
-    """What the decoder may look at: every encoder state (B, S, U or 2 U), which of them are real
-    (B, S), and what the attention's score makes of them (B, S, D)."""
+    """Encoder states (B, S, U or 2 U), mask of the real ones (B, S), and keys (B, S, D) as the
+    attention projects them."""
 
     keys: tf.Tensor
     mask: tf.Tensor
@@ -31,25 +31,26 @@ class EncoderOutput(NamedTuple):
 
 
 class DecoderState(NamedTuple):
-    """What the decoder carries from step to step.
+    """State of the decoder between two steps.
 
-    `layers` are the states of its recurrent layers. `fed` is what it attended to at the step before
-    (B, E), `covered` the attention that each source step has had (B, S); both are (B, 0) where the
-    model makes no use of them.
+    Attributes:
+        layers: states of the recurrent layers.
+        input_feed: attentional vector of the previous step (B, E); (B, 0) without input feeding.
+        coverage: sum of the attention weights of each source step (B, S); (B, 0) without coverage.
     """
 
     layers: list[State]
-    fed: tf.Tensor
-    covered: tf.Tensor
+    input_feed: tf.Tensor
+    coverage: tf.Tensor
 
 
 class Seq2Seq(keras.Model):
     """Encoder, bridge, decoder, attention, softmax.
 
-    Without input feeding the decoder's states do not depend on the attention, so its recurrence
-    runs over the whole target at once, and then attends for all steps at once. State and context
-    are combined linearly before the softmax, not through the tanh of Luong et al. (2015): at the
-    start of training the pull towards the common words saturates it.
+    Without input feeding the decoder states do not depend on the attention, so the decoder runs
+    over the whole target at once and then attends for all steps at once. State and context are
+    combined linearly before the softmax, without the tanh of Luong et al. (2015), which saturates
+    at the start of training.
 
     Args:
         entry: the model's entry in params.yaml.
@@ -74,9 +75,10 @@ class Seq2Seq(keras.Model):
         self.encoder = RecurrentStack.of(entry, entry.bidirectional)
         self.bridge = _bridge(entry)
         self.decoder = RecurrentStack.of(entry)
-        self.covers, self.feeds = entry.attention == "coverage", bool(entry.input_feeding)
-        scored = entry.attention != "none"
-        self.attention = Attention(entry.attention, entry.units) if scored else None
+        self.uses_coverage = entry.attention == "coverage"
+        self.input_feeding = bool(entry.input_feeding)
+        attends = entry.attention != "none"
+        self.attention = Attention(entry.attention, entry.units) if attends else None
         self.combine = keras.layers.Dense(entry.embedding)
         top = entry.dropout if entry.output_dropout is None else entry.output_dropout
         self.dropout = dropout_layer(top, entry.variational)
@@ -87,16 +89,16 @@ class Seq2Seq(keras.Model):
     def encode(
         self, source: tf.Tensor, training: bool = False
     ) -> tuple[EncoderOutput, DecoderState]:
-        """Source ids (B, S) -> what the decoder may look at, and the states it starts from."""
+        """Encode source ids (B, S): encoder output and initial decoder state."""
         mask = tf.not_equal(source, PAD)
         embedded = self.source_embedding(source, training=training)
         keys, states = self.encoder(embedded, mask=mask, training=training)
         count, steps = tf.unstack(tf.shape(source))
-        fed = tf.zeros((count, self.combine.units if self.feeds else 0))
-        covered = tf.zeros((count, steps if self.covers else 0))
+        input_feed = tf.zeros((count, self.combine.units if self.input_feeding else 0))
+        coverage = tf.zeros((count, steps if self.uses_coverage else 0))
         projected = keys if self.attention is None else self._projected(keys)
         return EncoderOutput(keys, mask, projected), DecoderState(
-            self._bridged(states), fed, covered
+            self._bridged(states), input_feed, coverage
         )
 
     def _projected(self, keys: tf.Tensor) -> tf.Tensor:
@@ -110,96 +112,100 @@ class Seq2Seq(keras.Model):
         return [[next(bridge)(part) for part in state] for state in states]
 
     def decode(
-        self, target: tf.Tensor, states: DecoderState, memory: EncoderOutput, training: bool = False
+        self,
+        target: tf.Tensor,
+        states: DecoderState,
+        encoded: EncoderOutput,
+        training: bool = False,
     ) -> tuple[tf.Tensor, DecoderState, tf.Tensor]:
-        """Predict each next token of a target.
+        """Predict the next token at each target position.
 
         Args:
-            target: ids (B, T), the tokens before those to predict.
-            states: the decoder's states before them.
-            memory: from `encode`.
-            training: whether dropout is on.
+            target: ids (B, T), previous target tokens.
+            states: decoder state before them.
+            encoded: encoder output of `encode`.
+            training: whether dropout is applied.
 
         Returns:
-            Logits (B, T, V), the states after, weights (B, T, S), zeros without attention.
+            Logits (B, T, V), next decoder state, attention weights (B, T, S; 0 without attention).
         """
         embedded = self.target_embedding(target, training=training)
-        if self.feeds:
-            read, states, weights = self._feed(embedded, states, memory, training)
+        if self.input_feeding:
+            features, states, weights = self._feed(embedded, states, encoded, training)
         else:
             outputs, layers = self.decoder(embedded, states=states.layers, training=training)
-            read, covered, weights = self._attend(outputs, states.covered, memory)
-            read = self.dropout(read, training=training)
-            states = DecoderState(layers, states.fed, covered)
+            features, coverage, weights = self._attend(outputs, states.coverage, encoded)
+            features = self.dropout(features, training=training)
+            states = DecoderState(layers, states.input_feed, coverage)
         embeddings = self.target_embedding.embeddings
-        logits = self.softmax(read, tf.convert_to_tensor(embeddings) if self.tied else None)
+        logits = self.softmax(features, tf.convert_to_tensor(embeddings) if self.tied else None)
         return logits, states, weights
 
     def _attend(
-        self, outputs: tf.Tensor, covered: tf.Tensor, memory: EncoderOutput
+        self, outputs: tf.Tensor, coverage: tf.Tensor, encoded: EncoderOutput
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Decoder outputs (B, T, U) -> what the softmax reads (B, T, E), coverage, weights."""
+        """Decoder outputs (B, T, U) -> attentional vectors (B, T, E), coverage, weights."""
         if self.attention is None:
-            shape = tf.concat([tf.shape(outputs)[:2], tf.shape(memory.mask)[1:]], 0)
-            return self.combine(outputs), covered, tf.zeros(shape)
-        if self.covers:
-            context, covered, weights = self._cover(outputs, covered, memory)
+            shape = tf.concat([tf.shape(outputs)[:2], tf.shape(encoded.mask)[1:]], 0)
+            return self.combine(outputs), coverage, tf.zeros(shape)
+        if self.uses_coverage:
+            context, coverage, weights = self._cover(outputs, coverage, encoded)
         else:
-            context, weights = self.attention(outputs, *memory)
-        return self.combine(tf.concat([outputs, context], axis=2)), covered, weights
+            context, weights = self.attention(outputs, *encoded)
+        return self.combine(tf.concat([outputs, context], axis=2)), coverage, weights
 
     def _cover(
-        self, outputs: tf.Tensor, covered: tf.Tensor, memory: EncoderOutput
+        self, outputs: tf.Tensor, coverage: tf.Tensor, encoded: EncoderOutput
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Attend step by step: what is covered depends on the step before."""
+        """Attend step by step, since coverage depends on the previous step."""
         assert self.attention is not None
         attention, steps = self.attention, tf.shape(outputs)[1]
 
-        def step(t: tf.Tensor, covered: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+        def step(t: tf.Tensor, coverage: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
             query = outputs[:, t : t + 1]
-            context, weights = attention(query, *memory, coverage=covered)
-            return (context[:, 0], weights[:, 0]), covered + weights[:, 0]
+            context, weights = attention(query, *encoded, coverage=coverage)
+            return (context[:, 0], weights[:, 0]), coverage + weights[:, 0]
 
-        (contexts, kept), covered = scan(step, steps, covered, keep=2)
-        return _rows(contexts, memory.keys.shape[-1]), covered, _rows(kept, None)
+        (contexts, weights), coverage = scan(step, steps, coverage, keep=2)
+        return _rows(contexts, encoded.keys.shape[-1]), coverage, _rows(weights, None)
 
     def _feed(
-        self, embedded: tf.Tensor, states: DecoderState, memory: EncoderOutput, training: bool
+        self, embedded: tf.Tensor, states: DecoderState, encoded: EncoderOutput, training: bool
     ) -> tuple[tf.Tensor, DecoderState, tf.Tensor]:
-        """Input feeding (Luong et al. 2015, section 3.3): the whole decoder step by step.
+        """Run the decoder step by step with input feeding (Luong et al. 2015, section 3.3).
 
-        What is read before the softmax, (B, T, E), also is part of the next step's input.
+        The attentional vector (B, E) before the softmax is also part of the next step's input.
         """
         assert self.attention is not None
         attention, steps = self.attention, tf.shape(embedded)[1]
         decoder = self.decoder.step_fn(embedded, self.combine.units, training)
-        # Masks of ones are drawn for all steps before the first, as without input feeding.
+        # Draw the dropout masks of all steps before the first, as without input feeding.
         ones = tf.ones((tf.shape(embedded)[0], steps, self.combine.units))
-        kept_units = self.dropout(ones, training=training)
+        dropout_mask = self.dropout(ones, training=training)
 
         def step(t: tf.Tensor, states: DecoderState) -> tuple[tuple[tf.Tensor, ...], DecoderState]:
-            output, layers = decoder(t, states.fed, states.layers)
-            covered = states.covered if self.covers else None
-            context, weights = attention(output[:, None], *memory, coverage=covered)
-            read = self.combine(tf.concat([output, context[:, 0]], axis=1)) * kept_units[:, t]
-            covered = states.covered + weights[:, 0] if self.covers else states.covered
-            return (read, weights[:, 0]), DecoderState(layers, read, covered)
+            output, layers = decoder(t, states.input_feed, states.layers)
+            coverage = states.coverage if self.uses_coverage else None
+            context, weights = attention(output[:, None], *encoded, coverage=coverage)
+            features = self.combine(tf.concat([output, context[:, 0]], axis=1)) * dropout_mask[:, t]
+            coverage = states.coverage + weights[:, 0] if self.uses_coverage else states.coverage
+            return (features, weights[:, 0]), DecoderState(layers, features, coverage)
 
-        (reads, kept), states = scan(step, steps, states, keep=2)
-        return _rows(reads, self.combine.units), states, _rows(kept, None)
+        (features, weights), states = scan(step, steps, states, keep=2)
+        return _rows(features, self.combine.units), states, _rows(weights, None)
 
     def call(
         self, source: tf.Tensor, target: tf.Tensor, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Teacher forcing: source (B, S), target (B, T) -> logits (B, T, V), weights (B, T, S)."""
-        memory, states = self.encode(source, training=training)
-        logits, _, weights = self.decode(target, states, memory, training=training)
+        encoded, states = self.encode(source, training=training)
+        logits, _, weights = self.decode(target, states, encoded, training=training)
         return logits, weights
 
 
 def _bridge(entry: params.Seq2Seq) -> list[keras.layers.Layer]:
-    """One layer for each part of the state of each recurrent layer."""
-    parts = entry.layers * (2 if entry.cell == "lstm" else 1)
+    """Return one layer for each state tensor of each recurrent layer."""
+    parts = entry.layers * get_cell(entry.cell).states
     if entry.bridge == "copy":
         return [keras.layers.Identity() for _ in range(parts)]
     if entry.bridge == "zero":
@@ -211,8 +217,8 @@ def _bridge(entry: params.Seq2Seq) -> list[keras.layers.Layer]:
     return [keras.layers.Dense(entry.units, "tanh") for _ in range(parts)]
 
 
-def _rows(kept: tf.Tensor, width: int | None) -> tf.Tensor:
-    """(T, B, D) -> (B, T, D)."""
-    rows = tf.transpose(kept, (1, 0, 2))
+def _rows(steps: tf.Tensor, width: int | None) -> tf.Tensor:
+    """Transpose (T, B, D) to (B, T, D)."""
+    rows = tf.transpose(steps, (1, 0, 2))
     rows.set_shape((None, None, width))
     return rows

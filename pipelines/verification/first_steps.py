@@ -72,7 +72,7 @@ def losses(
         if card.entry.model == "seq2seq":
             return learn.seq2seq(card, pair, words, watch, scored).losses
         taken = pretrained.read(start, card.entry, words.columns["text"]) if start else None
-        prepared = taken.into if taken else None
+        prepared = taken.apply if taken else None
         return learn.classifier(card, pair, words, watch, scored, prepared).losses
     except StopTraining as enough:
         return enough.losses

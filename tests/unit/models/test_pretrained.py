@@ -34,7 +34,7 @@ def started(make, folder):
     model = serialization.build(entry, words)
     before = model.get_weights()
     start = pretrained.read(folder, entry, words.columns["text"])
-    start.into(model)
+    start.apply(model)
     return model, before, start
 
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_started_from_is_refused(make, language, tmp_path):
     with pytest.raises(UserError, match="no model in"):
         started(make, tmp_path / "none")
     folder, _, _ = language(["le film"], "words")
-    assert started(make, folder)[2].said.startswith("1 of")
+    assert started(make, folder)[2].summary.startswith("1 of")
     folder, _, _ = language(["la mer"])
     with pytest.raises(UserError, match="knows no word"):
         started(make, folder)

@@ -114,8 +114,10 @@ def test_what_was_attended_to_is_fed_to_the_next_step(make):
     network = _build(make, attention="general", input_feeding=True)
     memory, states = network.encode(SOURCE)
     logits, after, _ = network.decode(TARGET[:, :1], states, memory)
-    np.testing.assert_allclose(network.softmax(after.fed[:, None]), logits, atol=1e-5)
-    other, _, _ = network.decode(TARGET[:, :1], states._replace(fed=states.fed + 1), memory)
+    np.testing.assert_allclose(network.softmax(after.input_feed[:, None]), logits, atol=1e-5)
+    other, _, _ = network.decode(
+        TARGET[:, :1], states._replace(input_feed=states.input_feed + 1), memory
+    )
     assert np.abs(logits - other).max() > 1e-2
 
 
@@ -123,9 +125,9 @@ def test_coverage_adds_up_the_weights_of_all_steps(make):
     for fed in (None, True):
         network = _build(make, attention="coverage", input_feeding=fed)
         memory, states = network.encode(SOURCE)
-        assert not np.any(states.covered)
+        assert not np.any(states.coverage)
         _, states, weights = network.decode(TARGET, states, memory)
-        np.testing.assert_allclose(states.covered, tf.reduce_sum(weights, axis=1), atol=1e-5)
+        np.testing.assert_allclose(states.coverage, tf.reduce_sum(weights, axis=1), atol=1e-5)
 
 
 def test_bridges(make):
