@@ -44,7 +44,7 @@ class PretrainedWeights:
         return f"{len(self.rows) - special:,} of {self.size - special:,} words"
 
     def apply(self, model: keras.Model) -> None:
-        """Set the weights of a new classifier; other words and layers keep their initial weights."""
+        """Set the weights of a new classifier; other words and layers stay as they are."""
         (embedding,) = model.embedding.get_weights()
         embedding[self.rows] = self.vectors
         model.embedding.set_weights([embedding])
