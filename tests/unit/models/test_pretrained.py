@@ -85,10 +85,10 @@ def test_what_a_language_model_has_of_its_own_does_not_matter(make, language, ch
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
-        ("cell", "gru", "has cell gru, and the classifier that is to start from it lstm"),
-        ("embedding", 8, "has embedding 8, and the classifier that is to start from it 16"),
-        ("units", 8, "has units 8, and"),
-        ("layers", 1, "has layers 1, and"),
+        ("cell", "gru", "cell gru.*lstm"),
+        ("embedding", 8, "embedding 8.*16"),
+        ("units", 8, "units 8"),
+        ("layers", 1, "layers 1"),
     ],
 )
 def test_another_shape_is_refused(make, language, key, value, sentence):
