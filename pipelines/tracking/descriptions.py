@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines import paths
 from pipelines.config import params
 from pipelines.evaluation import seed_statistics
 from pipelines.lineage import dvc_project, provenance
@@ -81,7 +81,7 @@ def describe(
         *([] if metrics is None else [_test_results(metrics)]),
         _validation_results(history),
         f"{', '.join(hyperparameters)}; {_seeds(config, name, seed)}.".capitalize(),
-        _reproduction(name, root, seed),
+        _reproduction(config, name, root, seed),
     ]
     return "\n\n".join(paragraphs) + "\n"
 
@@ -146,10 +146,10 @@ def _best_epoch(history: pd.DataFrame) -> str:
     return f"{', '.join(results)}; {tokens}."
 
 
-def _reproduction(name: str, root: Path, seed: int | None) -> str:
+def _reproduction(config: params.Params, name: str, root: Path, seed: int | None) -> str:
     """List the commands that train and evaluate the same model again."""
     state = provenance.git_state(root)
-    lines = [f"dvc repro {shlex.quote(f'evaluate@{name}')}"]
+    lines = [f"dvc repro {paths.evaluation_stage(config, name)}"]
     if state["git_commit"] != NONE:
         lines.insert(0, f"git checkout {state['git_commit']}")
     if state["git_dirty"] == "true":

@@ -19,7 +19,7 @@ def test_the_description_names_model_results_and_commands_that_reproduce_it(work
     ) in text
     commit = run.data.tags["git"]
     assert len(commit) == 40
-    assert f"git checkout {commit}\ndvc repro evaluate@{NAME}\n" in text
+    assert f"git checkout {commit}\ndvc repro evaluate_seq2seq@{NAME}\n" in text
     assert "Test" not in text
     work.evaluate(METRICS | {"test_bleu_signature": "nrefs:1|case:mixed"})
     (run,) = work.runs()

@@ -1,4 +1,4 @@
-"""What a served model is loaded with: the values that it was evaluated with."""
+"""A served model uses the samples and search of its evaluation."""
 
 import warnings
 from pathlib import Path
@@ -14,13 +14,13 @@ SEARCH = Search(beam=5, length_penalty=0.6)
 
 
 @pytest.mark.parametrize(("samples", "search"), [(SAMPLES, None), (None, SEARCH), (None, None)])
-def test_a_served_model_writes_and_searches_as_it_was_evaluated(monkeypatch, samples, search):
+def test_a_served_model_has_the_samples_and_search_of_its_evaluation(monkeypatch, samples, search):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow, of its own type hints
         from pipelines.tracking import serving
 
     sections = {"samples": samples, "search": search}
-    config = {key: one.model_dump(mode="json") for key, one in sections.items() if one}
+    config = {key: section.model_dump(mode="json") for key, section in sections.items() if section}
     loaded = []
     monkeypatch.setattr(predictor, "load", lambda *arguments: loaded.append(arguments))
     context = SimpleNamespace(artifacts={"model": "m", "vocabulary": "v"}, model_config=config)

@@ -77,7 +77,7 @@ def test_a_file_that_is_no_database(monkeypatch, tmp_path):
 def test_a_file_that_is_not_writable(monkeypatch, tmp_path):
     file = tmp_path / "mlflow.db"
     file.touch()
-    monkeypatch.setattr(store.os, "access", lambda path, how: how != store.os.W_OK)
+    monkeypatch.setattr(store.os, "access", lambda path, mode: mode != store.os.W_OK)
     assert ping_error(monkeypatch, f"sqlite:///{file}") == f"{file} is not writable."
 
 
