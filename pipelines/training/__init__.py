@@ -1,1 +1,1 @@
-"""How weights are learnt."""
+"""Training of models."""

@@ -1,4 +1,4 @@
-"""The weights worth keeping: those of the best epoch, or the mean of several best."""
+"""The weights to keep: those of the best epoch, or the average of several best epochs."""
 
 from __future__ import annotations
 
@@ -13,39 +13,45 @@ class BestWeights:
     """The best epochs so far.
 
     Args:
-        many: how many to keep; more than one are averaged in the end (Junczys-Dowmunt et al. 2016,
-            for translation models).
+        size: number of epochs to keep. If more than one, their weights are averaged in the end
+            (Junczys-Dowmunt et al. 2016, for translation models).
 
     Attributes:
-        kept: merit and weights of each epoch kept, the best first.
+        epochs: score and weights of each epoch kept, the best first.
     """
 
-    def __init__(self, many: int) -> None:
-        self.many = many
-        self.kept: list[tuple[float, Weights]] = []
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.epochs: list[tuple[float, Weights]] = []
 
-    def add(self, merit: float, weights: Weights) -> bool:
-        """Tell of an epoch's merit, higher is better; whether it is the best so far."""
-        better = not self.kept or merit > self.kept[0][0]
-        self.kept.append((merit, weights))
-        # The sort is stable: of equals the earlier stays.
-        self.kept.sort(key=lambda one: -one[0])
-        del self.kept[self.many :]
-        return better
+    def add(self, score: float, weights: Weights) -> bool:
+        """Add an epoch; return True if it is the best so far.
+
+        Args:
+            score: validation score; higher is better.
+            weights: the model's weights after the epoch.
+        """
+        is_best = not self.epochs or score > self.score
+        self.epochs.append((score, weights))
+        # The sort is stable: of equal epochs the earlier comes first.
+        self.epochs.sort(key=lambda epoch: -epoch[0])
+        del self.epochs[self.size :]
+        return is_best
 
     @property
-    def merit(self) -> float:
-        """That of the best epoch."""
-        return self.kept[0][0]
+    def score(self) -> float:
+        """Score of the best epoch."""
+        return self.epochs[0][0]
 
-    def one(self) -> Weights:
-        """The weights of the best epoch."""
-        return self.kept[0][1]
+    @property
+    def best_weights(self) -> Weights:
+        """Weights of the best epoch."""
+        return self.epochs[0][1]
 
-    def mean(self) -> Weights:
-        """The mean of the weights kept, in float64 on the way."""
-        sets = [weights for _, weights in self.kept]
+    def averaged_weights(self) -> Weights:
+        """Return the mean of the weights kept, summed in float64."""
+        weight_sets = [weights for _, weights in self.epochs]
         return [
-            np.mean(parts, axis=0, dtype=np.float64).astype(parts[0].dtype)
-            for parts in zip(*sets, strict=True)
+            np.mean(arrays, axis=0, dtype=np.float64).astype(arrays[0].dtype)
+            for arrays in zip(*weight_sets, strict=True)
         ]

@@ -1,9 +1,9 @@
-"""Checkpoints: all that a training needs to go on as if it had never been stopped.
+"""Checkpoints: everything that a training needs to continue as if it had never stopped.
 
-They live outside the outs of a stage, which DVC deletes before it runs, in a folder that is named
-by the hash of all that the stage reads: what was trained with other code, data or parameters is
-never taken up. Arrays stand in files named by their own sha256, so that weights which have not
-changed since the checkpoint before are not written again and a torn file is noticed.
+DVC deletes the outs of a stage before it runs, so checkpoints are kept in a folder of their own. It
+is named by the hash of everything the stage reads: a training with other code, data or parameters
+never resumes from it. Arrays are stored in files named by their own SHA-256, so that unchanged
+weights are not written again and a torn file is noticed.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,78 +28,81 @@ from pipelines.errors import UserError
 
 Arrays = Sequence[npt.NDArray[Any]]
 
-KEPT = 2  # checkpoints of a training: the newest, and the one before in case that one is torn
-UNFINISHED = 3  # trainings of one stage that may wait to be gone on with
-FORMAT = 1  # raised when what is in a checkpoint changes its meaning
-ATTEMPT, LOCK, INDEX, ARRAYS = "attempt", "lock", ".json", ".npys"
-NAMED = re.compile(rf"\d{{12}}-[0-9a-f]{{64}}{INDEX}")
+MAX_TO_KEEP = 2  # checkpoints of a training: the newest, and the one before in case it is torn
+MAX_UNFINISHED = 3  # unfinished trainings of one stage that can be resumed
+FORMAT = 2  # increased whenever the content of a checkpoint changes its meaning
+ATTEMPT, LOCK, INDEX_SUFFIX, ARRAYS_SUFFIX = "attempt", "lock", ".json", ".npys"
+INDEX_NAME = re.compile(rf"\d{{12}}-[0-9a-f]{{64}}{INDEX_SUFFIX}")
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """A training between two steps.
+class Checkpoint(NamedTuple):
+    """State of a training between two steps.
 
     Attributes:
-        said: counts, positions and scores, as JSON has them.
-        groups: arrays by what they are, `model` for instance.
+        metadata: counters, positions and scores, as JSON stores them.
+        arrays: arrays by name, `model` for instance.
     """
 
-    said: Mapping[str, Any]
-    groups: Mapping[str, Arrays]
+    metadata: Mapping[str, Any]
+    arrays: Mapping[str, Arrays]
 
 
-class Checkpoints:
+class CheckpointManager:
     """The checkpoints of one training.
 
     Args:
-        folder: made if need be.
-        every: steps between two of them.
+        folder: an existing folder.
+        interval: steps between two checkpoints.
     """
 
-    def __init__(self, folder: Path, every: int) -> None:
-        self.folder, self.every = folder, every
+    def __init__(self, folder: Path, interval: int) -> None:
+        self.folder, self.interval = folder, interval
 
     @property
-    def begun(self) -> bool:
-        """Whether there is one to go on from."""
+    def can_resume(self) -> bool:
+        """True if there is a checkpoint."""
         return bool(self._indices())
 
-    def newest(self) -> Snapshot | None:
-        """The newest that is whole; None if there is none.
+    def latest(self) -> Checkpoint | None:
+        """Load the latest intact checkpoint; return None if there is none.
 
-        What is damaged is taken away: a checkpoint of an earlier step would count as older than it
-        is, and a torn file of arrays as the one that is to be written.
+        Damaged files are removed. Otherwise a damaged checkpoint of a later step would count as
+        newer than the next one written, and a torn file of arrays as already written.
         """
         for index in self._indices()[::-1]:
             try:
-                return self._read(index)
+                return self._load(index)
             except (FileNotFoundError, ValueError, KeyError, TypeError):
-                console.echo(f"The checkpoint of step {_step(index):,} is damaged and taken away.")
+                console.echo(f"Removed the damaged checkpoint of step {_step(index):,}.")
                 files.remove(index)
-                self._remove_torn()
-            except OSError as error:  # it may be whole: nothing is lost for a disk's bad day
-                said = f"cannot be read ({error.strerror}) and is left alone"
-                console.echo(f"The checkpoint of step {_step(index):,} {said}.")
+                self._remove_torn_arrays()
+            except OSError as error:  # possibly temporary: the file may be intact, so it stays
+                console.echo(
+                    f"Cannot read the checkpoint of step {_step(index):,} ({error.strerror})."
+                )
         return None
 
-    def write(self, step: int, snapshot: Snapshot) -> None:
-        """Write a checkpoint, whole or not at all, and take away those before the one before it.
+    def save(self, step: int, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint atomically, and remove all but the last `MAX_TO_KEEP`.
 
         Raises:
-            OSError: the disk is full, for instance; what was there before still is.
+            OSError: the disk is full, for instance; the earlier checkpoints remain.
         """
-        names = {group: self._put(arrays) for group, arrays in snapshot.groups.items()}
-        said = {"format": FORMAT, "said": snapshot.said, "groups": names}
-        text = json.dumps(said, allow_nan=False).encode()  # as it stands: a row's columns in order
-        name = f"{step:012}-{hashlib.sha256(text).hexdigest()}{INDEX}"
-        with _whole(self.folder / name) as file:
+        names = {name: self._save_arrays(arrays) for name, arrays in checkpoint.arrays.items()}
+        content = {"format": FORMAT, "metadata": checkpoint.metadata, "arrays": names}
+        # Keys are not sorted: the columns of the history keep their order.
+        text = json.dumps(content, allow_nan=False).encode()
+        name = f"{step:012}-{hashlib.sha256(text).hexdigest()}{INDEX_SUFFIX}"
+        with _atomic_file(self.folder / name) as file:
             file.write(text)
         self._prune()
 
     @property
     def attempt(self) -> str:
-        """A name of this training that no other has, and that outlives its processes: by it
-        whoever goes on finds the run that was begun."""
+        """Unique name of this training, the same in all its processes.
+
+        A resumed training finds its MLflow run by it.
+        """
         path = self.folder / ATTEMPT
         with suppress(OSError, UnicodeDecodeError):
             name = path.read_text(encoding="utf-8")
@@ -108,97 +110,98 @@ class Checkpoints:
                 return name
         files.remove(path)
         name = uuid.uuid4().hex
-        with _whole(path) as file:
+        with _atomic_file(path) as file:
             file.write(name.encode())
         return name
 
     def clear(self) -> None:
-        """Forget all of it: the training is done, or is to begin afresh."""
+        """Remove all checkpoints: the training is finished, or is to start anew."""
         for file in self.folder.iterdir():
             if file.name != LOCK:
                 files.remove(file)
 
     def _indices(self) -> list[Path]:
-        return sorted(path for path in self.folder.iterdir() if NAMED.fullmatch(path.name))
+        return sorted(path for path in self.folder.iterdir() if INDEX_NAME.fullmatch(path.name))
 
-    def _read(self, index: Path) -> Snapshot:
-        found = _index(index)
-        if found["format"] != FORMAT:
-            raise ValueError(found["format"])
-        groups = {group: self._take(name) for group, name in found["groups"].items()}
-        return Snapshot(found["said"], groups)
+    def _load(self, index: Path) -> Checkpoint:
+        content = _read_index(index)
+        if content["format"] != FORMAT:
+            raise ValueError(content["format"])
+        arrays = {name: self._load_arrays(file) for name, file in content["arrays"].items()}
+        return Checkpoint(content["metadata"], arrays)
 
-    def _put(self, arrays: Arrays) -> str:
-        """Write arrays under the sha256 of their bytes, unless they are there."""
+    def _save_arrays(self, arrays: Arrays) -> str:
+        """Write arrays to a file named by the SHA-256 of its bytes, unless it exists."""
         digest = _Digest()
-        _save(arrays, digest)
-        name = digest.sha256.hexdigest() + ARRAYS
+        _write_arrays(arrays, digest)
+        name = digest.sha256.hexdigest() + ARRAYS_SUFFIX
         if not (self.folder / name).is_file():
-            with _whole(self.folder / name) as file:
-                _save(arrays, file)
+            with _atomic_file(self.folder / name) as file:
+                _write_arrays(arrays, file)
         return name
 
-    def _take(self, name: str) -> list[npt.NDArray[Any]]:
+    def _load_arrays(self, name: str) -> list[npt.NDArray[Any]]:
         path = self.folder / name
         with path.open("rb") as file:
-            if not _names(name, file):
+            if not _has_digest(file, name):
                 raise ValueError(name)
             end = file.tell()
             file.seek(0)
-            found = []
+            arrays = []
             while file.tell() < end:
-                found.append(np.lib.format.read_array(file, allow_pickle=False))
-            return found
+                arrays.append(np.lib.format.read_array(file, allow_pickle=False))
+            return arrays
 
-    def _remove_torn(self) -> None:
-        for path in self.folder.glob(f"*{ARRAYS}"):
+    def _remove_torn_arrays(self) -> None:
+        for path in self.folder.glob(f"*{ARRAYS_SUFFIX}"):
             with path.open("rb") as file:
-                whole = _names(path.name, file)
-            if not whole:
+                is_intact = _has_digest(file, path.name)
+            if not is_intact:
                 files.remove(path)
 
     def _prune(self) -> None:
-        """Arrays of no checkpoint that is kept, and what a torn write left, go too."""
-        kept = self._indices()[-KEPT:]
-        wanted = {file.name for file in kept} | {ATTEMPT, LOCK}
-        for index in kept:
+        """Remove old checkpoints, arrays of no checkpoint, and leftovers of torn writes."""
+        indices = self._indices()[-MAX_TO_KEEP:]
+        used = {index.name for index in indices} | {ATTEMPT, LOCK}
+        for index in indices:
             with suppress(OSError, ValueError):
-                wanted |= set(_index(index)["groups"].values())
+                used |= set(_read_index(index)["arrays"].values())
         for file in self.folder.iterdir():
-            if file.name not in wanted:
+            if file.name not in used:
                 files.remove(file)
 
 
 @contextmanager
-def opened(
-    home: Path, stage: str, key: str, every: int, fresh: bool = False
-) -> Iterator[Checkpoints]:
-    """The checkpoints of one training, for one process at a time.
+def open_checkpoints(
+    root: Path, stage: str, key: str, interval: int, fresh: bool = False
+) -> Iterator[CheckpointManager]:
+    """Open the checkpoints of one training, for one process at a time.
 
     Args:
-        home: the project's root.
-        stage: whose trainings stand beside each other; only the newest few stay.
-        key: of all that the training reads.
-        every: steps between two checkpoints.
-        fresh: forget those that are there.
+        root: the project's root.
+        stage: the stage; only its newest unfinished trainings are kept.
+        key: hash of everything that the training reads.
+        interval: steps between two checkpoints.
+        fresh: remove existing checkpoints.
 
     Raises:
-        Refusal: another process is at this very training.
+        UserError: another process runs this training.
     """
-    folder = home / ".seqproof" / "checkpoints" / stage / key
+    folder = root / ".seqproof" / "checkpoints" / stage / key
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout:
         raise UserError(
-            f"Another process is at this very training ({stage}): wait for it, or end it first."
+            f"Another process is running this training ({stage}). Wait until it has finished, or "
+            "stop it."
         ) from None
     try:
-        checkpoints = Checkpoints(folder, every)
+        checkpoints = CheckpointManager(folder, interval)
         if fresh:
             checkpoints.clear()
-        _forget_old(folder)
+        _remove_old_trainings(folder)
         yield checkpoints
         if not any(file.name != LOCK for file in folder.iterdir()):
             shutil.rmtree(folder, ignore_errors=True)
@@ -206,11 +209,11 @@ def opened(
         lock.release()
 
 
-def _forget_old(folder: Path) -> None:
-    """Of the unfinished trainings of a stage the newest few are kept; one under way always is."""
-    others = [one for one in folder.parent.iterdir() if one.is_dir() and one != folder]
-    others.sort(key=lambda one: one.stat().st_mtime)
-    for old in others[: -UNFINISHED + 1]:
+def _remove_old_trainings(folder: Path) -> None:
+    """Remove all but the newest unfinished trainings of a stage; a running one always stays."""
+    others = [path for path in folder.parent.iterdir() if path.is_dir() and path != folder]
+    others.sort(key=lambda path: path.stat().st_mtime)
+    for old in others[: -MAX_UNFINISHED + 1]:
         with suppress(Timeout, OSError), FileLock(old / LOCK, timeout=0):
             shutil.rmtree(old)
 
@@ -221,35 +224,35 @@ class _Digest:
     def __init__(self) -> None:
         self.sha256 = hashlib.sha256()
 
-    def write(self, part: bytes) -> None:
-        self.sha256.update(part)
+    def write(self, content: bytes) -> None:
+        self.sha256.update(content)
 
 
-def _names(name: str, file: BufferedReader) -> bool:
-    """Whether a file of arrays is whole: its name holds the hash of what is in it."""
-    return hashlib.file_digest(file, "sha256").hexdigest() + ARRAYS == name
+def _has_digest(file: BufferedReader, name: str) -> bool:
+    """Return True if a file of arrays is intact: its name is the hash of its content."""
+    return hashlib.file_digest(file, "sha256").hexdigest() + ARRAYS_SUFFIX == name
 
 
 def _step(index: Path) -> int:
     return int(index.name.partition("-")[0])
 
 
-def _index(path: Path) -> Any:
-    """What a checkpoint says, if it is whole: its name holds its own hash."""
+def _read_index(path: Path) -> Any:
+    """Read the index of a checkpoint; raise ValueError if its name is not its own hash."""
     text = path.read_bytes()
     if hashlib.sha256(text).hexdigest() != path.stem.partition("-")[2]:
         raise ValueError(path.name)
     return json.loads(text)
 
 
-def _save(arrays: Arrays, file: Any) -> None:
-    """One array after the other in NumPy's own format."""
+def _write_arrays(arrays: Arrays, file: Any) -> None:
+    """Write one array after the other in NumPy's format."""
     for array in arrays:
         np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears when all of it is written."""
-    with files.atomic_write(path) as beside, beside.open("wb") as file:
+def _atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that appears under its name when it is complete."""
+    with files.atomic_write(path) as temporary, temporary.open("wb") as file:
         yield file

@@ -1,8 +1,8 @@
-"""Frames and vocabularies -> the batches that `loop.fit` reads, one function a kind of model."""
+"""Training data: frames and vocabularies become the batches that the trainer reads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,163 +14,232 @@ import tensorflow as tf
 
 from pipelines.config import params
 from pipelines.errors import UserError
-from pipelines.text import batching
-from pipelines.text import encoding as encode
+from pipelines.text import batching, encoding
 from pipelines.text.vocabulary import Vocabularies
-from pipelines.training.trainer import Batch, EpochBatches, TrainingData
+
+Batch = tuple[Any, Any]
 
 MATRIX = tf.TensorSpec((None, None), tf.int32)
 VECTOR = tf.TensorSpec((None,), tf.int32)
-VALID_BATCH = 64
+VALID_BATCH_SIZE = 64
+
+
+@dataclass(frozen=True)
+class EpochBatches:
+    """Batches of one epoch: their number, and a function that reads them."""
+
+    count: int
+    read: Callable[[], Iterable[Batch]]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Batches of one training.
+
+    Attributes:
+        train: returns the batches of an epoch, counted from 1: always the same for one epoch.
+        valid: all validation batches.
+        tokens_per_epoch: training tokens read in an epoch; for translation, target tokens.
+        initial_state: state before the first batch; each batch passes its own to the next.
+        valid_state: the same for validation.
+        signature: tensor specs of a training batch, so that the step is compiled once.
+        valid_signature: the same for validation.
+        unit: the kind of token, `words` or `characters` for instance.
+        learning_rate_scale: factor of a batch's learning rate.
+    """
+
+    train: Callable[[int], EpochBatches]
+    valid: EpochBatches
+    tokens_per_epoch: int
+    initial_state: Any
+    valid_state: Any
+    signature: Any
+    valid_signature: Any
+    unit: str
+    learning_rate_scale: Callable[[Batch], float] = lambda batch: 1.0
 
 
 def language_model(
-    entry: params.LanguageModel,
+    config: params.LanguageModel,
     model: keras.Model,
     frames: tuple[pd.DataFrame, pd.DataFrame],
     vocabularies: Vocabularies,
     seed: int,
 ) -> TrainingData:
-    """One contiguous stream in `batch_size` rows, the state carried from batch to batch.
+    """Read one contiguous stream in `batch_size` rows, with the state carried between batches.
 
     Raises:
-        Refusal: the text is too short for one batch.
+        UserError: the text is too short for one batch.
     """
-    size, steps = entry.batch_size, entry.bptt_steps
-    train, valid = (encode.encode_stream(frame, vocabularies) for frame in frames)
-    # A short validation text is read in fewer rows, so that there is a batch at all.
+    size, steps = config.batch_size, config.bptt_steps
+    train, valid = (encoding.encode_stream(frame, vocabularies) for frame in frames)
+    # A short validation text is read in fewer rows, so that there is at least one batch.
     rows = min(size, (len(valid) - 1) // steps)
     if len(train) <= size * steps or rows < 1:
         raise UserError(
-            f"models: the corpus '{entry.corpus}' has {len(train):,} tokens to train and "
-            f"{len(valid):,} to validate; a batch needs batch_size x bptt_steps = {size * steps:,} "
-            f"of the former and bptt_steps = {steps} of the latter: lower batch_size or bptt_steps."
+            f"params.yaml: the corpus '{config.corpus}' is too short for one batch: it has "
+            f"{len(train):,} training tokens (batch_size x bptt_steps = {size * steps:,} are needed) and "
+            f"{len(valid):,} validation tokens (bptt_steps = {steps:,} are needed). Lower "
+            "batch_size or bptt_steps."
         )
 
-    def cut(epoch: int) -> list[int]:
-        if entry.random_bptt_steps:
+    def step_lengths(epoch: int) -> list[int]:
+        if config.random_bptt_steps:
             return batching.random_steps(len(train), size, steps, seed, epoch)
         return batching.even_steps(len(train), size, steps)
 
     def read(epoch: int) -> EpochBatches:
-        drawn = cut(epoch)
-        return EpochBatches(len(drawn), lambda: batching.contiguous(train, size, drawn))
+        lengths = step_lengths(epoch)
+        return EpochBatches(len(lengths), lambda: batching.contiguous(train, size, lengths))
 
-    def weight(batch: Batch) -> float:
-        """A short batch is a short step (Merity et al. 2017, section 4.1)."""
+    def learning_rate_scale(batch: Batch) -> float:
+        """Scale the rate by the length of the batch (Merity et al. 2017, section 4.1)."""
         return batch[0].shape[1] / steps
 
-    unread = batching.even_steps(len(valid), rows, steps)
-    shape = tf.TensorSpec((size, None if entry.random_bptt_steps else steps), tf.int32)
-    valid_shape = tf.TensorSpec((rows, steps), tf.int32)
+    valid_lengths = batching.even_steps(len(valid), rows, steps)
+    spec = tf.TensorSpec((size, None if config.random_bptt_steps else steps), tf.int32)
+    valid_spec = tf.TensorSpec((rows, steps), tf.int32)
     return TrainingData(
         train=read,
-        valid=EpochBatches(len(unread), lambda: batching.contiguous(valid, rows, unread)),
-        tokens=size * sum(cut(1)),
-        state=model.zero_state(size),
+        valid=EpochBatches(
+            len(valid_lengths), lambda: batching.contiguous(valid, rows, valid_lengths)
+        ),
+        tokens_per_epoch=size * sum(step_lengths(1)),
+        initial_state=model.zero_state(size),
         valid_state=model.zero_state(rows),
-        signature=(shape, shape),
-        valid_signature=(valid_shape, valid_shape),
+        signature=(spec, spec),
+        valid_signature=(valid_spec, valid_spec),
         unit=_unit(vocabularies),
-        weight=weight,
+        learning_rate_scale=learning_rate_scale,
     )
 
 
 def classifier(
-    entry: params.Classifier | params.BagOfWords,
+    config: params.Classifier | params.BagOfWords,
     frames: tuple[pd.DataFrame, pd.DataFrame],
     vocabularies: Vocabularies,
     seed: int,
 ) -> TrainingData:
-    """Sentences and labels, batched by length."""
-    words = vocabularies.columns["text"]
+    """Read sentences and labels, batched by length."""
+    vocabulary = vocabularies.columns["text"]
 
-    def side(frame: pd.DataFrame) -> EncodedSplit:
-        rows = [[row] for row in encode.encode_rows(frame["text"], words)]
-        labels = encode.encode_labels(frame["label"], vocabularies)
-        return EncodedSplit(rows, lambda rows, at: (_padded(rows, at, 0), labels[at]))
+    def encode(frame: pd.DataFrame) -> EncodedSplit:
+        examples = [[ids] for ids in encoding.encode_rows(frame["text"], vocabulary)]
+        labels = encoding.encode_labels(frame["label"], vocabularies)
+        return EncodedSplit(
+            examples, lambda examples, indices: (_pad(examples, indices, 0), labels[indices])
+        )
 
-    train, valid = side(frames[0]), side(frames[1])
-    return _bucketed(entry, train, valid, seed, (MATRIX, VECTOR), vocabularies)
+    train, valid = encode(frames[0]), encode(frames[1])
+    return _bucketed(config, train, valid, seed, (MATRIX, VECTOR), vocabularies)
 
 
 def seq2seq(
-    entry: params.Seq2Seq,
+    config: params.Seq2Seq,
     frames: tuple[pd.DataFrame, pd.DataFrame],
     vocabularies: Vocabularies,
     seed: int,
 ) -> TrainingData:
-    """Source and target sentences, batched by the length of the target and then of the source: a
-    padded target position costs a softmax.
+    """Read source and target sentences, batched by target length and then by source length.
 
-    With `resample` each epoch cuts the training text into other sub-words.
+    A padded target position costs a softmax. With `subword_sampling` each epoch segments the training text
+    into other sub-words.
     """
 
-    def side(frame: pd.DataFrame, epoch: int | None) -> EncodedSplit:
+    def encode(frame: pd.DataFrame, epoch: int | None) -> EncodedSplit:
         columns = []
-        for column, ends in (("target", True), ("source", False)):
-            words = vocabularies.columns[column]
-            if epoch is None or entry.subword_sampling is None:
-                columns.append(encode.encode_rows(frame[column], words, ends=ends))
+        for column, boundaries in (("target", True), ("source", False)):
+            vocabulary = vocabularies.columns[column]
+            if epoch is None or config.subword_sampling is None:
+                columns.append(encoding.encode_rows(frame[column], vocabulary, ends=boundaries))
             else:
-                drawn = words.resampled(list(frame[column]), entry.subword_sampling, seed + epoch)
-                columns.append([encode.add_boundaries(ids) if ends else ids for ids in drawn])
-        rows = [list(pair) for pair in zip(*columns, strict=True)]
-        return EncodedSplit(rows, lambda rows, at: (_padded(rows, at, 1), _padded(rows, at, 0)))
+                rows = vocabulary.resampled(list(frame[column]), config.subword_sampling, seed + epoch)
+                columns.append([encoding.add_boundaries(ids) if boundaries else ids for ids in rows])
+        examples = [list(pair) for pair in zip(*columns, strict=True)]
+        return EncodedSplit(
+            examples,
+            lambda examples, indices: (_pad(examples, indices, 1), _pad(examples, indices, 0)),
+        )
 
-    train, valid = side(frames[0], None), side(frames[1], None)
-    fresh = (lambda epoch: side(frames[0], epoch)) if entry.subword_sampling else None
-    return _bucketed(entry, train, valid, seed, (MATRIX, MATRIX), vocabularies, fresh)
+    train, valid = encode(frames[0], None), encode(frames[1], None)
+    resample = (lambda epoch: encode(frames[0], epoch)) if config.subword_sampling else None
+    return _bucketed(config, train, valid, seed, (MATRIX, MATRIX), vocabularies, resample)
 
 
 @dataclass(frozen=True)
 class EncodedSplit:
-    """One split: the sequences of each example, and how some examples become a batch."""
+    """Encoded examples of a split.
 
-    rows: list[list[encode.Ids]]
-    batch: Callable[[list[list[encode.Ids]], npt.NDArray[np.int64]], Batch]
+    Attributes:
+        examples: the sequences of ids of each example.
+        batch: makes a batch of the examples at some indices.
+    """
+
+    examples: list[list[encoding.Ids]]
+    batch: Callable[[list[list[encoding.Ids]], npt.NDArray[np.int64]], Batch]
 
     def lengths(self) -> batching.Lengths:
-        """(N, K)."""
-        return np.array([[len(ids) for ids in row] for row in self.rows], dtype=np.int64)
+        """Return the length of each sequence of each example, (N, K)."""
+        lengths = [[len(ids) for ids in sequences] for sequences in self.examples]
+        return np.array(lengths, dtype=np.int64)
 
-    def read(self, indices: list[npt.NDArray[np.int64]]) -> EpochBatches:
-        """Batches of these examples."""
-        return EpochBatches(len(indices), lambda: (self.batch(self.rows, at) for at in indices))
+    def batches(self, order: list[npt.NDArray[np.int64]]) -> EpochBatches:
+        """Return the batches of these indices."""
+        return EpochBatches(
+            len(order), lambda: (self.batch(self.examples, indices) for indices in order)
+        )
 
 
-def _padded(
-    rows: list[list[encode.Ids]], indices: npt.NDArray[np.int64], column: int
-) -> encode.Ids:
-    return batching.pad([rows[i][column] for i in indices])
+def _pad(
+    examples: list[list[encoding.Ids]], indices: npt.NDArray[np.int64], column: int
+) -> encoding.Ids:
+    return batching.pad([examples[i][column] for i in indices])
 
 
 def _bucketed(
-    entry: params.BagOfWords | params.Classifier | params.Seq2Seq,
+    config: params.BagOfWords | params.Classifier | params.Seq2Seq,
     train: EncodedSplit,
     valid: EncodedSplit,
     seed: int,
     signature: Any,
     vocabularies: Vocabularies,
-    fresh: Callable[[int], EncodedSplit] | None = None,
+    resample: Callable[[int], EncodedSplit] | None = None,
 ) -> TrainingData:
-    """`fresh` is the training side of an epoch, where that differs from one to the next."""
+    """Batch examples by length.
+
+    Args:
+        config: batch size in rows or tokens.
+        train: the training split.
+        valid: the validation split.
+        seed: shuffles the examples.
+        signature: tensor specs of a batch.
+        vocabularies: name the unit of tokens.
+        resample: returns the training split of an epoch, if it differs between epochs.
+    """
 
     def read(epoch: int) -> EpochBatches:
-        side = train if fresh is None else fresh(epoch)
-        sizes = {"batch_size": entry.batch_size, "batch_tokens": entry.batch_tokens}
-        return side.read(batching.bucketed(side.lengths(), seed, epoch, **sizes))
+        split = train if resample is None else resample(epoch)
+        sizes = {"batch_size": config.batch_size, "batch_tokens": config.batch_tokens}
+        return split.batches(batching.bucketed(split.lengths(), seed, epoch, **sizes))
 
     lengths = train.lengths()[:, 0]
-    # Of a target, `<s>` is given and never predicted.
-    tokens = int(lengths.sum()) - (len(lengths) if entry.model == "seq2seq" else 0)
-    order = batching.by_length(list(valid.lengths()[:, 0]), VALID_BATCH)
-    unit = _unit(vocabularies)
-    return TrainingData(read, valid.read(order), tokens, (), (), signature, signature, unit)
+    # The `<s>` of a target is never predicted.
+    tokens = int(lengths.sum()) - (len(lengths) if config.model == "seq2seq" else 0)
+    valid_order = batching.by_length(list(valid.lengths()[:, 0]), VALID_BATCH_SIZE)
+    return TrainingData(
+        train=read,
+        valid=valid.batches(valid_order),
+        tokens_per_epoch=tokens,
+        initial_state=(),
+        valid_state=(),
+        signature=signature,
+        valid_signature=signature,
+        unit=_unit(vocabularies),
+    )
 
 
 def _unit(vocabularies: Vocabularies) -> str:
-    """What tokens are called in rates."""
+    """Return the plural noun for tokens in rates such as words per second."""
     kind = next(iter(vocabularies.columns.values())).kind
-    named = {"characters": "characters", "bpe": "sub-words", "unigram": "sub-words"}
-    return named.get(kind, "words")
+    units = {"characters": "characters", "bpe": "sub-words", "unigram": "sub-words"}
+    return units.get(kind, "words")

@@ -1,4 +1,4 @@
-"""What the training runs on, for the record of the run."""
+"""Device and kernels of a training, for the tags of its run."""
 
 from __future__ import annotations
 
@@ -11,58 +11,58 @@ from pipelines.config import params
 from pipelines.layers.recurrent import kernel
 
 
-def describe(entry: params.Model) -> dict[str, str]:
-    """Device, kernel, XLA, precision, threads and TensorFlow's build as words."""
-    found = tf.config.list_physical_devices("GPU")
+def describe(config: params.Model) -> dict[str, str]:
+    """Describe device, kernel, XLA, precision, threads and TensorFlow's build."""
+    gpus = tf.config.list_physical_devices("GPU")
     name = "cpu"
-    if found:
-        details = tf.config.experimental.get_device_details(found[0])
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
         name = str(details.get("device_name", "gpu"))
     return {
         "device": name,
-        "kernel": _kernel(entry),
-        "xla": "on" if uses_xla(entry) else "off",
-        "precision": getattr(entry, "precision", None) or "float32",
+        "kernel": _kernel(config),
+        "xla": "on" if uses_xla(config) else "off",
+        "precision": getattr(config, "precision", None) or "float32",
         "threads": _threads(),
         "tensorflow": tf.__version__,
         "tensorflow_build": tf.version.GIT_VERSION,
-        **(_cuda() if found else {}),
+        **(_cuda() if gpus else {}),
     }
 
 
 def _threads() -> str:
-    """How many TensorFlow was told to use, in an operation and between them; 0: all."""
-    inside = tf.config.threading.get_intra_op_parallelism_threads()
-    between = tf.config.threading.get_inter_op_parallelism_threads()
-    return f"intra {inside}, inter {between}"
+    """Describe TensorFlow's thread settings, within and between operations; 0 means all."""
+    intra = tf.config.threading.get_intra_op_parallelism_threads()
+    inter = tf.config.threading.get_inter_op_parallelism_threads()
+    return f"intra {intra}, inter {inter}"
 
 
 def _cuda() -> dict[str, str]:
-    """CUDA and cuDNN that TensorFlow was built for, and NVIDIA's driver."""
+    """Return the CUDA and cuDNN versions of TensorFlow's build, and NVIDIA's driver version."""
     build = tf.sysconfig.get_build_info()
-    found = {key: str(build.get(f"{key}_version", "unknown")) for key in ("cuda", "cudnn")}
-    ask = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    versions = {key: str(build.get(f"{key}_version", "unknown")) for key in ("cuda", "cudnn")}
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     with suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(ask, capture_output=True, text=True, timeout=20, check=True)
-        found["driver"] = done.stdout.split("\n")[0].strip()
-    return found
+        process = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+        versions["driver"] = process.stdout.split("\n")[0].strip()
+    return versions
 
 
-def _kernel(entry: params.Model) -> str:
-    """That of the recurrent layers; a decoder that is fed step by step has none but ours."""
-    if not hasattr(entry, "cell"):
+def _kernel(config: params.Model) -> str:
+    """Return the kernel of the recurrent layers; a decoder with input feeding always uses ours."""
+    if not hasattr(config, "cell"):
         return "dense"
-    chosen = kernel(entry.cell)
-    fed = entry.model == "seq2seq" and entry.input_feeding
-    return "cudnn, decoder by steps" if fed and chosen == "cudnn" else chosen
+    name = kernel(config.cell)
+    has_input_feeding = config.model == "seq2seq" and config.input_feeding
+    return "cudnn, decoder by steps" if has_input_feeding and name == "cudnn" else name
 
 
-def uses_xla(entry: params.Model) -> bool:
-    """Whether the training step is compiled by XLA.
+def uses_xla(config: params.Model) -> bool:
+    """Return True if the training step is to be compiled by XLA.
 
-    It pays where every batch has one shape and no cuDNN kernel, which XLA does not have, is used;
-    with bfloat16 it loses the processor's own products of that format.
+    That pays where all batches have one shape and the cuDNN kernel, which XLA lacks, is not used.
+    With bfloat16 it would lose the processor's native matrix products.
     """
-    if entry.model != "language_model" or kernel(entry.cell) == "cudnn":
+    if config.model != "language_model" or kernel(config.cell) == "cudnn":
         return False
-    return not entry.random_bptt_steps and entry.precision is None
+    return not config.random_bptt_steps and config.precision is None

@@ -1,4 +1,4 @@
-"""Cross entropy with its gradient by hand: TensorFlow's own is the slowest step of a wide softmax.
+"""Cross entropy with a hand-written gradient: TensorFlow's is the slowest step of a wide softmax.
 
 Shapes: N of any number of dimensions, V classes.
 """
@@ -9,13 +9,13 @@ import tensorflow as tf
 
 
 def cross_entropy(targets: tf.Tensor, logits: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
-    """Nats of the right classes.
+    """Compute the cross entropy of the right classes.
 
     Args:
-        targets: (*N), the right class of each.
+        targets: (*N), the right classes.
         logits: (*N, V).
-        smoothing: share of the probability that is aimed at all classes evenly (Szegedy et al.
-            2016, section 7).
+        smoothing: fraction of the probability spread evenly over all classes (Szegedy et al. 2016,
+            section 7).
 
     Returns:
         Nats, (*N).
@@ -28,7 +28,7 @@ def cross_entropy(targets: tf.Tensor, logits: tf.Tensor, smoothing: float = 0.0)
         top = tf.reduce_max(flat, axis=1)
         weights = tf.exp(flat - top[:, None])
         total = tf.reduce_sum(weights, axis=1)
-        # The largest logit goes first: log(total) would be lost beside a large one.
+        # The largest logit is subtracted first: log(total) would vanish beside a large one.
         nats = tf.math.log(total) - (1 - smoothing) * (tf.gather_nd(flat, right) - top)
         if smoothing:
             nats -= smoothing * (tf.reduce_mean(flat, axis=1) - top)

@@ -1,169 +1,167 @@
-"""What is behind of a training, whichever process did it: members that are done, rows, seconds."""
+"""Progress of a training over all its members and processes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from pipelines import console
-from pipelines.training import trainer
-from pipelines.training.checkpoints import Arrays, Checkpoints, Snapshot
-from pipelines.training.history import Sample
-from pipelines.training.tensorboard import TensorBoardWriter
-
-Sampler = Callable[[], str]
-
-
-@dataclass(frozen=True)
-class Callbacks:
-    """Who is told of a training.
-
-    Attributes:
-        on_epoch: called with each row of the history; with those of before once more where a
-            training goes on.
-        checkpoints: those of this training, if it keeps any.
-        sampled: a model in training -> what it says now, to be looked at; None if it says nothing.
-        board: what TensorBoard is to show of it, if anything; told anew of what is behind, too.
-    """
-
-    on_epoch: Callable[[dict[str, float]], None]
-    checkpoints: Checkpoints | None = None
-    sampled: Callable[[keras.Model], Sampler | None] = lambda model: None
-    board: TensorBoardWriter | None = None
-
-
-NO_CALLBACKS = Callbacks(lambda row: None)
+from pipelines.training.callbacks import Callback
+from pipelines.training.checkpoints import Arrays, Checkpoint, CheckpointManager
+from pipelines.training.samples import Sample
 
 
 class TrainingProgress:
-    """What is behind of a training that may have several members and several processes.
+    """Progress of a training over all its members and processes.
+
+    The trainer reports to it; it keeps the history, writes checkpoints and calls the callbacks.
+
+    Args:
+        callbacks: objects to report to.
+        checkpoints: the checkpoints of this training, if it keeps any.
+        seeds: the seeds of a group's members; empty for a single model or an ensemble.
 
     Attributes:
-        models: the members that are done.
-        members: their weights.
-        rows: the history so far, of all members.
-        samples: what they said after each epoch.
-        losses: of each step of the members that are done.
-        norms: of each step's gradient, of the same members.
+        models: the finished members.
+        member_weights: the weights of the finished members, those of earlier processes included.
+        rows: one row of the history per epoch, of all members.
+        samples: output of the model after each epoch.
+        losses: loss of each step in nats, of all members.
+        norms: gradient norm of each step, of all members.
+        checkpoint: checkpoint that the next member resumes from; None if it starts anew.
     """
 
     def __init__(
-        self, watch: Callbacks, start: Snapshot | None, group: tuple[int, ...] = ()
+        self,
+        callbacks: Sequence[Callback] = (),
+        checkpoints: CheckpointManager | None = None,
+        seeds: tuple[int, ...] = (),
     ) -> None:
-        self._watch, self._start, self._group = watch, start, group
-        said = {} if start is None else start.said
-        groups = {} if start is None else start.groups
+        self._callbacks, self._checkpoints, self._seeds = callbacks, checkpoints, seeds
         self.models: list[keras.Model] = []
-        self.members = [list(groups[f"member-{n}"]) for n in range(said.get("members", 0))]
-        done = [part.tolist() for part in groups["past"]] if start else [[], []]
-        self.losses: list[float] = done[0]
-        self.norms: list[float] = done[1]
-        self.rows: list[dict[str, float]] = list(said.get("rows", []))
-        self.samples = [Sample(*one) for one in said.get("samples", [])]
-        self._rows_before = said.get("rows_before", 0)
-        self._seconds = said.get("seconds", 0.0)
-        self._since = time.monotonic()
+        self.member_weights: list[Arrays] = []
+        self.rows: list[dict[str, float]] = []
+        self.samples: list[Sample] = []
+        self.losses: list[float] = []
+        self.norms: list[float] = []
+        self.checkpoint: Checkpoint | None = None
+        self._finished_rows = 0  # rows of finished members
+        self._earlier_seconds = 0.0  # spent by earlier processes
+        self._start_time = time.monotonic()
+        self._has_begun = False
 
-    @classmethod
-    def of(cls, watch: Callbacks, group: tuple[int, ...] = ()) -> TrainingProgress:
-        """What the newest checkpoint says; its rows are told once more, for a lost one's sake.
-
-        Args:
-            watch: who is told, and who keeps the checkpoints.
-            group: the seeds, if that is what the members differ in.
-        """
-        start = None if watch.checkpoints is None else watch.checkpoints.newest()
-        past = cls(watch, start, group)
-        for row in past.rows:
-            watch.on_epoch(row)
-        if start is not None:
-            past._show_again(start)
-            console.echo(f"Goes on after step {past._step(start):,}, from its checkpoint.")
-        return past
-
-    def _show_again(self, start: Snapshot) -> None:
-        """All that is behind, to a board that is made anew."""
-        board = self._watch.board
-        if board is None:
+    def resume(self) -> None:
+        """Restore the latest checkpoint, if there is one."""
+        self.checkpoint = None if self._checkpoints is None else self._checkpoints.latest()
+        if self.checkpoint is None:
             return
-        of_this = (start.groups[name][0].tolist() for name in ("losses", "norms"))
-        done = (self.losses, self.norms)
-        losses, norms = (one + other for one, other in zip(done, of_this, strict=True))
-        for number, (loss, norm) in enumerate(zip(losses, norms, strict=True), 1):
-            board.step(number, loss, norm)
-        said = {sample.epoch: sample for sample in self.samples}
+        metadata, arrays = self.checkpoint
+        self.member_weights = [arrays[f"member-{i}"] for i in range(metadata["members"])]
+        self.rows = list(metadata["rows"])
+        self.samples = [Sample(*fields) for fields in metadata["samples"]]
+        self.losses, self.norms = (arrays[name][0].tolist() for name in ("losses", "norms"))
+        self._finished_rows = metadata["finished_rows"]
+        self._earlier_seconds = metadata["seconds"]
+        self._replay()
+        console.echo(f"Resumed from the checkpoint of step {self.steps:,}.")
+
+    def _replay(self) -> None:
+        """Report the steps and epochs of earlier processes again, in case a callback missed one."""
+        for step, (loss, norm) in enumerate(zip(self.losses, self.norms, strict=True), 1):
+            for callback in self._callbacks:
+                callback.on_step_end(step, loss, norm)
+        samples = {sample.epoch: sample for sample in self.samples}
         for row in self.rows:
-            spoke = not self._group or row["seed"] == self._group[0]
-            board.epoch(row, said.get(int(row["epoch"])) if spoke else None)
+            has_sample = not self._seeds or row["seed"] == self._seeds[0]
+            sample = samples.get(int(row["epoch"])) if has_sample else None
+            for callback in self._callbacks:
+                callback.on_epoch_end(row, sample)
+
+    @property
+    def steps(self) -> int:
+        """Number of finished steps, of all members."""
+        return len(self.losses)
 
     @property
     def seconds(self) -> float:
-        """What the training took, over all processes that it ran in."""
-        return self._seconds + time.monotonic() - self._since
+        """Duration of the training over all its processes."""
+        return self._earlier_seconds + time.monotonic() - self._start_time
 
-    def row(self, row: dict[str, float], sampler: Sampler | None) -> None:
-        """An epoch is done; epochs and tokens go on counting from one member of an ensemble to the
-        next, and each of a group has its own."""
-        if self._group:
-            self.rows.append({"seed": self._group[len(self.models)]} | row)
-        else:
-            last = self.rows[self._rows_before - 1] if self._rows_before else {}
-            counted = {key: row[key] + last.get(key, 0) for key in ("epoch", "tokens")}
-            self.rows.append(row | counted)
-        sample = None if sampler is None else Sample(int(self.rows[-1]["epoch"]), sampler())
-        self.samples += [] if sample is None else [sample]
-        self._watch.on_epoch(self.rows[-1])
-        if self._watch.board is not None:
-            self._watch.board.epoch(self.rows[-1], sample)
-
-    def step(self, number: int, loss: float, norm: float) -> None:
-        """A step of a member is done; steps go on counting, too."""
-        if self._watch.board is not None:
-            self._watch.board.step(len(self.losses) + number, loss, norm)
+    @property
+    def checkpoint_interval(self) -> int | None:
+        """Steps between two checkpoints; None if this training keeps none."""
+        return None if self._checkpoints is None else self._checkpoints.interval
 
     def begin_member(self, graph: tf.Graph) -> None:
-        """The step of a member is compiled; those of all members are the same."""
-        if self._watch.board is not None and not self.models:
-            self._watch.board.graph(graph)
+        """Report that the step of a member is compiled; the graph is the same for all members."""
+        if not self._has_begun:
+            for callback in self._callbacks:
+                callback.on_train_begin(graph)
+        self._has_begun = True
 
-    def end_member(self, model: keras.Model, losses: list[float], norms: list[float]) -> None:
-        """A member is done."""
+    def end_step(self, loss: float, norm: float) -> None:
+        """Record a step of the current member."""
+        self.losses.append(loss)
+        self.norms.append(norm)
+        for callback in self._callbacks:
+            callback.on_step_end(self.steps, loss, norm)
+
+    def end_epoch(self, row: dict[str, float], text: str | None = None) -> None:
+        """Record an epoch of the current member.
+
+        The epochs and tokens of an ensemble are counted over all members; each member of a group
+        has its own.
+
+        Args:
+            row: the member's row of the history.
+            text: output of the model, if it writes text.
+        """
+        if self._seeds:
+            row = {"seed": self._seeds[len(self.models)]} | row
+        elif self._finished_rows:
+            last = self.rows[self._finished_rows - 1]
+            row = row | {key: row[key] + last[key] for key in ("epoch", "tokens")}
+        self.rows.append(row)
+        sample = None if text is None else Sample(int(row["epoch"]), text)
+        if sample is not None:
+            self.samples.append(sample)
+        for callback in self._callbacks:
+            callback.on_epoch_end(row, sample)
+
+    def end_member(self, model: keras.Model) -> None:
+        """Record a finished member."""
         self.models.append(model)
-        self.members.append(model.get_weights())
-        self.losses += losses
-        self.norms += norms
-        self._rows_before = len(self.rows)
-        self._start = None
+        self.member_weights.append(model.get_weights())
+        self._finished_rows = len(self.rows)
+        self.checkpoint = None
 
-    def saves(self) -> trainer.CheckpointConfig | None:
-        """Where the next member puts its snapshots: with what is behind, into a checkpoint."""
-        checkpoints = self._watch.checkpoints
-        if checkpoints is None:
-            return None
+    def end_training(self) -> None:
+        """Report the end of the training."""
+        for callback in self._callbacks:
+            callback.on_train_end(self.models[0])
 
-        def write(part: Snapshot) -> None:
-            checkpoints.write(self._step(part), self._with(part))
+    def save(self, member: Checkpoint) -> None:
+        """Write a checkpoint.
 
-        return trainer.CheckpointConfig(checkpoints.every, write, self._start)
-
-    def _step(self, part: Snapshot) -> int:
-        return len(self.losses) + int(part.said["steps"])
-
-    def _with(self, part: Snapshot) -> Snapshot:
-        said = {
-            "members": len(self.members),
+        Args:
+            member: state of the current member.
+        """
+        if self._checkpoints is None:
+            return
+        metadata = {
+            "members": len(self.member_weights),
             "rows": self.rows,
             "samples": self.samples,
-            "rows_before": self._rows_before,
+            "finished_rows": self._finished_rows,
             "seconds": self.seconds,
         }
-        groups: dict[str, Arrays] = {
-            f"member-{number}": weights for number, weights in enumerate(self.members)
+        arrays: dict[str, Arrays] = {
+            f"member-{i}": weights for i, weights in enumerate(self.member_weights)
         }
-        groups["past"] = [np.array(self.losses), np.array(self.norms)]
-        return Snapshot({**part.said, **said}, {**part.groups, **groups})
+        arrays |= {"losses": [np.array(self.losses)], "norms": [np.array(self.norms)]}
+        checkpoint = Checkpoint({**member.metadata, **metadata}, {**member.arrays, **arrays})
+        self._checkpoints.save(self.steps, checkpoint)

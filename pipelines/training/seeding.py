@@ -1,4 +1,4 @@
-"""The only place where generators of random numbers are seeded."""
+"""The only place where random number generators are seeded."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import keras
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy, TensorFlow and Keras: weights and dropout then follow from `seed`.
+    """Seed Python, NumPy, TensorFlow and Keras, so that weights and dropout follow from `seed`.
 
-    Keras numbers its layers as they are made and writes the names beside the weights: counting from
-    one again makes the file depend on the model alone.
+    Keras numbers its layers in the order of their creation and stores the names with the weights.
+    The numbering is reset, so that the file depends on the model alone.
     """
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)

@@ -1,7 +1,7 @@
-"""SIGTERM, SIGHUP and Ctrl-C during a training: it stops between two steps and never inside one.
+"""Handling of SIGTERM, SIGHUP and Ctrl-C: a training stops between two steps, never inside one.
 
-A signal is only noted, for an exception out of nowhere would do what TensorFlow is about no good;
-the training asks for it between its steps. A second one ends the process at once.
+Signals are recorded and handled between steps: raising inside a TensorFlow call could corrupt its
+state. A second signal ends the process at once.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "S
 
 
 class Signals:
-    """What the training was told."""
+    """Signals received during a training."""
 
     def __init__(self) -> None:
-        self._told: int | None = None
+        self._received: int | None = None
 
-    def tell(self, number: int, frame: FrameType | None = None) -> None:
-        """A signal has come."""
-        if self._told is None:
-            self._told = number
+    def record(self, number: int, frame: FrameType | None = None) -> None:
+        """Record a signal; the second one is passed on to the process."""
+        if self._received is None:
+            self._received = number
             return
-        default = number == signal.SIGINT
-        signal.signal(number, signal.default_int_handler if default else signal.SIG_DFL)
+        is_interrupt = number == signal.SIGINT
+        signal.signal(number, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
     def check(self) -> None:
-        """Between two steps: go on or not.
+        """Stop the training if a signal was received.
 
         Raises:
-            Stopped: a signal has come.
+            Interrupted: a signal was received.
         """
-        if self._told is not None:
-            raise Interrupted(SIGNALS[signal.Signals(self._told)], 128 + self._told)
+        if self._received is not None:
+            raise Interrupted(SIGNALS[signal.Signals(self._received)], 128 + self._received)
 
 
 @contextmanager
-def listening() -> Iterator[Signals]:
-    """Signals are told to the training, and afterwards do again what they did before."""
+def handle_signals() -> Iterator[Signals]:
+    """Record signals while the context is open, and restore the earlier handlers at its end."""
     signals = Signals()
     if threading.current_thread() is not threading.main_thread():
-        yield signals  # Python hands signals to the main thread alone
+        yield signals  # Python delivers signals to the main thread only
         return
-    before = {number: signal.signal(number, signals.tell) for number in SIGNALS}
+    handlers = {number: signal.signal(number, signals.record) for number in SIGNALS}
     try:
         yield signals
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -1,0 +1,124 @@
+"""Compiled training and validation steps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from pipelines.config import params
+from pipelines.errors import UserError
+from pipelines.training.datasets import Batch, TrainingData
+from pipelines.training.objectives import Objective
+
+# The models that are trained by gradient descent.
+TrainableModel = params.BagOfWords | params.LanguageModel | params.Classifier | params.Seq2Seq
+
+
+def make_optimizer(config: TrainableModel) -> keras.optimizers.Optimizer:
+    """Create the optimizer; its learning rate is assigned before every step."""
+    optimizer = config.optimizer
+    accumulation = config.gradient_accumulation_steps
+    options = {
+        "learning_rate": optimizer.learning_rate,
+        "global_clipnorm": optimizer.clip_norm,
+        "gradient_accumulation_steps": accumulation if (accumulation or 1) > 1 else None,
+    }
+    if optimizer.name == "adamw":
+        return keras.optimizers.AdamW(weight_decay=optimizer.weight_decay, **options)
+    return {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[optimizer.name](**options)
+
+
+def make_train_step(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    objective: Objective,
+    data: TrainingData,
+    xla: bool,
+) -> Any:
+    """Compile the training step.
+
+    Returns:
+        A function (batch, states, progress) -> (sum of losses in nats, number of losses, gradient
+        norm before clipping, next states).
+    """
+
+    @tf.function(jit_compile=xla, reduce_retracing=True)
+    def step(
+        batch: Batch, states: Any, progress: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Any]:
+        with tf.GradientTape() as tape:
+            nats, count, states = objective(model, batch, states, progress)
+            loss = nats / count + sum(model.losses)  # added by layers: AR and TAR for instance
+        gradients = tape.gradient(loss, model.trainable_variables)
+        # The gradient of an embedding lists a word once per occurrence in the batch: only their sum
+        # has the norm of the gradient.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        norm = _global_norm(gradients)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return nats, count, norm, states
+
+    progress = tf.TensorSpec((), tf.float32)
+    return step.get_concrete_function(data.signature, _specs(data.initial_state), progress)
+
+
+def make_validation_step(model: keras.Model, objective: Objective, data: TrainingData) -> Any:
+    """Compile the validation step.
+
+    Returns:
+        A function (batch, states) -> (sum of losses in nats, number of losses, next states).
+    """
+
+    @tf.function(reduce_retracing=True)
+    def step(batch: Batch, states: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
+        return objective(model, batch, states, None)
+
+    return step.get_concrete_function(data.valid_signature, _specs(data.valid_state))
+
+
+def to_tensors(batch: Batch) -> Any:
+    """Convert the arrays of a batch to tensors."""
+    return tf.nest.map_structure(tf.convert_to_tensor, batch)
+
+
+class MeanLoss:
+    """Mean of losses over batches, in nats."""
+
+    def __init__(self) -> None:
+        self.nats, self.count = 0.0, 0.0
+
+    def add(self, nats: tf.Tensor | float, count: tf.Tensor | float) -> float:
+        """Add the losses of a batch and return their own mean.
+
+        Raises:
+            UserError: the loss is infinite or not a number.
+        """
+        nats, count = float(nats), float(count)
+        self.nats, self.count = self.nats + nats, self.count + count
+        if not math.isfinite(self.nats):
+            raise UserError(
+                "The training diverged: its loss is not finite. Lower "
+                "optimizer.learning_rate or optimizer.clip_norm of this model in params.yaml. No file was written."
+            )
+        return nats / count
+
+    @property
+    def value(self) -> float:
+        """The mean so far."""
+        return self.nats / self.count
+
+
+def _global_norm(gradients: list[tf.Tensor]) -> tf.Tensor:
+    """Return the global norm of all gradients.
+
+    It uses the same operations as the clipping of Keras' optimizers, so that TensorFlow computes
+    both only once.
+    """
+    squares = [keras.ops.sum(keras.ops.square(gradient)) for gradient in gradients]
+    return keras.ops.sqrt(keras.ops.sum(keras.ops.stack(squares)))
+
+
+def _specs(states: Any) -> Any:
+    return tf.nest.map_structure(lambda state: tf.TensorSpec(state.shape, state.dtype), states)

@@ -1,0 +1,66 @@
+"""Validation of a model after each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+
+from pipelines.training.datasets import TrainingData
+from pipelines.training.objectives import Objective
+from pipelines.training.signals import Signals
+from pipelines.training.steps import MeanLoss, make_validation_step, to_tensors
+
+
+class ValidationScore(NamedTuple):
+    """Score by which the best epoch is chosen instead of the validation loss.
+
+    Attributes:
+        name: `bleu` for instance; the history has a column `valid_<name>`.
+        compute: function that scores a model on the validation split; higher is better.
+    """
+
+    name: str
+    compute: Callable[[keras.Model], float]
+
+
+class Validator:
+    """Validates a model after each epoch.
+
+    Args:
+        model: the model in training.
+        objective: its loss function.
+        data: its validation batches.
+        score: chooses the best epoch; the validation loss does if it is None.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        objective: Objective,
+        data: TrainingData,
+        score: ValidationScore | None,
+    ) -> None:
+        self._model, self._data, self._score = model, data, score
+        self._step = make_validation_step(model, objective, data)
+
+    def validate(self, signals: Signals) -> tuple[float, dict[str, float]]:
+        """Validate the current weights.
+
+        Returns:
+            The score, higher is better, and the validation columns of the history.
+
+        Raises:
+            Interrupted: a signal was received.
+        """
+        states, mean = self._data.valid_state, MeanLoss()
+        for batch in self._data.valid.read():
+            nats, count, states = self._step(to_tensors(batch), states)
+            mean.add(nats, count)
+            signals.check()
+        metrics = {"valid_loss": mean.value}
+        if self._score is None:
+            return -mean.value, metrics
+        score = self._score.compute(self._model)
+        return score, metrics | {f"valid_{self._score.name}": score}
