@@ -31,7 +31,7 @@ def main(
         from pipelines.text import vocabulary as vocabularies
         from pipelines.tracking import stage_runs
         from pipelines.tracking.callbacks import EpochLogger
-        from pipelines.training import checkpoints, device, progress
+        from pipelines.training import checkpoints, device, result
         from pipelines.training import train as learn
         from pipelines.training.tensorboard import TensorBoardWriter
 
@@ -46,7 +46,7 @@ def main(
     described = device.describe(entry)
     described["start"] = f"{taken.summary} from {start.name}"
     inputs = provenance.inputs("fine_tune", console.root())
-    with checkpoints.opened(
+    with checkpoints.open_checkpoints(
         dvc_project.main_root(console.root()),
         inputs.stage,
         inputs.key,
@@ -54,12 +54,11 @@ def main(
         fresh,
     ) as saved:
         with stage_runs.training_run(everything, name, inputs, described, saved) as run:
-            board = TensorBoardWriter.of(saved)
-            watch = progress.Callbacks(
-                EpochLogger(run).on_epoch_end, saved, validation.sample, board
-            )
-            trained = learn.classifier(card, pair, words, watch, validation.score, taken.apply)
-            serialization.save(trained.model, card, vocabulary, model, trained)
+            board = TensorBoardWriter.of(saved, words)
+            callbacks = [EpochLogger(run), board]
+            scored = validation.score, validation.sample
+            trained = learn.classifier(card, pair, words, callbacks, saved, *scored, taken.apply)
+            result.save(trained, card, vocabulary, model)
             epochs.write_history(trained.history, history)
             stage_runs.log_training(run, everything, name, trained.seconds, board.folder)
         saved.clear()  # only after the run is closed: a process killed before resumes the same run

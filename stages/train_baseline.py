@@ -16,7 +16,7 @@ from pipelines.text import encoding
 from pipelines.text import vocabulary as vocabularies
 from pipelines.tracking import stage_runs
 from pipelines.tracking.callbacks import EpochLogger
-from pipelines.training import checkpoints
+from pipelines.training import checkpoints, result
 from pipelines.training import history as epochs
 
 
@@ -42,12 +42,12 @@ def main(
     else:
         with console.quiet_imports():
             from pipelines.tasks.validation import Validation
-            from pipelines.training import device, progress
+            from pipelines.training import device
             from pipelines.training import train as learn
             from pipelines.training.tensorboard import TensorBoardWriter
         described = device.describe(card.entry)
     inputs = provenance.inputs("train_baseline", console.root())
-    with checkpoints.opened(
+    with checkpoints.open_checkpoints(
         dvc_project.main_root(console.root()),
         inputs.stage,
         inputs.key,
@@ -55,19 +55,19 @@ def main(
         fresh,
     ) as saved:
         with stage_runs.training_run(everything, name, inputs, described, saved) as run:
-            tell, shown = EpochLogger(run).on_epoch_end, None
+            logger, events = EpochLogger(run), None
             if card.entry.model == "ngram":
                 trained = _count(card, pair, words)
-                tell(dict(trained.history.iloc[0]))
+                logger.on_epoch_end(dict(trained.history.iloc[0]))
             else:
                 validation = Validation(card, words, pair[1])
-                board = TensorBoardWriter.of(saved)
-                shown = board.folder
-                watch = progress.Callbacks(tell, saved, validation.sample, board)
-                trained = learn.classifier(card, pair, words, watch, validation.score)
-            serialization.save(trained.model, card, vocabulary, model, trained)
+                board = TensorBoardWriter.of(saved, words)
+                events = board.folder
+                scored = validation.score, validation.sample
+                trained = learn.classifier(card, pair, words, [logger, board], saved, *scored)
+            result.save(trained, card, vocabulary, model)
             epochs.write_history(trained.history, history)
-            stage_runs.log_training(run, everything, name, trained.seconds, shown)
+            stage_runs.log_training(run, everything, name, trained.seconds, events)
         saved.clear()  # only after the run is closed: a process killed before resumes the same run
 
 
@@ -75,7 +75,7 @@ def _count(
     card: serialization.ModelSpec[params.NGram],
     pair: tuple[pd.DataFrame, pd.DataFrame],
     words: vocabularies.Vocabularies,
-) -> epochs.TrainingResult:
+) -> result.TrainingResult:
     """Count n-grams, which needs no TensorFlow; its one pass over the text is one epoch."""
     from pipelines.models.ngram import NGram
 
@@ -85,7 +85,7 @@ def _count(
     learnt = NGram.count(text, card.entry.order, size, card.entry.smoothing)
     losses = [-learnt.log_probabilities(stream).mean() for stream in (text, unseen)]
     row = {"epoch": 1, "tokens": len(text) - 1, "train_loss": losses[0], "valid_loss": losses[1]}
-    return epochs.TrainingResult(
+    return result.TrainingResult(
         learnt, pd.DataFrame([row]), None, None, (), time.monotonic() - started
     )
 

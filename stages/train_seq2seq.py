@@ -30,7 +30,7 @@ def main(
         from pipelines.text import vocabulary as vocabularies
         from pipelines.tracking import stage_runs
         from pipelines.tracking.callbacks import EpochLogger
-        from pipelines.training import checkpoints, device, progress
+        from pipelines.training import checkpoints, device, result
         from pipelines.training import train as learn
         from pipelines.training.tensorboard import TensorBoardWriter
 
@@ -42,7 +42,7 @@ def main(
     validation = Validation(card, words, pair[1])
     described = device.describe(entry)
     inputs = provenance.inputs("train_seq2seq", console.root())
-    with checkpoints.opened(
+    with checkpoints.open_checkpoints(
         dvc_project.main_root(console.root()),
         inputs.stage,
         inputs.key,
@@ -50,12 +50,11 @@ def main(
         fresh,
     ) as saved:
         with stage_runs.training_run(everything, name, inputs, described, saved) as run:
-            board = TensorBoardWriter.of(saved)
-            watch = progress.Callbacks(
-                EpochLogger(run).on_epoch_end, saved, validation.sample, board
-            )
-            trained = learn.seq2seq(card, pair, words, watch, validation.score)
-            serialization.save(trained.model, card, vocabulary, model, trained)
+            board = TensorBoardWriter.of(saved, words)
+            callbacks = [EpochLogger(run), board]
+            scored = validation.score, validation.sample
+            trained = learn.seq2seq(card, pair, words, callbacks, saved, *scored)
+            result.save(trained, card, vocabulary, model)
             epochs.write_history(trained.history, history)
             stage_runs.log_training(run, everything, name, trained.seconds, board.folder)
         saved.clear()  # only after the run is closed: a process killed before resumes the same run

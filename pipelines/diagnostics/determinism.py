@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 from pipelines.diagnostics import speed, tiny_models
 from pipelines.diagnostics.results import Checks, Diagnostic, one_line
-from pipelines.training import trainer
+from pipelines.training.steps import TrainableModel
 
 Step = tuple[float, str]
 SWITCH = "TF_DETERMINISTIC_OPS"  # read by TensorFlow itself
@@ -47,7 +47,7 @@ def check_determinism(name: str) -> Diagnostic:
     return Diagnostic(found, "failed", mend)
 
 
-def trace(entry: trainer.Entry) -> list[Step]:
+def trace(entry: TrainableModel) -> list[Step]:
     """The loss in nats of each step, and a hash of all weights after it."""
     model, train = tiny_models.begin(entry)
     steps = []

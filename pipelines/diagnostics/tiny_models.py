@@ -18,8 +18,12 @@ from pipelines.config import params
 from pipelines.models import serialization
 from pipelines.text.subwords import SPECIALS
 from pipelines.text.vocabulary import PAD, Vocabularies, Vocabulary
-from pipelines.training import device, objectives, seeding, trainer
-from pipelines.training import signals as stopping
+from pipelines.training import device, objectives, seeding
+from pipelines.training.datasets import Batch, EpochBatches, TrainingData
+from pipelines.training.progress import TrainingProgress
+from pipelines.training.signals import Signals
+from pipelines.training.steps import TrainableModel
+from pipelines.training.trainer import Trainer
 
 STEPS = 20
 SEED = 1
@@ -49,7 +53,7 @@ def _described(own: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 # By what each is the smallest model of.
-TINY_MODELS: dict[str, trainer.Entry] = {
+TINY_MODELS: dict[str, TrainableModel] = {
     **{cell: _language_model(cell=cell) for cell in get_args(params.Cell)},
     "dropout": _language_model(dropout=0.3),
     "variational dropout": _language_model(dropout=0.3, variational=True),
@@ -66,7 +70,7 @@ TINY_MODELS: dict[str, trainer.Entry] = {
 }
 
 
-def begin(entry: trainer.Entry) -> tuple[keras.Model, Callable[[int], float]]:
+def begin(entry: TrainableModel) -> tuple[keras.Model, Callable[[int], float]]:
     """A new model, and its training: the number of a step, from 1 -> its loss in nats."""
     seeding.seed_everything(SEED)
     model = serialization.build(entry, _vocabularies())
@@ -76,17 +80,19 @@ def begin(entry: trainer.Entry) -> tuple[keras.Model, Callable[[int], float]]:
     )
     state = model.zero_state(BATCH) if entry.model == "language_model" else ()
 
-    def one(epoch: int) -> trainer.EpochBatches:
-        return trainer.EpochBatches(1, lambda: [batches[epoch - 1]])
+    def one(epoch: int) -> EpochBatches:
+        return EpochBatches(1, lambda: [batches[epoch - 1]])
 
-    data = trainer.TrainingData(one, one(1), 1, state, state, signature, signature, "words")
-    training = trainer.TrainingState(model, _objective(entry), data, entry, device.uses_xla(entry))
-    unseen, signals = console.Progress(lambda amount, remark: None), stopping.Signals()
+    data = TrainingData(one, one(1), 1, state, state, signature, signature, "words")
+    progress = TrainingProgress()
+    xla = device.uses_xla(entry)
+    trainer = Trainer(model, _objective(entry), data, entry, progress, xla)
+    silent_bar, signals = console.Progress(lambda amount, remark: None), Signals()
 
     def step(number: int) -> float:
-        training.begin(number)
-        training.epoch(unseen, signals)
-        return training.losses[-1]
+        trainer.begin_epoch(number)
+        trainer.train_epoch(silent_bar, signals)
+        return progress.losses[-1]
 
     return model, step
 
@@ -97,7 +103,7 @@ def _vocabularies() -> Vocabularies:
     return Vocabularies(dict.fromkeys(("text", "source", "target"), words), LABELS)
 
 
-def _objective(entry: trainer.Entry) -> objectives.Objective:
+def _objective(entry: TrainableModel) -> objectives.Objective:
     if entry.model == "language_model":
         return objectives.next_token_loss
     if entry.model == "seq2seq":
@@ -105,10 +111,10 @@ def _objective(entry: trainer.Entry) -> objectives.Objective:
     return objectives.label_loss
 
 
-def _batches(entry: trainer.Entry) -> list[trainer.Batch]:
+def _batches(entry: TrainableModel) -> list[Batch]:
     """The same ones at every call: ids (B, T) with next ids, a target or labels (B,)."""
     random = np.random.default_rng(SEED)
-    found: list[trainer.Batch] = []
+    found: list[Batch] = []
     for _ in range(STEPS):
         ids = random.integers(len(SPECIALS), VOCABULARY, (2, BATCH, WORDS + 1)).astype(np.int32)
         lengths = random.integers(WORDS // 2, WORDS + 1, BATCH)

@@ -20,7 +20,6 @@ from pipelines.models.interpolated import Interpolated
 from pipelines.models.ngram import NGram
 from pipelines.text.vocabulary import Vocabularies
 from pipelines.text.vocabulary import load as load_vocabularies
-from pipelines.training import history
 
 if TYPE_CHECKING:
     import keras
@@ -96,31 +95,22 @@ def _classifier(entry: params.Model, vocabulary: int, labels: int) -> keras.Mode
     raise ValueError(f"{entry.model} has no Keras model")
 
 
-def save(
-    model: Any,
-    card: ModelSpec[Any],
-    vocabulary: Path,
-    folder: Path,
-    trained: history.TrainingResult | None = None,
-) -> None:
-    """Write a model, whole or not at all.
+def save(model: Any, spec: ModelSpec[Any], vocabulary: Path, folder: Path) -> None:
+    """Write a model atomically.
 
     Args:
-        model: what was trained.
-        card: what it is.
-        vocabulary: the file whose ids it speaks, copied beside the weights.
-        folder: it takes the place of what stood there.
-        trained: the training that it comes from, of which steps and samples are kept.
+        model: the model.
+        spec: its spec.
+        vocabulary: the vocabulary file, which is copied beside the weights.
+        folder: the model's folder; it is replaced.
     """
-    with files.atomic_write(folder) as beside:
-        beside.mkdir()
-        _write(model, card, vocabulary, beside)
-        if trained is not None:
-            history.write_steps(trained, beside)
-            history.write_samples(trained.samples, beside)
+    with files.atomic_write(folder) as temporary:
+        temporary.mkdir()
+        write(model, spec, vocabulary, temporary)
 
 
-def _write(model: Any, card: ModelSpec[Any], vocabulary: Path, folder: Path) -> None:
+def write(model: Any, card: ModelSpec[Any], vocabulary: Path, folder: Path) -> None:
+    """Write a model into an existing folder."""
     shutil.copyfile(vocabulary, folder / VOCABULARY)
     network, ngram = _parts(model)
     if ngram is not None:

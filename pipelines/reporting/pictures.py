@@ -11,6 +11,8 @@ from pipelines.inference.predictor import Predictor
 from pipelines.reporting import diagnostic_plots, plots
 from pipelines.tasks.evaluation import Evaluation
 from pipelines.training import history as epochs
+from pipelines.training.samples import Sample, read_samples
+from pipelines.training.step_metrics import read_norms
 
 
 def write(
@@ -50,11 +52,11 @@ def write(
         drawn["calibration.svg"] = diagnostic_plots.calibration(
             found.reliable.counts, found.reliable.confidence, found.reliable.accuracy, title
         )
-    norms = epochs.read_norms(model)
+    norms = read_norms(model)
     if len(norms):
         clip = predictor.card.entry.optimizer.clip_norm
         drawn["gradient-norms.svg"] = diagnostic_plots.gradient_norms(norms, clip, name)
-    samples = epochs.read_samples(model)
+    samples = read_samples(model)
     if samples:
         drawn["samples.md"] = _by_epoch(name, samples)
     if found.sample is not None:
@@ -65,7 +67,7 @@ def write(
             (beside / file).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _by_epoch(name: str, samples: Sequence[epochs.Sample]) -> str:
+def _by_epoch(name: str, samples: Sequence[Sample]) -> str:
     """What a model said after each epoch, as Markdown; indented, all of it stays as it stands."""
     parts = [f"# What {name} said after each epoch\n"]
     for sample in samples:

@@ -12,6 +12,7 @@ from pipelines.evaluation import scores
 from pipelines.inference.predictor import Predictor
 from pipelines.models import serialization
 from pipelines.text.vocabulary import Vocabularies
+from pipelines.training.validation import ValidationScore
 
 SENTENCES = 3  # translated at each epoch to be looked at
 TRANSLATED = "source:    {}\nsaid:      {}\nreference: {}"
@@ -36,38 +37,45 @@ class Validation:
         self._card, self._vocabularies, self._valid = card, vocabularies, valid
         self._last: Predictor | None = None
 
-    def score(self, model: Any) -> tuple[str, Callable[[], float]] | None:
-        """A score's name, and how the model does now; None where its loss says all.
+    @property
+    def score(self) -> ValidationScore | None:
+        """Score that chooses the best epoch; None if the validation loss does.
 
-        Higher is better: a translation's is BLEU, of characters exact match, greedily whatever the
-        search of the test; a classification's is macro F1.
+        Higher is better: BLEU for translations (exact match if tokens are characters), with greedy
+        search whatever the search of the test; macro F1 for classifications.
         """
         if self._card.task == "language_modelling":
             return None
-        given, wanted = self._columns(len(self._valid))
-        name, score = _scored_by(self._card, self._vocabularies)
-        predictor = self._predictor(model)
-        return name, lambda: score(predictor.answers(given), wanted)
+        sources, references = self._columns(len(self._valid))
+        name, metric = _scored_by(self._card, self._vocabularies)
 
-    def sample(self, model: Any) -> Callable[[], str] | None:
-        """What the model says now; None of a classifier.
+        def compute(model: Any) -> float:
+            return metric(self._predictor(model).answers(sources), references)
 
-        A language model goes on for 200 tokens with the first five of the validation text, from the
-        same seed each time. A translator translates the first three sentences, greedily.
+        return ValidationScore(name, compute)
+
+    @property
+    def sample(self) -> Callable[[Any], str] | None:
+        """Function that writes a text with the current weights of a model; None for classifiers.
+
+        A language model continues the first five tokens of the validation text by 200, from the
+        same seed each time. A translator translates the first three sentences with greedy search.
         """
         if self._card.task == "classification":
             return None
+        if self._card.task == "language_modelling":
+            return self._continuation
+        return self._translations
+
+    def _continuation(self, model: Any) -> str:
         predictor = self._predictor(model)
-        if predictor.samples is not None:
-            beginning = predictor.samples.beginning
-            return lambda: predictor.write(beginning)
-        given, wanted = self._columns(SENTENCES)
+        assert predictor.samples is not None
+        return predictor.write(predictor.samples.beginning)
 
-        def translated() -> str:
-            said = predictor.answers(given)
-            return "\n\n".join(map(TRANSLATED.format, given, said, wanted))
-
-        return translated
+    def _translations(self, model: Any) -> str:
+        sources, references = self._columns(SENTENCES)
+        answers = self._predictor(model).answers(sources)
+        return "\n\n".join(map(TRANSLATED.format, sources, answers, references))
 
     def _columns(self, rows: int) -> tuple[list[str], list[str]]:
         """What is given and what is wanted, of the first rows."""

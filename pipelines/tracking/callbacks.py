@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pipelines.training.callbacks import Callback
+from pipelines.training.samples import Sample
+
 if TYPE_CHECKING:
     from pipelines.tracking.runs import Run
 
 
-class EpochLogger:
+class EpochLogger(Callback):
     """Logs each epoch's row of the history as metrics, by epoch and by training tokens.
 
     The curves by tokens stand under `by_tokens/`; those of each seed of a group under `seed-<n>/`.
@@ -21,11 +24,12 @@ class EpochLogger:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    def on_epoch_end(self, row: Mapping[str, float]) -> None:
+    def on_epoch_end(self, row: Mapping[str, float], sample: Sample | None = None) -> None:
         """Log a row of the history.
 
         Args:
             row: `epoch`, `tokens` and the epoch's losses and scores; of a group also `seed`.
+            sample: not logged; the evaluation logs the samples of all epochs.
         """
         prefix = f"seed-{row['seed']:.0f}/" if "seed" in row else ""
         values = {key: value for key, value in row.items() if key not in ("seed", "epoch")}

@@ -19,7 +19,7 @@ from pipelines.tracking import descriptions, energy, runs, system_metrics
 from pipelines.tracking.callbacks import EpochLogger
 from pipelines.tracking.runs import Run, RunIdentity
 from pipelines.training import history as histories
-from pipelines.training.checkpoints import Checkpoints
+from pipelines.training.checkpoints import CheckpointManager
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,7 @@ def training_run(
     name: str,
     inputs: dvc_project.Inputs,
     device: Mapping[str, str],
-    checkpoints: Checkpoints,
+    checkpoints: CheckpointManager,
 ) -> Iterator[Run]:
     """Open the run of a training; a resumed training continues its run.
 
@@ -77,7 +77,7 @@ def training_run(
         _log_setup(run, config, name)
         run.set_tags(device)
         _log_provenance(run, runs.TRAINING_WORK, inputs, device)
-        meter, is_resumed = energy.EnergyMeter(), checkpoints.begun
+        meter, is_resumed = energy.EnergyMeter(), checkpoints.can_resume
         with system_metrics.sampling(run.log_system_metrics, meter.update):
             yield run
         # The energy of earlier processes of a resumed training is unknown.

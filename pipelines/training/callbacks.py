@@ -36,7 +36,7 @@ class Callback:
             gradient_norm: global norm of the gradient before clipping.
         """
 
-    def on_epoch_end(self, row: Mapping[str, float], sample: Sample | None) -> None:
+    def on_epoch_end(self, row: Mapping[str, float], sample: Sample | None = None) -> None:
         """Run after each epoch, when it has been validated.
 
         Args:

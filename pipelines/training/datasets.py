@@ -77,10 +77,10 @@ def language_model(
     rows = min(size, (len(valid) - 1) // steps)
     if len(train) <= size * steps or rows < 1:
         raise UserError(
-            f"params.yaml: the corpus '{config.corpus}' is too short for one batch: it has "
-            f"{len(train):,} training tokens (batch_size x bptt_steps = {size * steps:,} are needed) and "
-            f"{len(valid):,} validation tokens (bptt_steps = {steps:,} are needed). Lower "
-            "batch_size or bptt_steps."
+            f"params.yaml: the corpus '{config.corpus}' is too short for one batch. Its "
+            f"{len(train):,} training tokens must be more than batch_size x bptt_steps = "
+            f"{size * steps:,}, and its {len(valid):,} validation tokens more than bptt_steps = "
+            f"{steps:,}. Lower batch_size or bptt_steps."
         )
 
     def step_lengths(epoch: int) -> list[int]:
@@ -142,19 +142,21 @@ def seq2seq(
 ) -> TrainingData:
     """Read source and target sentences, batched by target length and then by source length.
 
-    A padded target position costs a softmax. With `subword_sampling` each epoch segments the training text
-    into other sub-words.
+    A padded target position costs a softmax. With `subword_sampling` each epoch segments the
+    training text into other sub-words.
     """
+
+    alpha = config.subword_sampling
 
     def encode(frame: pd.DataFrame, epoch: int | None) -> EncodedSplit:
         columns = []
         for column, boundaries in (("target", True), ("source", False)):
             vocabulary = vocabularies.columns[column]
-            if epoch is None or config.subword_sampling is None:
+            if epoch is None or alpha is None:
                 columns.append(encoding.encode_rows(frame[column], vocabulary, ends=boundaries))
             else:
-                rows = vocabulary.resampled(list(frame[column]), config.subword_sampling, seed + epoch)
-                columns.append([encoding.add_boundaries(ids) if boundaries else ids for ids in rows])
+                rows = vocabulary.resampled(list(frame[column]), alpha, seed + epoch)
+                columns.append(list(map(encoding.add_boundaries, rows)) if boundaries else rows)
         examples = [list(pair) for pair in zip(*columns, strict=True)]
         return EncodedSplit(
             examples,
@@ -162,7 +164,7 @@ def seq2seq(
         )
 
     train, valid = encode(frames[0], None), encode(frames[1], None)
-    resample = (lambda epoch: encode(frames[0], epoch)) if config.subword_sampling else None
+    resample = (lambda epoch: encode(frames[0], epoch)) if alpha else None
     return _bucketed(config, train, valid, seed, (MATRIX, MATRIX), vocabularies, resample)
 
 

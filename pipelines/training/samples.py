@@ -39,4 +39,6 @@ def read_samples(folder: Path) -> list[Sample]:
     except FileNotFoundError:
         return []
     except (ValueError, TypeError):
-        raise UserError(f"{path} is damaged. Delete the model's folder and train it again.") from None
+        raise UserError(
+            f"{path} is damaged. Delete the model's folder and train it again."
+        ) from None

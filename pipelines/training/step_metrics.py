@@ -55,5 +55,7 @@ def _read(path: Path) -> StepValues:
     except FileNotFoundError:
         return np.zeros(0)
     except (ValueError, EOFError, OSError):
-        raise UserError(f"{path} is damaged. Delete the model's folder and train it again.") from None
+        raise UserError(
+            f"{path} is damaged. Delete the model's folder and train it again."
+        ) from None
     return values

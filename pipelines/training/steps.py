@@ -100,7 +100,8 @@ class MeanLoss:
         if not math.isfinite(self.nats):
             raise UserError(
                 "The training diverged: its loss is not finite. Lower "
-                "optimizer.learning_rate or optimizer.clip_norm of this model in params.yaml. No file was written."
+                "optimizer.learning_rate or optimizer.clip_norm of this model in "
+                "params.yaml. No file was written."
             )
         return nats / count
 

@@ -71,7 +71,7 @@ class TensorBoardWriter(Callback):
             values = {"loss": loss, "gradient_norm": gradient_norm}
             self._write(lambda: _write_scalars("step", values, step))
 
-    def on_epoch_end(self, row: Mapping[str, float], sample: Sample | None) -> None:
+    def on_epoch_end(self, row: Mapping[str, float], sample: Sample | None = None) -> None:
         """Write a row of the history and the sample."""
         epoch = int(row["epoch"])
         values = {key: value for key, value in row.items() if key not in ("epoch", "seed")}
@@ -87,8 +87,11 @@ class TensorBoardWriter(Callback):
 
     def on_train_end(self, model: keras.Model) -> None:
         """Write the embeddings with their words, and close the files."""
-        layers = {column: getattr(model, name, None) for name, column in EMBEDDINGS.items()}
-        layers = {column: layer for column, layer in layers.items() if layer is not None}
+        layers = {
+            column: layer
+            for name, column in EMBEDDINGS.items()
+            if (layer := getattr(model, name, None)) is not None
+        }
 
         def write() -> None:
             for column, layer in layers.items():

@@ -257,7 +257,9 @@ class Trainer:
         """Run one step on one of the `count` batches of the current epoch."""
         epochs_done = self._epoch - 1 + self._batches / count
         scale = self._data.learning_rate_scale(batch)
-        self._optimizer.learning_rate.assign(self._learning_rate.at(self._steps, epochs_done) * scale)
+        self._optimizer.learning_rate.assign(
+            self._learning_rate.at(self._steps, epochs_done) * scale
+        )
         progress = tf.constant(epochs_done / self._epochs, tf.float32)
         nats, units, norm, self._states = self._step(to_tensors(batch), self._states, progress)
         loss = self._mean.add(nats, units)
@@ -265,7 +267,11 @@ class Trainer:
         self._progress.end_step(loss, float(norm))
 
     def end_epoch(self, score: float) -> None:
-        """Record the validation score of the current epoch, higher is better, and go to the next."""
+        """Record the validation score of the current epoch and go to the next one.
+
+        Args:
+            score: higher is better.
+        """
         is_best = self.best.add(score, self._model.get_weights())
         self._learning_rate.end_epoch(is_best)
         self._bad_epochs = 0 if is_best else self._bad_epochs + 1

@@ -7,6 +7,7 @@ It runs in a clean copy of the commit that a model was made at, with that commit
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,27 +23,35 @@ with console.quiet_imports():
     from pipelines.tasks.validation import Validation
     from pipelines.text import vocabulary as vocabularies
     from pipelines.training import train as learn
-    from pipelines.training.checkpoints import Checkpoints, Snapshot
-    from pipelines.training.progress import Callbacks
+    from pipelines.training.callbacks import Callback
 
 
 class StopTraining(Exception):
-    """So many steps are done."""
-
-    def __init__(self, losses: Any) -> None:
-        super().__init__()
-        self.losses = losses
+    """Raised after enough steps."""
 
 
-class StopAtFirstCheckpoint(Checkpoints):
-    """Keeps nothing: at the first checkpoint the training has shown what it was asked for."""
+class FirstSteps(Callback):
+    """Records the losses of the first steps, and then stops the training.
 
-    def newest(self) -> None:
-        """There never is one."""
+    Args:
+        count: number of steps.
 
-    def write(self, step: int, snapshot: Snapshot) -> None:
-        """Stop there."""
-        raise StopTraining(snapshot.groups["losses"][0])
+    Attributes:
+        losses: the loss of each step, in nats.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count, self.losses = count, list[float]()
+
+    def on_step_end(self, step: int, loss: float, gradient_norm: float) -> None:
+        """Record the loss.
+
+        Raises:
+            StopTraining: enough steps were recorded.
+        """
+        self.losses.append(loss)
+        if step == self.count:
+            raise StopTraining
 
 
 def losses(
@@ -64,18 +73,19 @@ def losses(
         start: folder of the language model that it starts from.
     """
     card = serialization.ModelSpec.of(everything, name)
-    scored = Validation(card, words, pair[1]).score
-    watch = Callbacks(lambda row: None, StopAtFirstCheckpoint(Path(), steps))
-    try:
+    score = Validation(card, words, pair[1]).score
+    first_steps = FirstSteps(steps)
+    callbacks = [first_steps]
+    with suppress(StopTraining):
         if card.entry.model == "language_model":
-            return learn.language_model(card, pair, words, watch, scored).losses
-        if card.entry.model == "seq2seq":
-            return learn.seq2seq(card, pair, words, watch, scored).losses
-        taken = pretrained.read(start, card.entry, words.columns["text"]) if start else None
-        prepared = taken.apply if taken else None
-        return learn.classifier(card, pair, words, watch, scored, prepared).losses
-    except StopTraining as enough:
-        return enough.losses
+            learn.language_model(card, pair, words, callbacks, score=score)
+        elif card.entry.model == "seq2seq":
+            learn.seq2seq(card, pair, words, callbacks, score=score)
+        else:
+            weights = pretrained.read(start, card.entry, words.columns["text"]) if start else None
+            prepare = weights.apply if weights else None
+            learn.classifier(card, pair, words, callbacks, score=score, prepare=prepare)
+    return np.array(first_steps.losses)
 
 
 def main(

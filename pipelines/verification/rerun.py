@@ -19,7 +19,7 @@ from pipelines.errors import UserError
 from pipelines.lineage import provenance, snapshots
 from pipelines.lineage.lockfiles import EVALUATION, SHORT, TRAINING, option, stage_kind
 from pipelines.tracking import stage_runs
-from pipelines.training import history
+from pipelines.training import step_metrics
 from pipelines.verification import sandbox
 from pipelines.verification.results import CLOSE, DIFFERENT, IDENTICAL, CheckResult
 from pipelines.verification.verify_targets import VerifyTarget
@@ -79,13 +79,13 @@ def _first_steps(subject: VerifyTarget, stage: str) -> tuple[list[str], list[str
             before = copy.root / "before"
             if not copy.bring_to(before, folder, entry.outs[folder]):
                 return [f"{folder} is not at hand as dvc.lock has it: `dvc repro {stage}`."], []
-            wanted = history.read_losses(before)
+            wanted = step_metrics.read_losses(before)
             if not len(wanted):
                 return [], [f"{stage} has no steps; level 2 makes it again."]
             lacking = copy.lacks(stage)
             if lacking:
                 return [f"{stage} cannot be trained again: {lacking}."], []
-            file = Path(scratch) / history.LOSSES
+            file = Path(scratch) / step_metrics.LOSSES
             asked = ["--steps", str(STEPS), "--losses", str(file)]
             kept = [f"--{name}" for name in ("train", "valid", "vocabulary", "start")]
             given = [
@@ -100,7 +100,7 @@ def _first_steps(subject: VerifyTarget, stage: str) -> tuple[list[str], list[str
             if failed is not None:
                 return [f"{stage} does not train again: {failed}"], copy.said
             said = copy.said
-        found = history.read_losses(Path(scratch))
+        found = step_metrics.read_losses(Path(scratch))
     many = min(len(found), len(wanted), STEPS)
     step = first_difference(found[:many], wanted[:many])
     if step is None:
@@ -161,7 +161,7 @@ def _how_far(copy: sandbox.Sandbox, stage: str, other: list[str]) -> tuple[str, 
 
 
 def _trained(now: Path, before: Path) -> tuple[float, list[str]]:
-    mine, theirs = history.read_losses(now), history.read_losses(before)
+    mine, theirs = step_metrics.read_losses(now), step_metrics.read_losses(before)
     step = first_difference(mine, theirs)
     if step is None or not len(mine) or len(mine) != len(theirs):
         return math.inf, ["its losses are the same"] if step is None else ["it has other steps"]

@@ -15,7 +15,7 @@ from pipelines.models.ngram import NGram
 from pipelines.tasks import evaluation
 from pipelines.text import encoding as encode
 from pipelines.text import vocabulary
-from pipelines.training import progress, train
+from pipelines.training import train
 
 NGRAM = {"order": 3, "smoothing": "kneser_ney", "weight": 0.25}
 
@@ -24,7 +24,7 @@ def trained(make, **changes):
     """What the training of such a model leaves, with its card and history."""
     card = make.card("language_model", ngram=NGRAM, **changes)
     frame, words = make.frame("language_model"), make.words("language_model")
-    model, history, *_ = train.language_model(card, (frame, frame), words, progress.NO_CALLBACKS)
+    model, history, *_ = train.language_model(card, (frame, frame), words)
     return model, card, history
 
 
@@ -36,7 +36,7 @@ def test_training_counts_the_text_that_the_network_is_trained_on(make):
     model, card, history = trained(make)
     plain = make.card("language_model")
     frame, words = make.frame("language_model"), make.words("language_model")
-    alone, same, *_ = train.language_model(plain, (frame, frame), words, progress.NO_CALLBACKS)
+    alone, same, *_ = train.language_model(plain, (frame, frame), words)
     for mine, theirs in zip(model.network.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert history.equals(same)

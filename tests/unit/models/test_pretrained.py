@@ -119,7 +119,5 @@ def test_no_other_kind_of_model_will_do(make, tmp_path):
     card = make.card("classifier")
     network = serialization.build(card.entry, make.words("classifier"))
     serialization.save(network, card, words, tmp_path / "model")
-    with pytest.raises(
-        UserError, match=r"classifier.*init_from"
-    ):
+    with pytest.raises(UserError, match=r"classifier.*init_from"):
         started(make, tmp_path / "model")

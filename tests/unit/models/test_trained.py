@@ -7,7 +7,7 @@ import tensorflow as tf
 from pipelines.errors import UserError
 from pipelines.inference.predictor import Predictor
 from pipelines.models import serialization
-from pipelines.training import datasets, objectives, progress
+from pipelines.training import datasets, objectives
 from pipelines.training import train as learn
 
 # Options that do not get in each other's way share a training. What is dropped is dropped in
@@ -72,11 +72,9 @@ def _train(make, kind, **changes):
     model = _model_of(kind)
     card = make.card(model, **{**KINDS[kind], **changes})
     train = learn.classifier if model == "bag_of_words" else getattr(learn, model)
-    frame, rows = make.frame(model), []
-    trained, history, *_ = train(
-        card, (frame, frame), make.words(model), progress.Callbacks(rows.append)
-    )
-    assert len(rows) == len(history) == card.entry.epochs
+    frame = make.frame(model)
+    trained, history, *_ = train(card, (frame, frame), make.words(model))
+    assert len(history) == card.entry.epochs
     return trained, history, card
 
 
@@ -108,7 +106,7 @@ def test_every_weight_gets_a_gradient(make, kind):
     objective, batches = _objective_and_batches(make, kind, entry, network)
     batch = tf.nest.map_structure(tf.convert_to_tensor, next(iter(batches.train(1).read())))
     # From a state that is not zero: a zero one gives the recurrent kernel's first step nothing.
-    states = tf.nest.map_structure(lambda state: state + 0.1, batches.state)
+    states = tf.nest.map_structure(lambda state: state + 0.1, batches.initial_state)
     with tf.GradientTape() as tape:
         nats, _, _ = objective(network, batch, states, tf.constant(0.5))
         loss = nats + sum(network.losses)

@@ -12,23 +12,22 @@ from pipelines.evaluation.calibration import reliability
 from pipelines.reporting import pictures
 from pipelines.tasks.evaluation import Evaluation
 from pipelines.training import history
+from pipelines.training.samples import Sample, write_samples
+from pipelines.training.step_metrics import write_step_metrics
 
 LENGTHS = LengthScores("tokens", "accuracy", (3,), (2,), (0.5,))
 EPOCHS = pd.DataFrame({"epoch": [1], "tokens": [9], "train_loss": [2.0], "valid_loss": [2.1]})
 ALWAYS = {"learning-curve.svg", "by-length.svg"}
 
 
-def drawn(
-    folder: Path, found: Evaluation, samples: list[history.Sample], steps: int
-) -> dict[str, str]:
+def drawn(folder: Path, found: Evaluation, samples: list[Sample], steps: int) -> dict[str, str]:
     """The files of a model that was trained for so many steps, if by steps."""
     model, table = folder / "model", folder / "history.csv"
     model.mkdir()
     history.write_history(EPOCHS, table)
     numbers = np.linspace(2, 1, steps) if steps else None
-    trained = history.TrainingResult(None, EPOCHS, numbers, numbers, samples, 1.0)
-    history.write_steps(trained, model)
-    history.write_samples(samples, model)
+    write_step_metrics(numbers, numbers, model)
+    write_samples(samples, model)
     card = SimpleNamespace(entry=SimpleNamespace(optimizer=SimpleNamespace(clip_norm=1.0)))
     words = SimpleNamespace(labels=("bad", "good"))
     predictor = SimpleNamespace(card=card, vocabularies=words)
@@ -57,7 +56,7 @@ def test_of_what_writes_and_was_counted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["a\n\n# b", "```\n</pre>"])
 def test_samples_of_each_epoch_stay_as_they_are(tmp_path: Path, text: str) -> None:
-    samples = [history.Sample(1, "tttt"), history.Sample(2, text)]
+    samples = [Sample(1, "tttt"), Sample(2, text)]
     files = drawn(tmp_path, Evaluation({}, pd.DataFrame(), LENGTHS), samples, steps=9)
     shown = "\n".join(f"    {line}" for line in text.split("\n"))
     assert files["samples.md"] == (

@@ -7,7 +7,8 @@ from pipelines.inference.predictor import Predictor
 from pipelines.models import serialization
 from pipelines.tasks import evaluation
 from pipelines.tasks.validation import LENGTH, SENTENCES, Validation
-from pipelines.training import progress, train
+from pipelines.training import train
+from pipelines.training.validation import ValidationScore
 from tests.unit.inference.toy import translator
 
 
@@ -17,14 +18,12 @@ def test_the_epoch_of_the_best_score_is_kept(make):
     card = make.card("seq2seq", epochs=3)
     weights = []
 
-    def scored(model):
-        def score():
-            weights.append(model.get_weights())
-            return -float(len(weights))
+    def compute(model):
+        weights.append(model.get_weights())
+        return -float(len(weights))
 
-        return "bleu", score
-
-    model, history, *_ = train.seq2seq(card, (frame, frame), words, progress.NO_CALLBACKS, scored)
+    score = ValidationScore("bleu", compute)
+    model, history, *_ = train.seq2seq(card, (frame, frame), words, score=score)
     assert history["valid_bleu"].tolist() == [-1, -2, -3]
     assert history["valid_loss"].is_monotonic_decreasing
     for kept, first in zip(model.get_weights(), weights[0], strict=True):
@@ -35,8 +34,8 @@ def test_validation_score_is_bleu_of_what_is_translated(make):
     """It sees the weights of the moment, though its search is compiled once."""
     frame, words = make.frame("seq2seq"), make.words("seq2seq")
     card = make.card("seq2seq", epochs=120)
-    scored = Validation(card, words, frame).score
-    model, history, *_ = train.seq2seq(card, (frame, frame), words, progress.NO_CALLBACKS, scored)
+    score = Validation(card, words, frame).score
+    model, history, *_ = train.seq2seq(card, (frame, frame), words, score=score)
     assert history["valid_bleu"].iloc[0] < 60
     assert history["valid_bleu"].max() == pytest.approx(100)
     found = evaluation.translation(Predictor(model, card, words, None), frame)
@@ -47,19 +46,18 @@ def test_validation_score_of_labels_is_macro_f1(make):
     frame, words = make.frame("classifier"), make.words("classifier")
     card = make.card("classifier")
     model = serialization.build(card.entry, words)
-    name, now = Validation(card, words, frame).score(model)
+    name, compute = Validation(card, words, frame).score
     assert name == "macro_f1"
 
     def expected():
         found = evaluation.classification(Predictor(model, card, words, None), frame)
         return found.metrics["test_macro_f1"]
 
-    before = now()
-    assert before == pytest.approx(expected())
+    assert compute(model) == pytest.approx(expected())
     # One label for all: 2 x 2 / (6 + 2) of the positive, nothing of the others.
     model.set_weights([0 * one for one in model.get_weights()])
     model.softmax.bias.assign([0, 0, 1])
-    assert now() == pytest.approx(expected()) == pytest.approx(1 / 6)
+    assert compute(model) == pytest.approx(expected()) == pytest.approx(1 / 6)
 
 
 @pytest.mark.parametrize(
@@ -68,17 +66,16 @@ def test_validation_score_of_labels_is_macro_f1(make):
 )
 def test_validation_score_of_translation_is_that_of_its_text(make, tokens, name):
     predictor, frame = translator(make, tokens)
-    given = Validation(predictor.card, predictor.vocabularies, frame)
-    called, now = given.score(predictor.model)
-    assert called == name
+    score = Validation(predictor.card, predictor.vocabularies, frame).score
+    assert score.name == name
     metrics = evaluation.translation(predictor, frame).metrics
     key = {"bpe": "test_sacrebleu", "characters": "test_exact_match"}.get(tokens, "test_bleu")
-    assert now() == pytest.approx(metrics[key])
+    assert score.compute(predictor.model) == pytest.approx(metrics[key])
 
 
 def test_a_language_model_is_scored_by_its_loss_alone(make):
     card, words = make.card("language_model"), make.words("language_model")
-    assert Validation(card, words, make.frame("language_model")).score(None) is None
+    assert Validation(card, words, make.frame("language_model")).score is None
 
 
 # Samples ----------------------------------------------------------------------------------------
@@ -88,10 +85,8 @@ def _trained(make, looked_at):
     """A training of a model that draws masks and guesses, looked at after each epoch or not."""
     card = make.card("seq2seq", epochs=3, dropout=0.3, scheduled_sampling=0.5)
     frame, words = make.frame("seq2seq"), make.words("seq2seq")
-    watch = progress.NO_CALLBACKS
-    if looked_at:
-        watch = progress.Callbacks(lambda row: None, None, Validation(card, words, frame).sample)
-    return train.seq2seq(card, (frame, frame), words, watch)
+    sample = Validation(card, words, frame).sample if looked_at else None
+    return train.seq2seq(card, (frame, frame), words, sample=sample)
 
 
 def test_a_model_that_is_looked_at_is_trained_the_same(make):
@@ -106,22 +101,22 @@ def test_a_model_that_is_looked_at_is_trained_the_same(make):
 def test_a_language_model_goes_on_with_the_validation_text(make):
     card, words = make.card("language_model"), make.words("language_model")
     model = serialization.build(card.entry, words)
-    say = Validation(card, words, make.frame("language_model")).sample(model)
-    said = say()
+    sample = Validation(card, words, make.frame("language_model")).sample
+    said = sample(model)
     assert said.startswith("to be")
     assert len(said) == len("to be") + LENGTH
-    assert say() == said
+    assert sample(model) == said
     # Whatever it reads, it writes t: it sees the weights of now.
     model.set_weights([0 * one for one in model.get_weights()])
     t = words.columns["text"].encode("t")
     model.softmax.bias.assign(100 * np.eye(len(words.columns["text"]))[t[0]])
-    assert say() == "to be" + "t" * LENGTH
+    assert sample(model) == "to be" + "t" * LENGTH
 
 
 def test_a_translator_shows_its_first_sentences_beside_their_references(make):
     card, words, frame = make.card("seq2seq"), make.words("seq2seq"), make.frame("seq2seq")
     model = serialization.build(card.entry, words)
-    said = Validation(card, words, frame).sample(model)()
+    said = Validation(card, words, frame).sample(model)
     given, wanted = (list(frame[column][:SENTENCES]) for column in ("source", "target"))
     answers = Predictor(model, card, words, None).answers(given)
     three = zip(given, answers, wanted, strict=True)
@@ -131,4 +126,4 @@ def test_a_translator_shows_its_first_sentences_beside_their_references(make):
 
 def test_a_classifier_says_nothing(make):
     card, words = make.card("classifier"), make.words("classifier")
-    assert Validation(card, words, make.frame("classifier")).sample(None) is None
+    assert Validation(card, words, make.frame("classifier")).sample is None

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.tracking import energy, stage_runs, system_metrics
-from pipelines.training.checkpoints import Checkpoints
+from pipelines.training.checkpoints import CheckpointManager
 from tests.unit.tracking.work import Work
 
 MAXIMUM = 1_000_000_000  # microjoules
@@ -106,7 +106,7 @@ def test_energy_is_logged_only_if_measured_from_the_first_step(
     work.train()
     assert work.runs()[0].data.metrics[energy.JOULES] == 2.0  # at the start and at the end
     assert work.runs()[0].data.tags[energy.SOURCES_TAG] == "cpu"
-    monkeypatch.setattr(Checkpoints, "begun", True)
+    monkeypatch.setattr(CheckpointManager, "can_resume", True)
     work.train()
     assert energy.JOULES not in work.runs()[0].data.metrics
     assert energy.SOURCES_TAG not in work.runs()[0].data.tags

@@ -57,7 +57,7 @@ class Work:
         """Log a training, resumed from its checkpoints; interrupt it after some epochs."""
         inputs = provenance.inputs("train_seq2seq", self.folder)
         device = {"device": "cpu", "kernel": "blocks"}
-        with checkpoints.opened(self.folder, inputs.stage, inputs.key, 100) as saved:
+        with checkpoints.open_checkpoints(self.folder, inputs.stage, inputs.key, 100) as saved:
             with stage_runs.training_run(self.config, NAME, inputs, device, saved) as run:
                 logger = EpochLogger(run)
                 for row in ROWS[:stop_after]:

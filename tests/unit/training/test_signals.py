@@ -1,4 +1,4 @@
-"""A signal is noted, asked for between steps, and does its own again afterwards."""
+"""Signals are recorded, checked between steps, and handled as before afterwards."""
 
 import os
 import signal
@@ -7,44 +7,44 @@ import threading
 import pytest
 
 from pipelines.errors import Interrupted
-from pipelines.training import signals as stopping
+from pipelines.training.signals import SIGNALS, handle_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_it_is_raised_where_it_is_asked_for_and_nowhere_else(number):
-    with stopping.listening() as signals:
+def test_a_signal_is_raised_only_when_it_is_checked(number):
+    with handle_signals() as signals:
         signals.check()
         os.kill(os.getpid(), number)
-        done = sum(range(1000))  # whatever goes on is not disturbed
-        with pytest.raises(Interrupted) as stop:
+        total = sum(range(1000))  # other work is not disturbed
+        with pytest.raises(Interrupted) as error:
             signals.check()
-    assert done == 499500
-    assert stop.value.code == 128 + number
+    assert total == 499500
+    assert error.value.code == 128 + number
 
 
-def test_a_second_one_ends_it_at_once():
-    with stopping.listening():
+def test_a_second_signal_ends_the_process_at_once():
+    with handle_signals():
         os.kill(os.getpid(), signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_what_was_there_before_comes_back():
-    before = {number: signal.getsignal(number) for number in stopping.SIGNALS}
-    with stopping.listening():
-        assert all(signal.getsignal(number) != before[number] for number in before)
-    assert {number: signal.getsignal(number) for number in before} == before
+def test_earlier_handlers_are_restored():
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    with handle_signals():
+        assert all(signal.getsignal(number) != handlers[number] for number in handlers)
+    assert {number: signal.getsignal(number) for number in handlers} == handlers
 
 
-def test_in_another_thread_no_handler_is_set():
-    found = []
+def test_no_handler_is_set_in_another_thread():
+    handlers = []
 
-    def inside():
-        with stopping.listening() as signals:
+    def run():
+        with handle_signals() as signals:
             signals.check()
-            found.append(signal.getsignal(signal.SIGTERM))
+            handlers.append(signal.getsignal(signal.SIGTERM))
 
-    thread = threading.Thread(target=inside)
+    thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    assert found == [signal.getsignal(signal.SIGTERM)]
+    assert handlers == [signal.getsignal(signal.SIGTERM)]

@@ -1,4 +1,4 @@
-"""Whole trainings: what a seed decides, what is kept, and several models in one."""
+"""Whole trainings: effect of the seed, the best epoch, ensembles and groups."""
 
 from pathlib import Path
 
@@ -10,13 +10,16 @@ from pipelines.config import params
 from pipelines.models import serialization
 from pipelines.models.ensemble import Ensemble
 from pipelines.text import vocabulary
-from pipelines.training import datasets, objectives, progress
-from pipelines.training import train as learn
+from pipelines.training import datasets, objectives, result, train
+from pipelines.training.callbacks import Callback
 from pipelines.training.history import by_seed, tokens_read, tokens_seen
+from pipelines.training.samples import read_samples
+from pipelines.training.step_metrics import read_losses, read_norms
+from pipelines.training.validation import ValidationScore
 
-SHIPPED = Path(__file__).parents[3] / "params.yaml"
-# Whatever draws must follow from the seed.
-DRAWS = {
+SHIPPED_PARAMS = Path(__file__).parents[3] / "params.yaml"
+# Options that draw random numbers: all draws must follow from the seed.
+RANDOM_OPTIONS = {
     "bag_of_words": {"dropout": 0.3},
     "language_model": {"weight_drop": 0.3, "word_dropout": 0.1, "random_bptt_steps": True},
     "classifier": {"dropout": 0.3, "variational": True},
@@ -24,147 +27,175 @@ DRAWS = {
 }
 
 
-def _train(make, kind, rows=None, scored=None, **changes):
-    card = make.card(kind, **changes)
-    train = learn.classifier if kind == "bag_of_words" else getattr(learn, kind)
-    frame = make.frame(kind)
-    watch = progress.NO_CALLBACKS if rows is None else progress.Callbacks(rows.append)
-    return *train(card, (frame, frame), make.words(kind), watch, scored)[:2], card
+class RowRecorder(Callback):
+    """Records the rows of the history as they are reported."""
+
+    def __init__(self):
+        self.rows = []
+
+    def on_epoch_end(self, row, sample):
+        self.rows.append(row)
 
 
-@pytest.mark.parametrize("kind", DRAWS)
-def test_one_seed_gives_the_same_bytes_and_another_does_not(make, kind, tmp_path):
-    words = tmp_path / "words.json"
-    vocabulary.save(make.words(kind), words)
-
-    def weights(seed, folder):
-        trained, _, card = _train(make, kind, seed=seed, epochs=2, **DRAWS[kind])
-        serialization.save(trained, card, words, tmp_path / folder)
-        return (tmp_path / folder / serialization.WEIGHTS).read_bytes()
-
-    first = weights(1, "a")
-    assert weights(1, "b") == first
-    assert weights(2, "c") != first
+def run_training(make, kind, callbacks=(), **changes):
+    """Train a small model of this kind; options of the training are separated from the model's."""
+    options = {key: changes.pop(key) for key in ("score", "sample") if key in changes}
+    spec, frame = make.card(kind, **changes), make.frame(kind)
+    fit = train.classifier if kind == "bag_of_words" else getattr(train, kind)
+    return fit(spec, (frame, frame), make.words(kind), callbacks, **options), spec
 
 
-def test_an_entrys_own_seed_is_taken_before_that_of_all():
-    everything = params.load(SHIPPED)
+def make_score(values):
+    """A score that returns these values in turn."""
+    values = iter(values)
+    return ValidationScore("f1", lambda model: next(values))
+
+
+def assert_equal_weights(model, other):
+    for weights, other_weights in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, other_weights)
+
+
+def save_and_load(make, kind, trained, spec, folder, seed=None):
+    """Save a result and load its model."""
+    vocabulary_file = folder / "vocabulary.json"
+    vocabulary.save(make.words(kind), vocabulary_file)
+    result.save(trained, spec, vocabulary_file, folder / "model")
+    return serialization.load(folder / "model", vocabulary_file, seed)[0]
+
+
+@pytest.mark.parametrize("kind", RANDOM_OPTIONS)
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(make, kind, tmp_path):
+    def weights(seed, name):
+        folder = tmp_path / name
+        folder.mkdir()
+        trained, spec = run_training(make, kind, seed=seed, epochs=2, **RANDOM_OPTIONS[kind])
+        save_and_load(make, kind, trained, spec, folder)
+        return (folder / "model" / serialization.WEIGHTS).read_bytes()
+
+    expected = weights(1, "a")
+    assert weights(1, "b") == expected
+    assert weights(2, "c") != expected
+
+
+def test_a_models_own_seed_overrides_the_seed_of_all_models():
+    shipped = params.load(SHIPPED_PARAMS)
     name = "dates-attention"
-    assert serialization.ModelSpec.of(everything, name).seed == everything.seed
-    own = everything.models[name].model_copy(update={"seed": 0})
-    changed = everything.model_copy(update={"models": {name: own}})
-    assert everything.seed != 0
+    assert serialization.ModelSpec.of(shipped, name).seed == shipped.seed
+    with_seed = shipped.models[name].model_copy(update={"seed": 0})
+    changed = shipped.model_copy(update={"models": {name: with_seed}})
+    assert shipped.seed != 0
     assert serialization.ModelSpec.of(changed, name).seed == 0
 
 
 def test_the_best_epoch_is_kept_and_not_the_last(make):
-    """Validation on another text rises again while the training text is learnt by heart."""
+    """The loss on another text rises again while the training text is memorized."""
     optimizer = {"name": "adam", "learning_rate": 0.03, "schedule": "constant", "clip_norm": 1.0}
-    card = make.card("language_model", epochs=25, optimizer=optimizer)
-    train = make.frame("language_model")
-    valid = train.assign(text=train["text"].str[::-1])
-    words = make.words("language_model")
-    trained, history, *_ = learn.language_model(card, (train, valid), words, progress.NO_CALLBACKS)
+    spec = make.card("language_model", epochs=25, optimizer=optimizer)
+    train_frame = make.frame("language_model")
+    frames = train_frame, train_frame.assign(text=train_frame["text"].str[::-1])
+    vocabularies = make.words("language_model")
+    model, history, *_ = train.language_model(spec, frames, vocabularies)
     assert history["valid_loss"].iloc[-1] > history["valid_loss"].min() + 0.1
-    batches = datasets.language_model(card.entry, trained, (train, valid), words, card.seed)
-    nats, count, states = 0.0, 0.0, batches.valid_state
-    for batch in batches.valid.read():
-        batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
-        one, many, states = objectives.next_token_loss(trained, batch, states, None)
-        nats, count = nats + float(one), count + float(many)
-    assert nats / count == pytest.approx(history["valid_loss"].min(), rel=1e-5)
+    data = datasets.language_model(spec.entry, model, frames, vocabularies, spec.seed)
+    total, count, states = 0.0, 0.0, data.valid_state
+    for batch in data.valid.read():
+        tensors = tf.nest.map_structure(tf.convert_to_tensor, batch)
+        nats, tokens, states = objectives.next_token_loss(model, tensors, states, None)
+        total, count = total + float(nats), count + float(tokens)
+    assert total / count == pytest.approx(history["valid_loss"].min(), rel=1e-5)
 
 
-def test_a_score_decides_and_stands_in_the_history(make):
-    said = iter([1.0, 3.0, 2.0])
-    seen = []
+def test_the_score_chooses_the_best_epoch_and_is_in_the_history(make):
+    values, scored_models = iter([1.0, 3.0, 2.0]), []
 
-    def scored(model):
-        seen.append(model)
-        return "f1", lambda: next(said)
+    def compute(model):
+        scored_models.append(model)
+        return next(values)
 
-    trained, history, _ = _train(make, "bag_of_words", scored=scored, epochs=9, patience=1)
-    assert history["valid_f1"].tolist() == [1.0, 3.0, 2.0]
-    assert seen == [trained]
+    score = ValidationScore("f1", compute)
+    trained, _ = run_training(make, "bag_of_words", score=score, epochs=9, patience=1)
+    assert trained.history["valid_f1"].tolist() == [1.0, 3.0, 2.0]
+    assert scored_models == [trained.model] * 3
+
+
+def test_step_metrics_and_samples_are_saved_with_the_model(make, tmp_path):
+    trained, spec = run_training(make, "bag_of_words", epochs=2, sample=lambda model: "text")
+    save_and_load(make, "bag_of_words", trained, spec, tmp_path)
+    np.testing.assert_array_equal(read_losses(tmp_path / "model"), trained.losses)
+    np.testing.assert_array_equal(read_norms(tmp_path / "model"), trained.norms)
+    assert read_samples(tmp_path / "model") == [(1, "text"), (2, "text")]
 
 
 # Ensembles --------------------------------------------------------------------------------------
 
 
-def test_an_ensemble_is_several_models_from_successive_seeds(make, tmp_path):
-    together, _, card = _train(make, "bag_of_words", ensemble_size=2, epochs=3, seed=5)
-    assert isinstance(together, Ensemble)
-    for seed, member in zip((5, 6), together.members, strict=True):
-        alone, _, _ = _train(make, "bag_of_words", epochs=3, seed=seed)
-        for mine, theirs in zip(member.get_weights(), alone.get_weights(), strict=True):
-            np.testing.assert_array_equal(mine, theirs)
-    words = tmp_path / "words.json"
-    vocabulary.save(make.words("bag_of_words"), words)
-    serialization.save(together, card, words, tmp_path / "model")
-    loaded, _, _ = serialization.load(tmp_path / "model", words)
+def test_the_members_of_an_ensemble_are_trained_from_successive_seeds(make, tmp_path):
+    trained, spec = run_training(make, "bag_of_words", ensemble_size=2, epochs=3, seed=5)
+    ensemble = trained.model
+    assert isinstance(ensemble, Ensemble)
+    for seed, member in zip((5, 6), ensemble.members, strict=True):
+        single, _ = run_training(make, "bag_of_words", epochs=3, seed=seed)
+        assert_equal_weights(member, single.model)
+    loaded = save_and_load(make, "bag_of_words", trained, spec, tmp_path)
     ids = tf.constant([[4, 5, 6]])
-    np.testing.assert_array_equal(loaded(ids), together(ids))
+    np.testing.assert_array_equal(loaded(ids), ensemble(ids))
 
 
-def test_the_history_of_an_ensemble_goes_on_counting(make):
-    rows = []
-    _, history, _ = _train(make, "bag_of_words", rows, ensemble_size=3, epochs=2)
+def test_the_epochs_of_an_ensemble_are_counted_over_its_members(make):
+    recorder = RowRecorder()
+    trained, _ = run_training(make, "bag_of_words", [recorder], ensemble_size=3, epochs=2)
+    history = trained.history
     assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
-    each = history["tokens"][0]
-    assert history["tokens"].tolist() == [each * epoch for epoch in range(1, 7)]
+    tokens_per_epoch = history["tokens"][0]
+    assert history["tokens"].tolist() == [tokens_per_epoch * epoch for epoch in range(1, 7)]
     assert history["tokens"].dtype == history["epoch"].dtype == np.int64
-    assert [row["epoch"] for row in rows] == history["epoch"].tolist()
+    assert [row["epoch"] for row in recorder.rows] == history["epoch"].tolist()
 
 
 def test_the_steps_of_an_ensemble_are_those_of_its_members(make):
-    card, frame = make.card("bag_of_words", ensemble_size=2, epochs=3), make.frame("bag_of_words")
-    words = make.words("bag_of_words")
-    trained = learn.classifier(card, (frame, frame), words, progress.NO_CALLBACKS)
-    each = len(trained.norms) // len(trained.history)
-    assert len(trained.losses) == len(trained.norms) == 6 * each
-    means = trained.norms.reshape(6, each).mean(axis=1)
+    trained, _ = run_training(make, "bag_of_words", ensemble_size=2, epochs=3)
+    steps_per_epoch = len(trained.norms) // len(trained.history)
+    assert len(trained.losses) == len(trained.norms) == 6 * steps_per_epoch
+    means = trained.norms.reshape(6, steps_per_epoch).mean(axis=1)
     assert trained.history["gradient_norm"].tolist() == means.tolist()
     assert (trained.history["gradient_norm_max"] >= means).all()
 
 
-def test_members_that_stop_early_are_counted_as_they_are(make):
-    said = iter([3.0, 2.0, 5.0, 6.0, 4.0])
-    _, history, _ = _train(
-        make, "bag_of_words", None, lambda model: ("f1", lambda: next(said)),
-        ensemble_size=2, epochs=9, patience=1,
-    )  # fmt: skip
-    assert history["epoch"].tolist() == [1, 2, 3, 4, 5]
-    assert history["tokens"].is_monotonic_increasing
+def test_members_may_stop_early(make):
+    score = make_score([3.0, 2.0, 5.0, 6.0, 4.0])
+    trained, _ = run_training(
+        make, "bag_of_words", score=score, ensemble_size=2, epochs=9, patience=1
+    )
+    assert trained.history["epoch"].tolist() == [1, 2, 3, 4, 5]
+    assert trained.history["tokens"].is_monotonic_increasing
 
 
 # Groups of seeds --------------------------------------------------------------------------------
 
 
-def test_a_group_is_each_model_trained_alone_from_its_seed(make, tmp_path):
-    group, history, card = _train(make, "bag_of_words", seeds=(7, 3), epochs=2, dropout=0.3)
-    words = tmp_path / "words.json"
-    vocabulary.save(make.words("bag_of_words"), words)
-    serialization.save(group, card, words, tmp_path / "model")
+def test_the_members_of_a_group_are_the_single_models_of_their_seeds(make, tmp_path):
+    options = {"epochs": 2, "dropout": 0.3}
+    group, spec = run_training(make, "bag_of_words", seeds=(7, 3), **options)
     for seed in (7, 3):
-        alone, own, _ = _train(make, "bag_of_words", seed=seed, epochs=2, dropout=0.3)
-        found, _, _ = serialization.load(tmp_path / "model", words, seed)
-        for mine, theirs in zip(found.get_weights(), alone.get_weights(), strict=True):
-            np.testing.assert_array_equal(mine, theirs)
-        assert by_seed(history)[seed].reset_index(drop=True).equals(own)
-    first, _, _ = serialization.load(tmp_path / "model", words)
-    np.testing.assert_array_equal(first.get_weights()[0], group.members[0].get_weights()[0])
+        single, _ = run_training(make, "bag_of_words", seed=seed, **options)
+        loaded = save_and_load(make, "bag_of_words", group, spec, tmp_path, seed)
+        assert_equal_weights(loaded, single.model)
+        assert by_seed(group.history)[seed].reset_index(drop=True).equals(single.history)
+    default = save_and_load(make, "bag_of_words", group, spec, tmp_path)
+    assert_equal_weights(default, group.model.members[0])
 
 
-def test_tokens_of_a_group_are_those_of_one_model(make):
-    _, history, _ = _train(make, "bag_of_words", seeds=(1, 2, 3), epochs=2)
-    _, alone, _ = _train(make, "bag_of_words", epochs=2)
-    assert tokens_seen(history) == tokens_seen(alone) == tokens_read(alone)
-    assert tokens_read(history) == 3 * tokens_read(alone)
+def test_the_tokens_of_a_group_are_those_of_one_model(make):
+    group, _ = run_training(make, "bag_of_words", seeds=(1, 2, 3), epochs=2)
+    single, _ = run_training(make, "bag_of_words", epochs=2)
+    assert tokens_seen(group.history) == tokens_seen(single.history) == tokens_read(single.history)
+    assert tokens_read(group.history) == 3 * tokens_read(single.history)
 
 
-def test_the_first_seed_of_a_group_speaks_for_all(make):
-    card, frame = make.card("language_model", seeds=(1, 2), epochs=2), make.frame("language_model")
-    watch = progress.Callbacks(lambda row: None, sampled=lambda model: lambda: str(id(model)))
-    trained = learn.language_model(card, (frame, frame), make.words("language_model"), watch)
+def test_only_the_first_member_of_a_group_writes_samples(make):
+    trained, _ = run_training(
+        make, "language_model", sample=lambda model: str(id(model)), seeds=(1, 2), epochs=2
+    )
     assert [sample.epoch for sample in trained.samples] == [1, 2]
     assert {sample.text for sample in trained.samples} == {str(id(trained.model.members[0]))}
