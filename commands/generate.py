@@ -9,8 +9,7 @@ from typing import Any
 from commands.options import override
 from pipelines import console, paths
 from pipelines.config import params
-from pipelines.config.error_messages import nearest
-from pipelines.errors import UserError
+from pipelines.errors import UserError, suggest
 
 
 def generate(name: str, options: Mapping[str, Any]) -> None:
@@ -30,7 +29,7 @@ def generate(name: str, options: Mapping[str, Any]) -> None:
         language_models = [key for key, model in config.models.items() if _is_language_model(model)]
         raise UserError(
             f"'{name}' is a {entry.model}, and only a language model generates text"
-            f"{nearest(name, language_models)}."
+            f"{suggest(name, language_models)}."
         )
     if options.get("temperature") == 0:
         raise UserError(

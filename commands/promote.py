@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pipelines import console, paths
 from pipelines.config import params
-from pipelines.config.error_messages import nearest
-from pipelines.errors import UserError
+from pipelines.errors import UserError, suggest
 from pipelines.evaluation import significance
 from pipelines.lineage import model_versions, snapshots
 from pipelines.tracking import registry, run_store
@@ -35,7 +34,7 @@ def promote(target: str, alias: str) -> None:
         else:
             run = verify_targets.find_run(target, store)
         if run is None:
-            raise UserError(f"'{target}' is neither a model nor a run{nearest(target, models)}.")
+            raise UserError(f"'{target}' is neither a model nor a run{suggest(target, models)}.")
         _promote(run, alias, root, store)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.config import params
-from pipelines.config.error_messages import nearest
-from pipelines.errors import UserError
+from pipelines.errors import UserError, suggest
 
 SOURCE = Path(__file__).resolve().parents[1]
 FOLDER = SOURCE / "templates"
@@ -36,7 +35,7 @@ def find(name: str) -> Path:
     if not name:
         raise UserError(f"Say which template, with --template and one of: {', '.join(known)}.")
     if name not in known:
-        raise UserError(f"No template is called '{name}'{nearest(name, known)}.")
+        raise UserError(f"No template is called '{name}'{suggest(name, known)}.")
     return FOLDER / f"{name}.yaml"
 
 

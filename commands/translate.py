@@ -8,8 +8,7 @@ from typing import Any
 from commands.options import override
 from pipelines import console, paths
 from pipelines.config import params
-from pipelines.config.error_messages import nearest
-from pipelines.errors import UserError
+from pipelines.errors import UserError, suggest
 
 GREEDY = params.Search(beam=1)
 
@@ -33,7 +32,7 @@ def translate(name: str, texts: list[str], n_best: int | None, options: Mapping[
         translators = [key for key, model in config.models.items() if model.model == "seq2seq"]
         raise UserError(
             f"'{name}' is a {entry.model}, and only a seq2seq model translates"
-            f"{nearest(name, translators)}."
+            f"{suggest(name, translators)}."
         )
     search = override(config.corpora[entry.corpus].search or GREEDY, options)
     if n_best is not None and n_best > search.beam:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from pipelines import console
 from pipelines.config import params
-from pipelines.config.error_messages import nearest
 from pipelines.console import Exit
-from pipelines.errors import UserError
+from pipelines.errors import UserError, suggest
 from pipelines.lineage import snapshots
 from pipelines.lineage.snapshots import Snapshot
 from pipelines.tracking import run_store
@@ -73,7 +72,7 @@ def _subject(
         return
     if verify_targets.find_run(name, kept) is None:
         models = params.load(root / "params.yaml").models
-        raise UserError(f"'{name}' is neither a model nor a run{nearest(name, models)}.")
+        raise UserError(f"'{name}' is neither a model nor a run{suggest(name, models)}.")
     with verify_targets.of_run(name, root, here, kept) as subject:
         yield subject
 

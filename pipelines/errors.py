@@ -1,22 +1,25 @@
-"""The exceptions that a person is meant to read."""
+"""Exceptions whose messages are for users, and the hints that they give."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class UserError(Exception):
-    """Bad input, said in one sentence: what is wrong, where, and how to mend it.
+    """Invalid input, with a message that says what is wrong, where, and how to fix it.
 
-    The console prints its text without a traceback and exits with 1.
+    The console prints the message without a traceback and exits with 1.
     """
 
 
 class Interrupted(Exception):
-    """A training was told to stop, and did so between two steps.
+    """Request to stop a training, which stopped between two steps.
 
     Args:
-        by: what told it, `SIGTERM` for instance.
-        code: what the process exits with.
-        where: how far it had come, as an end of the sentence.
+        by: the signal, `SIGTERM` for instance.
+        code: exit code of the process.
+        where: position of the training, as the end of the sentence.
     """
 
     def __init__(self, by: str, code: int, where: str = "before its first step") -> None:
@@ -24,7 +27,47 @@ class Interrupted(Exception):
         self.by, self.code = by, code
 
     def after(self, step: int) -> Interrupted:
-        """The same of a training that can be gone on with."""
+        """Return the same exception for a training that can be resumed from a step."""
         return Interrupted(
             self.by, self.code, f"after step {step:,}; the same command goes on from there"
         )
+
+
+def suggest(name: str, names: Iterable[object]) -> str:
+    """Return the end of a message about an unknown name: a similar one, and all valid ones.
+
+    Args:
+        name: the unknown name.
+        names: valid names.
+    """
+    valid = [str(item) for item in names]
+    if not valid:
+        return "; there is none"
+    similar = close_match(name, valid)
+    hint = f"did you mean '{similar}'? " if similar else ""
+    return f"; {hint}known: {', '.join(valid)}"
+
+
+def did_you_mean(name: str, names: Iterable[object]) -> str:
+    """Return the end of a message about an unknown name: a similar one, if there is any.
+
+    Args:
+        name: the unknown name.
+        names: valid names, too many to list.
+    """
+    similar = close_match(name, names, cutoff=0.3)
+    return f" (did you mean '{similar}'?)" if similar else ""
+
+
+def close_match(name: str, names: Iterable[object], cutoff: float = 0.5) -> str | None:
+    """Return the most similar of some names, whatever the case, or None.
+
+    Args:
+        name: the unknown name.
+        names: valid names.
+        cutoff: least similarity, from 0 to 1, as in `difflib.get_close_matches`.
+    """
+    valid = [str(item) for item in names]
+    matches = difflib.get_close_matches(name, valid, n=1, cutoff=cutoff)
+    matches = matches or difflib.get_close_matches(name.lower(), valid, n=1, cutoff=cutoff)
+    return matches[0] if matches else None

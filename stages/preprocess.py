@@ -25,7 +25,7 @@ def main(
     raw = readers.read(paths.raw(corpus), entry.reader, entry.task, order, entry.split)
     checker.raw(raw)
     cleaned = cleaning.clean(raw, entry)
-    parts = splits.split(cleaned, entry.split, config.data_seed)
+    parts = splits.split(cleaned, entry.split, entry.task, config.data_seed)
     checker.prepared(parts, unknown_rates(parts, entry))
 
     for split, part in parts.items():

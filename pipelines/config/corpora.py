@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines.config.readers import COLUMNS, Reader, formats, problem
-from pipelines.config.types import (
+from pipelines.config import task_schemas
+from pipelines.data.readers.base import CorpusReader
+from pipelines.data.readers.lookup import find_readers, union
+from pipelines.errors import suggest
+from pipelines.types import (
     SUB_WORDS,
     ConfigModel,
     Count,
@@ -80,6 +83,12 @@ Source = Annotated[
 ]
 
 
+if TYPE_CHECKING:
+    Reader = CorpusReader
+else:
+    Reader = union(find_readers().values())
+
+
 # Corpora ----------------------------------------------------------------------------------------
 
 
@@ -101,7 +110,7 @@ class FractionSplit(ConfigModel):
     """
 
     method: Literal["contiguous", "shuffled", "stratified"]
-    by: Literal["document", "line", "source", "target", "text"] | None = None
+    by: str | None = None
     valid: Fraction
     test: Fraction
     valid_first: bool | None = None
@@ -204,44 +213,33 @@ class Corpus(ConfigModel):
     search: Search | None = None
 
     @model_validator(mode="after")
-    def _fits_its_task(self) -> Self:
-        needed = {
-            "samples": (self.samples, "language_modelling"),
-            "checks.labels": (self.checks.labels, "classification"),
-            "checks.max_length_ratio": (self.checks.max_length_ratio, "translation"),
-        }
-        allowed = {
-            "search": (self.search, "translation"),
-            "vocabulary.shared": (self.vocabulary.shared, "translation"),
-        }
-        for key, (value, owner) in (needed | allowed).items():
-            if value is None and self.task == owner and key in needed:
-                raise ValueError(f"'{key}' is missing: a corpus for {owner} needs it")
-            if value is not None and self.task != owner:
-                raise ValueError(f"'{key}' belongs to {owner}, and this corpus is for {self.task}")
-        found = problem(self.reader, self.task)
-        if found:
-            raise ValueError(found)
+    def _has_the_keys_of_its_task(self) -> Self:
+        schema = task_schemas.get(self.task)
+        for key in task_schemas.TASK_KEYS:
+            value: Any = self
+            for part in key.split("."):
+                value = getattr(value, part)
+            if value is None and key in schema.required_keys:
+                raise ValueError(f"'{key}' is missing: a corpus for {self.task} needs it")
+            if value is not None and key not in schema.keys:
+                tasks = " or ".join(task_schemas.tasks_with(key))
+                raise ValueError(f"'{key}' belongs to {tasks}, and this corpus is for {self.task}")
+        self.reader.check_task(self.task, schema.columns)
         return self
 
     @model_validator(mode="after")
-    def _splits_what_it_has(self) -> Self:
-        split = self.split
+    def _splits_by_its_columns(self) -> Self:
+        schema, split = task_schemas.get(self.task), self.split
         if isinstance(split, GivenSplit):
-            if "ratings" in formats(self.reader):
-                raise ValueError(
-                    "'split.method: given' needs files for each part, and 'reader.format: ratings' "
-                    "reads one archive: use 'method: shuffled'"
-                )
+            self.reader.check_given_split()
             return self
-        if split.method == "stratified" and self.task != "classification":
+        if split.method == "stratified" and schema.label_column is None:
             raise ValueError(
-                f"'split.method: stratified' is by label, and this corpus is for {self.task}"
+                f"'split.method: stratified' needs labels, and this corpus is for {self.task}"
             )
-        extra = {"language_modelling": ("document",), "translation": ("line",)}
-        columns = (*COLUMNS[self.task], *extra.get(self.task, ()))
-        if split.by not in (None, *columns):
-            raise ValueError(f"'split.by' is {split.by}; the columns are {', '.join(columns)}")
+        columns = (*schema.columns, *schema.split_columns)
+        if split.by is not None and split.by not in columns:
+            raise ValueError(f"'split.by' is '{split.by}'{suggest(split.by, columns)}")
         return self
 
     @model_validator(mode="after")

@@ -9,9 +9,9 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import Field, model_validator
 
 from pipelines.config.corpora import Corpus
-from pipelines.config.error_messages import nearest
 from pipelines.config.models import BagOfWords, Classifier, Model, Order, Seq2Seq
-from pipelines.config.types import (
+from pipelines.errors import suggest
+from pipelines.types import (
     Cell,
     ConfigModel,
     Count,
@@ -136,7 +136,7 @@ class Experiments(ConfigModel):
 
 def _corpus(where: str, name: str, corpora: Mapping[str, Corpus]) -> None:
     if name not in corpora:
-        raise ValueError(f"{where}: no corpus is called '{name}'{nearest(name, corpora)}")
+        raise ValueError(f"{where}: no corpus is called '{name}'{suggest(name, corpora)}")
 
 
 def _model(
@@ -151,7 +151,7 @@ def _model(
     if name not in known:
         raise ValueError(
             f"{where}: no model of its kind and of '{corpus}' is called '{name}'"
-            f"{nearest(name, known)}"
+            f"{suggest(name, known)}"
         )
     return known[name]
 
@@ -160,6 +160,6 @@ def _labels(where: str, opposites: tuple[str, str], corpus: Corpus) -> None:
     known = corpus.checks.labels or ()
     for label in opposites:
         if label not in known:
-            raise ValueError(f"{where}: no label is called '{label}'{nearest(label, known)}")
+            raise ValueError(f"{where}: no label is called '{label}'{suggest(label, known)}")
     if opposites[0] == opposites[1]:
         raise ValueError(f"{where} are two labels, not '{opposites[0]}' twice")

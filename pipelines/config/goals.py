@@ -8,9 +8,9 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from pipelines.config.corpora import Corpus
-from pipelines.config.error_messages import nearest
 from pipelines.config.models import Model
-from pipelines.config.types import ConfigModel, Names, Task
+from pipelines.errors import suggest
+from pipelines.types import ConfigModel, Names, Task
 
 Better = Literal["higher", "lower"]
 
@@ -92,7 +92,7 @@ class Goal(ConfigModel):
         """
         for name in self.models:
             if name not in models:
-                hint = nearest(name, models)
+                hint = suggest(name, models)
                 raise ValueError(f"{where}.models: no model is called '{name}'{hint}")
         first, *others = (models[name].corpus for name in self.models)
         for corpus in others:
@@ -102,7 +102,7 @@ class Goal(ConfigModel):
                 )
         known = METRICS[corpora[first].task]
         if self.metric not in known:
-            raise ValueError(f"{where}.metric is '{self.metric}'{nearest(self.metric, known)}")
+            raise ValueError(f"{where}.metric is '{self.metric}'{suggest(self.metric, known)}")
 
 
 def require(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines.config.types import (
+from pipelines.types import (
     Cell,
     ConfigModel,
     Count,

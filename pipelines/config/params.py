@@ -25,6 +25,7 @@ from pipelines.config.corpora import (
     GeneratedSource,
     GivenSplit,
     PackageSource,
+    Reader,
     Samples,
     Search,
     Source,
@@ -32,7 +33,7 @@ from pipelines.config.corpora import (
     UrlSource,
     VocabularyParams,
 )
-from pipelines.config.error_messages import error_message, nearest
+from pipelines.config.error_messages import error_message
 from pipelines.config.experiments import (
     CellConfig,
     Experiments,
@@ -59,18 +60,8 @@ from pipelines.config.models import (
     seeds_of,
     training_stage,
 )
-from pipelines.config.readers import (
-    COLUMNS,
-    BibleReader,
-    ByFileReader,
-    LinesReader,
-    ParallelReader,
-    PlaysReader,
-    RatingsReader,
-    Reader,
-    TableReader,
-)
-from pipelines.config.types import (
+from pipelines.errors import UserError, suggest
+from pipelines.types import (
     SUB_WORDS,
     Cell,
     ConfigModel,
@@ -82,20 +73,17 @@ from pipelines.config.types import (
     Smoothing,
     Task,
     Tokens,
+    cell_names,
 )
-from pipelines.errors import UserError
 
 __all__ = [
     "BETTER",
-    "COLUMNS",
     "FAMILIES",
     "STAGES",
     "SUB_WORDS",
     "TASK_OF",
     "BagOfWords",
     "Better",
-    "BibleReader",
-    "ByFileReader",
     "Cell",
     "CellConfig",
     "Checkpoints",
@@ -113,18 +101,14 @@ __all__ = [
     "GradientFlow",
     "Interpolation",
     "LanguageModel",
-    "LinesReader",
     "LongMemory",
     "Model",
     "NGram",
     "Name",
     "Optimizer",
     "PackageSource",
-    "ParallelReader",
     "Params",
-    "PlaysReader",
     "Pooling",
-    "RatingsReader",
     "Reader",
     "Samples",
     "Score",
@@ -136,13 +120,13 @@ __all__ = [
     "SourceLength",
     "Split",
     "SyntheticTask",
-    "TableReader",
     "Task",
     "Tokens",
     "Tracking",
     "UrlSource",
     "VocabularyParams",
     "WordOrder",
+    "cell_names",
     "load",
     "require",
     "seeds_of",
@@ -220,7 +204,7 @@ class Params(ConfigModel):
                 self._check_init_from(key, model)
                 corpus = self.corpora.get(model.corpus)
                 if corpus is None:
-                    hint = nearest(model.corpus, self.corpora)
+                    hint = suggest(model.corpus, self.corpora)
                     raise ValueError(f"{key}.corpus: no corpus is called '{model.corpus}'{hint}")
                 if TASK_OF[model.model] != corpus.task:
                     raise ValueError(
@@ -243,7 +227,7 @@ class Params(ConfigModel):
             ]
             raise ValueError(
                 f"{key}.init_from: no language model is called '{model.init_from}'"
-                f"{nearest(model.init_from, names)}"
+                f"{suggest(model.init_from, names)}"
             )
         for field in ("cell", "embedding", "units", "layers"):
             if getattr(model, field) != getattr(start, field):
@@ -329,5 +313,5 @@ def load(path: Path) -> Params:
 def require(names: Mapping[Any, Any], name: str, what: str) -> Any:
     """The entry called `name`, or a Refusal that gives the nearest name there is."""
     if name not in names:
-        raise UserError(f"params.yaml has no {what} called '{name}'{nearest(name, names)}.")
+        raise UserError(f"params.yaml has no {what} called '{name}'{suggest(name, names)}.")
     return names[name]

@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.config.params import COLUMNS, SUB_WORDS, Corpus, GivenSplit
+from pipelines.config import task_schemas
+from pipelines.config.params import SUB_WORDS, Corpus, GivenSplit
 from pipelines.data.cleaning import lengths, text_columns
 from pipelines.errors import UserError
 
@@ -145,7 +146,7 @@ _HEAD = (
 
 
 def _schema(corpus: Corpus) -> Rule:
-    columns = ["document", "line", *COLUMNS[corpus.task]]
+    columns = ["document", "line", *task_schemas.get(corpus.task).columns]
     expectation = gxe.ExpectTableColumnsToMatchOrderedList(column_list=columns)
     return Rule(f"the columns are {', '.join(columns)}", expectation)
 

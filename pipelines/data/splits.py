@@ -1,4 +1,4 @@
-"""One frame -> train, valid and test frames, as a pure function of the rows and the seed."""
+"""Splits of a frame into train, valid and test: a pure function of the rows and the seed."""
 
 from __future__ import annotations
 
@@ -6,103 +6,110 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.config.params import FractionSplit, GivenSplit, Split
+from pipelines.config import task_schemas
+from pipelines.config.params import FractionSplit, GivenSplit, Split, Task
 from pipelines.errors import UserError
 
 PARTS = ("train", "valid", "test")
 TRAIN, VALID, TEST = range(len(PARTS))
-Codes = npt.NDArray[np.intp]  # a number for each row: of its part, or of its group
+Codes = npt.NDArray[np.intp]  # per row: the number of its part, or of its group
 
 
-def split(frame: pd.DataFrame, how: Split, seed: int) -> dict[str, pd.DataFrame]:
-    """Train, valid and test; rows that share the column `how.by` are never parted.
+def split(frame: pd.DataFrame, config: Split, task: Task, seed: int) -> dict[str, pd.DataFrame]:
+    """Return the train, valid and test frames.
 
-    `given` goes by the files. `contiguous` keeps the order of the rows: the first go to train (of
-    `valid_first` to valid), the last to test. `shuffled` and `stratified` draw them, and the
-    training rows stay in the order drawn. Shares are of the groups, rounded, and at least one; of a
-    running text without `by` they are of its length in characters, cut at the nearest end of a row.
+    `given` assigns rows by their files. `contiguous` keeps the order of the rows: the first ones
+    are train (with `valid_first` valid), the last ones test. `shuffled` and `stratified` permute
+    them, and the training rows stay in the permuted order. Fractions are of the groups of rows that
+    share the column `by`, rounded, and at least one group; of a running text without `by` they are
+    of its length in characters, cut at the nearest end of a row.
+
+    Args:
+        frame: cleaned rows.
+        config: `split` of the corpus.
+        task: task of the corpus.
+        seed: of the permutation.
 
     Raises:
-        Refusal: there are fewer than three rows, or groups of rows; or a part has no row left.
+        UserError: there are fewer than three rows or groups, or a part has no rows.
     """
+    schema = task_schemas.get(task)
     generator = np.random.default_rng(seed)
-    if isinstance(how, FractionSplit) and how.method != "contiguous":
+    if isinstance(config, FractionSplit) and config.method != "contiguous":
         frame = frame.iloc[generator.permutation(len(frame))]
-    if isinstance(how, GivenSplit):
-        part = _given(frame, how)
-    elif how.method == "stratified":
-        part = _stratified(frame, how)
-    elif how.method == "contiguous" and how.by is None and _is_running_text(frame):
-        part = _by_length(frame["text"], how)
+    if isinstance(config, GivenSplit):
+        part = _given(frame, config)
+    elif config.method == "stratified":
+        assert schema.label_column is not None  # the config refuses it otherwise
+        part = _stratified(frame, schema.label_column, config)
+    elif config.method == "contiguous" and config.by is None and schema.running_text:
+        part = _by_length(frame[schema.columns[0]], config)
     else:
-        codes, count = _groups(frame, how.by)
-        if how.method == "shuffled":
-            # Drawn anew: by first appearance, large groups would come before small ones.
+        codes, count = _groups(frame, config.by)
+        if config.method == "shuffled":
+            # Permute again: in order of first appearance, large groups come before small ones.
             codes = generator.permutation(count)[codes]
-        things = f"different values of '{how.by}'" if how.by else "rows"
-        part = _cut(count, how, things)[codes]
+        unit = f"different values of '{config.by}'" if config.by else "rows"
+        part = _cut(count, config, unit)[codes]
     return {name: frame[part == number].reset_index(drop=True) for number, name in enumerate(PARTS)}
 
 
 def _groups(frame: pd.DataFrame, by: str | None) -> tuple[Codes, int]:
-    """The number of each row's group, in order of first appearance, and how many there are."""
+    """Return the number of each row's group, in order of first appearance, and their count."""
     if by is None:
         return np.arange(len(frame)), len(frame)
-    codes, known = pd.factorize(frame[by])
-    return codes, len(known)
+    codes, values = pd.factorize(frame[by])
+    return codes, len(values)
 
 
-def _cut(count: int, how: FractionSplit, things: str) -> Codes:
-    """The part of each of so many things in a row, the last of them test: (count,)."""
-    valid, test = (max(1, round(share * count)) for share in (how.valid, how.test))
+def _cut(count: int, config: FractionSplit, unit: str) -> Codes:
+    """Return the part of each of `count` consecutive rows or groups, (count,)."""
+    valid, test = (max(1, round(fraction * count)) for fraction in (config.valid, config.test))
     train = count - valid - test
     if train < 1:
-        raise UserError(f"{count} {things} are too few to split into train, valid and test.")
+        raise UserError(f"{count} {unit} are too few to split into train, valid and test.")
     sizes = np.array((train, valid, test))
-    order = _order(how)
+    order = _order(config)
     return np.repeat(order, sizes[order])
 
 
-def _order(how: FractionSplit) -> list[int]:
-    """Which part stands before which."""
-    return [VALID, TRAIN, TEST] if how.valid_first else [TRAIN, VALID, TEST]
+def _order(config: FractionSplit) -> list[int]:
+    """Return the parts in the order of their rows."""
+    return [VALID, TRAIN, TEST] if config.valid_first else [TRAIN, VALID, TEST]
 
 
-def _given(frame: pd.DataFrame, how: GivenSplit) -> Codes:
-    named = (how.train, how.valid, how.test)
-    part_of = {file: number for number, files in enumerate(named) for file in files}
+def _given(frame: pd.DataFrame, config: GivenSplit) -> Codes:
+    """Return the part of each row by its file, (rows,)."""
+    files_of_parts = (config.train, config.valid, config.test)
+    part_of = {file: number for number, files in enumerate(files_of_parts) for file in files}
     part = np.array([part_of[document] for document in frame["document"]], np.intp)
     for number, name in enumerate(PARTS):
         if not (part == number).any():
             raise UserError(
-                f"No row of {', '.join(named[number])} is left for '{name}': raise "
-                "'cleaning.max_length', or mend the file."
+                f"After cleaning, '{name}' has no rows of {', '.join(files_of_parts[number])}. "
+                "Raise 'cleaning.max_length', or correct the files."
             )
     return part
 
 
-def _stratified(frame: pd.DataFrame, how: FractionSplit) -> Codes:
-    """Every label is cut for itself, so that all parts have the shares of the whole."""
+def _stratified(frame: pd.DataFrame, label_column: str, config: FractionSplit) -> Codes:
+    """Return the part of each row; every label is cut by itself, (rows,)."""
     part = np.empty(len(frame), np.intp)
-    for label, rows in frame.groupby("label").indices.items():
-        part[rows] = _cut(len(rows), how, f"rows of the label '{label}'")
+    for label, rows in frame.groupby(label_column).indices.items():
+        part[rows] = _cut(len(rows), config, f"rows of the label '{label}'")
     return part
 
 
-def _is_running_text(frame: pd.DataFrame) -> bool:
-    return "text" in frame and "label" not in frame
-
-
-def _by_length(texts: pd.Series[str], how: FractionSplit) -> Codes:
-    """Cut a running text where its characters, not its rows, have the shares asked for."""
+def _by_length(texts: pd.Series[str], config: FractionSplit) -> Codes:
+    """Return the part of each row of a running text, cut by characters instead of rows, (rows,)."""
     rows = len(texts)
     if rows < len(PARTS):
         raise UserError(f"{rows} rows are too few to split into train, valid and test.")
-    ends = (texts.str.len() + 1).cumsum().to_numpy()  # the end of a row is a character too
-    first = how.valid if how.valid_first else 1 - how.valid - how.test
-    one, two = (
-        1 + int(np.abs(ends - ends[-1] * share).argmin()) for share in (first, 1 - how.test)
+    ends = (texts.str.len() + 1).cumsum().to_numpy()  # the end of a row counts as a character
+    fraction = config.valid if config.valid_first else 1 - config.valid - config.test
+    first_cut, second_cut = (
+        1 + int(np.abs(ends - ends[-1] * part).argmin()) for part in (fraction, 1 - config.test)
     )
-    one = min(one, rows - 2)
-    two = min(max(two, one + 1), rows - 1)
-    return np.repeat(_order(how), (one, two - one, rows - two))
+    first_cut = min(first_cut, rows - 2)
+    second_cut = min(max(second_cut, first_cut + 1), rows - 1)
+    return np.repeat(_order(config), (first_cut, second_cut - first_cut, rows - second_cut))

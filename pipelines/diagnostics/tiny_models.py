@@ -54,7 +54,7 @@ def _described(own: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 # By what each is the smallest model of.
 TINY_MODELS: dict[str, TrainableModel] = {
-    **{cell: _language_model(cell=cell) for cell in get_args(params.Cell)},
+    **{cell: _language_model(cell=cell) for cell in params.cell_names()},
     "dropout": _language_model(dropout=0.3),
     "variational dropout": _language_model(dropout=0.3, variational=True),
     "weight drop": _language_model(weight_drop=0.3),

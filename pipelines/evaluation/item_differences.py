@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.config.params import COLUMNS, Corpus
+from pipelines.config import task_schemas
+from pipelines.config.params import Corpus
 
 
 def most_different_items(
@@ -35,7 +36,7 @@ def most_different_items(
     for place in np.argsort(-gaps, kind="stable")[:count]:
         if gaps[place] == 0:
             return
-        given = {name: first[name].iloc[place] for name in COLUMNS[corpus.task]}
+        given = {name: first[name].iloc[place] for name in task_schemas.get(corpus.task).columns}
         said = {
             f"{which}, {title}": _plain(frame[name].iloc[place])
             for which, frame in (("first", first), ("second", second))

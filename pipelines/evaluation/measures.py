@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from pipelines.config.params import COLUMNS, Corpus
+from pipelines.config import task_schemas
+from pipelines.config.params import Corpus
 from pipelines.errors import UserError
 from pipelines.evaluation import scores
 from pipelines.evaluation.resampling import Score, Scores, Statistics
@@ -67,7 +68,7 @@ def same_items(first: pd.DataFrame, second: pd.DataFrame, corpus: Corpus) -> Non
     Raises:
         Refusal: they were not.
     """
-    given = list(COLUMNS[corpus.task])
+    given = list(task_schemas.get(corpus.task).columns)
     if len(first) != len(second):
         raise UserError(
             f"One was tested on {len(first):,} items and the other on {len(second):,}: only models "

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.config import params
-from pipelines.data import cleaning
 from pipelines.errors import UserError
 from pipelines.models import serialization
 from pipelines.text import batching
 from pipelines.text import encoding as encode
+from pipelines.text.normalization import normalize
 from pipelines.text.vocabulary import END, UNK, Vocabularies
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Predictor:
         Raises:
             Refusal: a text is empty once it is cleaned.
         """
-        prepared = [cleaning.prepare(text, self.card.cleaning, self.card.tokens) for text in texts]
+        prepared = [normalize(text, self.card.cleaning, self.card.tokens) for text in texts]
         for number, text in enumerate(prepared, 1):
             if not text.strip():
                 raise UserError(f"Text {number} is empty: give at least one word.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.config import params
+from pipelines.config import params, task_schemas
 from pipelines.evaluation import scores
 from pipelines.inference.predictor import Predictor
 from pipelines.models import serialization
@@ -79,7 +79,9 @@ class Validation:
 
     def _columns(self, rows: int) -> tuple[list[str], list[str]]:
         """What is given and what is wanted, of the first rows."""
-        given, wanted = (list(self._valid[name][:rows]) for name in params.COLUMNS[self._card.task])
+        given, wanted = (
+            list(self._valid[name][:rows]) for name in task_schemas.get(self._card.task).columns
+        )
         return given, wanted
 
     def _predictor(self, model: Any) -> Predictor:

@@ -1,4 +1,4 @@
-"""Prepared frames -> ids, as models read them."""
+"""Encoding of prepared frames as the ids that models read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.config import params
+from pipelines.config import params, task_schemas
 from pipelines.errors import UserError
 from pipelines.text.vocabulary import END, START, Vocabularies, Vocabulary
 
@@ -16,35 +16,37 @@ Ids = npt.NDArray[np.int32]
 
 
 def require_columns(frame: pd.DataFrame, vocabularies: Vocabularies, task: params.Task) -> None:
-    """See that a frame and its vocabularies are those of a corpus for this task.
+    """Check that a frame and its vocabularies are those of a corpus for this task.
 
     Raises:
-        Refusal: they belong to another.
+        UserError: a column is missing.
     """
-    columns = params.COLUMNS[task]
-    words = [column for column in columns if column != "label"]
-    if not set(columns) <= set(frame.columns) or not set(words) <= set(vocabularies.columns):
+    schema = task_schemas.get(task)
+    missing = set(schema.columns) - set(frame.columns)
+    missing |= set(schema.text_columns) - set(vocabularies.columns)
+    if missing:
         raise UserError(
-            f"A model for {task} reads the columns {' and '.join(columns)}, and this frame or this "
-            "vocabulary has others: give the files of its own corpus."
+            f"A model for {task} needs the columns {' and '.join(schema.columns)}, but the "
+            f"frame or the vocabulary has no {' and no '.join(sorted(missing))}. Use the files of "
+            "its corpus."
         )
 
 
 def encode_rows(texts: Iterable[str], vocabulary: Vocabulary, ends: bool = False) -> list[Ids]:
-    """Each prepared text as ids (T,); with `ends` between `<s>` and `</s>`."""
+    """Return the ids (T,) of each text; with `ends` between `<s>` and `</s>`."""
     encoded = [vocabulary.encode(text) for text in texts]
     return [add_boundaries(ids) for ids in encoded] if ends else encoded
 
 
 def add_boundaries(ids: Ids) -> Ids:
-    """Ids (T,) between `<s>` and `</s>`, (T + 2,)."""
+    """Return ids (T,) between `<s>` and `</s>`, (T + 2,)."""
     return np.concatenate([[START], ids, [END]]).astype(np.int32)
 
 
 def encode_stream(frame: pd.DataFrame, vocabularies: Vocabularies) -> Ids:
-    """The rows of a language model's frame as one stream (N,), `</s>` after every row.
+    """Return the rows of a language model's frame as one stream (N,), `</s>` after every row.
 
-    The stream starts with one `</s>` too, so that the first token has something before it.
+    The stream starts with `</s>` too, so that the first token has a context.
     """
     parts = [np.array([END], np.int32)]
     for ids in encode_rows(frame["text"], vocabularies.columns["text"]):
@@ -53,6 +55,6 @@ def encode_stream(frame: pd.DataFrame, vocabularies: Vocabularies) -> Ids:
 
 
 def encode_labels(column: Iterable[str], vocabularies: Vocabularies) -> Ids:
-    """Labels as their positions in the sorted list of labels, (N,)."""
-    position = {label: at for at, label in enumerate(vocabularies.labels)}
-    return np.array([position[label] for label in column], dtype=np.int32)
+    """Return the indices of labels in the sorted list of labels, (N,)."""
+    index_of = {label: index for index, label in enumerate(vocabularies.labels)}
+    return np.array([index_of[label] for label in column], dtype=np.int32)

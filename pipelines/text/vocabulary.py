@@ -17,7 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines import console, files
-from pipelines.config.params import COLUMNS, SUB_WORDS, Corpus, Tokens, VocabularyParams
+from pipelines.config import task_schemas
+from pipelines.config.params import SUB_WORDS, Corpus, Tokens, VocabularyParams
 from pipelines.errors import UserError
 from pipelines.text import subwords, tokenizers
 from pipelines.text.subwords import SPECIALS, Segmenter
@@ -144,8 +145,9 @@ def build(
 
 def build_vocabularies(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:
     """The vocabularies of a prepared training frame."""
-    task, tokens, how = COLUMNS[corpus.task], corpus.tokens, corpus.vocabulary
-    texts = {column: list(frame[column]) for column in task if column != "label"}
+    schema = task_schemas.get(corpus.task)
+    tokens, how = corpus.tokens, corpus.vocabulary
+    texts = {column: list(frame[column]) for column in schema.text_columns}
     if how.shared:
         together = [text for column in texts.values() for text in column]
         shared = build(together, tokens, how.max_size, how.min_count)
@@ -155,7 +157,7 @@ def build_vocabularies(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:
             column: build(rows, tokens, how.max_size, how.min_count)
             for column, rows in texts.items()
         }
-    labels = sorted(set(frame["label"])) if "label" in task else []
+    labels = sorted(set(frame[schema.label_column])) if schema.label_column else []
     return Vocabularies(columns, tuple(labels))
 
 

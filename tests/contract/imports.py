@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from pipelines.config import corpora, experiments, models, params, readers
+from pipelines.config import corpora, experiments, models, params
+from pipelines.data.readers.lookup import find_readers
 
 ROOT = Path(__file__).parents[2]
 FIRST_PARTY = ("pipelines", "stages", "commands")
@@ -76,8 +77,9 @@ def sections() -> list[type[BaseModel]]:
     """Every section of params.yaml."""
     found = {
         one
-        for module in (params, corpora, experiments, models, readers)
+        for module in (params, corpora, experiments, models)
         for one in vars(module).values()
         if isinstance(one, type) and issubclass(one, BaseModel)
     }
+    found |= set(find_readers().values())
     return sorted(found - {BaseModel}, key=lambda one: one.__name__)

@@ -336,7 +336,7 @@ def _runs(project):
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
-        ("ordr", 3, "models.plain-markov.ordr is no known key: did you mean 'order'?"),
+        ("ordr", 3, "models.plain-markov.ordr is not a valid key; did you mean 'order'?"),
         ("order", 0, "models.plain-markov.order is 0: it must be greater than or equal to 1"),
     ],
 )
@@ -360,7 +360,7 @@ def test_a_wrong_value_stops_at_once_and_loses_nothing(changed, key, value, sent
 
 def test_a_value_that_no_stage_reads_stops_too(changed):
     changed.change(lambda tree: tree.update(sed=1))
-    assert "sed is no known key: did you mean 'seed'?" in changed.run("dvc", "repro", ok=False)
+    assert "sed is not a valid key; did you mean 'seed'?" in changed.run("dvc", "repro", ok=False)
 
 
 def test_a_failed_expectation_stops_before_any_training(changed):

@@ -85,7 +85,7 @@ def test_what_may_be_said(task: str, changes: dict[str, Any]) -> None:
         (
             "translation",
             {"split": {"method": "stratified", "valid": 0.1, "test": 0.1}},
-            "stratified' is by label, and this corpus is for translation",
+            "'split.method: stratified' needs labels",
         ),
         (
             "classification",
@@ -100,7 +100,7 @@ def test_what_may_be_said(task: str, changes: dict[str, Any]) -> None:
         (
             "classification",
             {"split": {**SECTIONS["split"], "by": "line"}},
-            "'split.by' is line; the columns are text, label",
+            "'split.by' is 'line'; known: text, label",
         ),
         ("translation", {"split": {**GIVEN, "valid": 0.1}}, "split.given.valid"),
         ("translation", {"split": {**GIVEN, "test": ["c", "a"]}}, "'a' is named twice"),
@@ -114,17 +114,17 @@ def test_what_may_be_said(task: str, changes: dict[str, Any]) -> None:
         (
             "translation",
             {"reader": {"format": "parallel", "labels": {"0": "a"}}},
-            "'reader.labels' belongs to classification",
+            "'reader.labels' needs a column 'label'",
         ),
         (
             "language_modelling",
             {"reader": {"format": "parallel"}},
-            "'reader.format: parallel' gives classification or translation, not language_modelling",
+            "'reader.format: parallel' is for classification or translation",
         ),
         (
             "classification",
             {"reader": {"format": "by_file", "files": {"a": {"format": "lines"}}}},
-            "'reader.format: lines' gives language_modelling, not classification",
+            "'reader.format: lines' is for language_modelling",
         ),
         (
             "language_modelling",

@@ -56,7 +56,7 @@ REFUSED = {
         r"word_order.opinions.opposites are two labels, not 'positive' twice",
     ),
     "no unit": ("steps: 1500", "steps: 0", r"long_memory.copying.steps is 0: it must be greater"),
-    "an unknown key": ("order: 3", "orders: 3", r"opinions.orders is no known key.*'order'"),
+    "an unknown key": ("order: 3", "orders: 3", r"opinions.orders is not a valid key.*'order'"),
 }
 
 
@@ -83,6 +83,6 @@ def test_experiments_on_cells_need_cells(tmp_path: Path) -> None:
     cells, found, rest = LABORATORY.partition("\n  gradient_flow:")
     assert "tanh" in cells
     with pytest.raises(
-        UserError, match=r"experiments.gradient_flow compares cells: give 'laborato"
+        UserError, match=r"experiments.gradient_flow compares cells: give 'experiments.cells"
     ):
         loaded(tmp_path, f"  cells: {{}}{found}{rest}")

@@ -46,7 +46,10 @@ REFUSED: dict[str, tuple[list[dict[str, Any]], str]] = {
         [GOAL, GOAL | {"published": 28.4}],
         r"goals\.1\.published is 28\.4, and a goal before it has 28\.3 of the same model, metric",
     ),
-    "a key that is none": ([GOAL | {"marc": 1}], r"goals\.0\.marc is no known key: did you mean "),
+    "a key that is none": (
+        [GOAL | {"marc": 1}],
+        r"goals\.0\.marc is not a valid key; did you mean ",
+    ),
 }
 
 

@@ -12,7 +12,12 @@ TEXT = (Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8")
 # ruff: noqa: E501
 OPTIMIZER = "optimizer: {name: adam, learning_rate: 0.002, schedule: linear"
 ATTENTION = "attention: general"
-LANGUAGE = "    bptt_steps: 64"  # of the first language model
+LANGUAGE = "      bptt_steps: 64"  # of the first language model
+TUNED = (
+    "{model: classifier, corpus: opinions, init_from: shakespeare-lstm, cell: lstm, embedding: 100, "
+    "units: 256, layers: 1, bidirectional: false, pooling: last, dropout: 0.5, batch_size: 64, "
+    "epochs: 2, optimizer: {name: adam, learning_rate: 0.001, schedule: linear, clip_norm: 1.0}}"
+)
 # Each is one edit of the shipped file.
 REFUSED = {
     "plateau without its factor": (
@@ -71,58 +76,58 @@ REFUSED = {
         r"opinions-perceptron.optimizer is null: it must be a map",
     ),
     "two sizes of a batch": (
-        "    batch_size: 64\n    epochs: 6",
-        "    batch_size: 64\n    batch_tokens: 900\n    epochs: 6",
+        "      batch_size: 64\n      epochs: 6",
+        "      batch_size: 64\n      batch_tokens: 900\n      epochs: 6",
         r"opinions-perceptron: give 'batch_size' or 'batch_tokens', one of the two",
     ),
     "no size of a batch": (
-        "    batch_size: 64\n    epochs: 6",
-        "    epochs: 6",
+        "      batch_size: 64\n      epochs: 6",
+        "      epochs: 6",
         r"opinions-perceptron: give 'batch_size' or 'batch_tokens', one of the two",
     ),
     "forget bias of a cell that forgets nothing": (
-        "    cell: rnn",
-        "    cell: rnn\n    forget_bias: 1.0",
+        "      cell: rnn",
+        "      cell: rnn\n      forget_bias: 1.0",
         r"shakespeare-rnn: 'forget_bias' means nothing with 'cell: rnn': take it out",
     ),
     "residual with nothing below": (
-        "    cell: rnn",
-        "    cell: rnn\n    residual: true",
+        "      cell: rnn",
+        "      cell: rnn\n      residual: true",
         r"shakespeare-rnn: 'residual' adds the outputs of the layer below: give 'layers' above 1",
     ),
     "mean of one epoch": (
-        "    cell: rnn",
-        "    cell: rnn\n    average_epochs: 1",
+        "      cell: rnn",
+        "      cell: rnn\n      average_epochs: 1",
         r"shakespeare-rnn.average_epochs is 1: it must be greater than or equal to 2",
     ),
     "mean of more epochs than there are": (
-        "    cell: rnn",
-        "    cell: rnn\n    average_epochs: 99",
+        "      cell: rnn",
+        "      cell: rnn\n      average_epochs: 99",
         r"shakespeare-rnn: 'average_epochs: 99' is of more epochs than \d+",
     ),
     "gradients of one batch added up": (
-        "    cell: rnn",
-        "    cell: rnn\n    gradient_accumulation_steps: 1",
+        "      cell: rnn",
+        "      cell: rnn\n      gradient_accumulation_steps: 1",
         r"shakespeare-rnn.gradient_accumulation_steps is 1: it must be greater than or equal to 2",
     ),
     "cell in capitals": (
         "cell: lstm",
         "cell: LSTM",
-        r"shakespeare-lstm.cell is 'LSTM'; did you mean 'lstm'\? known: rnn, irnn, gru, lstm",
+        r"shakespeare-lstm.cell is 'LSTM'; did you mean 'lstm'\? known: gru, irnn, lstm, rnn",
     ),
     "change of one step": (
-        "    bptt_steps: 64",
-        "    bptt_steps: 1\n    temporal_activation_regularization: 2.0",
+        "      bptt_steps: 64",
+        "      bptt_steps: 1\n      temporal_activation_regularization: 2.0",
         r"shakespeare-rnn: 'temporal_activation_regularization' compares each step with the one before: give 'bptt_steps' above 1",
     ),
     "precision of a bag of words": (
-        "    hidden: []",
-        "    hidden: []\n    precision: bfloat16",
-        r"precision is no known key here: it belongs to language_model, classifier, seq2seq",
+        "      hidden: []",
+        "      hidden: []\n      precision: bfloat16",
+        r"precision is not a valid key.*: it belongs to language_model, classifier, seq2seq",
     ),
     "precision that does not exist": (
-        "    bptt_steps: 64",
-        "    bptt_steps: 64\n    precision: float16",
+        "      bptt_steps: 64",
+        "      bptt_steps: 64\n      precision: float16",
         r"precision is 'float16'; did you mean 'bfloat16'",
     ),
     "attention of nothing": (
@@ -132,88 +137,88 @@ REFUSED = {
     ),
     "copied states of another width": (
         ATTENTION,
-        f"{ATTENTION}\n    bridge: copy",
+        f"{ATTENTION}\n      bridge: copy",
         r"verses-attention: 'bridge: copy' needs states as wide .*: use 'bridge: dense'",
     ),
     "nothing told of the source": (
         "attention: none",
-        "attention: none\n    bridge: zero",
+        "attention: none\n      bridge: zero",
         r"verses-fixed: 'bridge: zero' with 'attention: none' tells the decoder nothing",
     ),
     "feeding without attention": (
         "attention: none",
-        "attention: none\n    input_feeding: true",
+        "attention: none\n      input_feeding: true",
         r"verses-fixed: 'input_feeding' feeds what was attended to: give an 'attention'",
     ),
     "tied vocabularies that are two": (
         ATTENTION,
-        f"{ATTENTION}\n    tied_embeddings: all",
-        r"verses-attention.tied_embeddings: 'all' needs one vocabulary .* corpora.verses 'vocabulary.shared: true'",
+        f"{ATTENTION}\n      tied_embeddings: all",
+        r"verses-attention.tied_embeddings: 'all' needs one vocabulary.*corpora.verses.vocabulary.shared",
     ),
     "tied yes or no": (
         ATTENTION,
-        f"{ATTENTION}\n    tied_embeddings: true",
+        f"{ATTENTION}\n      tied_embeddings: true",
         r"verses-attention.tied_embeddings is 'true'; .*known: target, all",
     ),
     "other sub-words of words": (
         ATTENTION,
-        f"{ATTENTION}\n    subword_sampling: 0.1",
-        r"verses-attention.subword_sampling draws other sub-words, and corpora.verses has 'tokens: words'",
+        f"{ATTENTION}\n      subword_sampling: 0.1",
+        r"verses-attention.subword_sampling.*corpora.verses.*'tokens: words'",
     ),
     "ensemble of one": (
         ATTENTION,
-        f"{ATTENTION}\n    ensemble_size: 1",
+        f"{ATTENTION}\n      ensemble_size: 1",
         r"ensemble_size is 1: it must be greater than or equal to 2",
     ),
     "a group of one": (
         ATTENTION,
-        f"{ATTENTION}\n    seeds: [1]",
+        f"{ATTENTION}\n      seeds: [1]",
         r"verses-attention.seeds",
     ),
     "a seed twice": (
         ATTENTION,
-        f"{ATTENTION}\n    seeds: [1, 2, 1]",
+        f"{ATTENTION}\n      seeds: [1, 2, 1]",
         r"verses-attention: 'seeds: \[1, 2, 1\]' has a seed twice",
     ),
     "a seed and seeds": (
         ATTENTION,
-        f"{ATTENTION}\n    seed: 1\n    seeds: [1, 2]",
+        f"{ATTENTION}\n      seed: 1\n      seeds: [1, 2]",
         r"verses-attention: give 'seed' or 'seeds', one of the two",
     ),
     "a group of ensembles": (
         ATTENTION,
-        f"{ATTENTION}\n    ensemble_size: 2\n    seeds: [1, 2]",
-        r"verses-attention: 'seeds' trains models that are compared, and 'ensemble_size'",
+        f"{ATTENTION}\n      ensemble_size: 2\n      seeds: [1, 2]",
+        r"verses-attention: .*'seeds'.*'ensemble_size'",
     ),
     "n-grams with all of the probability": (
         LANGUAGE,
-        f"{LANGUAGE}\n    ngram: {{order: 5, smoothing: kneser_ney, weight: 1.0}}",
+        f"{LANGUAGE}\n      ngram: {{order: 5, smoothing: kneser_ney, weight: 1.0}}",
         r"shakespeare-rnn.ngram.weight is 1.0: it must be less than 1",
     ),
     "n-grams of no length": (
         LANGUAGE,
-        f"{LANGUAGE}\n    ngram: {{order: 0, smoothing: kneser_ney, weight: 0.5}}",
+        f"{LANGUAGE}\n      ngram: {{order: 0, smoothing: kneser_ney, weight: 0.5}}",
         r"shakespeare-rnn.ngram.order is 0: it must be greater than or equal to 1",
     ),
     "start from a model of another shape": (
-        "    pooling: last",
-        "    pooling: last\n    init_from: shakespeare-lstm",
-        r"opinions-rnn.cell is rnn, and that of 'shakespeare-lstm', .* is lstm: make them the same",
+        "fine_tuned: {}",
+        f"fine_tuned: {{tuned: {TUNED}}}",
+        r"fine_tuned.tuned.embedding is 100, .*'shakespeare-lstm'.* 64",
     ),
     "start from an unknown model": (
-        "    pooling: last",
-        "    pooling: last\n    init_from: shakespear-lstm",
-        r"opinions-rnn.init_from: no language model .* did you mean 'shakespeare-lstm'",
+        "fine_tuned: {}",
+        f"fine_tuned: {{tuned: {TUNED.replace('speare', 'spear')}}}",
+        r"tuned.init_from: no language model .* did you mean 'shakespeare-lstm'",
     ),
     "start from a translator": (
-        "    pooling: last",
-        "    pooling: last\n    init_from: verses-fixed",
+        "fine_tuned: {}",
+        f"fine_tuned: {{tuned: {TUNED.replace('shakespeare-lstm', 'verses-fixed')}}}",
         r"init_from: no language model is called 'verses-fixed'; known: shakespeare-rnn, shakesp",
     ),
     "start both ways": (
-        "bidirectional: true\n    pooling: last",
-        "bidirectional: true\n    pooling: last\n    init_from: shakespeare-lstm",
-        r"opinions-lstm: 'init_from' needs 'bidirectional: false'",
+        "fine_tuned: {}",
+        f"fine_tuned: {{tuned: {TUNED.replace('bidirectional: false', 'bidirectional: true')}}}",
+        r"fine_tuned.tuned: 'init_from' needs 'bidirectional: false'",
     ),
     "beam of 0": (
         "max_length_ratio: 3.0}",

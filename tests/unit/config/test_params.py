@@ -16,18 +16,18 @@ REFUSED = {
     "misspelt key": (
         "order: 3",
         "ordr: 3",
-        r"models.baseline.shakespeare-markov.ordr is no known key: did you mean 'order'",
+        r"models.baseline.shakespeare-markov.ordr is not a valid key; did you mean 'order'",
     ),
-    "misspelt top level": ("seed: 1", "sead: 1", r"sead is no known key: did you mean 'seed'"),
-    "key of no stage": (
+    "misspelt top level": ("seed: 1", "sead: 1", r"sead is not a valid key; did you mean 'seed'"),
+    "key of no section": (
         "seed: 1",
         "seed: 1\nfoo: 2",
-        r"foo is no known key; known: seed, tracking",
+        r"foo is not a valid key; known: seed, data_seed, tracking",
     ),
     "key in a source": (
         "member: iam",
         "membr: iam",
-        r"corpora.shakespeare.source.membr is no known key: did you mean 'member'",
+        r"corpora.shakespeare.source.membr is not a valid key; did you mean 'member'",
     ),
     "wrong type": (
         "order: 3",
@@ -57,19 +57,19 @@ REFUSED = {
     ),
     "dropout of 1": ("dropout: 0.5", "dropout: 1.0", r"dropout is 1.0: it must be less than 1"),
     "attention on a language model": (
-        "    bptt_steps: 64",
-        "    bptt_steps: 64\n    attention: dot",
-        r"models.lstm.shakespeare-rnn.attention is no known key here: it belongs to seq2seq\.",
+        "      bptt_steps: 64",
+        "      bptt_steps: 64\n      attention: dot",
+        r"models.lstm.shakespeare-rnn.attention is not a valid key of this kind of model: it belongs to seq2seq\.",
     ),
     "key of several other kinds": (
-        "    bptt_steps: 64",
-        "    bptt_steps: 64\n    batch_tokens: 100",
-        r"batch_tokens is no known key here: it belongs to bag_of_words, classifier, seq2seq\.",
+        "      bptt_steps: 64",
+        "      bptt_steps: 64\n      batch_tokens: 100",
+        r"batch_tokens is not a valid key of this kind of model: it belongs to bag_of_words, classifier, seq2seq\.",
     ),
     "search on a model": (
         "attention: general",
-        "attention: general\n    search: {beam: 5}",
-        r"verses-attention.search is no known key here: it belongs to a corpus\.",
+        "attention: general\n      search: {beam: 5}",
+        r"verses-attention.search is not a valid key of this kind of model: it belongs to a corpus\.",
     ),
     "attention that does not exist": (
         "attention: general",
@@ -104,7 +104,7 @@ REFUSED = {
     "name with a capital": (
         "  shakespeare-markov:",
         "  Shakespeare_Markov:",
-        r"names are lower-case letters",
+        r"lower-case letters",
     ),
     "nothing left to train on": (
         "valid: 0.05, test: 0.05",
@@ -124,7 +124,7 @@ REFUSED = {
     "reader of another task": (
         "reader: {format: plays}",
         "reader: {format: bible, source: k, targets: {fr: l}}",
-        r"gives translation, not language_modelling",
+        r"'reader.format: bible' is for translation",
     ),
     "dates the wrong way round": (
         'start: "1950',
@@ -159,9 +159,9 @@ REFUSED = {
         r"the key 'shakespeare-markov' is written twice",
     ),
     "family misspelt": (
-        "train_lstm models:",
-        "train_lsmt models:",
-        r"train_lsmt models is no known key: did you mean 'train_lstm models'",
+        "  lstm:",
+        "  lsmt:",
+        r"models.lsmt is not a valid key; did you mean 'lstm'",
     ),
     "empty list": (
         "labels: [negative, neutral, positive]",
@@ -172,12 +172,12 @@ REFUSED = {
     "missing section": (
         "tracking:\n  experiment_prefix",
         "tracking2:\n  experiment_prefix",
-        r"tracking2 is no known key: did you mean 'tracking'",
+        r"tracking2 is not a valid key; did you mean 'tracking'",
     ),
     "two tasks": (
         "split: {method: contiguous, by: document",
         "split: {method: contiguous, by: source",
-        r"'split.by' is source; the columns are text",
+        r"'split.by' is 'source'; known: text",
     ),
 }
 
@@ -205,17 +205,23 @@ def test_refused_in_one_sentence(case, tmp_path):
 
 
 def test_a_model_under_the_wrong_stage_is_refused(tmp_path):
-    entry = re.search(r"  opinions-rnn:\n(    .*\n)+", TEXT).group()
-    moved = TEXT.replace(entry, "").replace("  verses-fixed:", f"{entry}\n  verses-fixed:")
-    with pytest.raises(UserError, match=r"classifier is trained by train_lstm: move the entry"):
+    entry = re.search(r"    opinions-rnn:\n(      .*\n)+", TEXT).group()
+    moved = TEXT.replace(entry, "").replace("    verses-fixed:", f"{entry}\n    verses-fixed:")
+    with pytest.raises(UserError, match=r"models\.seq2seq\.opinions-rnn: .*models\.lstm"):
         _load(tmp_path, moved)
 
 
-def test_a_model_written_only_under_models_is_refused(tmp_path):
+def test_a_model_outside_the_families_is_refused(tmp_path):
     model = "{model: ngram, corpus: shakespeare, order: 2, smoothing: witten_bell}"
-    added = f"{TEXT}  stray: {model}\n"
-    with pytest.raises(UserError, match=r"models.stray: write it under the stage that trains it"):
-        _load(tmp_path, added)
+    stray = TEXT.replace("  baseline:", f"  stray: {model}\n  baseline:", 1)
+    with pytest.raises(UserError, match=r"models\.stray is not a valid key.*baseline, lstm"):
+        _load(tmp_path, stray)
+
+
+def test_a_name_in_two_families_is_refused(tmp_path):
+    twice = TEXT.replace("    verses-fixed:", "    opinions-lstm:", 1)
+    with pytest.raises(UserError, match=r"models\.seq2seq\.opinions-lstm.*models\.lstm"):
+        _load(tmp_path, twice)
 
 
 def test_a_missing_file_and_a_list_are_refused(tmp_path):
@@ -253,8 +259,10 @@ def test_an_endless_value_is_quoted_in_short(tmp_path):
 
 
 def test_a_key_that_is_no_text(tmp_path):
-    with pytest.raises(UserError, match=r"models\.shakespeare-markov: the key null must be text"):
-        _load(tmp_path, TEXT.replace("    model: ngram", "    null: 3\n    model: ngram", 1))
+    with pytest.raises(
+        UserError, match=r"models\.baseline\.shakespeare-markov: the key null must be"
+    ):
+        _load(tmp_path, TEXT.replace("      model: ngram", "      null: 3\n      model: ngram", 1))
 
 
 def test_the_tree_is_frozen():

@@ -10,6 +10,8 @@ import pytest
 
 from pipelines.config import params
 from pipelines.data import cleaning, corpus, splits
+from pipelines.data.readers.by_file import ByFileReader
+from pipelines.data.readers.parallel import ParallelReader
 from pipelines.text import encoding, vocabulary
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -30,7 +32,7 @@ def prepared(folder: Path, entry: params.Corpus, *files: str) -> Parts:
         (folder / Path(file).name).symlink_to(DATA / file)
         names.append(Path(file).name)
     raw = corpus.read(folder, entry.reader, entry.task, names, entry.split)
-    return splits.split(cleaning.clean(raw, entry), entry.split, seed=1)
+    return splits.split(cleaning.clean(raw, entry), entry.split, entry.task, seed=1)
 
 
 def sizes(parts: Parts) -> list[int]:
@@ -76,7 +78,7 @@ def test_multi30k(tmp_path: Path, make_corpus) -> None:
 
 def test_tweeteval_emotion(tmp_path: Path, make_corpus) -> None:
     split = given("train", "val", "test", "_text.txt", "_labels.txt")
-    reader = params.ParallelReader(format="parallel", labels=EMOTIONS)
+    reader = ParallelReader(format="parallel", labels=EMOTIONS)
     entry = make_corpus("classification", cleaning=LONG, split=split, reader=reader)
     files = [
         f"tweeteval/emotion/{part}_{what}.txt"
@@ -108,7 +110,7 @@ def test_tweets_of_two_sources_in_one_corpus(tmp_path: Path, make_corpus) -> Non
         },
     }
     entry = make_corpus(cleaning=LONG).model_copy(
-        update={"reader": params.ByFileReader.model_validate(reader)}
+        update={"reader": ByFileReader.model_validate(reader)}
     )
     files = ("introdeeplearning/sentiment-tweets.csv", "tweeteval/emotion/train_text.txt")
     assert sum(sizes(prepared(tmp_path, entry, *files))) == 14_640 + 3_257

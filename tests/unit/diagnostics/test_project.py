@@ -70,7 +70,7 @@ def test_parameters_that_are_not_sound(here: Path) -> None:
     values.write_text(text.replace("\nseed:", "\nseeds:"), encoding="utf-8")
     found = project.parameters(values)
     assert found.mark == "failed"
-    assert "seeds is no known key" in found.found
+    assert "seeds is not a valid key" in found.found
     assert "\n" not in found.found
 
 

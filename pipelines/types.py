@@ -1,15 +1,17 @@
-"""What every section of `params.yaml` is made of: the words and numbers that a value may be."""
+"""Types of the values in `params.yaml`, and the base class of its sections."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import pkgutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Task = Literal["language_modelling", "classification", "translation"]
+TASKS: tuple[Task, ...] = get_args(Task)
 Tokens = Literal["characters", "words", "spaces", "bpe", "unigram"]
 SUB_WORDS: tuple[Tokens, ...] = ("bpe", "unigram")
-Cell = Literal["rnn", "irnn", "gru", "lstm"]
 Score = Literal["none", "additive", "dot", "general", "scaled", "coverage"]
 Smoothing = Literal["witten_bell", "kneser_ney"]
 Pooling = Literal["last", "mean", "max", "attention"]
@@ -27,7 +29,19 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 
 
+def cell_names() -> tuple[str, ...]:
+    """Return the names of the recurrent cells: the modules of `pipelines/layers/cells`."""
+    folder = Path(__file__).parent / "layers" / "cells"
+    return tuple(module.name for module in pkgutil.iter_modules([str(folder)]))
+
+
+if TYPE_CHECKING:
+    Cell = str
+else:
+    Cell = Literal[cell_names()]
+
+
 class ConfigModel(BaseModel):
-    """A map of `params.yaml`: frozen, every key known, no silent conversion of types."""
+    """A section of `params.yaml`: frozen, without unknown keys or silent type conversions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

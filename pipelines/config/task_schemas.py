@@ -1,0 +1,87 @@
+"""Columns and corpus keys of each task: one table for the config, the data and the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipelines.errors import UserError, suggest
+from pipelines.types import Task
+
+
+@dataclass(frozen=True)
+class TaskSchema:
+    """Columns of a task's frames, and the keys of its corpora.
+
+    Attributes:
+        name: value of `corpora.<name>.task`.
+        columns: columns after `document` and `line`, in order.
+        label_column: the column of labels, if the task has one; all others hold text.
+        split_columns: further columns that `split.by` may name.
+        running_text: whether the rows are one text: a contiguous split cuts it by characters.
+        required_keys: dotted keys of a corpus that no other task needs.
+        optional_keys: dotted keys of a corpus that no other task may have.
+    """
+
+    name: Task
+    columns: tuple[str, ...]
+    label_column: str | None = None
+    split_columns: tuple[str, ...] = ()
+    running_text: bool = False
+    required_keys: tuple[str, ...] = ()
+    optional_keys: tuple[str, ...] = ()
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Columns that hold tokens: all but the label."""
+        return tuple(column for column in self.columns if column != self.label_column)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Dotted keys of a corpus that belong to this task."""
+        return self.required_keys + self.optional_keys
+
+
+SCHEMAS: Mapping[str, TaskSchema] = {
+    schema.name: schema
+    for schema in (
+        TaskSchema(
+            name="language_modelling",
+            columns=("text",),
+            split_columns=("document",),
+            running_text=True,
+            required_keys=("samples",),
+        ),
+        TaskSchema(
+            name="classification",
+            columns=("text", "label"),
+            label_column="label",
+            required_keys=("checks.labels",),
+        ),
+        TaskSchema(
+            name="translation",
+            columns=("source", "target"),
+            split_columns=("line",),
+            required_keys=("checks.max_length_ratio",),
+            optional_keys=("search", "vocabulary.shared"),
+        ),
+    )
+}
+# Keys that belong to some tasks only; every other key is for all of them.
+TASK_KEYS = tuple(dict.fromkeys(key for schema in SCHEMAS.values() for key in schema.keys))
+
+
+def get(task: str) -> TaskSchema:
+    """Return the schema of a task.
+
+    Raises:
+        UserError: there is no such task.
+    """
+    if task not in SCHEMAS:
+        raise UserError(f"There is no task '{task}'{suggest(task, SCHEMAS)}.")
+    return SCHEMAS[task]
+
+
+def tasks_with(key: str) -> list[str]:
+    """Return the names of the tasks whose corpora may have a key."""
+    return [schema.name for schema in SCHEMAS.values() if key in schema.keys]
