@@ -96,8 +96,8 @@ class QueuedRun:
             return int((self.folder / UPLOADED).read_text(encoding="utf-8"))
         return 0
 
-    @uploaded.setter
-    def uploaded(self, count: int) -> None:
+    def set_uploaded(self, count: int) -> None:
+        """Record the number of events that the server has."""
         files.write_text(self.folder / UPLOADED, str(count))
 
     def delete(self) -> None:
@@ -261,7 +261,7 @@ def _upload_events(
                 f"({events[number].kind}: {store.summary(error)}). It was skipped."
             )
         if number >= uploaded:
-            run.uploaded = number + 1
+            run.set_uploaded(number + 1)
         if bar is not None:
             bar.advance(1)
     summary.uploaded += _run_name(events)
