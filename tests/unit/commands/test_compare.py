@@ -59,7 +59,7 @@ def test_the_run_of_one_seed_means_its_group(compared, project):
     experiment = client.get_run(above.id).info.experiment_id
     below = client.create_run(experiment, tags={"mlflow.parentRunId": above.id}).info.run_id
     (found,) = compared(MODEL, below)
-    assert found["second"] == f"{MODEL} (run {above.short})"
+    assert found["second"] == f"{MODEL} (run {above.short_id})"
 
 
 def test_without_runs_the_environment_is_not_known(compared, project):

@@ -118,7 +118,7 @@ def test_a_run_is_traced_in_the_lock_that_has_what_it_read(traced, project):
     assert metric["here"] == "another one here"
     project.run("git", "update-ref", "-d", reference(project))
     (missing,) = traced(of_the_experiment.id)["missing"]
-    assert missing.startswith(f"No dvc.lock at hand has what run {of_the_experiment.short} read")
+    assert missing.startswith(f"No dvc.lock at hand has what run {of_the_experiment.short_id} read")
 
 
 @pytest.mark.parametrize("what", ["HEAD", "lower", "commit", "branch"])

@@ -170,7 +170,7 @@ def test_a_changed_artifact_is_named(project, path, said):
     project.seal()
     kept = project.ledger()
     run = kept.runs[1]
-    places = {"run": run.folder, "model": kept.logged(run).folder}
+    places = {"run": run.artifact_folder, "model": kept.logged_model(run).folder}
     file = path.format(**places)
     project.change(file)
     with snapshots.opened(project.root) as version:

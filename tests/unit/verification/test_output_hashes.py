@@ -63,7 +63,7 @@ def test_a_run_sealed_with_other_outs_is_named_and_left(project, capsys):
     project.sql(f"update tags set value = replace(value, '{outs}', 'f{outs[1:]}')")
     before = project.tags()
     (finding,) = project.seal().findings
-    short = project.ledger().runs[1].short
+    short = project.ledger().runs[1].short_id
     assert finding.startswith(
         f"train_baseline@{MODEL}: run {short} is sealed with other outs than dvc.lock has "
         f"(plots/{MODEL}.csv: f{outs[1:8]}, {outs[:8]})"

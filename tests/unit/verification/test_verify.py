@@ -34,7 +34,7 @@ def test_what_is_as_it_was(project, capsys):
     assert run.tags[verification.VERIFIED] == "level 0: identical"
     assert verification.VERIFIED not in project.ledger().runs[0].tags
     text = (project.root / "verified" / f"{MODEL}.json").read_text(encoding="utf-8")
-    assert project.ledger().text(run, "verify/level-0.json") == text
+    assert project.ledger().read_text(run, "verify/level-0.json") == text
     verdict = json.loads(text)
     metrics = provenance.file_hash(project.root / "metrics" / f"{MODEL}.json")
     keys = {stage: entry.inputs.key for stage, entry in project.locked().items()}
