@@ -29,7 +29,7 @@ class EpochLogger(Callback):
 
         Args:
             row: `epoch`, `tokens` and the epoch's losses and scores; of a group also `seed`.
-            sample: not logged; the evaluation logs the samples of all epochs.
+            sample: not logged; the artifact `pictures/samples.md` has all samples.
         """
         prefix = f"seed-{row['seed']:.0f}/" if "seed" in row else ""
         values = {key: value for key, value in row.items() if key not in ("seed", "epoch")}
