@@ -256,7 +256,7 @@ def test_nothing_appears_on_the_screen() -> None:
     code = (
         "import pandas as pd\n"
         "from pathlib import Path\n"
-        "from pipelines import params\n"
+        "from pipelines.config import params\n"
         "from pipelines.data.expectations import Checker\n"
         "corpus = params.load(Path('params.yaml')).corpora['opinions']\n"
         "corpus = corpus.model_copy(update={'checks': corpus.checks.model_copy("
