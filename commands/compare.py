@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import mean, stdev
 from typing import Any
 
-from pipelines import console
+from pipelines import console, files
 from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.evaluation import item_differences, seed_tests, significance
@@ -71,7 +71,7 @@ def compare(asked: Sequence[str], sentences: int, level: float, as_json: bool) -
         found = [one for group in groups for one in _group(group, sentences, level)]
     if as_json:
         said = [asdict(one) | {"level": level} for one in found]
-        console.echo(console.as_json(said).rstrip())
+        console.echo(files.dump_json(said).rstrip())
         return
     for one in found:
         for line in _lines(one, level):

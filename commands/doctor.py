@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipelines import console
+from pipelines import console, files
 from pipelines.diagnostics.results import Checks, Diagnostic, one_line
 
 SILENT = console.Progress(lambda amount, remark: None)
@@ -33,7 +33,7 @@ def doctor(quick: bool, as_json: bool) -> None:
             _say(group, found)
     marks = [row["mark"] for row in rows]
     if as_json:
-        console.echo(console.as_json({"fit": "failed" not in marks, "checks": rows}).rstrip())
+        console.echo(files.dump_json({"fit": "failed" not in marks, "checks": rows}).rstrip())
     else:
         console.echo(_verdict(marks.count("failed"), marks.count("warning")))
     if "failed" in marks:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from commands import templates
-from pipelines import console
+from pipelines import console, files
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project, provenance
 from pipelines.reporting import benchmark_page
@@ -100,7 +100,7 @@ def _describe(template: str, project: Path) -> None:
     _write(project / "README.md", text)
     origin = {"template": template, **provenance.git_state(templates.SOURCE)}
     (project / ".seqproof").mkdir()
-    _write(project / ".seqproof" / "origin.json", console.as_json(origin))
+    _write(project / ".seqproof" / "origin.json", files.dump_json(origin))
 
 
 def _write(path: Path, text: str) -> None:

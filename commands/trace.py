@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pipelines import console
+from pipelines import console, files
 from pipelines.config import params
 from pipelines.lineage import snapshots, targets
 from pipelines.lineage import trace as traces
@@ -35,7 +35,7 @@ def trace(what: str, as_json: bool) -> None:
         found = traces.trace(meant, root, here, kept)
     missing = [*found.missing, *([lost] if lost else [])]
     if as_json:
-        console.echo(console.as_json(asdict(found) | {"missing": missing}).rstrip())
+        console.echo(files.dump_json(asdict(found) | {"missing": missing}).rstrip())
         return
     for line in _lines(found):
         console.echo(line)

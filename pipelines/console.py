@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Context, Exit, Option, Typer
 from typer.core import TyperCommand as Command
@@ -324,8 +324,3 @@ def quiet_imports() -> Iterator[None]:
             if failed:
                 output.seek(0)
                 sys.stderr.write(output.read().decode("utf-8", "replace"))
-
-
-def as_json(value: Any) -> str:
-    """JSON with sorted keys, so that the same content is the same bytes."""
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"

@@ -20,7 +20,7 @@ def main() -> None:
         for name, corpus in config.corpora.items():
             texts = corpus.source.paths if corpus.source.kind == "files" else ()
             record = {text: _sha256(Path(text)) for text in texts if Path(text).is_file()}
-            files.write_text(folder / paths.source_record(name).name, console.as_json(record))
+            files.write_json(folder / paths.source_record(name).name, record)
 
 
 def _sha256(path: Path) -> str:

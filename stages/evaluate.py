@@ -66,7 +66,7 @@ def main(
     }
     parquet.write_parquet(found.predictions, predictions)
     drawing.write(name, found, trained, model, history, pictures)
-    files.write_text(metrics, console.as_json(numbers))
+    files.write_json(metrics, numbers)
     example = list(frame["source" if "source" in frame else "text"][:2])
     evaluation_log = stage_runs.EvaluationLog(
         metrics=numbers,

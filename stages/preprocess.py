@@ -30,7 +30,7 @@ def main(
 
     for split, part in parts.items():
         parquet.write_parquet(part, paths.frame(corpus, split))
-    files.write_text(paths.data_checks(corpus), console.as_json(checker.report))
+    files.write_json(paths.data_checks(corpus), checker.report)
     counts = ", ".join(f"{len(part):,} {split}" for split, part in parts.items())
     console.echo(
         f"{corpus}: {len(raw):,} rows read, {len(cleaned):,} used: {counts}; "

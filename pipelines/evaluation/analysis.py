@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import console, files
+from pipelines import files
 from pipelines.errors import UserError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Analysis:
 
 def write_analysis(analysis: Analysis, path: Path) -> None:
     """Write an analysis as JSON: the same bytes for the same analysis."""
-    files.write_text(path, console.as_json(_plain(analysis)))
+    files.write_json(path, _plain(analysis))
 
 
 def read_analysis(path: Path) -> Analysis:

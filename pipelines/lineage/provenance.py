@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 
-from pipelines import console
+from pipelines import console, files
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project
 
@@ -233,7 +233,7 @@ def record(inputs: dvc_project.Inputs, root: Path, described: Mapping[str, str])
         "environment": environment() | dict(described),
         "packages": packages(),
     }
-    return console.as_json(said)
+    return files.dump_json(said)
 
 
 def _line(root: Path, *arguments: str) -> str | None:

@@ -126,7 +126,7 @@ def write(model: Any, card: ModelSpec[Any], vocabulary: Path, folder: Path) -> N
         "cleaning": card.cleaning.model_dump(mode="json"),
         "seed": card.seed,
     }
-    text = console.as_json(described)
+    text = files.dump_json(described)
     (folder / "model.json").write_text(text, encoding="utf-8", newline="\n")
 
 

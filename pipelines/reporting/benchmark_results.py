@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipelines import console
+from pipelines import files
 from pipelines.config.params import ConfigModel, Goal
 from pipelines.errors import UserError
 
@@ -86,7 +86,7 @@ def read(path: Path) -> dict[str, BenchmarkRun]:
 
 def as_json(results: Mapping[str, BenchmarkRun]) -> str:
     """The results as data; the same results give the same bytes."""
-    return console.as_json({name: run.model_dump(mode="json") for name, run in results.items()})
+    return files.dump_json({name: run.model_dump(mode="json") for name, run in results.items()})
 
 
 def metrics(path: Path, model: str) -> dict[str, Any]:

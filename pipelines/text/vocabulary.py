@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines import console, files
+from pipelines import files
 from pipelines.config import task_schemas
 from pipelines.config.params import SUB_WORDS, Corpus, Tokens, VocabularyParams
 from pipelines.errors import UserError
@@ -208,7 +208,7 @@ def save(vocabularies: Vocabularies, path: Path) -> None:
     }
     if vocabularies.labels:
         tree["labels"] = list(vocabularies.labels)
-    files.write_text(path, console.as_json(tree))
+    files.write_json(path, tree)
 
 
 def load(path: Path) -> Vocabularies:

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipelines import console
+from pipelines import files
 from pipelines.lineage import provenance
 from pipelines.tracking.log_events import MODEL, LogEvent
 
@@ -125,4 +125,4 @@ def save_model(folder: Path, run_id: str, logged_model: Any, event: LogEvent) ->
 
 
 def _write_json(path: Path, content: object) -> None:
-    path.write_text(console.as_json(content), encoding="utf-8", newline="\n")
+    path.write_text(files.dump_json(content), encoding="utf-8", newline="\n")

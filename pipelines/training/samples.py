@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipelines import console, files
+from pipelines import files
 from pipelines.errors import UserError
 
 SAMPLES = "samples.json"
@@ -23,7 +23,7 @@ class Sample(NamedTuple):
 def write_samples(samples: Sequence[Sample], folder: Path) -> None:
     """Write the samples of a training, if there are any, into a model's folder."""
     if samples:
-        text = console.as_json([sample._asdict() for sample in samples])
+        text = files.dump_json([sample._asdict() for sample in samples])
         files.write_text(folder / SAMPLES, text)
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipelines import console, files
+from pipelines import files
 from pipelines.lineage.lockfiles import TRAINING, option, stage_kind
 from pipelines.tracking import energy, stage_runs
 from pipelines.verification import hash_checks, rerun
@@ -67,7 +67,7 @@ class Verdict:
     @property
     def text(self) -> str:
         """As JSON."""
-        return console.as_json(asdict(self))
+        return files.dump_json(asdict(self))
 
 
 def verify(subject: VerifyTarget, level: int) -> Verdict:

@@ -1,6 +1,5 @@
 """Error messages, exit codes, progress lines and tables of the console."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -128,13 +127,6 @@ def test_quiet_imports_prints_output_only_on_failure(capfd):
             [sys.executable, "-c", script.format(last)], capture_output=True, text=True, check=False
         )
         assert ("noise" in process.stderr) is expected
-
-
-def test_json_is_sorted_and_has_no_nan():
-    assert json.loads(console.as_json({"b": 1, "a": "é"})) == {"a": "é", "b": 1}
-    assert console.as_json({"b": 1, "a": 2}) == '{\n "a": 2,\n "b": 1\n}\n'
-    with pytest.raises(ValueError, match="JSON"):
-        console.as_json({"a": float("nan")})
 
 
 def test_help_imports_nothing_heavy():

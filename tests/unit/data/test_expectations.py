@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipelines import console
+from pipelines import files
 from pipelines.config import params
 from pipelines.data.expectations import Checker
 from pipelines.errors import UserError
@@ -68,7 +68,7 @@ def test_sound_data_passes_and_the_report_is_stable(opinions: params.Corpus) -> 
         checker = Checker(opinions)
         checker.raw(frame(text=["A", "B c", "D", "E"], label=["good", "bad", "good", "bad"]))
         checker.prepared(opinion_splits(), rates(opinion_splits(), 0.25))
-        reports.append(console.as_json(checker.report))
+        reports.append(files.dump_json(checker.report))
     assert reports[0] == reports[1]
     report = json.loads(reports[0])
     assert all(found["success"] and found["unexpected"] == 0 for found in report)
