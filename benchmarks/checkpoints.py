@@ -1,9 +1,9 @@
-"""What checkpoints cost: a training with them at the default interval beside one without, in turn.
+"""Cost of checkpoints: time of a checkpoint compared to a training step, at the default interval.
 
     python benchmarks/checkpoints.py
 
-Writes into docs/reproducibility.md the milliseconds of a step and of a checkpoint, and the share of
-the training's time that checkpoints take. Machines are noisy: read the share.
+Writes into docs/reproducibility.md the milliseconds of a step and of a checkpoint, and the fraction
+of the training time that checkpoints take. Machines are noisy: read the fraction.
 """
 
 from __future__ import annotations
@@ -24,62 +24,66 @@ from pipelines.config import params
 with console.quiet_imports():
     import keras
 
-    from pipelines.training import checkpoints
-    from pipelines.training import signals as stopping
+    from pipelines.training.checkpoints import CheckpointManager
+    from pipelines.training.progress import TrainingProgress
+    from pipelines.training.signals import Signals
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reproducibility.md"
-EVERY = params.load(ROOT / "params.yaml").checkpoints.every
+INTERVAL = params.load(ROOT / "params.yaml").checkpoints.every
 NAMES = ("words, LSTM 2x200", "words, LSTM 2x650", "characters, LSTM 256", "sentences, LSTM 128")
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure all models, print the results and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batches", type=int, default=20, help="steps of each round")
-    given = parser.parse_args()
+    options = parser.parse_args()
     rows = []
     for name in NAMES:
-        rows.append(_measured(name, given.rounds, given.batches))
+        rows.append(measure(name, options.rounds, options.batches))
         console.echo(json.dumps(rows[-1]))
         keras.utils.clear_session(free_memory=True)
-    head = [
+    header = [
         "model",
         "parameters",
         "ms a step",
         "ms a checkpoint",
-        f"share at every {EVERY:,} steps",
+        f"share at every {INTERVAL:,} steps",
     ]
-    page.write("price", head, rows, PAGE)
+    page.write("price", header, rows, PAGE)
 
 
-def _measured(name: str, rounds: int, many: int) -> list[str]:
-    entry, size, _, batches = training.shape(name, many)
-    trained, model = training.training_of(entry, size, batches)
-    unseen, signals = console.Progress(lambda amount, remark: None), stopping.Signals()
-    steps, writes = [], []
+def measure(name: str, rounds: int, batch_count: int) -> list[str]:
+    """Return the table row of a model."""
+    config, size, _, batches = training.make_benchmark(name, batch_count)
+    silent_bar, signals = console.Progress(lambda amount, remark: None), Signals()
+    step_seconds, checkpoint_seconds = [], []
     with tempfile.TemporaryDirectory(dir=ROOT) as folder:
-        kept = checkpoints.Checkpoints(Path(folder), EVERY)
-        for turn in range(rounds + 1):
-            trained.begin(turn + 1)
-            started = time.perf_counter()
-            trained.epoch(unseen, signals)
-            middle = time.perf_counter()
-            trained.end_epoch(float(turn))  # a new best, so that its weights are written too
-            before = time.perf_counter()
-            kept.write(trained.steps, trained.snapshot())
-            if turn:  # the first turn compiles
-                steps.append((middle - started) / many)
-                writes.append(time.perf_counter() - before)
-    step, write = statistics.median(steps), statistics.median(writes)
-    share = write / (EVERY * step + write)
+        # Checkpoints are written explicitly, so the manager's own interval is never reached.
+        manager = CheckpointManager(Path(folder), interval=10**9)
+        progress = TrainingProgress(checkpoints=manager)
+        trainer, model = training.make_trainer(config, size, batches, progress)
+        for number in range(rounds + 1):
+            trainer.begin_epoch(number + 1)
+            start = time.perf_counter()
+            trainer.train_epoch(silent_bar, signals)
+            steps_end = time.perf_counter()
+            trainer.end_epoch(float(number))  # a new best epoch: its weights are written, too
+            checkpoint_start = time.perf_counter()
+            progress.save(trainer.checkpoint())
+            if number:  # the first round compiles
+                step_seconds.append((steps_end - start) / batch_count)
+                checkpoint_seconds.append(time.perf_counter() - checkpoint_start)
+    step, checkpoint = statistics.median(step_seconds), statistics.median(checkpoint_seconds)
+    fraction = checkpoint / (INTERVAL * step + checkpoint)
     return [
         name,
         f"{model.count_params():,}",
         f"{1000 * step:,.1f}",
-        f"{1000 * write:,.0f}",
-        f"{share:.2%}",
+        f"{1000 * checkpoint:,.0f}",
+        f"{fraction:.2%}",
     ]
 
 

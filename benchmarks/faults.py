@@ -1,10 +1,10 @@
-"""Trainings interrupted at random moments: what happened, and whether their bytes are the same.
+"""Trainings interrupted at random moments: what happened, and whether the result is the same.
 
     python benchmarks/faults.py --kills 20
 
-Each kind of model is trained once in peace and once with so many interruptions, faults in turn,
-every try in a process of its own; weights, losses and history are compared byte for byte. Writes a
-table into docs/reproducibility.md.
+Each kind of model is trained once without interruption and once with many, faults in turn, each
+attempt in its own process. Weights, losses and history are compared byte for byte. Writes two
+tables into docs/reproducibility.md.
 """
 
 from __future__ import annotations
@@ -20,60 +20,73 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reproducibility.md"
 sys.path.insert(0, str(ROOT))
 
-FAULTS = ["fault", "injected", "ended with", "a checkpoint to go on from", "none yet", "bytes"]
-MODELS = ["model", "interruptions", "went on from a checkpoint", "bytes"]
+FAULTS_HEADER = [
+    "fault",
+    "injected",
+    "ended with",
+    "a checkpoint to resume from",
+    "none yet",
+    "bytes",
+]
+MODELS_HEADER = ["model", "interruptions", "resumed from a checkpoint", "bytes"]
 
 from pipelines import console  # noqa: E402
 from tests.faults import injector  # noqa: E402
 
+Outcome = tuple[injector.InterruptedTraining, bool]  # and whether its files are identical
+
 
 def main() -> None:
-    """Torment, compare, write."""
+    """Interrupt and compare the trainings, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20, help="interruptions of each model")
     parser.add_argument("--seed", type=int, default=1, help="of moments and faults")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        peace, torment = Path(scratch, "peace"), Path(scratch, "torment")
-        for folder in (peace, torment):
-            injector.make(folder)
-            injector.train(folder, "start")
-        told = {
-            name: _tormented(name, peace, torment, given.kills, given.seed)
+        undisturbed, disturbed = Path(scratch, "undisturbed"), Path(scratch, "disturbed")
+        for folder in (undisturbed, disturbed):
+            injector.make_project(folder)
+            injector.train(folder, injector.PRETRAINED)
+        outcomes = {
+            name: interrupt_and_compare(name, undisturbed, disturbed, options.kills, options.seed)
             for name in injector.MODELS
         }
-    page.write("faults", FAULTS, [_fault(fault, told) for fault in injector.FAULTS], PAGE)
-    page.write("models", MODELS, [_model(name, *found) for name, found in told.items()], PAGE)
+    fault_rows = [fault_row(fault, outcomes) for fault in injector.FAULTS]
+    model_rows = [model_row(name, *outcome) for name, outcome in outcomes.items()]
+    page.write("faults", FAULTS_HEADER, fault_rows, PAGE)
+    page.write("models", MODELS_HEADER, model_rows, PAGE)
 
 
-def _tormented(
-    name: str, peace: Path, torment: Path, kills: int, seed: int
-) -> tuple[injector.Story, bool]:
-    """What happened to a model, and whether its bytes are the same in the end."""
-    story = injector.torment(torment, name, kills, injector.timed(peace, name), seed)
-    same = injector.outs(torment, name) == injector.outs(peace, name)
-    console.echo(
-        f"{name}: {story.faults.total()} interruptions, {'equal' if same else 'different'}"
-    )
-    return story, same
+def interrupt_and_compare(
+    name: str, undisturbed: Path, disturbed: Path, kills: int, seed: int
+) -> Outcome:
+    """Train a model with interruptions and compare its files with an undisturbed training."""
+    durations = injector.measure(undisturbed, name)
+    training = injector.interrupt_repeatedly(disturbed, name, kills, durations, seed)
+    is_equal = injector.read_outs(disturbed, name) == injector.read_outs(undisturbed, name)
+    console.echo(f"{name}: {training.faults.total()} interruptions, {equality(is_equal)}")
+    return training, is_equal
 
 
-def _fault(fault: str, told: dict[str, tuple[injector.Story, bool]]) -> list[str]:
-    stories = [story for story, _ in told.values()]
-    many = sum(story.faults[fault] for story in stories)
-    saved = sum(story.saved[fault] for story in stories)
-    codes = sorted({code for story in stories for code in story.codes.get(fault, ())})
-    ended = ", ".join(f"signal {-code}" if code < 0 else str(code) for code in codes)
-    hit = [same for story, same in told.values() if story.faults[fault]]
-    return [fault, str(many), ended, str(saved), str(many - saved), _word(all(hit))]
+def fault_row(fault: str, outcomes: dict[str, Outcome]) -> list[str]:
+    """Return the table row of a fault."""
+    trainings = [training for training, _ in outcomes.values()]
+    count = sum(training.faults[fault] for training in trainings)
+    resumable = sum(training.resumable[fault] for training in trainings)
+    codes = sorted({code for training in trainings for code in training.codes.get(fault, ())})
+    endings = ", ".join(f"signal {-code}" if code < 0 else str(code) for code in codes)
+    is_equal = all(is_equal for training, is_equal in outcomes.values() if training.faults[fault])
+    return [fault, str(count), endings, str(resumable), str(count - resumable), equality(is_equal)]
 
 
-def _model(name: str, story: injector.Story, same: bool) -> list[str]:
-    return [name, str(story.faults.total()), str(story.went_on), _word(same)]
+def model_row(name: str, training: injector.InterruptedTraining, is_equal: bool) -> list[str]:
+    """Return the table row of a model."""
+    return [name, str(training.faults.total()), str(training.resumed), equality(is_equal)]
 
 
-def _word(same: bool) -> str:
-    return "equal" if same else "different"
+def equality(is_equal: bool) -> str:
+    """Return the word for equal or different bytes."""
+    return "equal" if is_equal else "different"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The process of one try: a stage that trains, with a fault put into it from outside.
+"""Process of one attempt: a training stage with an injected fault.
 
-Nothing here is part of the program.
+None of this is part of the program.
 """
 
 import contextlib
@@ -17,23 +17,30 @@ from typing import Any
 from pipelines import console
 from pipelines.training import checkpoints
 
-Fault = Callable[[], None]  # done before it trains
+Fault = Callable[[], None]  # called before the training
 
 
-def train(folder: Path, stage: str, words: list[str], fault: Fault) -> None:
-    """Run the stage in its folder and end the process with its exit code; all goes into a log."""
-    code = 1
+def train(folder: Path, stage: str, arguments: list[str], fault: Fault) -> None:
+    """Run a stage in its folder and end the process with its exit code; output goes into a log.
+
+    Args:
+        folder: the project.
+        stage: the stage's module.
+        arguments: name of the model, and options.
+        fault: injected before the stage runs.
+    """
+    code, name = 1, arguments[0]
     try:
         os.chdir(folder)
-        log = Path(f"{words[0]}.log").open("a", encoding="utf-8")  # noqa: SIM115, closed by the end
+        log = Path(f"{name}.log").open("a", encoding="utf-8")  # noqa: SIM115, closed by the end
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         sys.stdout = sys.stderr = log
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.environ.pop("MLFLOW_TRACKING_URI", None)
-        sys.argv = [stage, *words]
-        _mark(Path(f"{words[0]}.begun"))
+        sys.argv = [stage, *arguments]
+        _mark_begin(Path(f"{name}.begun"))
         fault()
         console.launch(stage, importlib.import_module(f"stages.{stage}").main)
         code = 0
@@ -49,79 +56,79 @@ def train(folder: Path, stage: str, words: list[str], fault: Fault) -> None:
         os._exit(code)
 
 
-def _mark(mark: Path) -> None:
-    """Make this file as the training begins."""
+def _mark_begin(marker: Path) -> None:
+    """Create this file when the training begins."""
     from pipelines.training import trainer
 
-    fit = trainer.train_model
+    fit = trainer.fit
 
-    def marked(*arguments: Any, **named: Any) -> Any:
-        mark.touch()
-        return fit(*arguments, **named)
+    def marked_fit(*args: Any, **kwargs: Any) -> None:
+        marker.touch()
+        fit(*args, **kwargs)
 
-    trainer.train_model = marked
+    trainer.fit = marked_fit
 
 
 # Faults -----------------------------------------------------------------------------------------
 
 
-def nothing() -> None:
-    """No fault."""
+def no_fault() -> None:
+    """Inject no fault."""
 
 
-class _Disk:
-    """A file on a disk that takes so many bytes more, in all its files together."""
+class _LimitedFile:
+    """File on a disk with limited space, which all its files share."""
 
-    left = 0
+    space_left = 0
 
-    def __init__(self, file: object, full: Callable[[], None]) -> None:
-        self.file, self.full = file, full
+    def __init__(self, file: object, on_full: Callable[[], None]) -> None:
+        self.file, self.on_full = file, on_full
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.file, name)
 
-    def write(self, part: bytes) -> int:
-        """Write what fits."""
-        fits = bytes(part[: max(0, _Disk.left)])
-        _Disk.left -= len(part)
-        written = self.file.write(fits)
-        if _Disk.left < 0:
+    def write(self, content: bytes) -> int:
+        """Write as much as fits."""
+        fitting = bytes(content[: max(0, _LimitedFile.space_left)])
+        _LimitedFile.space_left -= len(content)
+        written = self.file.write(fitting)
+        if _LimitedFile.space_left < 0:
             self.file.flush()
-            self.full()
+            self.on_full()
         return written
 
 
-def small_disk(size: int, full: Callable[[], None]) -> None:
-    """So many bytes of checkpoints fit; then `full` happens, in the middle of a write."""
-    _Disk.left, whole = size, checkpoints._whole
+def limit_disk(size: int, on_full: Callable[[], None]) -> None:
+    """Limit the size of checkpoints in bytes; `on_full` is called in the middle of a write."""
+    _LimitedFile.space_left, atomic_file = size, checkpoints._atomic_file
 
     @contextlib.contextmanager
-    def small(path: Path) -> Iterator[_Disk]:
-        with whole(path) as file:
-            yield _Disk(file, full)
+    def limited(path: Path) -> Iterator[_LimitedFile]:
+        with atomic_file(path) as file:
+            yield _LimitedFile(file, on_full)
 
-    checkpoints._whole = small
+    checkpoints._atomic_file = limited
 
 
-def die() -> None:
-    """As by kill -9."""
+def kill_process() -> None:
+    """Kill this process as `kill -9` does."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def no_space() -> None:
-    """As the disk says it."""
+def raise_no_space() -> None:
+    """Raise the error of a full disk."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "checkpoint")
 
 
-def dies_after(steps: int) -> None:
-    """Killed as the step after these begins."""
-    from pipelines.training import trainer
+def kill_after(steps: int) -> None:
+    """Kill the process when it begins the step after these."""
+    from pipelines.training.trainer import Trainer
 
-    step = trainer.TrainingState._train
+    train_batch = Trainer._train_batch
 
-    def counted(self: trainer.TrainingState, *arguments: object) -> None:
-        if self.steps == steps:
-            die()
-        step(self, *arguments)
+    def counted(self: Trainer, *args: object) -> None:
+        if self._steps == steps:
+            kill_process()
+        train_batch(self, *args)
 
-    trainer.TrainingState._train = counted
+    Trainer._train_batch = counted

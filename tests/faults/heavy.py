@@ -1,4 +1,4 @@
-"""What a training imports, imported once for all of them."""
+"""Imports of a training, done once for all attempts."""
 
 import warnings
 
@@ -12,5 +12,5 @@ with console.quiet_imports(), warnings.catch_warnings():
 
     from pipelines.models import classifier, language_model, pretrained, seq2seq  # noqa: F401
     from pipelines.tasks import evaluation  # noqa: F401
-    from pipelines.training import device, progress, train, trainer  # noqa: F401
+    from pipelines.training import device, tensorboard, train, trainer  # noqa: F401
     from stages import fine_tune, train_baseline, train_lstm, train_seq2seq  # noqa: F401

@@ -1,4 +1,4 @@
-"""Trainings that are killed at random moments and gone on with, each in a process of its own."""
+"""Trainings that are killed at random moments and resumed, each attempt in its own process."""
 
 import contextlib
 import io
@@ -18,6 +18,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from pipelines import paths
 from pipelines.config import params
 from pipelines.data import parquet
 from pipelines.text import vocabulary
@@ -25,11 +26,11 @@ from pipelines.training import checkpoints
 from tests.faults import child
 
 ROOT = Path(__file__).parents[2]
-# A server that has imported TensorFlow, and never used it, is forked for every try: what would take
-# eight seconds takes two. Tests have used TensorFlow, and its threads would be missing in a fork.
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.faults.heavy"])
-STAGES = ("train_baseline", "train_lstm", "fine_tune", "train_seq2seq")
+# Every attempt is forked from a server that has imported TensorFlow and never used it: that takes
+# two seconds instead of eight. The process of the tests has used TensorFlow, whose threads would be
+# missing in a fork.
+FORKSERVER = multiprocessing.get_context("forkserver")
+FORKSERVER.set_forkserver_preload(["tests.faults.heavy"])
 ADAM = {"name": "adam", "learning_rate": 0.01, "schedule": "linear", "clip_norm": 1.0}
 PLATEAU = {
     "name": "adam",
@@ -37,10 +38,11 @@ PLATEAU = {
     "schedule": "plateau",
     "factor": 0.5,
     "patience": 1,
+    "clip_norm": 1.0,
 }
-CELL = {"cell": "lstm", "embedding": 6, "units": 8, "layers": 1, "dropout": 0.2}
-READER = {**CELL, "model": "classifier", "corpus": "moods", "bidirectional": False}
-# Everything that draws, remembers or accumulates stands in one of them.
+RECURRENT = {"cell": "lstm", "embedding": 6, "units": 8, "layers": 1, "dropout": 0.2}
+CLASSIFIER = {**RECURRENT, "model": "classifier", "corpus": "moods", "bidirectional": False}
+# Together they have everything that draws random numbers, remembers or accumulates.
 MODELS = {
     "ngram": {"model": "ngram", "corpus": "plain", "order": 3, "smoothing": "kneser_ney"},
     "bag-of-words": {
@@ -54,7 +56,7 @@ MODELS = {
         "optimizer": ADAM,
     },
     "language-model": {
-        **CELL,
+        **RECURRENT,
         "model": "language_model",
         "corpus": "plain",
         "batch_size": 4,
@@ -65,10 +67,10 @@ MODELS = {
         "average_epochs": 2,
         "ngram": {"order": 2, "smoothing": "witten_bell", "weight": 0.2},
         "epochs": 3,
-        "optimizer": {**PLATEAU, "clip_norm": 1.0},
+        "optimizer": PLATEAU,
     },
     "classifier": {
-        **READER,
+        **CLASSIFIER,
         "bidirectional": True,
         "pooling": "attention",
         "class_weights": "balanced",
@@ -78,7 +80,7 @@ MODELS = {
         "optimizer": ADAM,
     },
     "fine-tuned": {
-        **READER,
+        **CLASSIFIER,
         "pooling": "last",
         "init_from": "start",
         "batch_size": 4,
@@ -86,7 +88,7 @@ MODELS = {
         "optimizer": {**ADAM, "name": "adamw", "weight_decay": 0.01, "warmup_steps": 5},
     },
     "seq2seq": {
-        **CELL,
+        **RECURRENT,
         "model": "seq2seq",
         "corpus": "turned",
         "cell": "gru",
@@ -96,10 +98,10 @@ MODELS = {
         "label_smoothing": 0.1,
         "batch_tokens": 40,
         "epochs": 4,
-        "optimizer": {**ADAM, "name": "adam"},
+        "optimizer": ADAM,
     },
     "ensemble": {
-        **READER,
+        **CLASSIFIER,
         "pooling": "mean",
         "ensemble_size": 2,
         "patience": 2,
@@ -108,7 +110,7 @@ MODELS = {
         "optimizer": {**ADAM, "name": "sgd", "learning_rate": 0.5},
     },
     "group": {
-        **READER,
+        **CLASSIFIER,
         "pooling": "max",
         "seeds": [4, 2],
         "batch_size": 4,
@@ -116,53 +118,31 @@ MODELS = {
         "optimizer": ADAM,
     },
 }
-START = {  # the language model that the fine-tuned classifier starts from
-    **CELL,
-    "model": "language_model",
-    "corpus": "plain",
-    "batch_size": 4,
-    "bptt_steps": 10,
-    "epochs": 1,
-    "optimizer": ADAM,
+PRETRAINED = "start"  # the language model that the fine-tuned classifier starts from
+ALL_MODELS = {
+    **MODELS,
+    PRETRAINED: {
+        **RECURRENT,
+        "model": "language_model",
+        "corpus": "plain",
+        "batch_size": 4,
+        "bptt_steps": 10,
+        "epochs": 1,
+        "optimizer": ADAM,
+    },
 }
+FAMILIES = {
+    "ngram": "baseline",
+    "bag-of-words": "baseline",
+    "fine-tuned": "fine_tuned",
+    "seq2seq": "seq2seq",
+}  # of the other models: lstm
 LINES = [
-    f"the {who} {what} the {whom}"
-    for who in ("cat", "dog", "man")
-    for what in ("sees", "likes")
-    for whom in ("tree", "house", "sea", "hill", "cow", "pig")
+    f"the {subject} {verb} the {noun}"
+    for subject in ("cat", "dog", "man")
+    for verb in ("sees", "likes")
+    for noun in ("tree", "house", "sea", "hill", "cow", "pig")
 ]
-EVERY = 3  # steps between two checkpoints
-
-
-def _corpus(task: params.Task, **changes: object) -> dict[str, object]:
-    plain = {
-        "task": task,
-        "source": {"kind": "files", "paths": ["texts/none.txt"]},
-        "reader": {"format": "lines"},
-        "cleaning": {"lowercase": False, "max_length": 100, "drop_repeated": False},
-        "tokens": "words",
-        "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
-        "vocabulary": {"max_size": 100, "min_count": 1},
-        "checks": {"min_rows": 1, "max_unknown_rate": 1.0},
-    }
-    return plain | changes
-
-
-def _corpora() -> dict[str, object]:
-    samples = {"beginning": "the", "length": 5, "temperature": 1.0}
-    table = {"format": "table", "separator": ","}
-    labelled = {**table, "columns": {"text": "text", "label": "label"}}
-    paired = {**table, "columns": {"source": "source", "target": "target"}}
-    checks = {"min_rows": 1, "max_unknown_rate": 1.0}
-    return {
-        "plain": _corpus("language_modelling", samples=samples),
-        "moods": _corpus(
-            "classification", reader=labelled, checks=checks | {"labels": ["bad", "good"]}
-        ),
-        "turned": _corpus("translation", reader=paired, checks=checks | {"max_length_ratio": 9.0}),
-    }
-
-
 FRAMES = {
     "plain": pd.DataFrame({"text": LINES}),
     "moods": pd.DataFrame(
@@ -172,207 +152,249 @@ FRAMES = {
         {"source": LINES, "target": [" ".join(line.split(" ")[::-1]) for line in LINES]}
     ),
 }
+INTERVAL = 3  # steps between two checkpoints
 
 
-def make(folder: Path) -> None:
-    """A folder with parameters, frames and vocabularies, ready for the stages that train."""
-    (folder / "data").mkdir(parents=True)
-    families: dict[str, dict[str, object]] = {family: {} for family in params.FAMILIES}
-    for name, entry in {**MODELS, "start": START}.items():
-        family = {"ngram": "baseline", "bag-of-words": "baseline"}.get(name)
-        family = {"seq2seq": "seq2seq", "fine-tuned": "fine_tuned"}.get(name, family)
-        families[family or "lstm"][name] = entry
+def _corpus(task: params.Task, **changes: object) -> dict[str, object]:
+    defaults = {
+        "task": task,
+        "source": {"kind": "files", "paths": ["texts/none.txt"]},
+        "reader": {"format": "lines"},
+        "cleaning": {"lowercase": False, "max_length": 100, "drop_repeated": False},
+        "tokens": "words",
+        "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
+        "vocabulary": {"max_size": 100, "min_count": 1},
+        "checks": {"min_rows": 1, "max_unknown_rate": 1.0},
+    }
+    return defaults | changes
+
+
+def _corpora() -> dict[str, object]:
+    samples = {"beginning": "the", "length": 5, "temperature": 1.0}
+    table = {"format": "table", "separator": ","}
+    labelled = {**table, "columns": {"text": "text", "label": "label"}}
+    parallel = {**table, "columns": {"source": "source", "target": "target"}}
+    checks = {"min_rows": 1, "max_unknown_rate": 1.0}
+    return {
+        "plain": _corpus("language_modelling", samples=samples),
+        "moods": _corpus(
+            "classification", reader=labelled, checks=checks | {"labels": ["bad", "good"]}
+        ),
+        "turned": _corpus(
+            "translation", reader=parallel, checks=checks | {"max_length_ratio": 9.0}
+        ),
+    }
+
+
+def _family(name: str) -> str:
+    return FAMILIES.get(name, "lstm")
+
+
+def make_project(folder: Path) -> None:
+    """Make a folder with params.yaml, frames and vocabularies for the training stages."""
+    folder.mkdir(parents=True)
+    models: dict[str, dict[str, object]] = {family: {} for family in params.FAMILIES}
+    for name, entry in ALL_MODELS.items():
+        models[_family(name)][name] = entry
     tree = {
         "seed": 1,
         "data_seed": 1,
         "tracking": {"experiment_prefix": ""},
-        "checkpoints": {"every": EVERY},
+        "checkpoints": {"every": INTERVAL},
         "corpora": _corpora(),
-        "models": families,
+        "models": models,
         "experiments": {key: {} for key in params.Experiments.model_fields},
         "goals": [],
     }
-    (folder / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
-    settings = params.load(folder / "params.yaml")
-    for name, frame in FRAMES.items():
-        parquet.write_parquet(frame, folder / "data" / f"{name}-train.parquet")
-        parquet.write_parquet(frame.iloc[::3], folder / "data" / f"{name}-valid.parquet")
-        built = vocabulary.build_vocabularies(frame, settings.corpora[name])
-        vocabulary.save(built, folder / "data" / f"{name}.json")
+    (folder / paths.PARAMS).write_text(yaml.safe_dump(tree), encoding="utf-8")
+    config = params.load(folder / paths.PARAMS)
+    for corpus, frame in FRAMES.items():
+        parquet.write_parquet(frame, folder / paths.train_frame(corpus))
+        parquet.write_parquet(frame.iloc[::3], folder / paths.valid_frame(corpus))
+        vocabularies = vocabulary.build_vocabularies(frame, config.corpora[corpus])
+        vocabulary.save(vocabularies, folder / paths.vocabulary(corpus))
 
 
-# One try ----------------------------------------------------------------------------------------
+# One attempt ------------------------------------------------------------------------------------
 
 
-def begin(
-    folder: Path, name: str, fault: child.Fault = child.nothing, *words: str
+def start(
+    folder: Path, name: str, fault: child.Fault = child.no_fault, *options: str
 ) -> ForkServerProcess:
-    """A process that trains the model in its folder, with more words for the stage."""
+    """Start a process that trains a model.
+
+    Args:
+        folder: made by `make_project`.
+        name: the model.
+        fault: injected into the process.
+        options: options of the stage.
+    """
     (folder / f"{name}.begun").unlink(missing_ok=True)
-    process = FORKS.Process(
-        target=child.train, args=(folder, _stage(name), _words(name, words), fault)
-    )
+    stage = params.FAMILIES[_family(name)]
+    process = FORKSERVER.Process(target=child.train, args=(folder, stage, [name, *options], fault))
     with contextlib.chdir(ROOT):  # where the server looks for modules
         process.start()
     return process
 
 
-def end(process: ForkServerProcess) -> int:
-    """Wait for it; its exit code, or minus the signal that ended it."""
+def wait(process: ForkServerProcess) -> int:
+    """Wait for the end of a process; return its exit code, or minus the signal that ended it."""
     process.join()
     assert process.exitcode is not None
     return process.exitcode
 
 
-def train(folder: Path, name: str, fault: child.Fault = child.nothing, *words: str) -> int:
-    """Both in one."""
-    return end(begin(folder, name, fault, *words))
+def train(folder: Path, name: str, fault: child.Fault = child.no_fault, *options: str) -> int:
+    """Train a model in a process; return its exit code, or minus the signal that ended it."""
+    return wait(start(folder, name, fault, *options))
 
 
 @dataclass(frozen=True)
-class Times:
-    """How many seconds a process takes until it trains, and how many from there to its end."""
+class Durations:
+    """Seconds of an undisturbed training.
 
-    before: float
+    Attributes:
+        startup: until the first step.
+        training: from the first step to the end of the process.
+    """
+
+    startup: float
     training: float
 
 
-def timed(folder: Path, name: str) -> Times:
-    """Train the model in peace, and look at the clock."""
-    started = time.monotonic()
-    process = begin(folder, name)
-    _wait(folder, name, process)
-    begun = time.monotonic()
-    assert end(process) == 0, (folder / f"{name}.log").read_text(encoding="utf-8")
-    return Times(begun - started, time.monotonic() - begun)
+def measure(folder: Path, name: str) -> Durations:
+    """Train a model without faults and measure how long it takes."""
+    start_time = time.monotonic()
+    process = start(folder, name)
+    _wait_for_first_step(folder, name, process)
+    first_step_time = time.monotonic()
+    assert wait(process) == 0, read_log(folder, name)
+    return Durations(first_step_time - start_time, time.monotonic() - first_step_time)
 
 
-def _wait(folder: Path, name: str, process: ForkServerProcess) -> None:
-    """Until it trains, or has ended."""
-    mark = folder / f"{name}.begun"
-    while not mark.exists() and process.is_alive():
+def _wait_for_first_step(folder: Path, name: str, process: ForkServerProcess) -> None:
+    """Wait until the training begins or the process ends."""
+    marker = folder / f"{name}.begun"
+    while not marker.exists() and process.is_alive():
         time.sleep(0.005)
 
 
-def _stage(name: str) -> str:
-    known = {"ngram": "train_baseline", "bag-of-words": "train_baseline"}
-    known |= {"seq2seq": "train_seq2seq", "fine-tuned": "fine_tune"}
-    return known.get(name, "train_lstm")
+def read_log(folder: Path, name: str) -> str:
+    """Return everything that the processes of a training printed."""
+    return (folder / f"{name}.log").read_text(encoding="utf-8")
 
 
-def _words(name: str, more: tuple[str, ...]) -> list[str]:
-    corpus = {**MODELS, "start": START}[name]["corpus"]
-    words = [name, *more, "--train", f"data/{corpus}-train.parquet"]
-    words += ["--valid", f"data/{corpus}-valid.parquet", "--vocabulary", f"data/{corpus}.json"]
-    words += ["--model", f"models/{name}", "--history", f"plots/{name}.csv"]
-    return [*words, "--start", "models/start"] if name == "fine-tuned" else words
-
-
-def outs(folder: Path, name: str) -> dict[str, bytes]:
-    """What the training left, by its path."""
-    files = [*(folder / "models" / name).rglob("*"), folder / "plots" / f"{name}.csv"]
+def read_outs(folder: Path, name: str) -> dict[str, bytes]:
+    """Return the outs of a training by path."""
+    files = [*(folder / paths.model(name)).rglob("*"), folder / paths.history(name)]
     return {str(file.relative_to(folder)): file.read_bytes() for file in files if file.is_file()}
 
 
 # Faults -----------------------------------------------------------------------------------------
 
-
-def _tear(folder: Path, draw: random.Random) -> None:
-    """Cut the newest checkpoint, or some arrays, as a lost power may."""
-    files = sorted(folder.rglob(f"*{checkpoints.INDEX}"))[-1:]
-    files += sorted(folder.rglob(f"*{checkpoints.ARRAYS}"))
-    if files:
-        torn = draw.choice(files)
-        torn.write_bytes(torn.read_bytes()[: draw.randrange(max(1, torn.stat().st_size))])
-
-
 FAULTS = ("kill -9", "kill -9 inside a write", "power lost", "disk full", "SIGTERM", "Ctrl-C")
 
 
 @dataclass
-class Story:
-    """What happened to one training.
+class InterruptedTraining:
+    """What happened during an interrupted training.
 
     Attributes:
-        faults: how often each was injected.
-        saved: how often there was a checkpoint to go on from, after each fault.
-        codes: what processes ended with, minus the signal's number if by one, after each fault.
-        went_on: how often a process went on from a checkpoint.
-        too_late: how often the training had ended before it could be interrupted.
-        log: all that was printed.
+        faults: number of injections of each fault.
+        resumable: number of injections of each fault after which there was a checkpoint.
+        codes: exit codes after each fault, or minus the signal that ended the process.
+        resumed: number of processes that resumed from a checkpoint.
+        too_late: number of faults after the training had already finished.
+        log: everything that was printed.
     """
 
     faults: Counter[str] = field(default_factory=Counter)
-    saved: Counter[str] = field(default_factory=Counter)
+    resumable: Counter[str] = field(default_factory=Counter)
     codes: dict[str, Counter[int]] = field(default_factory=dict)
-    went_on: int = 0
+    resumed: int = 0
     too_late: int = 0
     log: str = ""
 
 
-def torment(folder: Path, name: str, kills: int, times: Times, seed: int) -> Story:
-    """Interrupt a training again and again, each time at a random moment, and then let it finish.
+def interrupt_repeatedly(
+    folder: Path, name: str, kills: int, durations: Durations, seed: int
+) -> InterruptedTraining:
+    """Interrupt a training many times, each time at a random moment, and then let it finish.
 
     Args:
-        folder: made by `make`.
-        name: of MODELS.
-        kills: how many interruptions; of those that came too late, for a training that had already
-            ended, another is drawn.
-        times: what it takes without any.
+        folder: made by `make_project`.
+        name: one of MODELS.
+        kills: number of interruptions; a fault that comes after the end of the training is
+            replaced by another.
+        durations: of the undisturbed training.
         seed: of moments and faults.
     """
-    draw, story = random.Random(f"{name} {seed}"), Story()
-    while story.faults.total() < kills and story.too_late < 2 * kills:
-        fault = FAULTS[(story.faults.total() + story.too_late) % len(FAULTS)]
-        code = _interrupted(folder, name, fault, draw, times)
-        if _ended(folder, name):
-            story.too_late += 1
+    rng, training = random.Random(f"{name} {seed}"), InterruptedTraining()
+    while training.faults.total() < kills and training.too_late < 2 * kills:
+        fault = FAULTS[(training.faults.total() + training.too_late) % len(FAULTS)]
+        code = _interrupt(folder, name, fault, rng, durations)
+        if _discard_finished(folder, name):
+            training.too_late += 1
         else:
-            story.faults[fault] += 1
-            story.saved[fault] += _saved(folder)
-            story.codes.setdefault(fault, Counter())[code] += 1
+            training.faults[fault] += 1
+            training.resumable[fault] += _has_checkpoint(folder)
+            training.codes.setdefault(fault, Counter())[code] += 1
     code = train(folder, name)
-    story.log = (folder / f"{name}.log").read_text(encoding="utf-8")
-    story.went_on = story.log.count("Goes on after step")
-    assert code == 0, story.log
-    return story
+    training.log = read_log(folder, name)
+    training.resumed = training.log.count("Resumed from the checkpoint")
+    assert code == 0, training.log
+    return training
 
 
-def _saved(folder: Path) -> bool:
-    """Whether there is a whole checkpoint; looked for in a copy, for torn ones are taken away."""
+def _has_checkpoint(folder: Path) -> bool:
+    """Return True if there is an intact checkpoint."""
+    # Damaged checkpoints are removed when they are read, so a copy is read.
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
         copy = shutil.copytree(folder / ".seqproof", Path(scratch, "copy"))
-        desks = [attempt.parent for attempt in copy.rglob(checkpoints.ATTEMPT)]
-        return any(checkpoints.Checkpoints(desk, EVERY).newest() for desk in desks)
+        folders = [file.parent for file in copy.rglob(checkpoints.ATTEMPT)]
+        return any(checkpoints.CheckpointManager(path, INTERVAL).latest() for path in folders)
 
 
-def _ended(folder: Path, name: str) -> bool:
-    """Whether the training was done before it was interrupted; what it left is taken away then."""
-    table = folder / "plots" / f"{name}.csv"
-    if not table.is_file() or list((folder / ".seqproof").rglob(checkpoints.ATTEMPT)):
+def _discard_finished(folder: Path, name: str) -> bool:
+    """Return True if the training finished before it was interrupted, and delete its outs."""
+    history = folder / paths.history(name)
+    if not history.is_file() or list((folder / ".seqproof").rglob(checkpoints.ATTEMPT)):
         return False
-    shutil.rmtree(folder / "models" / name)
-    table.unlink()
+    shutil.rmtree(folder / paths.model(name))
+    history.unlink()
     return True
 
 
-def _interrupted(folder: Path, name: str, fault: str, draw: random.Random, times: Times) -> int:
+def _interrupt(
+    folder: Path, name: str, fault: str, rng: random.Random, durations: Durations
+) -> int:
+    """Run a training with a fault; return its exit code."""
     if fault == "disk full":
-        return train(
-            folder, name, partial(child.small_disk, draw.randrange(60_000), child.no_space)
-        )
+        disk = partial(child.limit_disk, rng.randrange(60_000), child.raise_no_space)
+        return train(folder, name, disk)
     if fault == "kill -9 inside a write":
-        return train(folder, name, partial(child.small_disk, draw.randrange(60_000), child.die))
+        return train(
+            folder, name, partial(child.limit_disk, rng.randrange(60_000), child.kill_process)
+        )
     number = {"SIGTERM": signal.SIGTERM, "Ctrl-C": signal.SIGINT}.get(fault, signal.SIGKILL)
-    process = begin(folder, name)
-    if draw.random() < 0.2 or name == "ngram":  # which is counted in one go
-        time.sleep(draw.random() * times.before)
+    process = start(folder, name)
+    if rng.random() < 0.2 or name == "ngram":  # which is counted in one go
+        time.sleep(rng.random() * durations.startup)
     else:
-        _wait(folder, name, process)
-        time.sleep(draw.random() * times.training)
-    with contextlib.suppress(ProcessLookupError):  # it has ended
+        _wait_for_first_step(folder, name, process)
+        time.sleep(rng.random() * durations.training)
+    with contextlib.suppress(ProcessLookupError):  # it has finished
         os.kill(process.pid, number)
-    code = end(process)
+    code = wait(process)
     if fault == "power lost":
-        _tear(folder / ".seqproof", draw)
+        _truncate_random_file(folder / ".seqproof", rng)
     return code
+
+
+def _truncate_random_file(folder: Path, rng: random.Random) -> None:
+    """Truncate the newest checkpoint or some arrays, as a loss of power may."""
+    files = sorted(folder.rglob(f"*{checkpoints.INDEX_SUFFIX}"))[-1:]
+    files += sorted(folder.rglob(f"*{checkpoints.ARRAYS_SUFFIX}"))
+    if files:
+        file = rng.choice(files)
+        file.write_bytes(file.read_bytes()[: rng.randrange(max(1, file.stat().st_size))])

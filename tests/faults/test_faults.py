@@ -1,4 +1,4 @@
-"""Whatever stops a training, and however often: in the end its files are the same bytes."""
+"""A training that is interrupted, however and however often, ends with the same bytes."""
 
 import re
 import signal
@@ -7,40 +7,42 @@ from functools import partial
 
 import pytest
 
+from pipelines import paths
 from pipelines.tracking import store
 from tests.faults import child, injector
 
 KILLS = 20
+RESUMED = "Resumed from the checkpoint"
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    """All models trained without a fault, and the seconds that each took."""
-    folder = tmp_path_factory.mktemp("faults") / "plain"
-    injector.make(folder)
-    return folder, {name: injector.timed(folder, name) for name in ("start", *injector.MODELS)}
+def undisturbed(tmp_path_factory):
+    """A folder with all models trained without faults, and how long each took."""
+    folder = tmp_path_factory.mktemp("faults") / "undisturbed"
+    injector.make_project(folder)
+    names = (injector.PRETRAINED, *injector.MODELS)
+    return folder, {name: injector.measure(folder, name) for name in names}
 
 
 @pytest.fixture(scope="module")
-def tormented(tmp_path_factory, plain):
+def disturbed(tmp_path_factory, undisturbed):
     """A folder for the same trainings with faults."""
-    folder = tmp_path_factory.mktemp("faults") / "tormented"
-    injector.make(folder)
-    assert injector.train(folder, "start") == 0
+    folder = tmp_path_factory.mktemp("faults") / "disturbed"
+    injector.make_project(folder)
+    assert injector.train(folder, injector.PRETRAINED) == 0
     return folder
 
 
-def _runs(folder, name):
-    """The runs of a model in MLflow: how each ended, and every point of every metric but those of
-    the machine."""
+def read_runs(folder, name):
+    """Yield status and metrics (all points, without those of the machine) of a model's runs."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow, of what SQLAlchemy will give up
+        warnings.simplefilter("ignore")  # MLflow uses deprecated functions of SQLAlchemy
         from mlflow import MlflowClient
 
         client = MlflowClient(store.tracking_uri(folder))
     experiment = client.get_experiment_by_name(injector.MODELS[name]["corpus"])
-    named = f"attributes.run_name = '{name}'"
-    for run in client.search_runs([experiment.experiment_id], named, max_results=100):
+    query = f"attributes.run_name = '{name}'"
+    for run in client.search_runs([experiment.experiment_id], query, max_results=100):
         points = [
             (key, point.step, point.value)
             for key in run.data.metrics
@@ -51,45 +53,43 @@ def _runs(folder, name):
 
 
 @pytest.mark.parametrize("name", injector.MODELS)
-def test_twenty_interruptions_change_no_byte_and_make_no_second_run(name, plain, tormented):
-    folder, times = plain
-    story = injector.torment(tormented, name, KILLS, times[name], seed=1)
-    assert story.faults.total() == KILLS
-    assert injector.outs(tormented, name) == injector.outs(folder, name)
-    # A Ctrl-C in the middle of a __del__: Python says it and goes on.
-    said = re.sub(r"Exception ignored in:.*?\nKeyboardInterrupt:? *\n", "", story.log, flags=re.S)
-    assert "Traceback" not in said
-    # A training that ended before it could be interrupted was done; the next one is another.
-    assert list(_runs(tormented, name)) == list(_runs(folder, name)) * (1 + story.too_late)
-    assert not list((tormented / ".seqproof" / "checkpoints").glob(f"*@{name}/*"))
-    if name != "ngram":  # counted in one go
-        assert story.went_on > KILLS // 4
+def test_twenty_interruptions_change_no_byte_and_create_no_second_run(name, undisturbed, disturbed):
+    folder, durations = undisturbed
+    training = injector.interrupt_repeatedly(disturbed, name, KILLS, durations[name], seed=1)
+    assert training.faults.total() == KILLS
+    assert injector.read_outs(disturbed, name) == injector.read_outs(folder, name)
+    # After Ctrl-C inside a __del__ Python prints the exception and continues.
+    pattern = r"Exception ignored in:.*?\nKeyboardInterrupt:? *\n"
+    assert "Traceback" not in re.sub(pattern, "", training.log, flags=re.S)
+    # A training that finished before it could be interrupted has a run of its own.
+    expected_runs = list(read_runs(folder, name)) * (1 + training.too_late)
+    assert list(read_runs(disturbed, name)) == expected_runs
+    assert not list((disturbed / ".seqproof" / "checkpoints").glob(f"*@{name}/*"))
+    if name != "ngram":  # which is counted in one go
+        assert training.resumed > KILLS // 4
 
 
-def test_fresh_begins_again_in_a_run_of_its_own(plain, tormented):
-    name, (folder, _) = "bag-of-words", plain
-    before = list(_runs(tormented, name))
-    assert injector.train(tormented, name, partial(child.dies_after, 10)) == -signal.SIGKILL
-    log = tormented / f"{name}.log"
-    printed = log.read_text(encoding="utf-8")
-    assert injector.train(tormented, name, child.nothing, "--fresh") == 0
-    assert "Goes on after" not in log.read_text(encoding="utf-8").removeprefix(printed)
-    assert injector.outs(tormented, name) == injector.outs(folder, name)
-    assert sorted(status for status, _ in _runs(tormented, name)) == sorted(
-        [*(status for status, _ in before), "FINISHED", "RUNNING"]
-    )
+def test_fresh_starts_anew_in_a_run_of_its_own(undisturbed, disturbed):
+    name, (folder, _) = "bag-of-words", undisturbed
+    statuses = [status for status, _ in read_runs(disturbed, name)]
+    assert injector.train(disturbed, name, partial(child.kill_after, 10)) == -signal.SIGKILL
+    old_log = injector.read_log(disturbed, name)
+    assert injector.train(disturbed, name, child.no_fault, "--fresh") == 0
+    assert RESUMED not in injector.read_log(disturbed, name).removeprefix(old_log)
+    assert injector.read_outs(disturbed, name) == injector.read_outs(folder, name)
+    new_statuses = [status for status, _ in read_runs(disturbed, name)]
+    assert sorted(new_statuses) == sorted([*statuses, "FINISHED", "RUNNING"])
 
 
-def test_other_parameters_never_take_up_its_checkpoint(tormented):
+def test_a_training_with_other_parameters_never_resumes_from_its_checkpoint(disturbed):
     name = "bag-of-words"
-    assert injector.train(tormented, name, partial(child.dies_after, 10)) == -signal.SIGKILL
-    path = tormented / "params.yaml"
-    text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("dropout: 0.3", "dropout: 0.31"), encoding="utf-8")
-    log = tormented / f"{name}.log"
-    printed = log.read_text(encoding="utf-8")
-    assert injector.train(tormented, name) == 0
-    assert "Goes on after" not in log.read_text(encoding="utf-8").removeprefix(printed)
-    path.write_text(text, encoding="utf-8")
-    assert injector.train(tormented, name) == 0
-    assert "Goes on after step 9" in log.read_text(encoding="utf-8").removeprefix(printed)
+    assert injector.train(disturbed, name, partial(child.kill_after, 10)) == -signal.SIGKILL
+    file = disturbed / paths.PARAMS
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("dropout: 0.3", "dropout: 0.31"), encoding="utf-8")
+    old_log = injector.read_log(disturbed, name)
+    assert injector.train(disturbed, name) == 0
+    assert RESUMED not in injector.read_log(disturbed, name).removeprefix(old_log)
+    file.write_text(text, encoding="utf-8")
+    assert injector.train(disturbed, name) == 0
+    assert f"{RESUMED} of step 9" in injector.read_log(disturbed, name).removeprefix(old_log)
