@@ -187,11 +187,10 @@ def generate(
 @app.command()
 def results() -> None:
     """Print the metrics of all models and the cost of each stage."""
-    from commands.results import results as show
-    from pipelines import paths
+    from commands.results import results as print_results
     from pipelines.lineage import dvc_project
 
-    show(paths.METRICS, paths.REPORT, dvc_project.stages())
+    print_results(dvc_project.stages())
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`seqproof new`: a project of its own from a template, ready for `dvc repro`."""
+"""`seqproof new`: create a project from a template, ready for `dvc repro`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.errors import UserError
 from pipelines.lineage import dvc_project, provenance
 from pipelines.reporting import benchmark_page
 
-# What `make repro` and `dvc repro` need beside params.yaml.
+# Everything that `make repro` and `dvc repro` need besides params.yaml.
 FOLDERS = ("pipelines", "stages", "commands")
 FILES = (
     *("dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "Makefile"),
@@ -30,52 +30,54 @@ README = """\
 {title}
 
 {goals}
-## Run it
+## Run
 
-    dvc repro          # in an environment that has seqproof; runs what has changed and nothing else
+    dvc repro          # in an environment with seqproof; runs only what has changed
     seqproof results
 
-or `make repro`, which makes `.venv` with the pinned packages first. `SEQPROOF_MIRROR=FOLDER` takes
-files that were downloaded before from FOLDER, if their sha256 is right, instead of the network.
+Or run `make repro`, which first installs the pinned packages into `.venv`. Set `SEQPROOF_MIRROR`
+to a folder to use files that were downloaded before, if their sha256 matches, instead of the
+network.
 """
 
 
 def new(folder: Path, template: str) -> None:
-    """Make a project in a folder, which must be empty or not there yet.
+    """Create a project in a folder that is empty or does not exist.
 
     Raises:
-        Refusal: no such template, a folder in use, or Git will not have it; nothing is left then.
+        UserError: there is no such template, the folder is in use, or Git fails; nothing is left
+            behind then.
     """
     params = templates.find(template)
     try:
         target = folder.resolve()
     except RuntimeError:
-        raise UserError(f"{folder} is a link that leads to itself: name another folder.") from None
+        raise UserError(f"{folder} is a link to itself. Choose another folder.") from None
     _require_empty(folder, target)
-    # Beside its place on the same disk, so that the last step only renames.
-    near = next(place for place in (target, *target.parents) if place.is_dir())
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=near) as temporary:
+    # On the same disk as the target, so that the last step is a rename.
+    parent = next(path for path in (target, *target.parents) if path.is_dir())
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=parent) as temporary:
         project = Path(temporary) / "project"
         _copy(params, project)
-        _describe(template, project)
-        _initialise(template, project)
+        _write_readme_and_origin(template, project)
+        _init_repository(template, project)
         target.mkdir(parents=True, exist_ok=True)
-        _require_empty(folder, target)  # still, after the second that all this took
-        for part in project.iterdir():
-            part.replace(target / part.name)
-    console.echo(f"{folder} holds {template}; its README.md says what that is. Now type:")
+        _require_empty(folder, target)  # files may have appeared in the meantime
+        for path in project.iterdir():
+            path.replace(target / path.name)
+    console.echo(f"Created {folder} from the template {template}; see its README.md. Next:")
     console.echo(f"  cd {shlex.quote(str(folder))}")
     console.echo("  dvc repro" if shutil.which("dvc") else "  make repro")
 
 
 def _require_empty(folder: Path, target: Path) -> None:
-    if target.exists() and (not target.is_dir() or any(_others(target))):
-        raise UserError(f"{folder} is there and not empty: name a folder that is not there yet.")
+    if target.exists() and (not target.is_dir() or any(_other_files(target))):
+        raise UserError(f"{folder} exists and is not empty. Choose a folder that does not exist.")
 
 
-def _others(target: Path) -> Iterator[Path]:
-    """What stands in a folder, beside what `new` puts there while it works."""
-    return (part for part in target.iterdir() if not part.name.startswith(TEMPORARY))
+def _other_files(target: Path) -> Iterator[Path]:
+    """Return the files of a folder except the temporary ones of this command."""
+    return (path for path in target.iterdir() if not path.name.startswith(TEMPORARY))
 
 
 def _copy(params: Path, project: Path) -> None:
@@ -84,18 +86,18 @@ def _copy(params: Path, project: Path) -> None:
         try:
             shutil.copytree(templates.SOURCE / name, project / name, ignore=compiled)
         except shutil.Error as error:
-            _, _, why = error.args[0][0]  # of each file that failed
-            raise UserError(f"The project cannot be written: {why}.") from None
+            _, _, reason = error.args[0][0]  # the first file that failed
+            raise UserError(f"The project cannot be written: {reason}.") from None
     for name in FILES:
         (project / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(templates.SOURCE / name, project / name)
     shutil.copyfile(params, project / "params.yaml")
 
 
-def _describe(template: str, project: Path) -> None:
-    """README.md, and where the project is from, which stays out of Git as all of this machine."""
-    lines = [f"- {line}" for line in benchmark_page.wanted(templates.goals(template))]
-    goals = "\n".join(["## What it should reach", "", *lines, ""]) if lines else ""
+def _write_readme_and_origin(template: str, project: Path) -> None:
+    """Write README.md, and the template and commit into `.seqproof`, which Git ignores."""
+    lines = [f"- {line}" for line in benchmark_page.goal_lines(templates.goals(template))]
+    goals = "\n".join(["## Goals", "", *lines, ""]) if lines else ""
     text = README.format(name=template, title=templates.title(template), goals=goals)
     _write(project / "README.md", text)
     origin = {"template": template, **provenance.git_state(templates.SOURCE)}
@@ -107,40 +109,40 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _initialise(template: str, project: Path) -> None:
-    """Git, then DVC in it, and one commit of all."""
+def _init_repository(template: str, project: Path) -> None:
+    """Initialise Git and DVC, and commit all files."""
     _git(project, ["init", "--quiet"])
     dvc_project.initialise(project)
-    # All of it, whatever a person's own list of ignored files says.
+    # Add all files, even those that the user's global gitignore excludes.
     _git(project, ["add", "--all"], settings=("-c", f"core.excludesFile={os.devnull}"))
     message = f"A project from the template {template}"
     _git(project, ["commit", "--quiet", "--message", message], settings=_identity(project))
 
 
 def _identity(project: Path) -> Iterable[str]:
-    """Who commits, where Git has not been told."""
+    """Yield options that set an author if Git has none."""
     for key, fallback in (("user.name", "seqproof"), ("user.email", "seqproof@localhost")):
         if not _git(project, ["config", "--default", "", "--get", key]).strip():
             yield from ("-c", f"{key}={fallback}")
 
 
-def _git(project: Path, words: list[str], settings: Iterable[str] = ()) -> str:
-    # A hook that calls this has its own repository in the environment.
-    others = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
-    kept = {key: value for key, value in os.environ.items() if key not in others}
+def _git(project: Path, arguments: list[str], settings: Iterable[str] = ()) -> str:
+    # Inside a Git hook, the environment names the repository of the hook.
+    repository = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+    environment = {key: value for key, value in os.environ.items() if key not in repository}
     try:
-        done = subprocess.run(
-            ["git", "-C", str(project), *settings, *words],
-            env=kept,
+        process = subprocess.run(
+            ["git", "-C", str(project), *settings, *arguments],
+            env=environment,
             capture_output=True,
             text=True,
             check=True,
         )
     except FileNotFoundError:
-        raise UserError("Git is not installed, and a project needs it: install it first.") from None
+        raise UserError("Git is not installed. Install it first.") from None
     except subprocess.CalledProcessError as error:
-        said = " ".join((error.stderr or error.stdout).split())
+        output = " ".join((error.stderr or error.stdout).split())
         raise UserError(
-            f"Git refuses to {words[0]} the project: {said or 'it does not say why'}."
+            f"`git {arguments[0]}` failed in the new project: {output or 'no message'}."
         ) from None
-    return done.stdout
+    return process.stdout

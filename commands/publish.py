@@ -1,4 +1,4 @@
-"""`seqproof publish`: what projects reached, beside the published numbers."""
+"""`seqproof publish`: write the results of projects next to the published numbers."""
 
 from __future__ import annotations
 
@@ -8,110 +8,107 @@ from pathlib import Path
 from typing import Any
 
 from commands import templates
-from pipelines import console
+from pipelines import console, paths
 from pipelines.config import params
 from pipelines.diagnostics.machine import memory_gib
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project, provenance
 from pipelines.reporting import benchmark_page, benchmark_results
 
-MISSING = object()  # beside every value, None too
+MISSING = object()  # differs from every value, even None
 
 
 def publish(projects: list[Path], data: Path, page: Path) -> None:
-    """Replace the results of these projects' templates, and write all results as data and page.
+    """Replace the results of these projects' templates, and write all results as JSON and Markdown.
 
-    Without projects only what people wrote of them is read again.
+    Without projects, only the remarks on the results are read again.
 
     Args:
-        projects: folders that `seqproof new` made, whose models were trained on this machine.
-        data: JSON of the results so far.
-        page: the same as Markdown.
+        projects: folders created by `seqproof new`, whose models were trained on this machine.
+        data: the JSON file of all results.
+        page: the Markdown file of all results.
 
     Raises:
-        Refusal: a project lacks something; nothing is written then.
+        UserError: a project is incomplete; nothing is written.
     """
-    known = benchmark_results.read(data)
-    fresh: dict[str, benchmark_results.BenchmarkRun] = {}
+    results = benchmark_results.read(data)
+    published: list[str] = []
     for project in projects:
-        origin = _origin(project)
+        origin = _read_origin(project)
         name = origin["template"]
-        if name in fresh:
-            raise UserError(
-                f"Two of the projects are of the template '{name}': publish one of them."
-            )
-        fresh[name] = _run(project, origin)
-    merged = {
+        if name in published:
+            raise UserError(f"Two projects use the template '{name}'. Publish only one of them.")
+        results[name] = _collect(project, origin)
+        published.append(name)
+    results = {
         name: run.model_copy(update={"remark": templates.remark(name)})
-        for name, run in (known | fresh).items()
+        for name, run in results.items()
     }
-    _write({data: benchmark_results.as_json(merged), page: benchmark_page.page(merged)})
-    for name in fresh:
-        console.echo(f"{name} is published in {page}.")
+    _write({data: benchmark_results.as_json(results), page: benchmark_page.render(results)})
+    for name in published:
+        console.echo(f"Published {name} in {page}.")
 
 
-def _origin(project: Path) -> dict[str, str]:
-    """What `seqproof new` wrote of the project."""
+def _read_origin(project: Path) -> dict[str, str]:
+    """Read the template and the commit that `seqproof new` recorded in a project."""
     path = project / ".seqproof" / "origin.json"
     try:
         origin = json.loads(path.read_text(encoding="utf-8"))
         return {key: str(origin[key]) for key in ("template", "git_commit", "git_dirty")}
     except FileNotFoundError:
-        raise UserError(
-            f"{path} is missing: `seqproof new` makes the projects to publish."
-        ) from None
+        raise UserError(f"{path} is missing. Create the project with `seqproof new`.") from None
     except (ValueError, TypeError, KeyError):
         raise UserError(
-            f"{path} is not as `seqproof new` wrote it: make the project anew."
+            f"{path} is damaged. Create the project again with `seqproof new`."
         ) from None
 
 
-def _run(project: Path, origin: dict[str, str]) -> benchmark_results.BenchmarkRun:
-    """The results of one project."""
-    name = origin["template"]
-    entries = _as_the_template(project, name)
-    commands = dvc_project.commands("evaluate", project)
-    goals = templates.goals(name)
-    models = dict.fromkeys(model for goal in goals for model in goal.models)
-    found = {
-        model: benchmark_results.metrics(
-            project / dvc_project.option(commands[model], "metrics"), model
-        )
+def _collect(project: Path, origin: dict[str, str]) -> benchmark_results.BenchmarkRun:
+    """Collect the results of a project."""
+    template = origin["template"]
+    config = _load_unchanged(project, template)
+    goals = templates.goals(template)
+    models = list(dict.fromkeys(model for goal in goals for model in goal.models))
+    metrics = {
+        model: benchmark_results.read_metrics(project / paths.metrics(model), f"evaluate@{model}")
         for model in models
     }
-    stale = dvc_project.outdated([f"evaluate@{model}" for model in models], project)
-    if stale:
-        raise UserError(f"{project}: {stale[0]} is not up to date: run `dvc repro` there first.")
-    stages = {f"{params.training_stage(entries[model])}@{model}": model for model in models}
+    outdated = dvc_project.outdated([f"evaluate@{model}" for model in models], project)
+    if outdated:
+        raise UserError(f"{project}: {outdated[0]} is not up to date. Run `dvc repro` there.")
+    stages = {f"{params.training_stage(config.models[model])}@{model}": model for model in models}
     costs = console.costs(stages, project)
     seconds = {stages[stage]: cost["seconds"] for stage, cost in costs.items()}
     return benchmark_results.BenchmarkRun(
         commit=origin["git_commit"],
         changed=origin["git_dirty"] == "true",
-        machine=machine(next(iter(entries.values()))),
-        rows=tuple(benchmark_results.row(goal, found, seconds) for goal in goals),
+        machine=describe_machine(next(iter(config.models.values()))),
+        rows=tuple(benchmark_results.row(goal, metrics, seconds) for goal in goals),
         remark="",
     )
 
 
-def _as_the_template(project: Path, name: str) -> dict[str, params.Model]:
-    """The models of a project whose parameters are those of its template."""
-    here, there = params.load(project / "params.yaml"), params.load(templates.find(name))
-    # What they are held to has no part in how the numbers came about.
-    trees = (tree.model_dump(mode="json", exclude={"goals"}) for tree in (here, there))
-    mine, theirs = (dict(_leaves(tree)) for tree in trees)
-    other = [key for key in mine | theirs if mine.get(key, MISSING) != theirs.get(key, MISSING)]
-    if other:
-        more = f" and {len(other) - 1} more differ" if other[1:] else " differs"
+def _load_unchanged(project: Path, template: str) -> params.Params:
+    """Load the params of a project, and require that they are those of its template."""
+    config = params.load(project / paths.PARAMS)
+    expected = params.load(templates.find(template))
+    # Goals have no influence on the results.
+    own, original = (
+        dict(_leaves(tree.model_dump(mode="json", exclude={"goals"})))
+        for tree in (config, expected)
+    )
+    changed = [key for key in own | original if own.get(key, MISSING) != original.get(key, MISSING)]
+    if changed:
+        more = f" and {len(changed) - 1} more differ" if changed[1:] else " differs"
         raise UserError(
-            f"{project / 'params.yaml'}: {other[0]}{more} from the template '{name}', whose "
-            "numbers are published: make them the same and `dvc repro`, or make a project anew."
+            f"{project / paths.PARAMS}: {changed[0]}{more} from the template '{template}'. "
+            "Restore the template's values and run `dvc repro`, or create a new project."
         )
-    return here.models
+    return config
 
 
 def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of a tree with its dotted key; models once, not once more by their stage."""
+    """Yield every value of a tree with its dotted key; each model once, below `models`."""
     for key, value in tree.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{path}{key}.")
@@ -119,29 +116,26 @@ def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]
             yield f"{path}{key}", value
 
 
-def machine(entry: params.Model) -> benchmark_results.Machine:
-    """This machine, and what TensorFlow trains such a model on here."""
+def describe_machine(model: params.Model) -> benchmark_results.Machine:
+    """Describe this machine and the device on which TensorFlow trains a model."""
     with console.quiet_imports():
         from pipelines.training import device
 
-    described = device.describe(entry)
+    description = device.describe(model)
     return benchmark_results.Machine(
         cpu=provenance.processor(),
         cores=provenance.cores(),
         memory_gib=round(memory_gib(), 1),
-        device=described["device"],
-        tensorflow=described["tensorflow"],
+        device=description["device"],
+        tensorflow=description["tensorflow"],
     )
 
 
 def _write(texts: dict[Path, str]) -> None:
-    """Whole files or none: each is written beside its place first."""
+    """Write all files or none: each is written to a temporary file first."""
+    temporary = {path: path.with_name(f".{path.name}.new") for path in texts}
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _beside(path).write_text(text, encoding="utf-8", newline="\n")
+        temporary[path].write_text(text, encoding="utf-8", newline="\n")
     for path in texts:
-        _beside(path).replace(path)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.new")
+        temporary[path].replace(path)

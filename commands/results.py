@@ -1,60 +1,57 @@
-"""`seqproof results`: all models side by side, what each stage cost, and where the report is."""
+"""`seqproof results`: compare all models, and show the cost of each stage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
-from pipelines import console
+from pipelines import console, paths
 from pipelines.config import params
 from pipelines.reporting.comparison import CorpusTable, TableCell, compare
 
 
-def results(metrics: Path, page: Path, stages: Iterable[str]) -> None:
-    """Print the comparison per corpus, seconds and memory per stage, and the report's address.
+def results(stages: Iterable[str]) -> None:
+    """Print a table for each corpus, the cost of each stage, and the address of the report.
 
     Args:
-        metrics: the folder of `<model>.json`, relative to the project's root.
-        page: the report, relative to the project's root.
-        stages: those of the graph; what others cost once is of no interest.
+        stages: names of the stages in dvc.yaml; costs of other stages are ignored.
     """
     root = console.root()
-    for table in compare(params.load(root / "params.yaml"), root / metrics):
+    for table in compare(params.load(root / paths.PARAMS), root):
         _print_table(table)
     _print_costs(console.costs(stages))
-    report = root / page
+    report = root / paths.REPORT
     if report.is_file():
         console.echo(f"The report: {report.as_uri()}")
     else:
-        console.echo("There is no report yet: `dvc repro report` makes it.")
+        console.echo("There is no report yet. Run `dvc repro report`.")
 
 
 def _print_table(table: CorpusTable) -> None:
     if table.rows:
         columns = ["model", *(column.heading for column in table.columns)]
-        rows = [[row.model, *(_marked(cell) for cell in row.cells)] for row in table.rows]
-        rows += [[f"published [{work.number}]", *texts] for work, texts in table.works]
+        rows = [[row.model, *(_markup(cell) for cell in row.cells)] for row in table.rows]
+        rows += [[f"published [{row.result.number}]", *row.texts] for row in table.published]
         title = f"{table.corpus}: {table.task.replace('_', ' ')}"
         console.out().print(console.table(title, columns, rows))
-    for work, _ in table.works:
-        console.echo(f"[{work.number}] {work.what}: {work.source}")
+    for row in table.published:
+        console.echo(f"[{row.result.number}] {row.result.reference}: {row.result.source}")
     if table.remark:
         console.echo(table.remark)
     for name in table.missing:
-        console.echo(f"{name} has no metrics yet: `dvc repro evaluate@{name}` makes them.")
+        console.echo(f"{name} has no metrics yet. Run `dvc repro evaluate@{name}`.")
     console.echo("")
 
 
-def _marked(cell: TableCell) -> str:
-    """The number, bold if it is the best, and below it its gaps: plus is better, minus is worse."""
+def _markup(cell: TableCell) -> str:
+    """Return the number, in bold if it is the best, and below it its gaps."""
     number = f"[bold]{cell.text}[/bold]" if cell.best else cell.text
-    return "\n".join([number, *(f"{gap.text} {gap.word} [{gap.number}]" for gap in cell.gaps)])
+    return "\n".join([number, *(f"{gap.text} {gap.verdict} [{gap.number}]" for gap in cell.gaps)])
 
 
 def _print_costs(costs: dict[str, dict[str, float]]) -> None:
-    """Seconds add up, for stages run one after the other; of memory the peak counts."""
+    """Print seconds and peak memory; the last row has the sum of seconds and the highest peak."""
     if not costs:
-        console.echo("No stage ran here yet: `dvc repro` runs them all.")
+        console.echo("No stage has run here yet. Run `dvc repro`.")
         return
     rows = [
         [stage, f"{cost['seconds']:,.1f}", f"{cost['peak_mib']:,.0f}"]
@@ -65,6 +62,6 @@ def _print_costs(costs: dict[str, dict[str, float]]) -> None:
     rows.append(
         ["[bold]sum, peak[/bold]", f"[bold]{seconds:,.1f}[/bold]", f"[bold]{peak:,.0f}[/bold]"]
     )
-    title = "What each stage cost when it last ran here"
+    title = "Cost of each stage in its last run here"
     console.out().print(console.table(title, ["stage", "seconds", "peak MiB"], rows))
     console.echo("")

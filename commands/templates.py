@@ -1,57 +1,56 @@
-"""The templates that come with seqproof: ready params.yaml files, and what they are to reach."""
+"""The templates that come with seqproof: a params.yaml and goals for each benchmark."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from pipelines.config import params
-from pipelines.errors import UserError, suggest
+from pipelines.config.error_messages import suggest
+from pipelines.errors import UserError
 
 SOURCE = Path(__file__).resolve().parents[1]
 FOLDER = SOURCE / "templates"
 
 
 def names() -> list[str]:
-    """All templates.
+    """Return the names of all templates.
 
     Raises:
-        Refusal: this is a project that `seqproof new` made, or an installed copy of the code.
+        UserError: there are no templates, as in a project or an installed copy.
     """
-    found = sorted(file.stem for file in FOLDER.glob("*.yaml"))
-    if not found:
-        raise UserError(
-            f"{SOURCE} holds no templates: use the seqproof of a clone of its repository."
-        )
-    return found
+    templates = sorted(file.stem for file in FOLDER.glob("*.yaml"))
+    if not templates:
+        raise UserError(f"{SOURCE} has no templates. Run seqproof from a clone of its repository.")
+    return templates
 
 
 def find(name: str) -> Path:
-    """The params.yaml of a template.
+    """Return the path of a template's params.yaml.
 
     Raises:
-        Refusal: there is none of that name; the sentence gives the nearest, and all.
+        UserError: there is no template of that name.
     """
-    known = names()
+    templates = names()
     if not name:
-        raise UserError(f"Say which template, with --template and one of: {', '.join(known)}.")
-    if name not in known:
-        raise UserError(f"No template is called '{name}'{suggest(name, known)}.")
+        raise UserError(f"Set --template to one of: {', '.join(templates)}.")
+    if name not in templates:
+        raise UserError(f"There is no template '{name}'{suggest(name, templates)}.")
     return FOLDER / f"{name}.yaml"
 
 
 def title(name: str) -> str:
-    """What a template is: the comment that it begins with."""
+    """Return the description of a template: the comment at the top of its file."""
     lines = find(name).read_text(encoding="utf-8").split("\n")
-    last = next(at for at, line in enumerate(lines) if not line.startswith("#"))
-    return " ".join(line.removeprefix("#").strip() for line in lines[:last])
+    end = next(number for number, line in enumerate(lines) if not line.startswith("#"))
+    return " ".join(line.removeprefix("#").strip() for line in lines[:end])
 
 
 def goals(name: str) -> tuple[params.Goal, ...]:
-    """The published numbers and marks of a template."""
+    """Return the goals of a template: targets and published numbers."""
     return params.load(find(name)).goals
 
 
 def remark(name: str) -> str:
-    """What a person wrote of a template's results, as Markdown; empty if nothing."""
+    """Return the remark on a template's results, as Markdown; empty if there is none."""
     file = FOLDER / f"{name}.md"
     return file.read_text(encoding="utf-8").strip() if file.is_file() else ""

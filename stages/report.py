@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pipelines import console, files
+from pipelines import console
 from pipelines.config import params
 
 
@@ -22,24 +22,9 @@ def main(
     page: Annotated[Path, console.Option(help="the HTML page to write")],
 ) -> None:
     """Write the report: one page with all comparisons, verdicts, chains, pictures and checks."""
-    from pipelines.lineage import dvc_project, snapshots
-    from pipelines.reporting import experiment_section as experiments
-    from pipelines.reporting import lineage_section
     from pipelines.reporting import page as report
 
-    tree = params.load(Path("params.yaml"))
-    # No dep, for DVC writes it after every stage. What is shown of it are MD5s of the deps.
-    lock = Path(snapshots.LOCK)
-    entries = dvc_project.parse_lock(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
-    steps = {
-        name: lineage_section.Step(entry.inputs.files, entry.outs, entry.inputs.params)
-        for name, entry in entries.items()
-    }
-    chains = lineage_section.lineages(
-        tree, steps, metrics, (raw, prepared, vocabulary, models, plots)
-    )
-    sections = report.gather(tree, metrics, predictions, plots, pictures, checks, verified, chains)
-    files.write_text(page, report.build(sections, experiments.experiment_figures(tree, laboratory)))
+    report.write(params.load(Path("params.yaml")), Path())
 
 
 if __name__ == "__main__":

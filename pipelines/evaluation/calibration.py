@@ -27,15 +27,19 @@ def reliability(confidence: Reals, right: npt.NDArray[np.bool_]) -> Reliability:
 
 
 def calibration_error(confidence: Reals, right: npt.NDArray[np.bool_]) -> float:
-    """Compute the expected calibration error, 0 to 1 (Naeini et al. 2015; Guo et al. 2017, eq. 3).
-
-    The mean over all examples of the gap between accuracy and mean confidence of their bin, with 15
-    equally wide bins.
+    """Compute the expected calibration error, 0 to 1, of N predictions.
 
     Args:
         confidence: (N,), the probability of each predicted label.
         right: (N,), True where the predicted label is the actual one.
     """
-    bins = reliability(confidence, right)
+    return calibration_error_of_bins(reliability(confidence, right))
+
+
+def calibration_error_of_bins(bins: Reliability) -> float:
+    """Compute the expected calibration error (Naeini et al. 2015; Guo et al. 2017, eq. 3).
+
+    The mean over all examples of the gap between accuracy and mean confidence of their bin.
+    """
     gaps = np.abs(bins.accuracy - bins.confidence)
     return float((bins.counts * gaps).sum() / bins.counts.sum())

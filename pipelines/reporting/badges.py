@@ -1,4 +1,4 @@
-"""What `seqproof verify` found of a model, as a badge beside it."""
+"""Badges with the result of `seqproof verify` for each model."""
 
 from __future__ import annotations
 
@@ -9,66 +9,70 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines import paths
 from pipelines.errors import UserError
 
-# Each line of what is said of a training: the keys of a verdict, and how they are written.
-TRAINING: tuple[Mapping[str, str], ...] = (
+# Lines of a badge's details: keys of the verification result's `training` and their formats.
+DETAILS: tuple[Mapping[str, str], ...] = (
     {"processor": "{}", "cores": "{} cores", "device": "device {}", "kernel": "kernel {}"},
     {"seconds": "{:,.2f} s", "tokens_per_second": "{:,.0f} tokens/s"},
-    {"joules": "{:,.1f} J", "measured": "measured of: {}"},
+    {"joules": "{:,.1f} J", "measured": "energy of: {}"},
 )
 
 
 @dataclass(frozen=True)
 class Badge:
-    """A verdict in a few words, and whether it is good.
+    """The result of verifying a model.
 
     Attributes:
-        words: of the verdict.
-        good: whether nothing was found.
-        training: what the training ran on and what it took, in lines; empty if no run says so.
+        text: the result in a few words.
+        passed: whether there were no findings.
+        details: lines about the machine, time and energy of the training; empty if unknown.
     """
 
-    words: str
-    good: bool
-    training: tuple[str, ...]
+    text: str
+    passed: bool
+    details: tuple[str, ...]
 
 
-def badges(models: Iterable[str], verified: Path, metrics: Path) -> dict[str, Badge]:
-    """The badge of each model whose verdict is of the metrics that stand there.
+def load_badges(models: Iterable[str], root: Path) -> dict[str, Badge]:
+    """Load the badges of models whose verification result belongs to their current metrics.
 
     Args:
-        models: by name.
-        verified: the folder of `<model>.json`, the verdicts.
-        metrics: the folder of `<model>.json`, the metrics.
+        models: names of models.
+        root: the project's root.
 
     Raises:
-        Refusal: a verdict cannot be read.
+        UserError: a verification result cannot be read.
     """
-    found = {name: _badge(verified / f"{name}.json", metrics / f"{name}.json") for name in models}
-    return {name: badge for name, badge in found.items() if badge is not None}
+    badges = {
+        name: _load(root / paths.verified(name), root / paths.metrics(name)) for name in models
+    }
+    return {name: badge for name, badge in badges.items() if badge is not None}
 
 
-def _badge(verdict: Path, metrics: Path) -> Badge | None:
-    if not (verdict.is_file() and metrics.is_file()):
+def _load(verified: Path, metrics: Path) -> Badge | None:
+    if not (verified.is_file() and metrics.is_file()):
         return None
     try:
-        said = json.loads(verdict.read_text(encoding="utf-8"))
-        level, count, of = int(said["level"]), len(said["findings"]), said["metrics"]
-        training = tuple(_training(said.get("training", {})))
+        result = json.loads(verified.read_text(encoding="utf-8"))
+        level, findings = int(result["level"]), len(result["findings"])
+        metrics_md5 = result["metrics"]
+        details = tuple(_details(result.get("training", {})))
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise UserError(f"{verdict} is no verdict: delete it, and `seqproof verify`.") from None
-    if of != hashlib.md5(metrics.read_bytes(), usedforsecurity=False).hexdigest():
-        return None
-    if count:
-        words = f"{count} finding{'s' if count > 1 else ''}, level {level}"
-        return Badge(words, False, training)
-    return Badge(f"verified, level {level}", True, training)
+        raise UserError(
+            f"{verified} is damaged. Delete it and run `seqproof verify {verified.stem}`."
+        ) from None
+    if metrics_md5 != hashlib.md5(metrics.read_bytes(), usedforsecurity=False).hexdigest():
+        return None  # the model was evaluated again since
+    if findings:
+        noun = "finding" if findings == 1 else "findings"
+        return Badge(f"{findings} {noun}, level {level}", False, details)
+    return Badge(f"verified, level {level}", True, details)
 
 
-def _training(said: Mapping[str, Any]) -> Iterator[str]:
-    """Hardware, time and energy, as far as they are known."""
-    for line in TRAINING:
-        parts = [form.format(said[key]) for key, form in line.items() if key in said]
+def _details(training: Mapping[str, Any]) -> Iterator[str]:
+    for line in DETAILS:
+        parts = [form.format(training[key]) for key, form in line.items() if key in training]
         if parts:
             yield ", ".join(parts)

@@ -1,4 +1,4 @@
-"""The results as Markdown: one table for each template, from the data alone."""
+"""The benchmark results as Markdown: a table for each template, made from the data alone."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ from pipelines.reporting.benchmark_results import BenchmarkRow, BenchmarkRun
 HEAD = """\
 # Results
 
-Made by `seqproof publish` from the files that the runs left; no number here is typed.
-A gap says how much better than the published number ours is: plus is better and minus is worse,
-whichever way the metric counts. Of several seeds the mean stands here, ± the sample standard
-deviation. Seconds are those of the stage that trains one model, a mean too.
+`seqproof publish` writes this page from the metrics of finished projects; no number is typed.
+A gap says by how much our number is better than the published one: plus is better, minus is worse,
+whatever the direction of the metric. Models with several seeds show the mean ± the sample standard
+deviation. Training seconds are the mean time of the stage that trains one model.
 """
-COLUMNS = ("model", "metric", "ours", "published", "gap", "mark", "parameters", "training seconds")
-WORDS = ("model", "metric", "published", "mark")  # stand to the left, numbers to the right
-# How metrics are called and written; what is not here is called by its key.
+COLUMNS = (
+    "model",
+    "metric",
+    "ours",
+    "published",
+    "gap",
+    "target",
+    "parameters",
+    "training seconds",
+)
+TEXT_COLUMNS = ("model", "metric", "published", "target")  # aligned left; numbers to the right
+# Titles and number formats of metrics; the title of any other metric is its key.
 METRICS: Mapping[str, tuple[str, str]] = {
     "test_perplexity": ("perplexity", ",.2f"),
     "test_network_perplexity": ("perplexity, network alone", ",.3f"),
@@ -32,39 +41,36 @@ METRICS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def page(results: Mapping[str, BenchmarkRun]) -> str:
-    """The page, in the order of the templates' names; the same results give the same bytes."""
+def render(results: Mapping[str, BenchmarkRun]) -> str:
+    """Render the page, sorted by template; the same results give the same bytes."""
     sections = [_section(name, results[name]) for name in sorted(results)]
     return "\n".join([HEAD, *(sections or ["Nothing is published yet.\n"])])
 
 
-def wanted(goals: Sequence[Goal]) -> list[str]:
-    """What the models of a template are to reach, a line each, before any has run."""
+def goal_lines(goals: Sequence[Goal]) -> list[str]:
+    """Describe targets and published numbers of a template, a line for each goal that has any."""
     lines = []
     for goal in goals:
         title, form = _metric(goal.metric)
-        value = (
-            ""
-            if goal.published is None
-            else f"published: {_said(goal, format(goal.published, form))}"
-        )
-        said = [*(text for text, _ in _marks(goal)), *([value] if value else [])]
-        if said:
-            lines.append(f"{', '.join(goal.models)}: {title} {'; '.join(said)}")
+        parts = [text for text, _ in _targets(goal)]
+        if goal.published is not None:
+            parts.append(f"published: {_reference(goal, format(goal.published, form))}")
+        if parts:
+            lines.append(f"{', '.join(goal.models)}: {title} {'; '.join(parts)}")
     return lines
 
 
 def _section(name: str, run: BenchmarkRun) -> str:
-    sides = [":--" if column in WORDS else "--:" for column in COLUMNS]
-    rows = [COLUMNS, sides, *(_cells(row) for row in run.rows)]
-    signed = dict.fromkeys(
+    alignment = [":--" if column in TEXT_COLUMNS else "--:" for column in COLUMNS]
+    rows = [COLUMNS, alignment, *(_cells(row) for row in run.rows)]
+    signatures = dict.fromkeys(
         (_metric(row.goal.metric)[0], row.signature) for row in run.rows if row.signature
     )
     parts = [
         f"## {name}",
         _origin(run),
-        "\n".join(_line(cells) for cells in rows),
-        *(f"{title}: `{signature}`" for title, signature in signed),
+        "\n".join(_table_line(cells) for cells in rows),
+        *(f"{title}: `{signature}`" for title, signature in signatures),
         *([run.remark] if run.remark else []),
     ]
     return "\n\n".join(parts) + "\n"
@@ -72,7 +78,7 @@ def _section(name: str, run: BenchmarkRun) -> str:
 
 def _origin(run: BenchmarkRun) -> str:
     machine = run.machine
-    changes = " with changes" if run.changed else ""
+    changes = " with uncommitted changes" if run.changed else ""
     cores = "1 core" if machine.cores == 1 else f"{machine.cores} cores"
     return (
         f"{machine.cpu}, {cores}, {machine.memory_gib:g} GiB; "
@@ -82,38 +88,38 @@ def _origin(run: BenchmarkRun) -> str:
 
 def _cells(row: BenchmarkRow) -> list[str]:
     goal, (title, form) = row.goal, _metric(row.goal.metric)
-    several = row.deviation is not None
-    marks = (
+    seeds = f", {len(row.values)} seeds" if row.deviation is not None else ""
+    targets = (
         f"{text} {'reached' if goal.reached_by(row.mean, value) else 'missed'}"
-        for text, value in _marks(goal)
+        for text, value in _targets(goal)
     )
     return [
-        f"{goal.models[0]}, {len(row.values)} seeds" if several else goal.models[0],
+        f"{goal.models[0]}{seeds}",
         title,
-        format(row.mean, form) + (f" ± {format(row.deviation, form)}" if several else ""),
-        "" if goal.published is None else _said(goal, format(goal.published, form)),
+        format(row.mean, form) + ("" if row.deviation is None else f" ± {row.deviation:{form}}"),
+        "" if goal.published is None else _reference(goal, format(goal.published, form)),
         "" if row.gap is None else format(row.gap, f"+{form}"),
-        ", ".join(marks),
+        ", ".join(targets),
         f"{row.parameters:,}",
         "" if row.seconds is None else f"{row.seconds:,.0f}",
     ]
 
 
-def _said(goal: Goal, number: str) -> str:
-    """A published number, and whose it is."""
+def _reference(goal: Goal, number: str) -> str:
+    """Return a published number with its model and source."""
     return "; ".join(part for part in (number, goal.reference, goal.source) if part)
 
 
-def _marks(goal: Goal) -> list[tuple[str, float]]:
+def _targets(goal: Goal) -> list[tuple[str, float]]:
     sign = "≤" if goal.better == "lower" else "≥"
-    named = (("", goal.target), ("aim ", goal.stretch))
-    return [(f"{name}{sign} {value:g}", value) for name, value in named if value is not None]
+    targets = (("", goal.target), ("stretch ", goal.stretch))
+    return [(f"{name}{sign} {value:g}", value) for name, value in targets if value is not None]
 
 
 def _metric(key: str) -> tuple[str, str]:
     return METRICS.get(key, (key.removeprefix("test_").replace("_", " "), ".4g"))
 
 
-def _line(cells: Sequence[str]) -> str:
+def _table_line(cells: Sequence[str]) -> str:
     escaped = (cell.replace("|", "\\|") for cell in cells)
     return f"| {' | '.join(escaped)} |"

@@ -1,4 +1,4 @@
-"""Our numbers beside published ones: gathered from metrics files, and kept as JSON."""
+"""Benchmark results: our numbers and published ones, collected from metrics files, as JSON."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pipelines.errors import UserError
 
 
 class BenchmarkRow(ConfigModel):
-    """A line of a table.
+    """A row of a benchmark table.
 
     Attributes:
-        goal: what these models are held to.
-        values: one number for each model.
-        mean: of them.
-        deviation: their sample standard deviation, from two models on.
-        gap: how much better than the published number their mean is; worse if negative.
-        reached: whether their mean reaches the mark.
-        parameters: of one model.
-        seconds: of one training, the mean; None where no cost was kept.
-        signature: how the metric was computed, where it says so.
+        goal: the models, the metric and the published number.
+        values: the metric of each model.
+        mean: mean of the values.
+        deviation: their sample standard deviation; None for one model.
+        gap: by how much the mean is better than the published number; negative if worse.
+        reached: whether the mean reaches the target.
+        parameters: number of parameters of one model.
+        seconds: mean training time; None if the time of a training is unknown.
+        signature: sacreBLEU's signature and the search, for metrics that have one.
     """
 
     goal: Goal
@@ -42,7 +42,7 @@ class BenchmarkRow(ConfigModel):
 
 
 class Machine(ConfigModel):
-    """What the models were trained on."""
+    """The machine on which the models were trained."""
 
     cpu: str
     cores: int
@@ -54,8 +54,12 @@ class Machine(ConfigModel):
 class BenchmarkRun(ConfigModel):
     """The results of one template.
 
-    `commit` is that of seqproof when the project was made, `changed` whether its code had changes
-    that no commit holds; `remark` is Markdown by hand.
+    Attributes:
+        commit: seqproof's commit when the project was created.
+        changed: whether seqproof had uncommitted changes then.
+        machine: the machine that trained the models.
+        rows: a row for each goal.
+        remark: Markdown from `templates/<name>.md`.
     """
 
     commit: str
@@ -69,91 +73,98 @@ class BenchmarkRun(ConfigModel):
 
 
 def read(path: Path) -> dict[str, BenchmarkRun]:
-    """The results so far, by template; none where the file is missing.
+    """Read the results by template; return an empty dict if the file is missing.
 
     Raises:
-        Refusal: it is damaged.
+        UserError: the file is damaged.
     """
     if not path.exists():
         return {}
     try:
         return TypeAdapter(dict[str, BenchmarkRun]).validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise UserError(f"{path} is damaged: {where}: {first['msg']}; take it from Git.") from None
+        problem = error.errors()[0]
+        key = ".".join(str(part) for part in problem["loc"]) or "the file"
+        raise UserError(
+            f"{path} is damaged: {key}: {problem['msg']}. Restore it with `git checkout {path}`."
+        ) from None
 
 
 def as_json(results: Mapping[str, BenchmarkRun]) -> str:
-    """The results as data; the same results give the same bytes."""
+    """Return the results as JSON; the same results give the same bytes."""
     return files.dump_json({name: run.model_dump(mode="json") for name, run in results.items()})
 
 
-def metrics(path: Path, model: str) -> dict[str, Any]:
-    """What `evaluate` found for a model.
+def read_metrics(path: Path, stage: str) -> dict[str, Any]:
+    """Read the metrics of a model.
+
+    Args:
+        path: the metrics file.
+        stage: the stage that writes it.
 
     Raises:
-        Refusal: it has not run, or the file is damaged.
+        UserError: the file is missing or damaged.
     """
-    again = f"`dvc repro evaluate@{model}` makes it"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        metrics = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{model} has no metrics: {path} is missing, and {again}.") from None
+        raise UserError(f"{path} is missing. Run `dvc repro {stage}`.") from None
     except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise UserError(f"{path} is no map in JSON: delete it, and {again}.")
-    return content
+        metrics = None
+    if not isinstance(metrics, dict):
+        raise UserError(f"{path} is not a JSON object. Delete it and run `dvc repro {stage}`.")
+    return metrics
 
 
-# Comparing --------------------------------------------------------------------------------------
+# Rows -------------------------------------------------------------------------------------------
 
 
 def row(
-    goal: Goal, found: Mapping[str, Mapping[str, Any]], seconds: Mapping[str, float]
+    goal: Goal, metrics: Mapping[str, Mapping[str, Any]], seconds: Mapping[str, float]
 ) -> BenchmarkRow:
-    """The models of a goal beside its numbers.
+    """Compare the models of a goal with its published number.
 
     Args:
         goal: names the models and the metric.
-        found: the metrics of each model.
-        seconds: of each training, where known.
+        metrics: the metrics of each model.
+        seconds: training time of each model, where known.
 
     Raises:
-        Refusal: a model's metrics lack the metric.
+        UserError: the metrics of a model lack the goal's metric.
     """
-    values = tuple(_value(found[model], goal.metric, model) for model in goal.models)
+    values = tuple(_value(metrics[model], goal.metric, model) for model in goal.models)
     mean = fmean(values)
-    known = [seconds[model] for model in goal.models if model in seconds]
-    first = found[goal.models[0]]
+    times = [seconds[model] for model in goal.models if model in seconds]
+    first = metrics[goal.models[0]]
     return BenchmarkRow(
         goal=goal,
         values=values,
-        mean=_tidy(mean),
-        deviation=_tidy(stdev(values)) if len(values) > 1 else None,
-        gap=None if goal.published is None else _tidy(goal.gap(mean, goal.published)),
+        mean=_rounded(mean),
+        deviation=_rounded(stdev(values)) if len(values) > 1 else None,
+        gap=None if goal.published is None else _rounded(goal.gap(mean, goal.published)),
         reached=None if goal.target is None else goal.reached_by(mean, goal.target),
         parameters=int(first["parameters"]),
-        seconds=_tidy(fmean(known)) if len(known) == len(values) else None,
+        seconds=_rounded(fmean(times)) if len(times) == len(values) else None,
         signature=_signature(first, goal.metric),
     )
 
 
-def _value(found: Mapping[str, Any], metric: str, model: str) -> float:
-    value = found.get(metric)
+def _value(metrics: Mapping[str, Any], metric: str, model: str) -> float:
+    value = metrics.get(metric)
     if not isinstance(value, int | float):
-        numbers = [key for key, one in found.items() if isinstance(one, int | float)]
-        raise UserError(f"The metrics of {model} hold no {metric}; they hold {', '.join(numbers)}.")
+        numbers = [key for key, number in metrics.items() if isinstance(number, int | float)]
+        raise UserError(
+            f"The metrics of {model} have no {metric}. Choose from {', '.join(numbers)}."
+        )
     return float(value)
 
 
-def _signature(found: Mapping[str, Any], metric: str) -> str | None:
-    """A score of translations hangs on how they were searched for, too."""
-    parts = (found.get(f"{metric}_signature"), found.get("search"))
-    return ", ".join(part for part in parts if part) if parts[0] else None
+def _signature(metrics: Mapping[str, Any], metric: str) -> str | None:
+    """Return the signature of a translation metric; its value depends on the search, too."""
+    signature, search = metrics.get(f"{metric}_signature"), metrics.get("search")
+    return ", ".join(part for part in (signature, search) if part) if signature else None
 
 
-def _tidy(number: float) -> float:
-    """Without the digits that only the order of a sum decides."""
+def _rounded(number: float) -> float:
+    """Drop the digits that depend on the order of a sum."""
     return round(number, 9)

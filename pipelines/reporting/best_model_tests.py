@@ -1,4 +1,4 @@
-"""Every model of a corpus beside its best one: whether the difference is real."""
+"""Significance tests of every model of a corpus against the best one."""
 
 from __future__ import annotations
 
@@ -7,101 +7,106 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines import console
+from pipelines import console, paths
 from pipelines.config.params import Corpus
 from pipelines.errors import UserError
-from pipelines.evaluation import significance as verdicts
+from pipelines.evaluation import significance
 from pipelines.evaluation.significance import TestResult, format_p
 from pipelines.reporting.comparison import CorpusTable
 
 
 @dataclass(frozen=True)
 class ComparedModel:
-    """One model beside the best.
+    """A model compared with the best one.
 
     Attributes:
         model: its name.
-        finding: the measure that decides, tested, the best model first.
-        words: the verdict as it is read.
+        test: the test of the deciding metric, with the best model as the first.
+        verdict: the result as text.
     """
 
     model: str
-    finding: TestResult
-    words: str
+    test: TestResult
+    verdict: str
 
     @property
     def p(self) -> str:
-        """As it is read; of two groups that over their seeds, too."""
-        seeds = self.finding.seeds
-        over = "" if seeds is None else f"; over seeds {format_p(seeds.p)}"
-        return format_p(self.finding.p) + over
+        """Return the p value as text; for two groups of seeds also that over the seeds."""
+        seeds = self.test.seeds
+        seeds_p = "" if seeds is None else f"; over seeds {format_p(seeds.p)}"
+        return format_p(self.test.p) + seeds_p
 
     @property
-    def equal(self) -> bool:
-        """Whether nothing is known against its being as good as the best."""
-        return self.finding.verdict == "not significant"
+    def as_good(self) -> bool:
+        """Return True if the model is not significantly worse than the best one."""
+        return self.test.verdict == "not significant"
 
 
 @dataclass(frozen=True)
-class Significance:
-    """The models of a corpus beside its best one.
+class BestModelTests:
+    """The models of a corpus compared with the best one.
 
     Attributes:
-        best: its name.
-        measure: the key of what they are compared in.
-        items: how many test items both answered.
-        others: the models, in the order of params.yaml.
+        best: name of the best model.
+        metric: key of the metric in which they are compared.
+        items: number of test items.
+        others: the other models, in the order of params.yaml.
     """
 
     best: str
-    measure: str
+    metric: str
     items: int
     others: tuple[ComparedModel, ...]
 
-    def equal(self, model: str) -> bool:
-        """Whether a model is the best, or not known to be worse."""
-        return model == self.best or any(one.equal for one in self.others if one.model == model)
+    def as_good_as_best(self, model: str) -> bool:
+        """Return True for the best model and for models that are not significantly worse."""
+        return model == self.best or any(
+            other.as_good for other in self.others if other.model == model
+        )
 
 
-def significance(table: CorpusTable, corpus: Corpus, predictions: Path) -> Significance | None:
-    """Test all models of a corpus against its best one; None where there are no two to compare.
+def compare_with_best(table: CorpusTable, corpus: Corpus, root: Path) -> BestModelTests | None:
+    """Test all models of a corpus against the best one; return None if there are fewer than two.
 
     Args:
         table: the comparison, whose first column decides which model is best.
-        corpus: its section of params.yaml.
-        predictions: the folder of `<model>.parquet`.
+        corpus: its entry in params.yaml.
+        root: the project's root.
 
     Raises:
-        Refusal: a file of predictions cannot be read.
+        UserError: a predictions file cannot be read.
     """
-    rows = [row for row in table.rows if (predictions / f"{row.model}.parquet").is_file()]
+    files = {row.model: root / paths.predictions(row.model) for row in table.rows}
+    rows = [row for row in table.rows if files[row.model].is_file()]
     best = next((row.model for row in rows if row.cells and row.cells[0].best), None)
     if best is None or len(rows) < 2:
         return None
-    frames = {row.model: _read(predictions / f"{row.model}.parquet") for row in rows}
-    others = [row.model for row in rows if row.model != best]
-    found = []
-    with console.progress(f"{table.corpus}: significance", len(others), "models") as bar:
-        for name in others:
-            found.append(verdicts.compare(frames[best], frames[name], corpus)[:1])
+    frames = {row.model: _read(files[row.model]) for row in rows}
+    names = [row.model for row in rows if row.model != best]
+    tests = []
+    with console.progress(f"{table.corpus}: significance", len(names), "models") as bar:
+        for name in names:
+            tests.append(significance.compare(frames[best], frames[name], corpus)[:1])
             bar.advance(1)
-    return Significance(
+    return BestModelTests(
         best=best,
-        measure=found[0][0].key,
+        metric=tests[0][0].key,
         items=len(frames[best]),
         others=tuple(
-            ComparedModel(name, finding, _words(finding))
-            for name, (finding,) in zip(others, verdicts.holm_corrected(found), strict=True)
+            ComparedModel(name, test, _verdict_text(test))
+            for name, (test,) in zip(names, significance.holm_corrected(tests), strict=True)
         ),
     )
 
 
-def _words(finding: TestResult) -> str:
-    return {"not significant": "no significant difference"}.get(finding.verdict, finding.verdict)
+def _verdict_text(test: TestResult) -> str:
+    return "no significant difference" if test.verdict == "not significant" else test.verdict
 
 
 def _read(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError):
-        raise UserError(f"{path} is damaged: `dvc repro evaluate@{path.stem}` makes it.") from None
+        raise UserError(
+            f"{path} is damaged. Delete it and run `dvc repro evaluate@{path.stem}`."
+        ) from None

@@ -1,4 +1,4 @@
-"""All models of a corpus side by side, the best marked, and a word where a simpler model wins."""
+"""Tables that compare all models of a corpus with each other and with published results."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines import paths
 from pipelines.config.params import (
     BETTER,
     BagOfWords,
@@ -14,7 +15,6 @@ from pipelines.config.params import (
     Model,
     NGram,
     Params,
-    Seq2Seq,
     Task,
     Tokens,
 )
@@ -27,28 +27,33 @@ Metrics = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Column:
-    """A number of every model: its key in the metrics file, its name, and how it is written."""
+    """A column of numbers: the key in the metrics file, the title and the number format."""
 
     key: str
     title: str
-    form: str
+    format: str
 
     @property
-    def better(self) -> Better | None:
-        """The good side, if it has one."""
+    def direction(self) -> Better | None:
+        """Return `higher` or `lower`, whichever is better; None if neither is."""
         return BETTER.get(self.key)
 
     @property
     def heading(self) -> str:
-        """The title, with an arrow that points to the better side."""
-        arrow = {"higher": " ↑", "lower": " ↓", None: ""}[self.better]
+        """Return the title with an arrow that points to the better side."""
+        arrow = {"higher": " ↑", "lower": " ↓", None: ""}[self.direction]
         return self.title + arrow
 
 
 @dataclass(frozen=True)
 class TableCell:
-    """A number as it is read, whether no other of its column reads better, and how far it is from
-    the published ones that its model is held to."""
+    """A formatted number.
+
+    Attributes:
+        text: the number, or `-` where a model does not have it.
+        best: whether no other value of the column is better.
+        gaps: differences from the published numbers that the model is compared with.
+    """
 
     text: str
     best: bool
@@ -57,24 +62,39 @@ class TableCell:
 
 @dataclass(frozen=True)
 class ModelRow:
-    """One model; a cell for every column."""
+    """The row of a model, with a cell for every column."""
 
     model: str
     cells: tuple[TableCell, ...]
 
 
 @dataclass(frozen=True)
-class CorpusTable:
-    """The models of one corpus in the order of params.yaml; `missing` have no metrics yet.
+class PublishedRow:
+    """The row of a published result, with a text for every column."""
 
-    `works` are what others published, with a text for every column.
+    result: published.PublishedResult
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CorpusTable:
+    """The models of one corpus.
+
+    Attributes:
+        corpus: its name.
+        task: its task.
+        columns: those that any model has; the first decides which model is best.
+        rows: the evaluated models in the order of params.yaml.
+        published: rows of published results.
+        missing: models without metrics.
+        remark: names simpler models that are as good as more complex ones; may be empty.
     """
 
     corpus: str
     task: Task
     columns: tuple[Column, ...]
     rows: tuple[ModelRow, ...]
-    works: tuple[tuple[published.PublishedResult, tuple[str, ...]], ...]
+    published: tuple[PublishedRow, ...]
     missing: tuple[str, ...]
     remark: str
 
@@ -96,7 +116,6 @@ COST = (
     Column("parameters", "parameters", ",.0f"),
     Column("train_tokens_seen", "training tokens seen", ",.0f"),
 )
-# The first of a task's columns that its models have decides which of them is best.
 COLUMNS: Mapping[tuple[Task, Tokens], tuple[Column, ...]] = {
     ("language_modelling", "characters"): (BITS, PERPLEXITY),
     ("language_modelling", "words"): (PERPLEXITY, BITS),
@@ -105,36 +124,38 @@ COLUMNS: Mapping[tuple[Task, Tokens], tuple[Column, ...]] = {
     ("translation", "characters"): (EXACT, BLEU, PERPLEXITY),
     ("translation", "words"): (BLEU, SACREBLEU, CHRF, EXACT, PERPLEXITY),
 }
-# Shown only where a published number is of them.
-MORE = (NATS, NETWORK, NGRAMS)
-CELLS = ("rnn", "irnn", "gru", "lstm")
+# Columns that are shown only next to a published number.
+OPTIONAL_COLUMNS = (NATS, NETWORK, NGRAMS)
 
 
-def compare(params: Params, metrics: Path) -> list[CorpusTable]:
-    """A table per corpus that has models.
+def compare(config: Params, root: Path) -> list[CorpusTable]:
+    """Make a table for each corpus that has models.
 
     Args:
-        params: says which models there are; files of other models are left alone.
-        metrics: the folder that holds `<model>.json`.
+        config: lists the models; metrics of other models are ignored.
+        root: the project's root.
 
     Raises:
-        Refusal: a metrics file cannot be read.
+        UserError: a metrics file cannot be read.
     """
     tables = []
-    for corpus in params.corpora:
-        models = of_corpus(params, corpus)
+    for corpus in config.corpora:
+        models = models_of(config, corpus)
         if models:
-            found = {name: _read(metrics / f"{name}.json", name) for name in models}
-            tables.append(_table(params, corpus, models, found))
+            metrics = {
+                name: _read(root / paths.metrics(name), paths.evaluation_stage(config, name))
+                for name in models
+            }
+            tables.append(_table(config, corpus, models, metrics))
     return tables
 
 
-def of_corpus(params: Params, corpus: str) -> dict[str, Model]:
-    """The models of a corpus, baselines first; `models` has the order of YAML's merge."""
-    return {name: model for name, model in params.models.items() if model.corpus == corpus}
+def models_of(config: Params, corpus: str) -> dict[str, Model]:
+    """Return the models of a corpus in the order of params.yaml."""
+    return {name: model for name, model in config.models.items() if model.corpus == corpus}
 
 
-def _read(path: Path, name: str) -> Metrics | None:
+def _read(path: Path, stage: str) -> Metrics | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -142,123 +163,130 @@ def _read(path: Path, name: str) -> Metrics | None:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise UserError(f"{path} is no map in JSON: delete it and run `dvc repro evaluate@{name}`.")
+        raise UserError(f"{path} is not a JSON object. Delete it and run `dvc repro {stage}`.")
     return {key: value for key, value in content.items() if isinstance(value, int | float)}
 
 
 def _table(
-    params: Params,
+    config: Params,
     corpus: str,
     models: Mapping[str, Model],
-    found: Mapping[str, Metrics | None],
+    metrics: Mapping[str, Metrics | None],
 ) -> CorpusTable:
-    task, tokens = params.corpora[corpus].task, params.corpora[corpus].tokens
-    known = {name: metrics for name, metrics in found.items() if metrics is not None}
-    works = published.works([goal for goal in params.goals if goal.models[0] in models])
+    task, tokens = config.corpora[corpus].task, config.corpora[corpus].tokens
+    evaluated = {name: values for name, values in metrics.items() if values is not None}
+    results = published.published_results(
+        [goal for goal in config.goals if goal.models[0] in models]
+    )
     columns = tuple(
         column
-        for column in _columns(task, tokens, works)
-        if any(column.key in metrics for metrics in known.values())
+        for column in _columns(task, tokens, results)
+        if any(column.key in values for values in evaluated.values())
     )
-    written = [_cells(column, known, works) for column in columns]
+    cells = [_cells(column, evaluated, results) for column in columns]
     return CorpusTable(
         corpus=corpus,
         task=task,
         columns=columns,
         rows=tuple(
-            ModelRow(name, tuple(cells[place] for cells in written))
-            for place, name in enumerate(known)
+            ModelRow(name, tuple(column[position] for column in cells))
+            for position, name in enumerate(evaluated)
         ),
-        works=tuple(
-            (work, tuple(_text(work.numbers, column) for column in columns)) for work in works
+        published=tuple(
+            PublishedRow(result, tuple(_text(result.numbers, column) for column in columns))
+            for result in results
         ),
-        missing=tuple(name for name, metrics in found.items() if metrics is None),
-        remark=_remark(models, known, columns[0]) if columns else "",
+        missing=tuple(name for name, values in metrics.items() if values is None),
+        remark=_remark(models, evaluated, columns[0]) if columns else "",
     )
 
 
 def _columns(
-    task: Task, tokens: Tokens, works: Sequence[published.PublishedResult]
+    task: Task, tokens: Tokens, results: Sequence[published.PublishedResult]
 ) -> list[Column]:
-    """Those of the task, of what is published, and of the cost."""
-    own = COLUMNS[task, "characters" if tokens == "characters" else "words"]
-    more = [column for column in MORE if any(column.key in work.numbers for work in works)]
-    return [*own, *more, *COST]
+    """Return the columns of the task, of published metrics and of the training cost."""
+    columns = COLUMNS[task, "characters" if tokens == "characters" else "words"]
+    optional = [
+        column
+        for column in OPTIONAL_COLUMNS
+        if any(column.key in result.numbers for result in results)
+    ]
+    return [*columns, *optional, *COST]
 
 
 def _cells(
-    column: Column, models: Mapping[str, Metrics], works: Sequence[published.PublishedResult]
+    column: Column, metrics: Mapping[str, Metrics], results: Sequence[published.PublishedResult]
 ) -> list[TableCell]:
-    """One column; values that read the same are equally good."""
-    rounded = {name: _rounded(metrics, column) for name, metrics in models.items()}
-    there = [value for value in rounded.values() if value is not None]
-    best = {"higher": max, "lower": min}[column.better](there) if column.better else None
+    """Return the cells of a column; values that round to the same number are equally good."""
+    rounded = {name: _rounded(values, column) for name, values in metrics.items()}
+    numbers = [value for value in rounded.values() if value is not None]
+    best = {"higher": max, "lower": min}[column.direction](numbers) if column.direction else None
     return [
         TableCell(
-            _text(models[name], column),
+            _text(metrics[name], column),
             value is not None and value == best,
-            tuple(_gaps(name, value, column, works)),
+            tuple(_gaps(name, value, column, results)),
         )
         for name, value in rounded.items()
     ]
 
 
 def _gaps(
-    model: str, value: float | None, column: Column, works: Sequence[published.PublishedResult]
+    model: str, value: float | None, column: Column, results: Sequence[published.PublishedResult]
 ) -> Iterator[published.Gap]:
-    """From the published numbers that a model is held to, both as they are read."""
-    for work in works:
-        other = _rounded(work.numbers, column)
-        if value is not None and other is not None and (model, column.key) in work.held:
-            lead = value - other if column.better == "higher" else other - value
-            yield published.gap(work, lead, column.form)
+    """Yield the gaps to the published numbers of a model, both rounded as they are shown."""
+    for result in results:
+        number = _rounded(result.numbers, column)
+        if value is not None and number is not None and (model, column.key) in result.targets:
+            lead = value - number if column.direction == "higher" else number - value
+            yield published.gap(result, lead, column.format)
 
 
 def _text(metrics: Metrics, column: Column) -> str:
-    """A number as it is read, of a group with its standard deviation."""
-    value, apart = metrics.get(column.key), seed_statistics.of(metrics, column.key)
+    """Format a number, for several seeds with its standard deviation."""
+    value, statistics = metrics.get(column.key), seed_statistics.of(metrics, column.key)
     if value is None:
         return "-"
-    deviation = "" if apart is None else f" ± {format(apart.sd, column.form)}"
-    return format(value, column.form) + deviation
+    deviation = "" if statistics is None else f" ± {format(statistics.sd, column.format)}"
+    return format(value, column.format) + deviation
 
 
 def _rounded(metrics: Metrics, column: Column) -> float | None:
-    """The value as it is read: differences that the table does not show are none."""
+    """Round a number as the table shows it."""
     value = metrics.get(column.key)
-    return None if value is None else float(format(value, column.form).replace(",", ""))
+    return None if value is None else float(format(value, column.format).replace(",", ""))
 
 
-def _remark(models: Mapping[str, Model], known: Mapping[str, Metrics], column: Column) -> str:
-    """For every model that a simpler one equals or beats, the best of these simpler ones."""
-    sign = -1.0 if column.better == "lower" else 1.0
-    scores = {name: _rounded(metrics, column) for name, metrics in known.items()}
-    good = {name: sign * score for name, score in scores.items() if score is not None}
+def _remark(models: Mapping[str, Model], metrics: Mapping[str, Metrics], column: Column) -> str:
+    """Name, for every model, the best simpler model that is at least as good."""
+    sign = -1.0 if column.direction == "lower" else 1.0
+    rounded = {name: _rounded(values, column) for name, values in metrics.items()}
+    scores = {name: sign * value for name, value in rounded.items() if value is not None}
+    complexity = {name: _complexity(models[name], metrics[name]) for name in scores}
     beaten: dict[str, list[str]] = {}
-    for name in good:
-        simpler = [other for other in good if _size(models[other]) < _size(models[name])]
-        best = max(simpler, key=lambda other: good[other], default=name)
-        if best != name and good[best] >= good[name]:
+    for name in scores:
+        simpler = [other for other in scores if complexity[other] < complexity[name]]
+        best = max(simpler, key=lambda other: scores[other], default=name)
+        if best != name and scores[best] >= scores[name]:
             beaten.setdefault(best, []).append(name)
-    return " ".join(
-        f"On this little text the simpler model {simple} "
-        + " and ".join(_over(name, good[simple] - good[name], column) for name in losers)
-        + "."
-        for simple, losers in beaten.items()
+    sentences = [
+        f"The simpler model {simple} is "
+        + " and ".join(_advantage(name, scores[simple] - scores[name], column) for name in names)
+        + f" ({column.title})."
+        for simple, names in beaten.items()
+    ]
+    return " ".join(sentences)
+
+
+def _advantage(name: str, lead: float, column: Column) -> str:
+    return (
+        f"as good as {name}"
+        if lead == 0
+        else f"better than {name} by {format(lead, column.format)}"
     )
 
 
-def _over(name: str, lead: float, column: Column) -> str:
-    if lead == 0:
-        return f"does as well as {name} ({column.title})"
-    return f"wins by {format(lead, column.form)} over {name} ({column.title})"
-
-
-def _size(model: Model) -> tuple[int, ...]:
-    """Smaller is simpler: counts, hidden layers, a plain cell, GRU, LSTM, attention."""
-    if isinstance(model, NGram):
-        return (0,)
-    if isinstance(model, BagOfWords):
-        return (0, len(model.hidden))
-    attends = isinstance(model, Seq2Seq) and model.attention != "none"
-    return (1, CELLS.index(model.cell), int(attends), model.layers)
+def _complexity(model: Model, metrics: Metrics) -> tuple[int, float]:
+    """Return a sort key: count models, bags of words, networks; then the number of parameters."""
+    kind = 0 if isinstance(model, NGram) else 1 if isinstance(model, BagOfWords) else 2
+    return kind, metrics.get("parameters", 0)

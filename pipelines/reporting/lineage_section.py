@@ -1,38 +1,34 @@
-"""Where a number comes from: the stages of dvc.lock behind it, what they left, and from what."""
+"""The lineage of each model's metrics in the report: stages of dvc.lock, their outs and params."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from pipelines import paths
 from pipelines.config import params
 from pipelines.config.models import FAMILIES
 from pipelines.lineage.stage_graph import StageGraph, within
+from pipelines.lineage.stages import LockedStage
 
-SHORT = 8  # digits of an MD5 that are said
-AGAIN = "`dvc repro {}` runs it"
-
-
-@dataclass(frozen=True)
-class Step:
-    """A stage as dvc.lock has it: the MD5 of each path that it read and left, and its params."""
-
-    reads: Mapping[str, str]
-    leaves: Mapping[str, str]
-    params: Mapping[str, Any]
+MD5_DIGITS = 8
+# Paths below these folders are written by stages; code and the user's own texts are not.
+STAGE_OUTPUTS = tuple(
+    folder.as_posix()
+    for folder in (paths.RAW, paths.PREPARED, paths.VOCABULARY, paths.MODELS, paths.HISTORIES)
+)
 
 
 @dataclass(frozen=True)
 class LineageStage:
-    """A stage of a chain.
+    """A stage in the lineage of a model.
 
     Attributes:
         stage: its name.
-        files: what it left, each path with the beginning of its MD5.
-        params: those that no stage before it read, as key and text.
+        files: path and shortened MD5 of each out.
+        params: key and text of the parameters that no earlier stage has read.
     """
 
     stage: str
@@ -41,84 +37,90 @@ class LineageStage:
 
 
 @dataclass(frozen=True)
-class Lineage:
+class ModelLineage:
     """All stages behind the metrics of a model.
 
     Attributes:
-        path: of the metrics, as `seqproof trace` takes it.
-        links: in walking order.
-        missing: what dvc.lock does not have, and where it does not join; one sentence each.
+        path: the metrics file.
+        stages: in topological order.
+        problems: stages missing from dvc.lock and files with conflicting hashes, a sentence each.
     """
 
     path: str
-    links: tuple[LineageStage, ...]
-    missing: tuple[str, ...]
+    stages: tuple[LineageStage, ...]
+    problems: tuple[str, ...]
 
 
-def lineages(
-    tree: params.Params, steps: Mapping[str, Step], metrics: Path, made: Collection[Path]
-) -> dict[str, Lineage]:
-    """The chain of each model.
+def model_lineages(
+    config: params.Params, lock: Mapping[str, LockedStage]
+) -> dict[str, ModelLineage]:
+    """Collect the lineage of every model.
 
     Args:
-        tree: says which models there are, and which stage trains each.
-        steps: the stages of dvc.lock by their names.
-        metrics: the folder of `<model>.json`, the metrics.
-        made: the folders in which a path is left by a stage; code and one's own text are not.
+        config: lists the models and the stages that train them.
+        lock: the stages of dvc.lock by name.
 
     Raises:
-        Refusal: dvc.lock is damaged.
+        UserError: dvc.lock is damaged.
     """
-    families = {stage: tree.family(family) for family, stage in FAMILIES.items()}
-    # In an order that does not depend on which stage ran first. An entry of dvc.lock stays when
-    # its model is trained by another stage from then on, or is gone.
-    known = {
-        name: steps[name]
-        for name in sorted(steps)
-        if (verb := name.partition("@")[0]) not in families
-        or name.partition("@")[2] in families[verb]
-    }
-    chain = StageGraph(
-        {name: sorted(step.reads) for name, step in known.items()},
-        {name: sorted(step.leaves) for name, step in known.items()},
+    lock = _current_stages(config, lock)
+    graph = StageGraph(
+        {name: sorted(stage.inputs.files) for name, stage in lock.items()},
+        {name: sorted(stage.outs) for name, stage in lock.items()},
     )
-    folders = [folder.as_posix() for folder in made]
-    return {
-        model: Lineage(
-            path=f"{metrics.name}/{model}.json",
-            links=tuple(_links(f"evaluate@{model}", known, chain)),
-            missing=tuple(_missing(f"evaluate@{model}", known, chain, folders)),
+    lineages = {}
+    for model in config.models:
+        stage = paths.evaluation_stage(config, model)
+        names = [*graph.above([stage]), stage] if stage in lock else []
+        problems = [] if names else [f"dvc.lock has no stage {stage}. Run `dvc repro {stage}`."]
+        lineages[model] = ModelLineage(
+            path=paths.metrics(model).as_posix(),
+            stages=tuple(_lineage_stages(names, lock)),
+            problems=(*problems, *_problems(names, lock, graph)),
         )
-        for model in tree.models
-    }
+    return lineages
 
 
-def _links(last: str, steps: Mapping[str, Step], chain: StageGraph) -> Iterator[LineageStage]:
+def _current_stages(
+    config: params.Params, lock: Mapping[str, LockedStage]
+) -> dict[str, LockedStage]:
+    """Drop stages of models that were removed or are trained by another stage, as DVC keeps them.
+
+    The stages are sorted, so that the result does not depend on the order in which they ran.
+    """
+    models = {stage: config.family(family) for family, stage in FAMILIES.items()}
+    stages = {}
+    for name in sorted(lock):
+        stage, _, item = name.partition("@")
+        if stage not in models or item in models[stage]:
+            stages[name] = lock[name]
+    return stages
+
+
+def _lineage_stages(
+    names: Collection[str], lock: Mapping[str, LockedStage]
+) -> Iterator[LineageStage]:
     seen: set[str] = set()
-    for name in _stages(last, steps, chain):
-        step = steps[name]
-        files = tuple((path, step.leaves[path][:SHORT]) for path in sorted(step.leaves))
-        yield LineageStage(name, files, tuple(_own(step.params, seen)))
+    for name in names:
+        stage = lock[name]
+        files = tuple((path, stage.outs[path][:MD5_DIGITS]) for path in sorted(stage.outs))
+        yield LineageStage(name, files, tuple(_new_params(stage.inputs.params, seen)))
 
 
-def _stages(last: str, steps: Mapping[str, Step], chain: StageGraph) -> list[str]:
-    return [*chain.above([last]), last] if last in steps else []
-
-
-def _own(values: Mapping[str, Any], seen: set[str]) -> Iterator[tuple[str, str]]:
-    """The params that were not seen yet, which then are: a corpus is read by all of its stages."""
+def _new_params(values: Mapping[str, Any], seen: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield the params that are not in `seen`, and add them: all stages of a corpus read it."""
     for key in sorted(values):
-        fresh = {name: one for name, one in _leaves(key, values[key]) if name not in seen}
-        seen |= set(fresh)
-        said = [f"{name[len(key) + 1 :]} {_text(one)}".lstrip() for name, one in fresh.items()]
-        if said:
-            yield key, ", ".join(said)
+        new = {path: value for path, value in _leaves(key, values[key]) if path not in seen}
+        seen |= set(new)
+        texts = [f"{path[len(key) + 1 :]} {_text(value)}".lstrip() for path, value in new.items()]
+        if texts:
+            yield key, ", ".join(texts)
 
 
 def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping) and value:
-        for name, one in value.items():
-            yield from _leaves(f"{key}.{name}", one)
+        for name, child in value.items():
+            yield from _leaves(f"{key}.{name}", child)
     else:
         yield key, value
 
@@ -127,22 +129,22 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _missing(
-    last: str, steps: Mapping[str, Step], chain: StageGraph, folders: list[str]
+def _problems(
+    names: Collection[str], lock: Mapping[str, LockedStage], graph: StageGraph
 ) -> Iterator[str]:
-    """A stage that dvc.lock does not have, and a file that was another one when it was read."""
-    if last not in steps:
-        yield f"dvc.lock does not have {last}: {AGAIN.format(last)}."
-    for name in _stages(last, steps, chain):
-        for path, md5 in sorted(steps[name].reads.items()):
-            makers = [maker for maker in chain.makers(path) if maker != name]
-            if not makers and any(within(path, folder) for folder in folders):
-                said = f"dvc.lock does not have the stage that left {path}, which {name} read"
-                yield f"{said}: {AGAIN.format(name)}."
-            for maker in makers:
-                left = steps[maker].leaves.get(path, md5)
-                if left != md5:
+    """Describe inputs without a stage that wrote them, and inputs that changed after it did."""
+    for name in names:
+        for path, md5 in sorted(lock[name].inputs.files.items()):
+            producers = [producer for producer in graph.makers(path) if producer != name]
+            if not producers and any(within(path, folder) for folder in STAGE_OUTPUTS):
+                yield (
+                    f"dvc.lock has no stage that wrote {path}, which {name} read. "
+                    f"Run `dvc repro {name}`."
+                )
+            for producer in producers:
+                written = lock[producer].outs.get(path, md5)
+                if written != md5:
                     yield (
-                        f"{path} is {left[:SHORT]} as {maker} left it, and {md5[:SHORT]} as {name} "
-                        f"read it: {AGAIN.format(name)} again."
+                        f"{producer} wrote {path} with MD5 {written[:MD5_DIGITS]}, but {name} read "
+                        f"it with MD5 {md5[:MD5_DIGITS]}. Run `dvc repro {name}`."
                     )

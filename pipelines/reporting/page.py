@@ -3,103 +3,123 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.config.params import Params
+from pipelines import files, paths
+from pipelines.config.params import Model, Params
 from pipelines.errors import UserError
-from pipelines.reporting import plots as figures
-from pipelines.reporting.badges import Badge, badges
-from pipelines.reporting.best_model_tests import Significance, significance
-from pipelines.reporting.comparison import CorpusTable, compare, of_corpus
+from pipelines.lineage import dvc_project
+from pipelines.reporting import pictures, plots
+from pipelines.reporting.badges import Badge, load_badges
+from pipelines.reporting.best_model_tests import BestModelTests, compare_with_best
+from pipelines.reporting.comparison import CorpusTable, compare, models_of
 from pipelines.reporting.embedded_svg import Picture
-from pipelines.reporting.lineage_section import Lineage
-from pipelines.training import history as epochs
+from pipelines.reporting.experiment_section import experiment_figures
+from pipelines.reporting.lineage_section import ModelLineage, model_lineages
+from pipelines.training import history as histories
 
 if TYPE_CHECKING:
     from pipelines.reporting.experiment_section import ExperimentFigure
 
 TEMPLATE = "page.html.jinja"
-# Files of a model, and the words for who cannot see them.
-FAILINGS = {
-    "calibration": "calibration of {}",
-    "by-length": "score of {} by length",
-    "gradient-norms": "gradient norms of {}",
+# Alternative texts of the pictures below "Calibration, lengths, gradients".
+DIAGNOSTICS = {
+    pictures.RELIABILITY: "reliability diagram of {}",
+    pictures.SCORE_BY_LENGTH: "score of {} by length",
+    pictures.GRADIENT_NORMS: "gradient norms of {}",
 }
 
 
 @dataclass(frozen=True)
-class Sample:
-    """Text that a model wrote."""
+class ModelText:
+    """A text that a model wrote."""
 
     model: str
     text: str
 
 
 @dataclass(frozen=True)
-class Section:
-    """Everything about one corpus.
+class CorpusSection:
+    """The section of one corpus.
 
-    `failings` are calibration, score by length and gradient norms; `progress` is what a model said
-    after each epoch; `lineages` say where the numbers of a model come from.
+    Attributes:
+        table: the comparison of its models.
+        badges: verification results by model.
+        tests: significance tests against the best model, if there are two models.
+        curves: learning curves of all models.
+        attention: attention maps.
+        confusion: confusion matrices.
+        diagnostics: reliability diagrams, scores by length and gradient norms.
+        samples: texts written by the trained language models.
+        epoch_samples: samples after each epoch of training.
+        checks: results of the data checks.
+        lineages: where the numbers of each model come from.
     """
 
     table: CorpusTable
     badges: Mapping[str, Badge]
-    significance: Significance | None
+    tests: BestModelTests | None
     curves: Picture | None
     attention: tuple[Picture, ...]
     confusion: tuple[Picture, ...]
-    failings: tuple[Picture, ...]
-    samples: tuple[Sample, ...]
-    progress: tuple[Sample, ...]
+    diagnostics: tuple[Picture, ...]
+    samples: tuple[ModelText, ...]
+    epoch_samples: tuple[ModelText, ...]
     checks: tuple[Mapping[str, Any], ...]
-    lineages: Mapping[str, Lineage]
+    lineages: Mapping[str, ModelLineage]
 
 
-def gather(
-    params: Params,
-    metrics: Path,
-    predictions: Path,
-    plots: Path,
-    pictures: Path,
-    checks: Path,
-    verified: Path,
-    lineages: Mapping[str, Lineage],
-) -> list[Section]:
-    """Read what the stages before wrote; what is not there is left out.
+def write(config: Params, root: Path) -> None:
+    """Write the report from the outs of all other stages.
 
     Args:
-        params: says which corpora and models there are.
-        metrics: the folder of `<model>.json`.
-        predictions: the folder of `<model>.parquet`.
-        plots: the folder of `<model>.csv`, the histories.
-        pictures: the folder of `<model>/*.svg`, `<model>/sample.txt` and `<model>/samples.md`.
-        checks: the folder of `<corpus>.json`.
-        verified: the folder of `<model>.json`, the verdicts.
-        lineages: where the numbers of each model come from, if that is known.
+        config: lists corpora, models and experiments.
+        root: the project's root.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    # dvc.lock is not a dep of the report, since DVC rewrites it after every stage. The report
+    # shows only the MD5s of its deps.
+    lock = root / paths.DVC_LOCK
+    stages = dvc_project.parse_lock(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
+    sections = collect(config, root, model_lineages(config, stages))
+    files.write_text(root / paths.REPORT, render(sections, experiment_figures(config, root)))
+
+
+def collect(
+    config: Params, root: Path, lineages: Mapping[str, ModelLineage]
+) -> list[CorpusSection]:
+    """Read the outs of the stages, a section for each corpus; missing files are left out.
+
+    Args:
+        config: lists corpora and models.
+        root: the project's root.
+        lineages: the lineage of each model.
     """
     sections = []
-    for table in compare(params, metrics):
-        models = list(of_corpus(params, table.corpus))
+    for table in compare(config, root):
+        models = models_of(config, table.corpus)
+        drawings = {name: _draw(name, model, root) for name, model in models.items()}
         sections.append(
-            Section(
+            CorpusSection(
                 table=table,
-                badges=badges(models, verified, metrics),
-                significance=significance(table, params.corpora[table.corpus], predictions),
-                curves=_curves(table.corpus, models, plots),
-                attention=_pictures(models, pictures, "attention", "where {} looked"),
-                confusion=_pictures(models, pictures, "confusion", "confusion matrix of {}"),
-                failings=tuple(
+                badges=load_badges(models, root),
+                tests=compare_with_best(table, config.corpora[table.corpus], root),
+                curves=_curves(table.corpus, models, root),
+                attention=_pictures(drawings, "attention", "attention map of {}"),
+                confusion=_pictures(drawings, pictures.CONFUSION, "confusion matrix of {}"),
+                diagnostics=tuple(
                     picture
-                    for kind, words in FAILINGS.items()
-                    for picture in _pictures(models, pictures, kind, words)
+                    for file, alt in DIAGNOSTICS.items()
+                    for picture in _pictures(drawings, file, alt)
                 ),
-                samples=_samples(models, pictures, "sample.txt"),
-                progress=_samples(models, pictures, "samples.md"),
-                checks=_checks(checks / f"{table.corpus}.json"),
+                samples=_texts(drawings, pictures.SAMPLE),
+                epoch_samples=_texts(drawings, pictures.SAMPLES_BY_EPOCH),
+                checks=_checks(root / paths.data_checks(table.corpus)),
                 lineages={
                     row.model: lineages[row.model] for row in table.rows if row.model in lineages
                 },
@@ -108,8 +128,8 @@ def gather(
     return sections
 
 
-def build(sections: Sequence[Section], laboratory: Sequence[ExperimentFigure] = ()) -> str:
-    """The page; the same sections and exhibits give the same bytes. All text is escaped."""
+def render(sections: Sequence[CorpusSection], experiments: Sequence[ExperimentFigure] = ()) -> str:
+    """Render the page; the same sections and figures give the same bytes. All text is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     templates = Environment(
@@ -120,32 +140,40 @@ def build(sections: Sequence[Section], laboratory: Sequence[ExperimentFigure] = 
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return templates.get_template(TEMPLATE).render(sections=sections, laboratory=laboratory)
+    return templates.get_template(TEMPLATE).render(sections=sections, experiments=experiments)
 
 
-def _curves(corpus: str, models: Sequence[str], plots: Path) -> Picture | None:
-    files = {name: plots / f"{name}.csv" for name in models}
-    histories = {name: epochs.read_history(file) for name, file in files.items() if file.is_file()}
-    if not histories:
+def _draw(name: str, model: Model, root: Path) -> dict[str, str]:
+    evaluated = (root / paths.analysis(name)).is_file()
+    return pictures.draw_from_files(name, model, root) if evaluated else {}
+
+
+def _curves(corpus: str, models: Iterable[str], root: Path) -> Picture | None:
+    tables = {name: root / paths.history(name) for name in models}
+    curves = {name: histories.read_history(file) for name, file in tables.items() if file.is_file()}
+    if not curves:
         return None
-    svg = figures.learning_curves(histories, corpus)
-    return Picture(f"learning curves of {', '.join(histories)}", svg)
+    svg = plots.learning_curves(curves, corpus)
+    return Picture(f"learning curves of {', '.join(curves)}", svg)
 
 
-def _pictures(models: Sequence[str], folder: Path, kind: str, words: str) -> tuple[Picture, ...]:
+def _pictures(
+    drawings: Mapping[str, Mapping[str, str]], prefix: str, alt: str
+) -> tuple[Picture, ...]:
+    """Return the pictures whose file names begin with a prefix, of all models."""
     return tuple(
-        Picture(words.format(name), file.read_text(encoding="utf-8"))
-        for name in models
-        for file in sorted((folder / name).glob(f"{kind}*.svg"))
+        Picture(alt.format(name), svg)
+        for name, files_by_name in drawings.items()
+        for file, svg in files_by_name.items()
+        if file.startswith(prefix)
     )
 
 
-def _samples(models: Sequence[str], folder: Path, file: str) -> tuple[Sample, ...]:
-    files = {name: folder / name / file for name in models}
+def _texts(drawings: Mapping[str, Mapping[str, str]], file: str) -> tuple[ModelText, ...]:
     return tuple(
-        Sample(name, file.read_text(encoding="utf-8"))
-        for name, file in files.items()
-        if file.is_file()
+        ModelText(name, files_by_name[file])
+        for name, files_by_name in drawings.items()
+        if file in files_by_name
     )
 
 
@@ -155,4 +183,4 @@ def _checks(path: Path) -> tuple[Mapping[str, Any], ...]:
     try:
         return tuple(json.loads(path.read_text(encoding="utf-8")))
     except ValueError:
-        raise UserError(f"{path} is no JSON: delete it and run `dvc repro`.") from None
+        raise UserError(f"{path} is not valid JSON. Delete it and run `dvc repro`.") from None

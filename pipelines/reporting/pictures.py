@@ -1,76 +1,147 @@
-"""The pictures of one evaluated model, as files that the report and MLflow show."""
+"""The pictures of one evaluated model, drawn from its analysis and its training history."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipelines import files
-from pipelines.inference.predictor import Predictor
-from pipelines.reporting import diagnostic_plots, plots
-from pipelines.tasks.evaluation import Evaluation
-from pipelines.training import history as epochs
+from pipelines import files, paths
+from pipelines.config.params import Model, NGram
+from pipelines.evaluation import analysis as analyses
+from pipelines.evaluation.calibration import calibration_error_of_bins
+from pipelines.reporting import plots
+from pipelines.training.history import read_history
 from pipelines.training.samples import Sample, read_samples
 from pipelines.training.step_metrics import read_norms
 
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
-def write(
-    name: str, found: Evaluation, predictor: Predictor, model: Path, history: Path, folder: Path
-) -> None:
-    """Write the pictures and texts that the model has.
+    from pipelines.inference.predictor import Predictor
+    from pipelines.tasks.evaluation import Evaluation
+
+# File names; attention maps are numbered.
+LEARNING_CURVE = "learning-curve.svg"
+ATTENTION = "attention-{}.svg"
+CONFUSION = "confusion.svg"
+RELIABILITY = "calibration.svg"
+SCORE_BY_LENGTH = "by-length.svg"
+GRADIENT_NORMS = "gradient-norms.svg"
+SAMPLES_BY_EPOCH = "samples.md"
+SAMPLE = "sample.txt"
+
+
+def draw(
+    name: str,
+    analysis: analyses.Analysis,
+    history: pd.DataFrame,
+    norms: np.ndarray,
+    samples: Sequence[Sample],
+    clip_norm: float | None,
+) -> dict[str, str]:
+    """Draw all pictures and texts of a model.
 
     Args:
-        name: the model's.
-        found: what its evaluation found.
-        predictor: the model.
-        model: its folder.
-        history: the table of its epochs.
-        folder: it takes the place of what stood there.
+        name: the model's name.
+        analysis: its analysis on the test split.
+        history: its training history, a row for each epoch.
+        norms: (N,), the gradient norm of every training step; empty if it has none.
+        samples: its samples after each epoch.
+        clip_norm: the norm above which gradients were clipped; None for a model without gradients.
+
+    Returns:
+        Texts by file name: SVG pictures, `samples.md` and `sample.txt`. A picture that does not
+        apply to the model is left out.
     """
-    drawn = {
-        "learning-curve.svg": plots.learning_curves({name: epochs.read_history(history)}, name)
+    lengths = analysis.lengths
+    pictures = {
+        LEARNING_CURVE: plots.learning_curves({name: history}, name),
+        SCORE_BY_LENGTH: plots.score_by_length(
+            lengths.length, lengths.score, lengths.longest, lengths.counts, lengths.values, name
+        ),
     }
-    for number, (weights, source, target) in enumerate(found.maps, 1):
-        title = f"{name}, test item {number}"
-        drawn[f"attention-{number}.svg"] = plots.attention_map(weights, source, target, title)
-    if found.confusion is not None:
-        drawn["confusion.svg"] = plots.confusion_matrix(
-            found.confusion, predictor.vocabularies.labels, name
+    for number, attention in enumerate(analysis.attention, 1):
+        pictures[ATTENTION.format(number)] = plots.attention_map(
+            attention.weights, attention.source, attention.target, f"{name}, test item {number}"
         )
-    drawn["by-length.svg"] = diagnostic_plots.by_length(
-        found.lengths.length,
-        found.lengths.score,
-        found.lengths.longest,
-        found.lengths.counts,
-        found.lengths.values,
-        name,
-    )
-    if found.reliable is not None:
-        error = found.metrics["test_calibration_error"]
-        title = f"{name}: ECE {error:.3f}"
-        drawn["calibration.svg"] = diagnostic_plots.calibration(
-            found.reliable.counts, found.reliable.confidence, found.reliable.accuracy, title
+    if analysis.confusion is not None:
+        confusion = analysis.confusion
+        pictures[CONFUSION] = plots.confusion_matrix(confusion.counts, confusion.labels, name)
+    if analysis.reliability is not None:
+        bins = analysis.reliability
+        title = f"{name}: ECE {calibration_error_of_bins(bins):.3f}"
+        pictures[RELIABILITY] = plots.reliability_diagram(
+            bins.counts, bins.confidence, bins.accuracy, title
         )
-    norms = read_norms(model)
-    if len(norms):
-        clip = predictor.card.entry.optimizer.clip_norm
-        drawn["gradient-norms.svg"] = diagnostic_plots.gradient_norms(norms, clip, name)
-    samples = read_samples(model)
+    if len(norms) and clip_norm is not None:
+        pictures[GRADIENT_NORMS] = plots.gradient_norms(norms, clip_norm, name)
     if samples:
-        drawn["samples.md"] = _by_epoch(name, samples)
-    if found.sample is not None:
-        drawn["sample.txt"] = found.sample
-    with files.atomic_write(folder) as beside:
-        beside.mkdir()
-        for file, text in drawn.items():
-            (beside / file).write_text(text, encoding="utf-8", newline="\n")
+        pictures[SAMPLES_BY_EPOCH] = _samples_by_epoch(name, samples)
+    if analysis.sample is not None:
+        pictures[SAMPLE] = analysis.sample
+    return pictures
 
 
-def _by_epoch(name: str, samples: Sequence[Sample]) -> str:
-    """What a model said after each epoch, as Markdown; indented, all of it stays as it stands."""
-    parts = [f"# What {name} said after each epoch\n"]
+def draw_from_files(name: str, model: Model, root: Path) -> dict[str, str]:
+    """Draw all pictures and texts of an evaluated model from its files.
+
+    Args:
+        name: the model's name.
+        model: its entry in params.yaml.
+        root: the project's root.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    folder = root / paths.model(name)
+    return draw(
+        name,
+        analyses.read_analysis(root / paths.analysis(name)),
+        read_history(root / paths.history(name)),
+        read_norms(folder),
+        read_samples(folder),
+        None if isinstance(model, NGram) else model.optimizer.clip_norm,
+    )
+
+
+def _samples_by_epoch(name: str, samples: Sequence[Sample]) -> str:
+    """Return the samples as Markdown; they are indented, so that nothing in them is markup."""
+    parts = [f"# Samples of {name} after each epoch\n"]
     for sample in samples:
-        said = textwrap.indent(sample.text, "    ", lambda line: True)
-        parts.append(f"## Epoch {sample.epoch}\n\n{said}\n")
+        text = textwrap.indent(sample.text, "    ", lambda line: True)
+        parts.append(f"## Epoch {sample.epoch}\n\n{text}\n")
     return "\n".join(parts)
+
+
+def write(
+    name: str, evaluation: Evaluation, predictor: Predictor, folder: Path, history: Path, out: Path
+) -> None:
+    """Write the pictures of an evaluation into a folder."""
+    analysis = analyses.Analysis(
+        lengths=evaluation.lengths,
+        attention=tuple(
+            analyses.AttentionMap(weights, tuple(source), tuple(target))
+            for weights, source, target in evaluation.maps
+        ),
+        confusion=None
+        if evaluation.confusion is None
+        else analyses.Confusion(tuple(predictor.vocabularies.labels), evaluation.confusion),
+        reliability=evaluation.reliable,
+        sample=evaluation.sample,
+    )
+    entry = predictor.card.entry
+    pictures = draw(
+        name,
+        analysis,
+        read_history(history),
+        read_norms(folder),
+        read_samples(folder),
+        None if isinstance(entry, NGram) else entry.optimizer.clip_norm,
+    )
+    with files.atomic_write(out) as temporary:
+        temporary.mkdir()
+        for file, text in pictures.items():
+            (temporary / file).write_text(text, encoding="utf-8", newline="\n")

@@ -1,7 +1,7 @@
-"""Pictures as SVG text: attention maps, confusion matrices, learning curves.
+"""Plots as SVG text: attention maps, confusion matrices, learning curves, reliability diagrams.
 
-Drawn without pyplot, so there is no global state; the same numbers give the same bytes. The
-background is white, so that a picture reads the same on a light and on a dark page.
+The figures are made without pyplot, so there is no global state, and the same numbers give the
+same bytes. The background is white, so that a plot looks the same on a light and on a dark page.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STYLE = {
-    "svg.hashsalt": "seqproof",  # else every picture names its parts anew
-    "svg.fonttype": "none",  # text stays text: small files, and letters no font here has
+    "svg.hashsalt": "seqproof",  # otherwise element ids differ from run to run
+    "svg.fonttype": "none",  # keep text as text: small files, and the reader's fonts draw it
     "font.family": ["DejaVu Sans", "sans-serif"],
     "font.size": 11,
     "axes.spines.top": False,
@@ -33,89 +33,95 @@ STYLE = {
     "text.parse_math": False,  # a dollar sign in the data is a dollar sign
     "axes.formatter.use_mathtext": False,
 }
-# Okabe and Ito's colours, which people who are colour-blind can tell apart.
+# The colour-blind safe palette of Okabe and Ito.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
 MARKERS = "osD^vP*"
-CELL = 0.32  # inches for one token
-CELLS = "cells"  # of an SVG: what shows words where the pointer rests
+GRID = "#dddddd"
+TOKEN_SIZE = 0.32  # inches for one token of an attention map
+SIZE = (5.2, 4.0)  # inches of the smaller plots
+CELLS_ID = "cells"  # id of the SVG group whose rectangles hold tooltips
+MAX_POINTS = 150  # points of a line, so that the plot of a long training stays small
+# A clipping limit this many times above the largest gradient is not drawn.
+IRRELEVANT_LIMIT = 100
 
 
-def attention_map(weights: np.ndarray, source: list[str], target: list[str], title: str) -> str:
-    """Where the decoder looked: one row a target token, one column a source token.
+def attention_map(
+    weights: np.ndarray, source: Sequence[str], target: Sequence[str], title: str
+) -> str:
+    """Plot attention weights: a row for each target token, a column for each source token.
 
     Args:
         weights: (T, S) attention weights, each row a distribution over the source.
         source: S tokens.
         target: T tokens.
-        title: stands above the picture.
+        title: title of the plot.
     """
-    width, height = 1.6 + CELL * len(source), 1.6 + CELL * len(target)
+    width, height = 1.6 + TOKEN_SIZE * len(source), 1.6 + TOKEN_SIZE * len(target)
+    finished_axes: list[Axes] = []
 
     def draw(axes: Axes) -> None:
         axes.imshow(weights, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
-        upright = all(len(token) <= 1 for token in source)
+        single_characters = all(len(token) <= 1 for token in source)
         axes.xaxis.tick_top()
-        _ticks(axes, source, target, rotation=0 if upright else 60)
+        _set_token_ticks(axes, source, target, rotation=0 if single_characters else 60)
         axes.set_title(title, pad=12)
-        drawn.append(axes)
+        finished_axes.append(axes)
 
-    drawn: list[Axes] = []
     picture = svg(draw, (width, height))
-    place = drawn[0].get_position()
-    return _with_words(
-        picture, (place.x0, 1 - place.y1, place.width, place.height), weights, source, target
-    )
+    position = finished_axes[0].get_position()
+    box = (position.x0, 1 - position.y1, position.width, position.height)
+    return _add_tooltips(picture, box, weights, source, target)
 
 
-def _with_words(
+def _add_tooltips(
     picture: str,
-    place: tuple[float, float, float, float],
+    box: tuple[float, float, float, float],
     weights: np.ndarray,
-    source: list[str],
-    target: list[str],
+    source: Sequence[str],
+    target: Sequence[str],
 ) -> str:
-    """Each cell of a map with words that show where the pointer rests: tokens and weight.
+    """Add an invisible rectangle with a tooltip (tokens and weight) to each cell of a map.
 
     Args:
         picture: SVG.
-        place: left, top, width and height of the axes, in shares of the picture.
+        box: left, top, width and height of the axes, as fractions of the picture.
         weights: (T, S).
         source: S tokens.
         target: T tokens.
     """
-    size = ElementTree.fromstring(picture).attrib["viewBox"].split()
-    across, down = float(size[2]), float(size[3])
-    wide, high = place[2] * across / len(source), place[3] * down / len(target)
+    view_box = ElementTree.fromstring(picture).attrib["viewBox"].split()
+    picture_width, picture_height = float(view_box[2]), float(view_box[3])
+    width, height = box[2] * picture_width / len(source), box[3] * picture_height / len(target)
     cells = []
     for (row, column), weight in np.ndenumerate(weights):
-        left, top = place[0] * across + column * wide, place[1] * down + row * high
-        words = escape(f"{_visible(target[row])} ← {_visible(source[column])}: {weight:.2f}")
+        left, top = box[0] * picture_width + column * width, box[1] * picture_height + row * height
+        text = escape(f"{_visible(target[row])} ← {_visible(source[column])}: {weight:.2f}")
         cells.append(
-            f'<rect x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{high:.1f}" '
-            f'fill-opacity="0"><title>{words}</title></rect>'
+            f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" '
+            f'fill-opacity="0"><title>{text}</title></rect>'
         )
     head, end, tail = picture.rpartition("</svg>")
-    return "".join([head, f'<g id="{CELLS}">\n', "\n".join(cells), "\n</g>\n", end, tail])
+    return "".join([head, f'<g id="{CELLS_ID}">\n', "\n".join(cells), "\n</g>\n", end, tail])
 
 
 def confusion_matrix(counts: np.ndarray, labels: Sequence[str], title: str) -> str:
-    """How often each true label (rows) was given each predicted label (columns).
+    """Plot a confusion matrix: true labels as rows, predicted labels as columns.
 
     Args:
         counts: (L, L) test examples.
         labels: L names.
-        title: stands above the picture.
+        title: title of the plot.
     """
     side = 2.2 + 0.9 * len(labels)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
     def draw(axes: Axes) -> None:
-        axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
-        _ticks(axes, list(labels), list(labels), rotation=0)
+        axes.imshow(fractions, cmap="Blues", vmin=0.0, vmax=1.0)
+        _set_token_ticks(axes, labels, labels, rotation=0)
         for (row, column), count in np.ndenumerate(counts):
             # White on the dark half of the scale, black on the light half.
-            colour = "white" if shares[row, column] > 0.5 else "black"
-            text = f"{int(count):,}\n{shares[row, column]:.0%}"
+            colour = "white" if fractions[row, column] > 0.5 else "black"
+            text = f"{int(count):,}\n{fractions[row, column]:.0%}"
             axes.text(column, row, text, ha="center", va="center", color=colour)
         axes.set_xlabel("predicted", labelpad=10)
         axes.set_ylabel("true")
@@ -125,30 +131,29 @@ def confusion_matrix(counts: np.ndarray, labels: Sequence[str], title: str) -> s
 
 
 def learning_curves(histories: Mapping[str, pd.DataFrame], title: str) -> str:
-    """Validation loss over the training tokens seen so far, one line a model and seed.
+    """Plot validation loss against training tokens seen, a line for each model and seed.
 
     Args:
         histories: by model, a frame with the columns `tokens` and `valid_loss` (nats per item).
-        title: stands above the picture.
+        title: title of the plot.
     """
-
     from matplotlib.ticker import LogLocator, NullLocator
 
     def draw(axes: Axes) -> None:
         for position, (name, history) in enumerate(histories.items()):
-            colour, marker = COLOURS[position % 7], MARKERS[position % 7]
+            colour, marker = line_style(position)
             for number, part in enumerate(by_seed(history).values()):
-                label = name if number == 0 else None  # one for all seeds
+                label = name if number == 0 else None  # one legend entry for all seeds
                 axes.plot(
                     part["tokens"], part["valid_loss"], color=colour, marker=marker, label=label
                 )
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(_short)
+        axes.xaxis.set_major_formatter(_short_number)
         axes.set_xlabel("training tokens seen (log scale)")
         axes.set_ylabel("validation loss (nats)")
-        axes.grid(color="#dddddd", linewidth=0.8)
+        axes.grid(color=GRID, linewidth=0.8)
         axes.set_title(title, pad=12)
         if histories:
             axes.legend(frameon=False)
@@ -156,47 +161,116 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], title: str) -> str:
     return svg(draw, (7.5, 4.2))
 
 
-def _short(value: float, position: float | None = None) -> str:
-    """20000 -> 20k, 3e6 -> 3M."""
-    for size, letter in ((1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:g}{letter}"
-    return f"{value:g}"
+def reliability_diagram(
+    counts: np.ndarray, confidence: np.ndarray, accuracy: np.ndarray, title: str
+) -> str:
+    """Plot the accuracy of a classifier against its confidence (Guo et al. 2017).
+
+    Args:
+        counts: (K,) test examples in each of K equally wide bins from 0 to 1.
+        confidence: (K,) their mean confidence.
+        accuracy: (K,) the fraction of them that is correct.
+        title: title of the plot.
+    """
+    bins = len(counts)
+    edges, filled = np.arange(bins) / bins, counts > 0
+
+    def draw(axes: Any) -> None:
+        fractions = counts / max(counts.sum(), 1)
+        bar = {"width": 1 / bins, "align": "edge"}
+        axes.bar(edges, fractions, color=GRID, label="fraction of examples", **bar)
+        axes.plot([0, 1], [0, 1], color="#666666", linestyle="--", label="perfectly calibrated")
+        line = {"color": COLOURS[0], "marker": "o", "label": "accuracy"}
+        axes.plot(confidence[filled], accuracy[filled], **line)
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="fraction")
+        _title_and_legend(axes, title, 3)
+
+    return svg(draw, SIZE)
 
 
-def _ticks(axes: Axes, across: list[str], down: list[str], rotation: int) -> None:
-    align: Any = "center" if rotation == 0 else "left"
-    axes.set_xticks(range(len(across)), [_visible(token) for token in across])
-    axes.set_yticks(range(len(down)), [_visible(token) for token in down])
-    for label in axes.get_xticklabels():
-        label.set(rotation=rotation, ha=align, rotation_mode="anchor")
-    axes.tick_params(length=0)
+def score_by_length(
+    length: str,
+    score: str,
+    longest: Sequence[int],
+    counts: Sequence[int],
+    values: Sequence[float],
+    title: str,
+) -> str:
+    """Plot a score in buckets of test items, from the shortest to the longest.
+
+    Args:
+        length: label of the length axis.
+        score: label of the score axis, with its unit.
+        longest: the length of the longest item in each of K buckets.
+        counts: K numbers of items, written below these lengths.
+        values: K scores.
+        title: title of the plot.
+    """
+
+    def draw(axes: Any) -> None:
+        positions = range(len(values))
+        axes.bar(positions, values, color=COLOURS[0], width=0.8)
+        labels = [f"≤ {limit}\n{count:,}" for limit, count in zip(longest, counts, strict=True)]
+        axes.set_xticks(positions, labels, fontsize=9)
+        axes.set(xlabel=f"{length}; below, the number of test items", ylabel=score)
+        axes.tick_params(axis="x", length=0)
+        axes.grid(axis="y", color=GRID, linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.set_title(title, pad=12)
+
+    return svg(draw, SIZE)
 
 
-def _visible(token: str) -> str:
-    """Spaces as an open box; control characters, which no SVG may hold, as a dot."""
-    return "".join(
-        c if c.isprintable() and c != " " else "␣" if c.isspace() else "·" for c in token
+def gradient_norms(norms: np.ndarray, clip: float, title: str) -> str:
+    """Plot the gradient norm over the training steps; a long training in 150 equal parts.
+
+    Args:
+        norms: (N,), the norm of each step's gradient before clipping.
+        clip: the norm above which gradients are clipped.
+        title: title of the plot.
+    """
+    parts = np.array_split(norms, min(MAX_POINTS, len(norms)))
+    size, ends = len(parts[0]), np.cumsum([len(part) for part in parts])
+    low, mean, high = (
+        [float(statistic(part)) for part in parts] for statistic in (np.min, np.mean, np.max)
     )
 
+    def draw(axes: Any) -> None:
+        line = {"label": f"mean of {size:,} steps"} if size > 1 else {"label": "each step"}
+        if size > 1:
+            band = {"color": COLOURS[4], "alpha": 0.4, "linewidth": 0}
+            axes.fill_between(ends, low, high, label="minimum to maximum", **band)
+        axes.plot(ends, mean, color=COLOURS[0], marker="." if size == 1 else "", **line)
+        if clip < IRRELEVANT_LIMIT * max(high):
+            axes.axhline(clip, color=COLOURS[1], linestyle="--", label="clipping limit")
+        axes.set(yscale="log", xlabel="step", ylabel="gradient norm (log scale)")
+        wide_range = max(high) > 1000 * min(low)
+        axes.yaxis.get_major_locator().set_params(subs=(1,) if wide_range else (1, 2, 5))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_formatter(lambda value, _: "")
+        _title_and_legend(axes, title, 3)
 
-def svg(draw: Any, size: tuple[float, float]) -> str:
-    """One axes drawn by `draw`, as SVG of a size in inches."""
+    return svg(draw, SIZE)
+
+
+def svg(draw: Callable[[Any], None], size: tuple[float, float]) -> str:
+    """Render one axes, filled by `draw`, as SVG of a size in inches."""
     return panels([draw], size)
 
 
-def panels(draws: Sequence[Any], size: tuple[float, float]) -> str:
-    """Axes side by side as SVG, each drawn by one of `draws`; no date, no version, no warning about
-    letters.
+def panels(draws: Sequence[Callable[[Any], None]], size: tuple[float, float]) -> str:
+    """Render axes side by side as SVG.
+
+    The file holds no date and no version, and letters missing from our font cause no warning.
 
     Args:
-        draws: each is given its axes.
-        size: of all of it, in inches.
+        draws: functions that each fill one axes.
+        size: width and height of the whole figure in inches.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    # With svg.fonttype "none" the reader's own fonts draw the letters; ours need not know them.
+    # With svg.fonttype "none" the reader's fonts draw the letters, so ours need not have them.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -206,3 +280,41 @@ def panels(draws: Sequence[Any], size: tuple[float, float]) -> str:
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()
+
+
+def line_style(position: int) -> tuple[str, str]:
+    """Return the colour and the marker of the line at a position; they repeat after seven."""
+    return COLOURS[position % len(COLOURS)], MARKERS[position % len(MARKERS)]
+
+
+def _short_number(value: float, position: float | None = None) -> str:
+    """Format 20000 as 20k and 3e6 as 3M."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
+
+
+def _set_token_ticks(
+    axes: Axes, columns: Sequence[str], rows: Sequence[str], rotation: int
+) -> None:
+    align: Any = "center" if rotation == 0 else "left"
+    axes.set_xticks(range(len(columns)), [_visible(token) for token in columns])
+    axes.set_yticks(range(len(rows)), [_visible(token) for token in rows])
+    for label in axes.get_xticklabels():
+        label.set(rotation=rotation, ha=align, rotation_mode="anchor")
+    axes.tick_params(length=0)
+
+
+def _visible(token: str) -> str:
+    """Replace spaces by an open box, and control characters, which SVG forbids, by a dot."""
+    return "".join(
+        c if c.isprintable() and c != " " else "␣" if c.isspace() else "·" for c in token
+    )
+
+
+def _title_and_legend(axes: Any, title: str, columns: int) -> None:
+    """Set the title and put the legend below it, outside the axes, where it covers nothing."""
+    axes.set_title(title, pad=30)
+    position = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "frameon": False}
+    axes.legend(**position, ncols=columns, columnspacing=1.2, handlelength=1.6, fontsize=9)

@@ -1,4 +1,4 @@
-"""What others published, numbered, and how much better or worse ours is."""
+"""Published results next to our own, and the gaps between them."""
 
 from __future__ import annotations
 
@@ -10,65 +10,64 @@ from pipelines.config.params import Goal
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """A model of others.
+    """A published model and its numbers.
 
     Attributes:
-        number: by which a gap names it.
-        what: the model.
-        source: where its numbers stand.
-        numbers: by their metrics.
-        held: model and metric of ours that are held to it.
+        number: identifies the model in the gaps of a table.
+        reference: the published model, with author and year.
+        source: where its numbers are published.
+        numbers: published numbers by metric.
+        targets: pairs of our model and metric that are compared with it.
     """
 
     number: int
-    what: str
+    reference: str
     source: str
     numbers: Mapping[str, float]
-    held: frozenset[tuple[str, str]]
+    targets: frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Gap:
-    """How far a number of ours is from a published one.
+    """The difference between one of our numbers and a published one.
 
     Attributes:
-        text: plus is better and minus is worse, whichever way the metric counts.
-        word: `better`, `worse` or `equal`.
-        number: of the work.
+        text: the signed difference; plus is better, whatever the metric's direction.
+        verdict: `better`, `worse` or `equal`.
+        number: that of the published result.
     """
 
     text: str
-    word: str
+    verdict: str
     number: int
 
 
-def works(goals: Sequence[Goal]) -> list[PublishedResult]:
-    """The works behind the goals of one corpus, in their order; goals without a published number
-    have none."""
+def published_results(goals: Sequence[Goal]) -> list[PublishedResult]:
+    """Group the published numbers of a corpus's goals by model, in the order of the goals."""
     groups: dict[tuple[str, str], list[tuple[Goal, float]]] = {}
     for goal in goals:
         if goal.published is not None:
-            whose = (goal.reference or "", goal.source or "")
-            groups.setdefault(whose, []).append((goal, goal.published))
+            key = (goal.reference or "", goal.source or "")
+            groups.setdefault(key, []).append((goal, goal.published))
     return [
         PublishedResult(
             number=number,
-            what=what,
+            reference=reference,
             source=source,
             numbers={goal.metric: value for goal, value in group},
-            held=frozenset((model, goal.metric) for goal, _ in group for model in goal.models),
+            targets=frozenset((model, goal.metric) for goal, _ in group for model in goal.models),
         )
-        for number, ((what, source), group) in enumerate(groups.items(), 1)
+        for number, ((reference, source), group) in enumerate(groups.items(), 1)
     ]
 
 
-def gap(work: PublishedResult, lead: float, form: str) -> Gap:
-    """A gap, in words.
+def gap(result: PublishedResult, lead: float, form: str) -> Gap:
+    """Describe how far one of our numbers is from a published one.
 
     Args:
-        work: that ours is beside.
-        lead: how much better ours is.
-        form: how numbers of this metric are written.
+        result: the published result.
+        lead: by how much ours is better.
+        form: the number format of the metric.
     """
-    word = "better" if lead > 0 else "worse" if lead < 0 else "equal"
-    return Gap(format(lead, f"+{form}"), word, work.number)
+    verdict = "better" if lead > 0 else "worse" if lead < 0 else "equal"
+    return Gap(format(lead, f"+{form}"), verdict, result.number)

@@ -92,5 +92,5 @@ def test_every_template_is_documented():
 def test_the_page_of_results_is_what_its_data_gives():
     data = benchmark_results.read(ROOT / "docs" / "results.json")
     shown = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    assert shown == benchmark_page.page(data)
+    assert shown == benchmark_page.render(data)
     assert set(data) <= set(NAMES)

@@ -1,4 +1,4 @@
-"""A folder of templates of our own, so that no test hangs on the values of the real ones."""
+"""A folder of templates for tests, so that no test depends on the values of the real ones."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.unit.tiny_project import base, project, sealed, subject
 
 __all__ = ["base", "project", "sealed", "subject"]
 
-ROOT = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[3]
 GOALS: dict[str, list[dict[str, Any]]] = {
     "plays": [
         {
@@ -20,7 +20,7 @@ GOALS: dict[str, list[dict[str, Any]]] = {
             "target": 2.4,
             "stretch": 2.2,
             "published": 2.5,
-            "reference": "a model of others",
+            "reference": "a published model",
             "source": "a paper",
         },
         {"models": ["shakespeare-markov"], "metric": "test_perplexity"},
@@ -39,16 +39,16 @@ GOALS: dict[str, list[dict[str, Any]]] = {
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two templates with the values of our own params.yaml, and what they are to reach."""
+def templates_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two templates: the values of params.yaml with other goals."""
     folder = tmp_path / "templates"
     folder.mkdir()
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    text = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
     values = text[text.index("\nseed:") + 1 :]
     for name in GOALS:
-        own = values.replace("goals: []", f"goals: {json.dumps(GOALS[name])}")
+        text = values.replace("goals: []", f"goals: {json.dumps(GOALS[name])}")
         (folder / f"{name}.yaml").write_text(
-            f"# All of {name}:\n# a test.\n{own}", encoding="utf-8"
+            f"# All of {name}:\n# a test.\n{text}", encoding="utf-8"
         )
     monkeypatch.setattr(templates, "FOLDER", folder)
     return folder

@@ -1,4 +1,4 @@
-"""`seqproof new`: a whole project or nothing at all."""
+"""`seqproof new`: creates a complete project or nothing at all."""
 
 import json
 import os
@@ -18,42 +18,58 @@ from pipelines.errors import UserError
 from pipelines.lineage import dvc_project
 
 
-def git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", "-C", folder, *words], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+def git(folder: Path, *arguments: str) -> str:
+    process = subprocess.run(
+        ["git", "-C", folder, *arguments], capture_output=True, text=True, check=True
+    )
+    return process.stdout.strip()
 
 
 @pytest.fixture
-def made(shelf: Path, tmp_path: Path) -> Path:
-    """A project in a folder whose parents were not there, with a blank in its name."""
+def project(templates_folder: Path, tmp_path: Path) -> Path:
+    """A project in a folder with a space in its path, whose parent did not exist."""
     folder = tmp_path / "some where" / "project"
     new(folder, "plays")
     return folder
 
 
-def test_a_project_is_committed_as_a_whole(made: Path) -> None:
-    assert git(made, "status", "--porcelain") == ""
-    assert git(made, "log", "--format=%s") == "A project from the template plays"
-    assert params.load(made / "params.yaml").models
-    assert "[core]\n    analytics = False" in (made / ".dvc" / "config").read_text(encoding="utf-8")
-    assert list(made.parent.iterdir()) == [made]
+def use_failing_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Make Git run a pre-commit hook."""
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "pre-commit").write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    (hooks / "pre-commit").chmod(0o755)
+    config = tmp_path / "config"
+    config.write_text(f"[core]\nhooksPath = {hooks}\n", encoding="utf-8")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
 
 
-def test_it_has_its_own_graph(made: Path) -> None:
-    words = dvc_project.commands("evaluate", made)["shakespeare-lstm"]
-    assert dvc_project.option(words, "metrics") == Path("metrics/shakespeare-lstm.json")
+def test_the_whole_project_is_committed(project: Path) -> None:
+    assert git(project, "status", "--porcelain") == ""
+    assert git(project, "log", "--format=%s") == "A project from the template plays"
+    assert params.load(project / "params.yaml").models
+    config = (project / ".dvc" / "config").read_text(encoding="utf-8")
+    assert "[core]\n    analytics = False" in config
+    assert list(project.parent.iterdir()) == [project]
 
 
-def test_its_readme_says_what_it_should_reach(made: Path) -> None:
-    readme = (made / "README.md").read_text(encoding="utf-8")
+def test_dvc_reads_its_graph(project: Path) -> None:
+    with dvc_project.opened(project) as repo:
+        stages = dvc_project.load_stages(repo)
+    outs = {out for stage in stages.values() for out in stage.outs}
+    assert "metrics/shakespeare-lstm.json" in outs
+
+
+def test_the_readme_lists_the_goals(project: Path) -> None:
+    readme = (project / "README.md").read_text(encoding="utf-8")
     assert "# plays\n\nAll of plays: a test.\n" in readme
-    wanted = "bits per character ≤ 2.4; aim ≤ 2.2; published: 2.500; a model of others; a paper\n"
-    assert f"- shakespeare-rnn, shakespeare-lstm: {wanted}" in readme
-    assert "markov" not in readme  # nobody asks anything of it
+    goal = "bits per character ≤ 2.4; stretch ≤ 2.2; published: 2.500; a published model; a paper\n"
+    assert f"- shakespeare-rnn, shakespeare-lstm: {goal}" in readme
+    assert "markov" not in readme  # its goal has neither target nor published number
 
 
-def test_a_persons_own_list_of_ignored_files_takes_nothing_away(
-    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_global_gitignore_excludes_nothing(
+    templates_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "ignored").write_text("*.lock\nMakefile\n", encoding="utf-8")
     config = tmp_path / "config"
@@ -63,26 +79,29 @@ def test_a_persons_own_list_of_ignored_files_takes_nothing_away(
     assert {"requirements.lock", "Makefile"} <= set(git(tmp_path / "project", "ls-files").split())
 
 
-def test_its_origin_stays_out_of_git(made: Path) -> None:
-    origin = json.loads((made / ".seqproof" / "origin.json").read_text(encoding="utf-8"))
+def test_the_origin_is_recorded_outside_of_git(project: Path) -> None:
+    origin = json.loads((project / ".seqproof" / "origin.json").read_text(encoding="utf-8"))
     assert origin["template"] == "plays"
     assert origin["git_commit"] == git(templates.SOURCE, "rev-parse", "HEAD")
-    assert ".seqproof" not in git(made, "ls-files")
+    assert ".seqproof" not in git(project, "ls-files")
 
 
-def test_what_to_type_next(
-    shelf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_the_next_commands_are_printed(
+    templates_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     new(Path("my plays"), "plays")
-    first, *commands = capsys.readouterr().out.splitlines()
-    assert first.startswith("my plays holds plays;")
+    message, *commands = capsys.readouterr().out.splitlines()
+    assert message.startswith("Created my plays from the template plays")
     assert commands == ["  cd 'my plays'", "  dvc repro"]
 
 
-def test_it_needs_nobodys_name(
-    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_git_needs_no_configured_author(
+    templates_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for key in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
         monkeypatch.setenv(key, os.devnull)
@@ -95,8 +114,8 @@ def test_it_needs_nobodys_name(
     assert git(tmp_path / "another", "log", "--format=%an %ae") == "A Person person@example.org"
 
 
-def test_an_empty_folder_will_do_even_this_one(
-    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_empty_folder_is_accepted_even_the_current_one(
+    templates_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
@@ -105,128 +124,119 @@ def test_an_empty_folder_will_do_even_this_one(
     assert git(folder, "status", "--porcelain") == ""
 
 
-def test_a_folder_in_use_is_left_as_it_is(shelf: Path, tmp_path: Path) -> None:
+def test_a_folder_in_use_is_left_unchanged(templates_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "used"
     folder.mkdir()
     (folder / "letter.txt").write_text("dear", encoding="utf-8")
-    with pytest.raises(UserError, match=r"used is there and not empty: name a folder that is not"):
+    with pytest.raises(UserError, match=r"used exists and is not empty"):
         new(folder, "plays")
-    with pytest.raises(UserError, match=r"letter\.txt is there"):
+    with pytest.raises(UserError, match=r"letter\.txt exists"):
         new(folder / "letter.txt", "plays")
     assert [file.name for file in folder.iterdir()] == ["letter.txt"]
 
 
-def test_files_that_come_while_it_works_are_left_as_they_are(
-    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_files_that_appear_during_the_command_are_left_unchanged(
+    templates_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "project"
-    whole = dvc_project.initialise
+    initialise = dvc_project.initialise
 
-    def meanwhile(project: Path) -> None:
-        whole(project)
+    def initialise_and_write(project: Path) -> None:
+        initialise(project)
         folder.mkdir()
-        (folder / "params.yaml").write_text("mine", encoding="utf-8")
+        (folder / "params.yaml").write_text("my own", encoding="utf-8")
 
-    monkeypatch.setattr(dvc_project, "initialise", meanwhile)
-    with pytest.raises(UserError, match="project is there and not empty"):
+    monkeypatch.setattr(dvc_project, "initialise", initialise_and_write)
+    with pytest.raises(UserError, match="project exists and is not empty"):
         new(folder, "plays")
     assert [file.name for file in folder.iterdir()] == ["params.yaml"]
-    assert (folder / "params.yaml").read_text(encoding="utf-8") == "mine"
+    assert (folder / "params.yaml").read_text(encoding="utf-8") == "my own"
 
 
-def test_a_link_that_leads_to_itself(shelf: Path, tmp_path: Path) -> None:
+def test_a_link_to_itself_is_rejected(templates_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    with pytest.raises(UserError, match="loop is a link that leads to itself"):
+    with pytest.raises(UserError, match="loop is a link to itself"):
         new(tmp_path / "loop", "plays")
 
 
 @pytest.mark.parametrize("name", ["", "  "])
-def test_a_blank_name_is_not_this_folder(
-    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+def test_a_blank_name_is_not_the_current_folder(
+    templates_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    there = sorted(tmp_path.iterdir())
-    done = CliRunner().invoke(app, ["new", name, "--template", "plays"])
-    assert isinstance(done.exception, UserError)
-    assert "The folder has no name" in str(done.exception)
-    assert sorted(tmp_path.iterdir()) == there
+    before = sorted(tmp_path.iterdir())
+    result = CliRunner().invoke(app, ["new", name, "--template", "plays"])
+    assert isinstance(result.exception, UserError)
+    assert "folder" in str(result.exception)
+    assert sorted(tmp_path.iterdir()) == before
 
 
-def test_told_to_stop_it_leaves_nothing(tmp_path: Path) -> None:
-    hooks = tmp_path / "hooks"
-    hooks.mkdir()
-    (hooks / "pre-commit").write_text("#!/bin/sh\nkill $(cat $PID)\nsleep 30\n", encoding="utf-8")
-    (hooks / "pre-commit").chmod(0o755)
-    (tmp_path / "config").write_text(f"[core]\nhooksPath = {hooks}\n", encoding="utf-8")
-    made = tmp_path / "made"
-    made.mkdir()
-    started = "import os, sys; from pathlib import Path; Path(os.environ['PID']).write_text(str("
-    started += "os.getpid())); from commands.app import main; main()"
-    words = ["new", str(made / "project"), "--template", "ptb"]
-    environment = os.environ | {"PID": str(tmp_path / "pid")}
-    environment["GIT_CONFIG_GLOBAL"] = str(tmp_path / "config")
-    done = subprocess.run(
-        [sys.executable, "-c", started, *words],
+def test_a_signal_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_failing_hook(tmp_path, monkeypatch, "kill $(cat $PID)\nsleep 30")
+    folder = tmp_path / "projects"
+    folder.mkdir()
+    code = "import os, sys; from pathlib import Path; Path(os.environ['PID']).write_text(str("
+    code += "os.getpid())); from commands.app import main; main()"
+    process = subprocess.run(
+        [sys.executable, "-c", code, "new", str(folder / "project"), "--template", "ptb"],
         cwd=templates.SOURCE,
-        env=environment,
+        env=os.environ | {"PID": str(tmp_path / "pid")},
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert done.returncode == 143, done.stderr
-    assert "Traceback" not in done.stderr
-    assert list(made.iterdir()) == []
+    assert process.returncode == 143, process.stderr
+    assert "Traceback" not in process.stderr
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("parents", ["", "a/b"])
-def test_a_failure_half_way_leaves_nothing(
-    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parents: str
+def test_a_failure_leaves_nothing_behind(
+    templates_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parents: str
 ) -> None:
-    hooks = tmp_path / "hooks"
-    hooks.mkdir()
-    (hooks / "pre-commit").write_text("#!/bin/sh\necho no more >&2\nexit 1\n", encoding="utf-8")
-    (hooks / "pre-commit").chmod(0o755)
-    config = tmp_path / "config"
-    config.write_text(f"[core]\nhooksPath = {hooks}\n", encoding="utf-8")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
-    there = sorted(tmp_path.iterdir())
-    with pytest.raises(UserError, match=r"^Git refuses to commit the project: no more\.$"):
+    use_failing_hook(tmp_path, monkeypatch, "echo no more >&2\nexit 1")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError, match=r"`git commit` failed.*: no more\.$"):
         new(tmp_path / parents / "project", "plays")
-    assert sorted(tmp_path.iterdir()) == there
+    assert sorted(tmp_path.iterdir()) == before
 
 
-def test_an_unknown_template_names_the_nearest_and_all(shelf: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"'play'; did you mean 'plays'\? known: plays, talk\.$"):
+def test_an_unknown_template_names_the_nearest_and_all(
+    templates_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"'play'.*'plays'.*plays, talk"):
         new(tmp_path / "project", "play")
     assert not (tmp_path / "project").exists()
 
 
-@pytest.mark.parametrize("words", [[], ["--template"], ["--template="]])
-def test_no_template_names_all(shelf: Path, tmp_path: Path, words: list[str]) -> None:
-    done = CliRunner().invoke(app, ["new", str(tmp_path / "project"), *words])
-    assert isinstance(done.exception, UserError)
-    assert str(done.exception).endswith("with --template and one of: plays, talk.")
+@pytest.mark.parametrize("arguments", [[], ["--template"], ["--template="]])
+def test_without_a_template_all_are_named(
+    templates_folder: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    result = CliRunner().invoke(app, ["new", str(tmp_path / "project"), *arguments])
+    assert isinstance(result.exception, UserError)
+    assert str(result.exception) == "Set --template to one of: plays, talk."
 
 
-def test_a_project_has_no_templates_of_its_own(made: Path, shelf: Path) -> None:
-    assert not (made / "templates").exists()
-    for file in shelf.glob("*.yaml"):
+def test_a_project_has_no_templates_itself(project: Path, templates_folder: Path) -> None:
+    assert not (project / "templates").exists()
+    for file in templates_folder.glob("*.yaml"):
         file.unlink()
-    with pytest.raises(UserError, match=r"holds no templates: use the seqproof of a clone"):
-        new(made.parent / "another", "plays")
+    with pytest.raises(UserError, match=r"has no templates.*clone"):
+        new(project.parent / "another", "plays")
 
 
-def test_help_does_not_import_what_takes_long() -> None:
+def test_help_does_not_import_slow_libraries() -> None:
     code = (
         "import sys\nfrom typer.testing import CliRunner\nfrom commands.app import app\n"
         "assert 'DIR' in CliRunner().invoke(app, ['new', '--help']).output\n"
         "print(sorted({name.split('.')[0] for name in sys.modules}))"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         check=True,
         cwd=templates.SOURCE,
     )
-    assert not set(re.findall(r"\w+", done.stdout)) & {"dvc", "pandas", "tensorflow", "yaml"}
+    assert not set(re.findall(r"\w+", process.stdout)) & {"dvc", "pandas", "tensorflow", "yaml"}

@@ -81,4 +81,4 @@ def test_a_mark_alone_and_one_number_for_several_are_goals(tmp_path: Path) -> No
 
 def test_the_report_can_show_every_metric() -> None:
     shown = {column.key for columns in comparison.COLUMNS.values() for column in columns}
-    assert shown | {column.key for column in comparison.MORE} >= set(params.BETTER)
+    assert shown | {column.key for column in comparison.OPTIONAL_COLUMNS} >= set(params.BETTER)

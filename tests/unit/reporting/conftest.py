@@ -1,51 +1,104 @@
-"""A project whose stages all ran: metrics, histories, pictures, samples and checks."""
+"""A project whose stages have all run: metrics, histories, analyses, samples and data checks."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-HERE = Path(__file__).resolve().parents[3]
+from pipelines import paths
+from pipelines.evaluation.analysis import (
+    Analysis,
+    AttentionMap,
+    Confusion,
+    LengthScores,
+    write_analysis,
+)
+from pipelines.evaluation.calibration import reliability
+from pipelines.training import samples, step_metrics
+
+REPOSITORY = Path(__file__).resolve().parents[3]
 METRICS: dict[str, dict[str, Any]] = {
     "shakespeare-markov": {"test_bits_per_character": 3.0104, "parameters": 90000},
-    "shakespeare-rnn": {"test_bits_per_character": 2.3801, "train_tokens_seen": 9400000},
-    "shakespeare-lstm": {"test_bits_per_character": 2.3799, "train_tokens_seen": 9400000},
+    "shakespeare-rnn": {
+        "test_bits_per_character": 2.3801,
+        "parameters": 100,
+        "train_tokens_seen": 9400000,
+    },
+    "shakespeare-lstm": {
+        "test_bits_per_character": 2.3799,
+        "parameters": 400,
+        "train_tokens_seen": 9400000,
+    },
     "opinions-perceptron": {
         "test_accuracy": 0.691,
         "test_macro_f1": 0.60,
         "majority_accuracy": 0.4,
+        "parameters": 500,
     },
-    "opinions-mlp": {"test_accuracy": 0.655, "test_macro_f1": 0.61, "majority_accuracy": 0.4},
-    "opinions-rnn": {"test_accuracy": 0.6, "test_macro_f1": 0.5, "majority_accuracy": 0.4},
-    "opinions-lstm": {"test_accuracy": 0.68, "test_macro_f1": 0.64, "majority_accuracy": 0.4},
-    "verses-fixed": {"test_bleu": 7.1, "test_exact_match": 0.001, "test_perplexity": 1234.5},
-    "verses-attention": {"test_bleu": 20.9, "test_exact_match": 0.01, "test_perplexity": 30.0},
+    "opinions-mlp": {
+        "test_accuracy": 0.655,
+        "test_macro_f1": 0.61,
+        "majority_accuracy": 0.4,
+        "parameters": 9000,
+    },
+    "opinions-rnn": {
+        "test_accuracy": 0.6,
+        "test_macro_f1": 0.5,
+        "majority_accuracy": 0.4,
+        "parameters": 100,
+    },
+    "opinions-lstm": {
+        "test_accuracy": 0.68,
+        "test_macro_f1": 0.64,
+        "majority_accuracy": 0.4,
+        "parameters": 800,
+    },
+    "verses-fixed": {
+        "test_bleu": 7.1,
+        "test_exact_match": 0.001,
+        "test_perplexity": 1234.5,
+        "parameters": 1000,
+    },
+    "verses-attention": {
+        "test_bleu": 20.9,
+        "test_exact_match": 0.01,
+        "test_perplexity": 30.0,
+        "parameters": 2000,
+    },
     "dates-fixed": {"test_bleu": 90.0, "test_exact_match": 0.8},
-}  # dates-attention was not evaluated
+}  # dates-attention has not been evaluated
+LENGTHS = LengthScores("tokens", "accuracy", (3, 9), (20, 21), (0.5, 0.25))
+TOKENS = ("a", "<b>", "c & d")
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A root with params.yaml, metrics/, plots/, pictures/, checks/."""
-    (tmp_path / "params.yaml").write_bytes((HERE / "params.yaml").read_bytes())
+    """A project's root with params.yaml and the outs of the stages."""
+    (tmp_path / "params.yaml").write_bytes((REPOSITORY / "params.yaml").read_bytes())
     for name, metrics in METRICS.items():
-        write(tmp_path / "metrics" / f"{name}.json", json.dumps(metrics))
+        write(tmp_path / paths.metrics(name), json.dumps(metrics))
         write(
-            tmp_path / "plots" / f"{name}.csv",
+            tmp_path / paths.history(name),
             "epoch,tokens,train_loss,valid_loss\n1,1000,2.5,2.0\n",
         )
-    write(tmp_path / "metrics" / "of-a-model-long-gone.json", '{"test_accuracy": 1.0}')
-    write(tmp_path / "pictures" / "verses-attention" / "attention-1.svg", "<svg>one</svg>")
-    write(tmp_path / "pictures" / "opinions-lstm" / "confusion.svg", "<svg>two</svg>")
-    for number, kind in enumerate(("calibration", "by-length", "gradient-norms")):
-        picture = tmp_path / "pictures" / "opinions-lstm" / f"{kind}.svg"
-        write(picture, f"<svg>more {number}</svg>")
-    write(tmp_path / "pictures" / "verses-fixed" / "samples.md", "## Epoch 1\n\n    <b>le</b>\n")
-    write(
-        tmp_path / "pictures" / "shakespeare-lstm" / "sample.txt",
-        "ROMEO\n<script>alert(1)</script>",
-    )
+    write(tmp_path / paths.metrics("a-removed-model"), '{"test_accuracy": 1.0}')
+    analyses = {
+        "verses-attention": Analysis(LENGTHS, (AttentionMap(np.eye(3), TOKENS, TOKENS),)),
+        "verses-fixed": Analysis(LENGTHS),
+        "opinions-lstm": Analysis(
+            LENGTHS,
+            confusion=Confusion(("bad", "good"), np.array([[5, 1], [2, 7]])),
+            reliability=reliability(np.array([0.6, 0.9]), np.array([True, False])),
+        ),
+        "shakespeare-lstm": Analysis(LENGTHS, sample="ROMEO\n<script>alert(1)</script>"),
+    }
+    for name, analysis in analyses.items():
+        write_analysis(analysis, tmp_path / paths.analysis(name))
+        (tmp_path / paths.model(name)).mkdir(parents=True)
+    np.save(tmp_path / paths.model("opinions-lstm") / step_metrics.NORMS, np.linspace(2, 1, 9))
+    samples.write_samples([samples.Sample(1, "<b>le</b>")], tmp_path / paths.model("verses-fixed"))
     check = {
         "frame": "train",
         "rule": "no <b>empty</b> text",
@@ -56,7 +109,7 @@ def project(tmp_path: Path) -> Path:
         "success": True,
     }
     failed = {**check, "frame": "splits", "rule": "no twins", "unexpected": 7, "success": False}
-    write(tmp_path / "checks" / "opinions.json", json.dumps([check, failed]))
+    write(tmp_path / paths.data_checks("opinions"), json.dumps([check, failed]))
     return tmp_path
 
 

@@ -1,4 +1,4 @@
-"""Where a number comes from: the chain of dvc.lock, the same whatever ran first."""
+"""The lineage section: the stages behind a model's metrics, in an order that is always the same."""
 
 from pathlib import Path
 from typing import Any
@@ -6,77 +6,85 @@ from typing import Any
 import pytest
 
 from pipelines.config import params
-from pipelines.reporting.lineage_section import Lineage, Step, lineages
+from pipelines.lineage.stages import Inputs, LockedStage
+from pipelines.reporting.lineage_section import ModelLineage, model_lineages
 
-HERE = Path(__file__).resolve().parents[3]
-MADE = (Path("data/raw"), Path("data/prepared"), Path("data/vocabulary"), Path("models"))
+CONFIG = params.load(Path(__file__).resolve().parents[3] / "params.yaml")
 MODEL = "verses-fixed"
-PLAIN: tuple[dict[str, str], dict[str, Any]] = ({"data/vocabulary/verses.json": "c" * 32}, {})
 TRAIN = f"train_seq2seq@{MODEL}"
+EVALUATE = f"evaluate@{MODEL}"
 
 
 def md5(letter: str) -> str:
     return letter * 32
 
 
+def locked(
+    deps: dict[str, str], outs: dict[str, str], values: dict[str, Any] | None = None
+) -> LockedStage:
+    return LockedStage(Inputs("", "", deps, values or {}), outs, {}, {})
+
+
 @pytest.fixture
-def steps() -> dict[str, Step]:
-    """Those of a translator, as dvc.lock has them; some of another corpus, and some left over."""
-    source = {"corpora.verses.source": {"kind": "package", "downloads": [{"url": "a"}]}}
-    corpus = {**source["corpora.verses.source"]}
-    reads = {
-        "data/prepared/verses/train.parquet": md5("b"),
-        "data/vocabulary/verses.json": md5("c"),
-    }
-    own = {f"models.{MODEL}": {"units": 256, "optimizer": {"learning_rate": 0.002}}, "seed": 1}
+def lock() -> dict[str, LockedStage]:
+    """The stages of a translator, a stage of another corpus, and one that DVC left over."""
+    source = {"kind": "package", "downloads": [{"url": "a"}]}
+    model_params = {f"models.{MODEL}": {"units": 256, "optimizer": {"learning_rate": 0.002}}}
+    corpus_params = {"corpora.verses": {"source": source, "search": {"beam": 5}}}
     return {
-        "fetch@verses": Step(
-            {"stages/fetch.py": md5("0")}, {"data/raw/verses": "a" * 32 + ".dir"}, source
+        "fetch@verses": locked(
+            {"stages/fetch.py": md5("0")},
+            {"data/raw/verses": md5("a") + ".dir"},
+            {"corpora.verses.source": source},
         ),
-        "preprocess@verses": Step(
-            {"data/raw/verses": "a" * 32 + ".dir"},
+        "preprocess@verses": locked(
+            {"data/raw/verses": md5("a") + ".dir"},
             {"data/prepared/verses/train.parquet": md5("b")},
-            {**source, "seed": 1},
+            {"corpora.verses.source": source, "seed": 1},
         ),
-        "build_vocab@verses": Step(
+        "build_vocab@verses": locked(
             {"data/prepared/verses/train.parquet": md5("b")},
             {"data/vocabulary/verses.json": md5("c")},
-            {},
         ),
-        TRAIN: Step(
-            reads, {f"models/{MODEL}": "d" * 32 + ".dir", f"plots/{MODEL}.csv": md5("e")}, own
+        TRAIN: locked(
+            {
+                "data/prepared/verses/train.parquet": md5("b"),
+                "data/vocabulary/verses.json": md5("c"),
+            },
+            {f"models/{MODEL}": md5("d") + ".dir", f"plots/{MODEL}.csv": md5("e")},
+            {**model_params, "seed": 1},
         ),
-        f"evaluate@{MODEL}": Step(
-            {f"models/{MODEL}": "d" * 32 + ".dir", "pipelines": md5("1")},
+        EVALUATE: locked(
+            {f"models/{MODEL}": md5("d") + ".dir", "pipelines": md5("1")},
             {f"metrics/{MODEL}.json": md5("f"), f"predictions/{MODEL}.parquet": md5("9")},
-            {**own, "corpora.verses": {"source": corpus, "search": {"beam": 5}}},
+            {**model_params, **corpus_params},
         ),
-        "fetch@dates": Step({}, {"data/raw/dates": md5("7")}, {}),
-        # From when it was a baseline: DVC leaves the entry.
-        f"train_baseline@{MODEL}": Step({}, {f"models/{MODEL}": md5("8")}, {}),
+        "fetch@dates": locked({}, {"data/raw/dates": md5("7")}),
+        # The model was a baseline once; DVC keeps the entry.
+        f"train_baseline@{MODEL}": locked({}, {f"models/{MODEL}": md5("8")}),
     }
 
 
-def chain(steps: dict[str, Step]) -> Lineage:
-    tree = params.load(HERE / "params.yaml")
-    return lineages(tree, steps, Path("metrics"), MADE)[MODEL]
+def lineage(lock: dict[str, LockedStage]) -> ModelLineage:
+    return model_lineages(CONFIG, lock)[MODEL]
 
 
-def test_the_chain_goes_from_the_data_to_the_metrics(steps: dict[str, Step]) -> None:
-    found = chain(steps)
-    assert found.path == f"metrics/{MODEL}.json"
-    assert found.missing == ()
-    stages = ["fetch@verses", "preprocess@verses", "build_vocab@verses", TRAIN, f"evaluate@{MODEL}"]
-    assert [link.stage for link in found.links] == stages
-    assert found.links[0].files == (("data/raw/verses", "aaaaaaaa"),)
-    metrics, predictions = found.links[-1].files
+def test_the_lineage_goes_from_the_data_to_the_metrics(lock: dict[str, LockedStage]) -> None:
+    verses = lineage(lock)
+    assert verses.path == f"metrics/{MODEL}.json"
+    assert verses.problems == ()
+    stages = ["fetch@verses", "preprocess@verses", "build_vocab@verses", TRAIN, EVALUATE]
+    assert [stage.stage for stage in verses.stages] == stages
+    assert verses.stages[0].files == (("data/raw/verses", "aaaaaaaa"),)
+    metrics, predictions = verses.stages[-1].files
     assert metrics == (f"metrics/{MODEL}.json", "ffffffff")
     assert predictions[1] == "99999999"
 
 
-def test_each_parameter_stands_where_it_is_read_first(steps: dict[str, Step]) -> None:
-    said = [link.params for link in chain(steps).links]
-    assert said == [
+def test_each_parameter_is_shown_at_the_first_stage_that_reads_it(
+    lock: dict[str, LockedStage],
+) -> None:
+    assert [stage.params for stage in lineage(lock).stages] == [
         (("corpora.verses.source", 'kind "package", downloads [{"url": "a"}]'),),
         (("seed", "1"),),
         (),
@@ -85,46 +93,45 @@ def test_each_parameter_stands_where_it_is_read_first(steps: dict[str, Step]) ->
     ]
 
 
-def test_the_order_of_the_file_says_nothing(steps: dict[str, Step]) -> None:
-    also = {"data/raw/dates": md5("7")}  # which no other stage of the chain stands before
-    steps["build_vocab@verses"] = Step({**steps["build_vocab@verses"].reads, **also}, *PLAIN)
-    turned = dict(reversed(steps.items()))
-    assert "fetch@dates" in [link.stage for link in chain(turned).links]
-    assert chain(turned) == chain(steps)
+def test_the_order_of_dvc_lock_has_no_influence(lock: dict[str, LockedStage]) -> None:
+    # fetch@dates has no predecessor, so its position among the others is arbitrary.
+    deps = {**lock["build_vocab@verses"].inputs.files, "data/raw/dates": md5("7")}
+    lock["build_vocab@verses"] = locked(deps, {"data/vocabulary/verses.json": md5("c")})
+    backwards = dict(reversed(lock.items()))
+    assert "fetch@dates" in [stage.stage for stage in lineage(backwards).stages]
+    assert lineage(backwards) == lineage(lock)
 
 
 @pytest.mark.parametrize(
-    ("gone", "sentence", "left"),
+    ("removed", "problem", "remaining"),
     [
-        (f"evaluate@{MODEL}", f"does not have evaluate@{MODEL}: `dvc repro evaluate@{MODEL}`", 0),
-        (
-            TRAIN,
-            f"does not have the stage that left models/{MODEL}, which evaluate@{MODEL} read",
-            1,
-        ),
-        ("fetch@verses", "the stage that left data/raw/verses, which preprocess@verses read", 4),
+        (EVALUATE, f"has no stage {EVALUATE}. Run `dvc repro {EVALUATE}`", 0),
+        (TRAIN, f"has no stage that wrote models/{MODEL}, which {EVALUATE} read", 1),
+        ("fetch@verses", "no stage that wrote data/raw/verses, which preprocess@verses read", 4),
     ],
 )
-def test_a_stage_that_the_lock_does_not_have_is_said(
-    steps: dict[str, Step], gone: str, sentence: str, left: int
+def test_a_stage_missing_from_the_lock_is_reported(
+    lock: dict[str, LockedStage], removed: str, problem: str, remaining: int
 ) -> None:
-    del steps[gone]
-    found = chain(steps)
-    assert sentence in " ".join(found.missing)
-    assert len(found.links) == left
+    del lock[removed]
+    verses = lineage(lock)
+    assert problem in " ".join(verses.problems)
+    assert len(verses.stages) == remaining
 
 
-def test_an_empty_lock(tmp_path: Path) -> None:
-    found = chain({})
-    assert found.links == ()
-    assert len(found.missing) == 1
+def test_an_empty_lock() -> None:
+    verses = lineage({})
+    assert verses.stages == ()
+    assert len(verses.problems) == 1
 
 
-def test_what_was_read_must_be_what_was_left(steps: dict[str, Step]) -> None:
-    other: dict[str, Any] = {f"models/{MODEL}": md5("6")}
-    steps[TRAIN] = Step(steps[TRAIN].reads, other, steps[TRAIN].params)
-    (said,) = chain(steps).missing
-    assert said == (
-        f"models/{MODEL} is 66666666 as {TRAIN} left it, and dddddddd as evaluate@{MODEL} read it: "
-        f"`dvc repro evaluate@{MODEL}` runs it again."
-    )
+def test_a_file_that_changed_after_its_stage_wrote_it_is_reported(
+    lock: dict[str, LockedStage],
+) -> None:
+    stage = lock[TRAIN]
+    lock[TRAIN] = locked(dict(stage.inputs.files), {f"models/{MODEL}": md5("6")})
+    (problem,) = lineage(lock).problems
+    assert f"models/{MODEL}" in problem
+    assert "66666666" in problem
+    assert "dddddddd" in problem
+    assert f"`dvc repro {EVALUATE}`" in problem

@@ -1,4 +1,4 @@
-"""The page: all parts there, all text escaped, the same bytes, nothing from outside."""
+"""The page: complete, escaped, reproducible, and without anything from the network."""
 
 import base64
 import hashlib
@@ -7,230 +7,240 @@ import re
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from pipelines import paths
 from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.reporting import page
-from pipelines.reporting.lineage_section import Lineage, LineageStage, lineages
-from stages import report
+from pipelines.reporting.lineage_section import LineageStage, ModelLineage, model_lineages
 
-NO_TIME = '{"level": 0, "findings": [], "metrics": "", "training": {"seconds": "long"}}'
-FOLDERS = ("metrics", "predictions", "plots", "pictures", "checks", "verified")
+INVALID_SECONDS = '{"level": 0, "findings": [], "metrics": "", "training": {"seconds": "long"}}'
 
 
-def built(project: Path, chains: Mapping[str, Lineage] | None = None) -> str:
-    tree = params.load(project / "params.yaml")
-    folders = [project / name for name in FOLDERS]
-    return page.build(page.gather(tree, *folders, chains or {}))
+def render(project: Path, lineages: Mapping[str, ModelLineage] | None = None) -> str:
+    config = params.load(project / "params.yaml")
+    return page.render(page.collect(config, project, lineages or {}))
 
 
 class Tags(HTMLParser):
-    """The names of all tags, and the addresses they load."""
+    """The names of all tags, their addresses, and the alternative texts of images."""
 
-    def __init__(self) -> None:
+    def __init__(self, html: str) -> None:
         super().__init__()
         self.names: list[str] = []
         self.addresses: list[str] = []
-        self.words: list[str | None] = []
+        self.alts: list[str | None] = []
+        self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names.append(tag)
-        given = dict(attrs)
         self.addresses += [value or "" for key, value in attrs if key in ("src", "href")]
         if tag == "img":
-            self.words.append(given.get("alt"))
+            self.alts.append(dict(attrs).get("alt"))
 
 
-def test_text_of_the_data_stays_text(project: Path) -> None:
-    html = built(project)
-    tags = Tags()
-    tags.feed(html)
-    assert {"script", "b", "svg"}.isdisjoint(tags.names)
+def test_text_of_the_data_is_escaped(project: Path) -> None:
+    html = render(project)
+    assert {"script", "b", "svg"}.isdisjoint(Tags(html).names)
     assert "ROMEO\n&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "no &lt;b&gt;empty&lt;/b&gt; text" in html
     assert "## Epoch 1\n\n    &lt;b&gt;le&lt;/b&gt;\n" in html
 
 
-def test_it_needs_no_network_and_names_no_path(project: Path) -> None:
-    html = built(project)
-    tags = Tags()
-    tags.feed(html)
-    assert all(address.startswith(("data:", "#")) for address in tags.addresses)
+def test_the_page_needs_no_network_and_names_no_local_path(project: Path) -> None:
+    html = render(project)
+    assert all(address.startswith(("data:", "#")) for address in Tags(html).addresses)
     assert "http://" not in html
     assert "https://" not in html
     assert str(project) not in html
     assert len(html.encode()) < 5_000_000
 
 
-def test_pictures_are_images_with_words(project: Path) -> None:
-    html = built(project)
-    tags = Tags()
-    tags.feed(html)
-    # Four curves, one attention map, one confusion matrix, three that say where a model fails.
-    assert len(tags.words) == 9
-    assert all(tags.words)
+def test_pictures_are_images_with_alternative_texts(project: Path) -> None:
+    html = render(project)
+    alts = Tags(html).alts
+    assert all(alts)
     pictures = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", html)
-    held = [base64.b64decode(picture).decode() for picture in pictures]
-    assert {"<svg>one</svg>", "<svg>two</svg>"} <= set(held)
-    assert [svg for svg in held if "more" in svg] == [f"<svg>more {n}</svg>" for n in range(3)]
-    said = ("calibration of {}", "score of {} by length", "gradient norms of {}")
-    assert {words.format("opinions-lstm") for words in said} <= set(tags.words)
+    assert len(pictures) == len(alts)
+    assert all("<svg" in base64.b64decode(picture).decode() for picture in pictures)
+    expected = {
+        "learning curves of dates-fixed",
+        "attention map of verses-attention",
+        "confusion matrix of opinions-lstm",
+        "reliability diagram of opinions-lstm",
+        "score of opinions-lstm by length",
+        "score of verses-fixed by length",
+        "gradient norms of opinions-lstm",
+    }
+    assert expected <= set(alts)
+    assert "gradient norms of verses-fixed" not in alts  # none were recorded
 
 
-def test_tables_remarks_checks_and_gaps_are_there(project: Path) -> None:
-    html = built(project)
+def test_tables_remarks_checks_and_samples_are_on_the_page(project: Path) -> None:
+    html = render(project)
     assert '<td class="best">0.691</td>' in html
-    assert "the simpler model opinions-perceptron" in html
+    assert "The simpler model opinions-perceptron" in html
     assert "Not evaluated: dates-attention." in html
     assert "1 of 2 passed" in html
     assert '<td class="failed">no</td>' in html
-    assert "Written by shakespeare-lstm" in html
-    assert "What verses-fixed said after each epoch" in html
+    assert "Sample of shakespeare-lstm" in html
+    assert "Samples of verses-fixed after each epoch" in html
 
 
-def test_a_verdict_of_these_metrics_stands_beside_its_model(project: Path) -> None:
-    assert "badge" not in built(project).partition("<body>")[2]
-    verified(project, "opinions-lstm", [])
-    verified(project, "opinions-mlp", ["One.", "Two <b>."])
-    verified(project, "opinions-rnn", [], "0" * 32)
-    html = built(project)
-    good, bad = "verified, level 0", "2 findings, level 0"
-    assert f'<td>opinions-lstm <span class="badge good">{good}</span></td>' in html
-    assert f'<td>opinions-mlp <span class="badge bad">{bad}</span></td>' in html
+def write_verified(
+    project: Path, name: str, findings: list[str], metrics_md5: str | None = None, **more: Any
+) -> Path:
+    """Write a verification result, by default one of the current metrics."""
+    metrics = (project / paths.metrics(name)).read_bytes()
+    current = hashlib.md5(metrics, usedforsecurity=False).hexdigest()
+    result = {"level": 0, "findings": findings, "metrics": metrics_md5 or current, **more}
+    path = project / paths.verified(name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(result), encoding="utf-8")
+    return path
+
+
+def test_a_verification_of_the_current_metrics_is_a_badge(project: Path) -> None:
+    assert "badge" not in render(project).partition("<body>")[2]
+    write_verified(project, "opinions-lstm", [])
+    write_verified(project, "opinions-mlp", ["One.", "Two <b>."])
+    write_verified(project, "opinions-rnn", [], "0" * 32)
+    html = render(project)
+    passed, failed = "verified, level 0", "2 findings, level 0"
+    assert f'<td>opinions-lstm <span class="badge good">{passed}</span></td>' in html
+    assert f'<td>opinions-mlp <span class="badge bad">{failed}</span></td>' in html
     assert "<td>opinions-rnn</td>" in html
     assert html.count('class="badge') == 2
-    (project / "metrics" / "opinions-lstm.json").write_text("{}", encoding="utf-8")
-    assert good not in built(project)
+    (project / paths.metrics("opinions-lstm")).write_text("{}", encoding="utf-8")
+    assert passed not in render(project)
 
 
-def test_one_finding_is_one(project: Path) -> None:
-    verified(project, "opinions-mlp", ["One."])
-    assert ">1 finding, level 0</span>" in built(project)
+def test_one_finding_is_singular(project: Path) -> None:
+    write_verified(project, "opinions-mlp", ["One."])
+    assert ">1 finding, level 0</span>" in render(project)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"level": 0}', '{"level": "x", "findings": []}', NO_TIME]
+    "text", ["", "[]", '{"level": 0}', '{"level": "x", "findings": []}', INVALID_SECONDS]
 )
-def test_a_damaged_verdict_is_refused(project: Path, text: str) -> None:
-    verified(project, "opinions-mlp", [])
-    (project / "verified" / "opinions-mlp.json").write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=r"opinions-mlp\.json is no verdict: delete it, and"):
-        built(project)
+def test_a_damaged_verification_result_is_named(project: Path, text: str) -> None:
+    write_verified(project, "opinions-mlp", []).write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"opinions-mlp\.json is damaged.*`seqproof verify"):
+        render(project)
 
 
-def verified(project: Path, name: str, findings: list[str], of: str | None = None) -> None:
-    """A verdict of the metrics that stand there, or of others."""
-    metrics = (project / "metrics" / f"{name}.json").read_bytes()
-    found = hashlib.md5(metrics, usedforsecurity=False).hexdigest()
-    verdict = {"level": 0, "findings": findings, "metrics": of or found}
-    (project / "verified").mkdir(exist_ok=True)
-    (project / "verified" / f"{name}.json").write_text(json.dumps(verdict), encoding="utf-8")
+def test_details_of_the_training_are_below_the_badge(project: Path) -> None:
+    training = {"processor": "<A>", "cores": "2", "device": "cpu", "kernel": "blocks"}
+    training |= {"seconds": 1234.56, "tokens_per_second": 5678.9, "joules": 4321.0}
+    training |= {"measured": "cpu"}
+    write_verified(project, "opinions-lstm", [], training=training)
+    html = render(project)
+    assert '<span class="cost">&lt;A&gt;, 2 cores, device cpu, kernel blocks</span>' in html
+    assert '<span class="cost">1,234.56 s, 5,679 tokens/s</span>' in html
+    assert '<span class="cost">4,321.0 J, energy of: cpu</span>' in html
+    write_verified(project, "opinions-lstm", [], training={"seconds": 1.0})
+    assert '</span><span class="cost">1.00 s</span></td>' in render(project)
+    (project / paths.metrics("opinions-lstm")).write_text("{}", encoding="utf-8")
+    assert 'class="cost"' not in render(project)
 
 
-def test_significance_stands_beside_the_best(project: Path) -> None:
-    """The best is the perceptron; the MLP is as often right, the LSTM far less often."""
-    right = {"opinions-perceptron": 0.8, "opinions-mlp": 0.78, "opinions-lstm": 0.4}
-    (project / "predictions").mkdir()
-    for name, share in right.items():
-        said = ["neutral" if place < 200 * share else "positive" for place in range(200)]
-        frame = pd.DataFrame({"text": list("ab" * 100), "label": "neutral", "predicted": said})
-        frame.to_parquet(project / "predictions" / f"{name}.parquet")
-    html = built(project)
-    rows = {name: html[html.index(f"<td>{name}") :].partition("</tr>")[0] for name in right}
+def write_predictions(project: Path, name: str, accuracy: float) -> None:
+    predicted = ["neutral" if number < 200 * accuracy else "positive" for number in range(200)]
+    frame = pd.DataFrame({"text": list("ab" * 100), "label": "neutral", "predicted": predicted})
+    (project / paths.PREDICTIONS).mkdir(exist_ok=True)
+    frame.to_parquet(project / paths.predictions(name))
+
+
+def test_models_are_tested_against_the_best_one(project: Path) -> None:
+    """The perceptron is best; the MLP is not significantly worse, the LSTM is."""
+    accuracies = {"opinions-perceptron": 0.8, "opinions-mlp": 0.78, "opinions-lstm": 0.4}
+    for name, accuracy in accuracies.items():
+        write_predictions(project, name, accuracy)
+    html = render(project)
+    rows = {name: html[html.index(f"<td>{name}") :].partition("</tr>")[0] for name in accuracies}
     assert '<span class="equal">≈</span> 0.655' in rows["opinions-mlp"]
     assert "≈" not in rows["opinions-perceptron"] + rows["opinions-lstm"]
-    chapter = html[html.index("Is the difference real?") :]
-    assert "Each model beside opinions-perceptron, on the same 200 test items, in accuracy." in html
-    for name, words in (("mlp", "no significant difference"), ("lstm", "worse")):
-        assert words in chapter[chapter.index(f"<td>opinions-{name}") :].partition("</tr>")[0]
-    assert chapter.count("Is the difference real?") == 1  # other corpora have no predictions
+    section = html[html.index("Significance tests") :]
+    assert "compared with opinions-perceptron on the same 200 test items, in accuracy." in section
+    for name, verdict in (("mlp", "no significant difference"), ("lstm", "worse")):
+        assert verdict in section[section.index(f"<td>opinions-{name}") :].partition("</tr>")[0]
+    assert html.count("Significance tests") == 1  # other corpora have no predictions
 
 
-def test_damaged_predictions_are_refused(project: Path) -> None:
-    (project / "predictions").mkdir()
+def test_damaged_predictions_are_named(project: Path) -> None:
+    (project / paths.PREDICTIONS).mkdir()
     for name in ("opinions-perceptron", "opinions-mlp"):
-        (project / "predictions" / f"{name}.parquet").write_text("no parquet", encoding="utf-8")
-    with pytest.raises(UserError, match="is damaged: `dvc repro evaluate@opinions-perceptron`"):
-        built(project)
+        (project / paths.predictions(name)).write_text("no parquet", encoding="utf-8")
+    with pytest.raises(UserError, match=r"opinions-perceptron\.parquet is damaged.*`dvc repro"):
+        render(project)
 
 
 def test_the_same_results_give_the_same_bytes(project: Path) -> None:
-    assert built(project) == built(project)
+    assert render(project) == render(project)
 
 
-def test_before_anything_ran_it_is_a_page_all_the_same(project: Path) -> None:
-    tree = params.load(project / "params.yaml")
-    nowhere = project / "nowhere"
-    html = page.build(page.gather(tree, *[nowhere] * 6, {}))
+def test_before_any_stage_has_run_the_page_is_complete(project: Path) -> None:
+    config = params.load(project / "params.yaml")
+    html = page.render(page.collect(config, project / "nowhere", {}))
     assert "Not evaluated: shakespeare-markov" in html
     assert html.endswith("</html>\n")
 
 
-def test_damaged_checks_are_refused(project: Path) -> None:
-    (project / "checks" / "opinions.json").write_text("[", encoding="utf-8")
-    with pytest.raises(UserError, match=r"opinions\.json is no JSON"):
-        built(project)
+def test_damaged_data_checks_are_named(project: Path) -> None:
+    (project / paths.data_checks("opinions")).write_text("[", encoding="utf-8")
+    with pytest.raises(UserError, match=r"opinions\.json is not valid JSON"):
+        render(project)
 
 
-def test_the_stage_writes_the_page(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(project)
-    report.main(*(Path(name) for name in (*FOLDERS, *["nowhere"] * 5, "out/report.html")))
-    html = (project / "out" / "report.html").read_text(encoding="utf-8")
-    tree = params.load(project / "params.yaml")
-    assert html == built(project, lineages(tree, {}, Path("metrics"), ()))  # there is no dvc.lock
-    assert "dvc.lock does not have evaluate@verses-fixed: `dvc repro evaluate@verses-fixed`" in html
-    assert "evaluate@dates-attention" not in html  # it has no numbers
+def test_a_damaged_analysis_is_named(project: Path) -> None:
+    (project / paths.analysis("opinions-lstm")).write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match=r"opinions-lstm\.json is damaged"):
+        render(project)
 
 
-def test_a_lock_that_is_damaged_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(project)
+def test_write_writes_the_page(project: Path) -> None:
+    config = params.load(project / "params.yaml")
+    page.write(config, project)
+    html = (project / paths.REPORT).read_text(encoding="utf-8")
+    assert html == render(project, model_lineages(config, {}))  # there is no dvc.lock
+    assert re.search(r"dvc\.lock has no stage evaluate\w*@verses-fixed", html)
+    assert "evaluate@dates-attention" not in html  # it has no metrics
+
+
+def test_a_damaged_dvc_lock_is_named(project: Path) -> None:
     (project / "dvc.lock").write_text("stages: [", encoding="utf-8")
-    with pytest.raises(UserError, match=r"dvc\.lock is damaged: take it back from Git"):
-        report.main(*(Path(name) for name in (*FOLDERS, *["nowhere"] * 5, "out/report.html")))
-    assert not (project / "out").exists()
+    with pytest.raises(UserError, match=r"dvc\.lock is damaged"):
+        page.write(params.load(project / "params.yaml"), project)
+    assert not (project / paths.REPORT).exists()
 
 
-def test_where_the_numbers_come_from(project: Path) -> None:
-    link = LineageStage("fetch@verses", (("data/raw/<b>", "12345678"),), (("seed", '"<i>"'),))
-    chains = {"verses-fixed": Lineage("metrics/verses-fixed.json", (link,), ("It is <gone>.",))}
-    html = built(project, chains)
-    chapter = html[html.index("How the numbers of verses-fixed came to be") :]
-    assert "<code>seqproof trace metrics/verses-fixed.json</code>" in chapter
-    assert "<p>data/raw/&lt;b&gt; <code>12345678</code></p>" in chapter
-    assert "seed: &#34;&lt;i&gt;&#34;" in chapter
-    assert '<p class="failed">It is &lt;gone&gt;.</p>' in chapter
-    assert html.count("Where the numbers come from") == 1
+def test_the_lineage_of_a_model_is_escaped(project: Path) -> None:
+    stage = LineageStage("fetch@verses", (("data/raw/<b>", "12345678"),), (("seed", '"<i>"'),))
+    lineage = ModelLineage("metrics/verses-fixed.json", (stage,), ("It is <missing>.",))
+    html = render(project, {"verses-fixed": lineage})
+    section = html[html.index("Lineage of verses-fixed") :]
+    assert "<code>seqproof trace metrics/verses-fixed.json</code>" in section
+    assert "<p>data/raw/&lt;b&gt; <code>12345678</code></p>" in section
+    assert "seed: &#34;&lt;i&gt;&#34;" in section
+    assert '<p class="failed">It is &lt;missing&gt;.</p>' in section
+    assert html.count("<h3>Lineage</h3>") == 1
 
 
-def test_published_numbers_and_gaps_are_read_without_colour(project: Path) -> None:
-    assert "published" not in built(project).partition("<body>")[2]
+def test_published_numbers_and_gaps_do_not_depend_on_colour(project: Path) -> None:
+    assert "published" not in render(project).partition("<body>")[2]
     path = project / "params.yaml"
-    goal = "{models: [verses-fixed], metric: test_bleu, published: 28.3"
-    goal += ", reference: a <GRU>, source: S}"
+    goal = (
+        "{models: [verses-fixed], metric: test_bleu, published: 28.3, "
+        "reference: a <GRU>, source: S}"
+    )
     text = path.read_text(encoding="utf-8").replace("goals: []", f"goals: [{goal}]")
     path.write_text(text, encoding="utf-8")
-    html = built(project)
+    html = render(project)
     assert '7.1<span class="gap worse">-21.2 worse [1]</span>' in html
-    row = '<td class="words">[1] a &lt;GRU&gt;<span class="source">S</span></td><td>28.3</td>'
+    row = '<td class="text">[1] a &lt;GRU&gt;<span class="source">S</span></td><td>28.3</td>'
     assert row in html
-    assert html.count("are published by others") == 1
-
-
-def test_what_a_training_took_stands_beside_the_badge(project: Path) -> None:
-    verified(project, "opinions-lstm", [])
-    file = project / "verified" / "opinions-lstm.json"
-    took = {"processor": "<A>", "cores": "2", "device": "cpu", "kernel": "blocks"}
-    took |= {"seconds": 1234.56, "tokens_per_second": 5678.9, "joules": 4321.0, "measured": "cpu"}
-    plain = json.loads(file.read_text(encoding="utf-8"))
-    file.write_text(json.dumps(plain | {"training": took}), encoding="utf-8")
-    html = built(project)
-    assert '<span class="cost">&lt;A&gt;, 2 cores, device cpu, kernel blocks</span>' in html
-    assert '<span class="cost">1,234.56 s, 5,679 tokens/s</span>' in html
-    assert '<span class="cost">4,321.0 J, measured of: cpu</span>' in html
-    file.write_text(json.dumps(plain | {"training": {"seconds": 1.0}}), encoding="utf-8")
-    assert '</span><span class="cost">1.00 s</span></td>' in built(project)
-    (project / "metrics" / "opinions-lstm.json").write_text("{}", encoding="utf-8")
-    assert 'class="cost"' not in built(project)
+    assert html.count("are published results") == 1

@@ -1,4 +1,4 @@
-"""Published numbers beside ours: which stand there, and on which side of them ours are."""
+"""Published numbers next to ours: their rows and the signed gaps."""
 
 import json
 from pathlib import Path
@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from commands.results import results
+from pipelines import paths
 from pipelines.config import params
 from pipelines.reporting.comparison import CorpusTable, compare
 
-WHOSE = {"reference": "a GRU of <others>", "source": "a paper"}
+REFERENCE = {"reference": "a GRU of <others>", "source": "a paper"}
 GOALS: list[dict[str, Any]] = [
-    {"models": ["verses-attention"], "metric": "test_bleu", "published": 28.3, **WHOSE},
-    {"models": ["verses-attention"], "metric": "test_perplexity", "published": 25.57, **WHOSE},
+    {"models": ["verses-attention"], "metric": "test_bleu", "published": 28.3, **REFERENCE},
+    {"models": ["verses-attention"], "metric": "test_perplexity", "published": 25.57, **REFERENCE},
     {
         "models": ["verses-fixed", "verses-attention"],
         "metric": "test_bleu",
@@ -32,76 +33,79 @@ GOALS: list[dict[str, Any]] = [
 ]
 
 
-def held(project: Path, goals: list[dict[str, Any]]) -> None:
-    """Let these be the goals of a project."""
+def set_goals(project: Path, goals: list[dict[str, Any]]) -> None:
     path = project / "params.yaml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("goals: []", f"goals: {json.dumps(goals)}"), encoding="utf-8")
 
 
 def table(project: Path, corpus: str) -> CorpusTable:
-    tables = compare(params.load(project / "params.yaml"), project / "metrics")
-    return {one.corpus: one for one in tables}[corpus]
+    tables = compare(params.load(project / "params.yaml"), project)
+    return {table.corpus: table for table in tables}[corpus]
 
 
-def gaps(found: CorpusTable, model: str, key: str) -> list[tuple[str, str, int]]:
-    place = [column.key for column in found.columns].index(key)
-    (row,) = [row for row in found.rows if row.model == model]
-    return [(gap.text, gap.word, gap.number) for gap in row.cells[place].gaps]
+def gaps(table: CorpusTable, model: str, key: str) -> list[tuple[str, str, int]]:
+    position = [column.key for column in table.columns].index(key)
+    (row,) = [row for row in table.rows if row.model == model]
+    return [(gap.text, gap.verdict, gap.number) for gap in row.cells[position].gaps]
 
 
-def test_each_work_is_one_row_with_its_numbers(project: Path) -> None:
-    held(project, GOALS)
-    found = table(project, "verses")
-    assert next(column.key for column in found.columns) == "test_bleu"
-    rows = [(work.number, work.what, work.source, texts) for work, texts in found.works]
+def test_each_published_model_is_a_row_with_its_numbers(project: Path) -> None:
+    set_goals(project, GOALS)
+    verses = table(project, "verses")
+    assert verses.columns[0].key == "test_bleu"
+    rows = [
+        (row.result.number, row.result.reference, row.result.source, row.texts[:3])
+        for row in verses.published
+    ]
     assert rows == [
         (1, "a GRU of <others>", "a paper", ("28.3", "-", "25.57")),
         (2, "no attention", "a paper", ("7.0", "-", "-")),
     ]
-    assert table(project, "opinions").works == ()
+    assert table(project, "opinions").published == ()
 
 
-def test_plus_is_better_whichever_way_a_metric_counts(project: Path) -> None:
-    held(project, GOALS)
-    found = table(project, "verses")
-    assert gaps(found, "verses-attention", "test_bleu") == [
+def test_plus_is_better_whatever_the_direction_of_the_metric(project: Path) -> None:
+    set_goals(project, GOALS)
+    verses = table(project, "verses")
+    assert gaps(verses, "verses-attention", "test_bleu") == [
         ("-7.4", "worse", 1),
         ("+13.9", "better", 2),
     ]
-    assert gaps(found, "verses-attention", "test_perplexity") == [("-4.43", "worse", 1)]
-    assert gaps(found, "verses-attention", "test_exact_match") == []
-    # 7.1 beside 7.04: the gap is that of the numbers as they are read.
-    assert gaps(found, "verses-fixed", "test_bleu") == [("+0.1", "better", 2)]
-    (project / "metrics" / "verses-attention.json").write_text('{"test_bleu": 28.31}')
-    assert gaps(table(project, "verses"), "verses-attention", "test_bleu")[0] == (
-        "+0.0",
-        "equal",
-        1,
-    )
+    assert gaps(verses, "verses-attention", "test_perplexity") == [("-4.43", "worse", 1)]
+    assert gaps(verses, "verses-attention", "test_exact_match") == []
+    # 7.1 and 7.04: the gap is the difference of the rounded numbers in the table.
+    assert gaps(verses, "verses-fixed", "test_bleu") == [("+0.1", "better", 2)]
+    (project / paths.metrics("verses-attention")).write_text('{"test_bleu": 28.31}')
+    gap = gaps(table(project, "verses"), "verses-attention", "test_bleu")[0]
+    assert gap == ("+0.0", "equal", 1)
 
 
-def test_a_metric_that_is_published_gets_its_column(project: Path) -> None:
-    ours = {"test_bits_per_character": 2.0, "test_nats_per_character": 1.386, "parameters": 7}
-    (project / "metrics" / "shakespeare-lstm.json").write_text(json.dumps(ours), encoding="utf-8")
-    assert "test_nats_per_character" not in [
-        one.key for one in table(project, "shakespeare").columns
-    ]
-    held(project, GOALS)
-    found = table(project, "shakespeare")
-    keys = [column.key for column in found.columns]
+def test_a_metric_with_a_published_number_gets_a_column(project: Path) -> None:
+    metrics = {
+        "test_bits_per_character": 2.0,
+        "test_nats_per_character": 1.386,
+        "parameters": 7,
+    }
+    (project / paths.metrics("shakespeare-lstm")).write_text(json.dumps(metrics), encoding="utf-8")
+    keys = [column.key for column in table(project, "shakespeare").columns]
+    assert "test_nats_per_character" not in keys
+    set_goals(project, GOALS)
+    shakespeare = table(project, "shakespeare")
+    keys = [column.key for column in shakespeare.columns]
     assert keys.index("test_nats_per_character") < keys.index("parameters")
-    assert gaps(found, "shakespeare-lstm", "test_nats_per_character") == [("+0.084", "better", 1)]
+    expected = [("+0.084", "better", 1)]
+    assert gaps(shakespeare, "shakespeare-lstm", "test_nats_per_character") == expected
 
 
-def test_results_prints_them(
+def test_results_prints_published_rows_and_gaps(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    held(project, GOALS)
+    set_goals(project, GOALS)
     monkeypatch.chdir(project)
     monkeypatch.setenv("COLUMNS", "120")
-    results(Path("metrics"), Path("report.html"), [])
-    said = capsys.readouterr().out
-    assert "│   -7.4 worse [1] │" in said
-    assert "│ published [2]" in said
-    assert "[1] a GRU of <others>: a paper\n[2] no attention: a paper\n" in said
+    results([])
+    output = capsys.readouterr().out
+    assert "│   -7.4 worse [1] │" in output
+    assert "│ published [2]" in output
+    assert "[1] a GRU of <others>: a paper\n[2] no attention: a paper\n" in output
