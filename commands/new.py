@@ -21,7 +21,7 @@ FOLDERS = ("pipelines", "stages", "commands")
 FILES = (
     *("dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "Makefile"),
     *("requirements.lock", "requirements-gpu.lock", "texts/README.md", "verified/README.md"),
-    "laboratory/README.md",
+    "experiments/README.md",
 )
 TEMPORARY = ".seqproof-new-"
 README = """\

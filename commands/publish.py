@@ -69,14 +69,15 @@ def _collect(project: Path, origin: dict[str, str]) -> benchmark_results.Benchma
     config = _load_unchanged(project, template)
     goals = templates.goals(template)
     models = list(dict.fromkeys(model for goal in goals for model in goal.models))
+    evaluations = {model: paths.evaluation_stage(config, model) for model in models}
     metrics = {
-        model: benchmark_results.read_metrics(project / paths.metrics(model), f"evaluate@{model}")
-        for model in models
+        model: benchmark_results.read_metrics(project / paths.metrics(model), stage)
+        for model, stage in evaluations.items()
     }
-    outdated = dvc_project.outdated([f"evaluate@{model}" for model in models], project)
+    outdated = dvc_project.outdated(list(evaluations.values()), project)
     if outdated:
         raise UserError(f"{project}: {outdated[0]} is not up to date. Run `dvc repro` there.")
-    stages = {f"{params.training_stage(config.models[model])}@{model}": model for model in models}
+    stages = {paths.training_stage(config, model): model for model in models}
     costs = console.costs(stages, project)
     seconds = {stages[stage]: cost["seconds"] for stage, cost in costs.items()}
     return benchmark_results.BenchmarkRun(
@@ -94,7 +95,7 @@ def _load_unchanged(project: Path, template: str) -> params.Params:
     expected = params.load(templates.find(template))
     # Goals have no influence on the results.
     own, original = (
-        dict(_leaves(tree.model_dump(mode="json", exclude={"goals"})))
+        dict(_leaves(tree.model_dump(mode="json", exclude={"goals"}, by_alias=True)))
         for tree in (config, expected)
     )
     changed = [key for key in own | original if own.get(key, MISSING) != original.get(key, MISSING)]
@@ -108,11 +109,11 @@ def _load_unchanged(project: Path, template: str) -> params.Params:
 
 
 def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every value of a tree with its dotted key; each model once, below `models`."""
+    """Yield every value of a tree with its dotted key."""
     for key, value in tree.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{path}{key}.")
-        elif not path.split(".")[0].endswith("_models"):
+        else:
             yield f"{path}{key}", value
 
 

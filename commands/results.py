@@ -16,8 +16,13 @@ def results(stages: Iterable[str]) -> None:
         stages: names of the stages in dvc.yaml; costs of other stages are ignored.
     """
     root = console.root()
-    for table in compare(params.load(root / paths.PARAMS), root):
+    config = params.load(root / paths.PARAMS)
+    for table in compare(config, root):
         _print_table(table)
+        for name in table.missing:
+            stage = paths.evaluation_stage(config, name)
+            console.echo(f"{name} has no metrics yet. Run `dvc repro {stage}`.")
+        console.echo("")
     _print_costs(console.costs(stages))
     report = root / paths.REPORT
     if report.is_file():
@@ -37,9 +42,6 @@ def _print_table(table: CorpusTable) -> None:
         console.echo(f"[{row.result.number}] {row.result.reference}: {row.result.source}")
     if table.remark:
         console.echo(table.remark)
-    for name in table.missing:
-        console.echo(f"{name} has no metrics yet. Run `dvc repro evaluate@{name}`.")
-    console.echo("")
 
 
 def _markup(cell: TableCell) -> str:

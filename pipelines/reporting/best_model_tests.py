@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines import console, paths
-from pipelines.config.params import Corpus
+from pipelines.config.params import Params
 from pipelines.errors import UserError
 from pipelines.evaluation import significance
 from pipelines.evaluation.significance import TestResult, format_p
@@ -65,12 +65,12 @@ class BestModelTests:
         )
 
 
-def compare_with_best(table: CorpusTable, corpus: Corpus, root: Path) -> BestModelTests | None:
+def compare_with_best(table: CorpusTable, config: Params, root: Path) -> BestModelTests | None:
     """Test all models of a corpus against the best one; return None if there are fewer than two.
 
     Args:
         table: the comparison, whose first column decides which model is best.
-        corpus: its entry in params.yaml.
+        config: has the entry of the corpus.
         root: the project's root.
 
     Raises:
@@ -81,7 +81,11 @@ def compare_with_best(table: CorpusTable, corpus: Corpus, root: Path) -> BestMod
     best = next((row.model for row in rows if row.cells and row.cells[0].best), None)
     if best is None or len(rows) < 2:
         return None
-    frames = {row.model: _read(files[row.model]) for row in rows}
+    frames = {
+        row.model: _read(files[row.model], paths.evaluation_stage(config, row.model))
+        for row in rows
+    }
+    corpus = config.corpora[table.corpus]
     names = [row.model for row in rows if row.model != best]
     tests = []
     with console.progress(f"{table.corpus}: significance", len(names), "models") as bar:
@@ -103,10 +107,8 @@ def _verdict_text(test: TestResult) -> str:
     return "no significant difference" if test.verdict == "not significant" else test.verdict
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, stage: str) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError):
-        raise UserError(
-            f"{path} is damaged. Delete it and run `dvc repro evaluate@{path.stem}`."
-        ) from None
+        raise UserError(f"{path} is damaged. Delete it and run `dvc repro {stage}`.") from None

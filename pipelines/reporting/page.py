@@ -108,7 +108,7 @@ def collect(
             CorpusSection(
                 table=table,
                 badges=load_badges(models, root),
-                tests=compare_with_best(table, config.corpora[table.corpus], root),
+                tests=compare_with_best(table, config, root),
                 curves=_curves(table.corpus, models, root),
                 attention=_pictures(drawings, "attention", "attention map of {}"),
                 confusion=_pictures(drawings, pictures.CONFUSION, "confusion matrix of {}"),

@@ -12,7 +12,7 @@ from pipelines.reporting.lineage_section import ModelLineage, model_lineages
 CONFIG = params.load(Path(__file__).resolve().parents[3] / "params.yaml")
 MODEL = "verses-fixed"
 TRAIN = f"train_seq2seq@{MODEL}"
-EVALUATE = f"evaluate@{MODEL}"
+EVALUATE = f"evaluate_seq2seq@{MODEL}"
 
 
 def md5(letter: str) -> str:
@@ -29,7 +29,9 @@ def locked(
 def lock() -> dict[str, LockedStage]:
     """The stages of a translator, a stage of another corpus, and one that DVC left over."""
     source = {"kind": "package", "downloads": [{"url": "a"}]}
-    model_params = {f"models.{MODEL}": {"units": 256, "optimizer": {"learning_rate": 0.002}}}
+    model_params = {
+        f"models.seq2seq.{MODEL}": {"units": 256, "optimizer": {"learning_rate": 0.002}}
+    }
     corpus_params = {"corpora.verses": {"source": source, "search": {"beam": 5}}}
     return {
         "fetch@verses": locked(
@@ -88,7 +90,7 @@ def test_each_parameter_is_shown_at_the_first_stage_that_reads_it(
         (("corpora.verses.source", 'kind "package", downloads [{"url": "a"}]'),),
         (("seed", "1"),),
         (),
-        ((f"models.{MODEL}", "units 256, optimizer.learning_rate 0.002"),),
+        ((f"models.seq2seq.{MODEL}", "units 256, optimizer.learning_rate 0.002"),),
         (("corpora.verses", "search.beam 5"),),
     ]
 
