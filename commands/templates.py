@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.config import params
-from pipelines.config.error_messages import suggest
-from pipelines.errors import UserError
+from pipelines.errors import UserError, suggest
 
 SOURCE = Path(__file__).resolve().parents[1]
 FOLDER = SOURCE / "templates"
