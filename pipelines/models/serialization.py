@@ -1,6 +1,7 @@
-"""Models on disk, a folder each: `model.json` says what it is, `vocabulary.json` what its ids mean.
+"""Models on disk, one folder each.
 
-Beside them stand the weights. All are stable bytes, and the folder needs nothing outside itself.
+`model.json` describes the model, `vocabulary.json` maps tokens to ids, and the weights stand beside
+them. The same model gives the same bytes, and nothing outside the folder is needed to load it.
 """
 
 from __future__ import annotations
@@ -24,13 +25,21 @@ from pipelines.text.vocabulary import load as load_vocabularies
 if TYPE_CHECKING:
     import keras
 
-WEIGHTS, VOCABULARY = "model.weights.h5", "vocabulary.json"
-Entry = TypeVar("Entry", covariant=True)  # which kind of model a card describes
+WEIGHTS, VOCABULARY, SPEC = "model.weights.h5", "vocabulary.json", "model.json"
+Entry = TypeVar("Entry", covariant=True)  # the kind of model that a spec describes
 
 
 @dataclass(frozen=True)
 class ModelSpec(Generic[Entry]):
-    """What a model is, and how text must be prepared for it."""
+    """Description of a model, and of the text it reads.
+
+    Attributes:
+        entry: the model's entry in params.yaml.
+        task: the task of its corpus.
+        tokens: the kind of token.
+        cleaning: how text is prepared.
+        seed: seed of the model, or of its first member.
+    """
 
     entry: Entry
     task: params.Task
@@ -39,60 +48,72 @@ class ModelSpec(Generic[Entry]):
     seed: int
 
     @classmethod
-    def of(cls, everything: params.Params, name: str) -> ModelSpec[Any]:
-        """The card of a model of params.yaml."""
-        entry = everything.models[name]
-        corpus = everything.corpora[entry.corpus]
-        seed = everything.seed if entry.seed is None else entry.seed
+    def of(cls, config: params.Params, name: str) -> ModelSpec[Any]:
+        """Return the spec of a model of params.yaml."""
+        entry = config.models[name]
+        corpus = config.corpora[entry.corpus]
+        seed = config.seed if entry.seed is None else entry.seed
         seed = next(iter(params.seeds_of(entry)), seed)
         return ModelSpec(entry, corpus.task, corpus.tokens, corpus.cleaning, seed)
 
     @property
-    def trained_from(self) -> tuple[int, ...]:
-        """The seed of each member: of a group, of an ensemble, or of the one model."""
-        successive = range(getattr(self.entry, "ensemble_size", None) or 1)
-        return params.seeds_of(self.entry) or tuple(self.seed + number for number in successive)
+    def member_seeds(self) -> tuple[int, ...]:
+        """Seed of each member of a group or an ensemble, or of the single model."""
+        size = getattr(self.entry, "ensemble_size", None) or 1
+        return params.seeds_of(self.entry) or tuple(self.seed + number for number in range(size))
 
 
 class SeedGroup(NamedTuple):
-    """The same model, trained from several seeds."""
+    """One model trained from several seeds."""
 
     members: list[keras.Model]
 
 
 def build(entry: params.Model, vocabularies: Vocabularies) -> keras.Model:
-    """A new Keras model with its first weights, its shapes known."""
+    """Return a new Keras model with initial weights."""
     with console.quiet_imports():
         import tensorflow as tf
 
-    some = tf.ones((1, 2), tf.int32)
+    ids = tf.ones((1, 2), tf.int32)  # a call creates the weights
     if entry.model == "language_model":
         from pipelines.models.language_model import LanguageModel
 
         model: keras.Model = LanguageModel(entry, vocabularies.columns["text"].log_frequencies())
-        model(some)
+        model(ids)
     elif entry.model == "seq2seq":
         from pipelines.models.seq2seq import Seq2Seq
 
         source, target = vocabularies.columns["source"], vocabularies.columns["target"]
         model = Seq2Seq(entry, len(source), target.log_frequencies())
-        model(some, some)
+        model(ids, ids)
     else:
         model = _classifier(entry, len(vocabularies.columns["text"]), len(vocabularies.labels))
-        model(some)
+        model(ids)
     return model
 
 
-def _classifier(entry: params.Model, vocabulary: int, labels: int) -> keras.Model:
+def _classifier(entry: params.Model, vocabulary_size: int, label_count: int) -> keras.Model:
     if entry.model == "classifier":
         from pipelines.models.classifier import Classifier
 
-        return Classifier(entry, vocabulary, labels)
+        return Classifier(entry, vocabulary_size, label_count)
     if entry.model == "bag_of_words":
         from pipelines.models.bag_of_words import BagOfWords
 
-        return BagOfWords(entry, vocabulary, labels)
+        return BagOfWords(entry, vocabulary_size, label_count)
     raise ValueError(f"{entry.model} has no Keras model")
+
+
+def combine_members(members: list[keras.Model]) -> Any:
+    """Return the model if there is only one, else an ensemble."""
+    from pipelines.models.ensemble import Ensemble
+
+    return members[0] if len(members) == 1 else Ensemble(members)
+
+
+def count_parameters(model: Any) -> int:
+    """Return the number of parameters."""
+    return model.parameters if isinstance(model, NGram) else int(model.count_params())
 
 
 def save(model: Any, spec: ModelSpec[Any], vocabulary: Path, folder: Path) -> None:
@@ -109,93 +130,79 @@ def save(model: Any, spec: ModelSpec[Any], vocabulary: Path, folder: Path) -> No
         write(model, spec, vocabulary, temporary)
 
 
-def write(model: Any, card: ModelSpec[Any], vocabulary: Path, folder: Path) -> None:
+def write(model: Any, spec: ModelSpec[Any], vocabulary: Path, folder: Path) -> None:
     """Write a model into an existing folder."""
     shutil.copyfile(vocabulary, folder / VOCABULARY)
-    network, ngram = _parts(model)
+    network, ngram = _components(model)
     if ngram is not None:
         ngram.save(folder)
     if network is not None:
         members = getattr(network, "members", [network])
-        for member, file in zip(members, _weights(card), strict=True):
+        for member, file in zip(members, _weight_files(spec), strict=True):
             member.save_weights(folder / file)
-    described = {
-        "model": card.entry.model_dump(mode="json", exclude_none=True),
-        "task": card.task,
-        "tokens": card.tokens,
-        "cleaning": card.cleaning.model_dump(mode="json"),
-        "seed": card.seed,
+    content = {
+        "model": spec.entry.model_dump(mode="json", exclude_none=True),
+        "task": spec.task,
+        "tokens": spec.tokens,
+        "cleaning": spec.cleaning.model_dump(mode="json"),
+        "seed": spec.seed,
     }
-    text = files.dump_json(described)
-    (folder / "model.json").write_text(text, encoding="utf-8", newline="\n")
+    (folder / SPEC).write_text(files.dump_json(content), encoding="utf-8", newline="\n")
 
 
 def load(
     folder: Path, vocabulary: Path | None = None, seed: int | None = None
 ) -> tuple[Any, ModelSpec[Any], Vocabularies]:
-    """Read what `save` wrote.
+    """Load a model that `save` wrote.
 
     Args:
-        folder: the model's.
-        vocabulary: the file that it must have been trained with; whatever it was if None.
-        seed: which member of a group; the first if None.
+        folder: the model's folder.
+        vocabulary: the vocabulary file that the model must have been trained with; not checked if
+            None.
+        seed: the member of a group to load; the first if None.
 
     Raises:
-        Refusal: there is no model, or it was trained on another vocabulary.
+        UserError: there is no model, it is damaged, or it was trained with another vocabulary.
     """
-    card, own = _described(folder), folder / VOCABULARY
-    if not own.is_file():
-        raise _damaged(own)
-    vocabularies = load_vocabularies(vocabulary or own)
-    if vocabulary is not None and vocabulary.read_bytes() != own.read_bytes():
+    spec, own_vocabulary = _load_spec(folder), folder / VOCABULARY
+    if not own_vocabulary.is_file():
+        raise _damaged(own_vocabulary)
+    vocabularies = load_vocabularies(vocabulary or own_vocabulary)
+    if vocabulary is not None and vocabulary.read_bytes() != own_vocabulary.read_bytes():
         raise UserError(
-            f"The model in {folder} was trained with another vocabulary than {vocabulary}: "
-            "train it again, or give the vocabulary it was trained with."
+            f"{folder}: the model was trained with another vocabulary than {vocabulary}. Run `dvc "
+            "repro` to train it again."
         )
-    if card.entry.model == "ngram":
-        return _counted(card.entry, vocabularies, folder), card, vocabularies
-    weights = _weights(card)
-    if params.seeds_of(card.entry):
-        number = 0 if seed is None else params.seeds_of(card.entry).index(seed)
-        weights = weights[number : number + 1]
+    if spec.entry.model == "ngram":
+        return _load_ngram(spec.entry, vocabularies, folder), spec, vocabularies
+    weight_files = _weight_files(spec)
+    if params.seeds_of(spec.entry):
+        number = 0 if seed is None else params.seeds_of(spec.entry).index(seed)
+        weight_files = weight_files[number : number + 1]
     network = combine_members(
-        [_restored(card.entry, vocabularies, folder / file) for file in weights]
+        [_load_network(spec.entry, vocabularies, folder / file) for file in weight_files]
     )
-    extra = getattr(card.entry, "ngram", None)
-    if extra is None:
-        return network, card, vocabularies
-    counted = _counted(extra, vocabularies, folder)
-    return Interpolated(network, counted, extra.weight), card, vocabularies
+    interpolation = getattr(spec.entry, "ngram", None)
+    if interpolation is None:
+        return network, spec, vocabularies
+    ngram = _load_ngram(interpolation, vocabularies, folder)
+    return Interpolated(network, ngram, interpolation.weight), spec, vocabularies
 
 
-def _parts(model: Any) -> tuple[Any, NGram | None]:
-    """What is learnt by gradient, and what is counted; None for what a model has not."""
+def _components(model: Any) -> tuple[Any, NGram | None]:
+    """Return the network and the n-gram model of a model, each None if it has none."""
     if isinstance(model, Interpolated):
         return model.network, model.ngram
     return (None, model) if isinstance(model, NGram) else (model, None)
 
 
-def _counted(
-    entry: params.NGram | params.Interpolation, vocabularies: Vocabularies, folder: Path
-) -> NGram:
-    size = len(vocabularies.columns["text"])
-    return NGram.load(folder, entry.order, size, entry.smoothing)
+def _weight_files(spec: ModelSpec[Any]) -> list[str]:
+    """Return the names of the weight files, one per member of an ensemble or a group."""
+    numbers = range(2, len(spec.member_seeds) + 1)
+    return [WEIGHTS, *(f"model-{number}.weights.h5" for number in numbers)]
 
 
-def combine_members(members: list[keras.Model]) -> Any:
-    """One model, or several as an ensemble that answers like one."""
-    from pipelines.models.ensemble import Ensemble
-
-    return members[0] if len(members) == 1 else Ensemble(members)
-
-
-def _weights(card: ModelSpec[Any]) -> list[str]:
-    """The files of weights, one for each member of an ensemble or a group."""
-    members = range(2, len(card.trained_from) + 1)
-    return [WEIGHTS, *(f"model-{number}.weights.h5" for number in members)]
-
-
-def _restored(entry: params.Model, vocabularies: Vocabularies, file: Path) -> keras.Model:
+def _load_network(entry: params.Model, vocabularies: Vocabularies, file: Path) -> keras.Model:
     model = build(entry, vocabularies)
     try:
         model.load_weights(file)
@@ -204,26 +211,25 @@ def _restored(entry: params.Model, vocabularies: Vocabularies, file: Path) -> ke
     return model
 
 
-def count_parameters(model: Any) -> int:
-    """How many numbers were learnt."""
-    return model.parameters if isinstance(model, NGram) else int(model.count_params())
+def _load_ngram(
+    entry: params.NGram | params.Interpolation, vocabularies: Vocabularies, folder: Path
+) -> NGram:
+    size = len(vocabularies.columns["text"])
+    return NGram.load(folder, entry.order, size, entry.smoothing)
 
 
-def _described(folder: Path) -> ModelSpec[Any]:
-    """The card of a model."""
+def _load_spec(folder: Path) -> ModelSpec[Any]:
     adapter: TypeAdapter[Any] = TypeAdapter(params.Model)
     try:
-        said = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        entry, cleaning = adapter.validate_python(said["model"]), said["cleaning"]
-        cleaning = params.Cleaning.model_validate(cleaning)
-        return ModelSpec(entry, said["task"], said["tokens"], cleaning, said["seed"])
+        content = json.loads((folder / SPEC).read_text(encoding="utf-8"))
+        entry = adapter.validate_python(content["model"])
+        cleaning = params.Cleaning.model_validate(content["cleaning"])
+        return ModelSpec(entry, content["task"], content["tokens"], cleaning, content["seed"])
     except FileNotFoundError:
-        raise UserError(
-            f"There is no model in {folder}: train it first, with `dvc repro`."
-        ) from None
+        raise UserError(f"{folder} contains no model. Run `dvc repro` to train it.") from None
     except (ValueError, KeyError, TypeError):
-        raise _damaged(folder / "model.json") from None
+        raise _damaged(folder / SPEC) from None
 
 
 def _damaged(file: Path) -> UserError:
-    return UserError(f"{file} is missing or damaged: train the model again.")
+    return UserError(f"{file} is missing or damaged. Run `dvc repro` to train the model again.")

@@ -70,7 +70,7 @@ def train_model(
     seeds = params.seeds_of(spec.entry)
     progress = TrainingProgress(callbacks, checkpoints, seeds)
     progress.resume()
-    for number, seed in enumerate(spec.trained_from):
+    for number, seed in enumerate(spec.member_seeds):
         seeding.seed_everything(seed)
         model = serialization.build(spec.entry, vocabularies)
         if number < len(progress.member_weights):
