@@ -23,9 +23,8 @@ from pipelines.config import params
 with console.quiet_imports():
     from pipelines.data import parquet
     from pipelines.models import serialization
-    from pipelines.tasks.validation import Validation
+    from pipelines.tasks import translation
     from pipelines.text import vocabulary
-    from pipelines.training import train as learn
     from pipelines.training.callbacks import Callback
     from pipelines.training.samples import Sample
 
@@ -105,9 +104,8 @@ def main() -> None:
     entry = params.Seq2Seq.model_validate(MODEL | {"precision": options.precision})
     spec = serialization.ModelSpec(entry, corpus.task, corpus.tokens, corpus.cleaning, 1)
     callback = StopAtBleu(options.until)
-    score = Validation(spec, vocabularies, valid).score
     try:
-        learn.seq2seq(spec, (train, valid), vocabularies, [callback], score=score)
+        translation.TASK.train(spec, (train, valid), vocabularies, [callback])
     except TargetReached:
         page.write("multi30k", HEADER, callback.rows)
 

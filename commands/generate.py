@@ -39,12 +39,13 @@ def generate(name: str, options: Mapping[str, Any]) -> None:
     samples = override(corpus.samples, options)
     with console.quiet_imports():
         from pipelines.inference import predictor
+        from pipelines.tasks import language_modelling
     trained = predictor.load(paths.model(name), paths.vocabulary(entry.corpus), samples)
     # The default beginning is used as it is, so that the text is the one that `evaluate` wrote.
     is_typed = options.get("beginning") is not None
-    beginning = trained.prepared([samples.beginning])[0] if is_typed else samples.beginning
+    beginning = trained.prepare([samples.beginning])[0] if is_typed else samples.beginning
     with _progress(samples.length) as bar:
-        text = trained.write(beginning, bar.advance if bar else None)
+        text = language_modelling.write(trained, beginning, advance=bar.advance if bar else None)
     console.echo(text)
 
 

@@ -17,10 +17,11 @@ def predict(name: str, texts: list[str]) -> None:
     entry = params.require(config.models, name, "model")
     with console.quiet_imports():
         from pipelines.inference import predictor
+        from pipelines.tasks import lookup
 
     corpus = config.corpora[entry.corpus]
     trained = predictor.load(
         paths.model(name), paths.vocabulary(entry.corpus), corpus.samples, corpus.search
     )
-    for prediction in trained.predict(texts):
+    for prediction in lookup.get(trained.spec.task).predict_raw(trained, texts):
         console.echo(prediction)

@@ -87,6 +87,6 @@ def _require_better(
     if result.verdict != "better":
         raise UserError(
             f"{run.name} of run {run.short_id} does not become {role}, which is {champion.name} of "
-            f"run {champion.short_id}, because it is not better: {result.said}. Run `seqproof "
+            f"run {champion.short_id}, because it is not better: {result.summary}. Run `seqproof "
             f"compare {champion.short_id} {run.short_id}` for details."
         )

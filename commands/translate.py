@@ -42,9 +42,11 @@ def translate(name: str, texts: list[str], n_best: int | None, options: Mapping[
         )
     with console.quiet_imports():
         from pipelines.inference import predictor
+        from pipelines.tasks import translation
     trained = predictor.load(paths.model(name), paths.vocabulary(entry.corpus), search=search)
-    sources = trained.prepared(texts)
-    for source, hypotheses in zip(sources, trained.translate(sources, n_best or 1), strict=True):
+    sources = trained.prepare(texts)
+    translations = translation.translate(trained, sources, n_best or 1)
+    for source, hypotheses in zip(sources, translations, strict=True):
         for hypothesis in hypotheses:
             score = "" if n_best is None else f"{hypothesis.score:.4f} "
-            console.echo(f"{score}{trained.text(hypothesis, source)}")
+            console.echo(f"{score}{translation.hypothesis_text(trained, hypothesis, source)}")

@@ -26,17 +26,17 @@ def main(
     corpus = everything.corpora[entry.corpus]
     with console.quiet_imports():
         from pipelines.data import parquet
-        from pipelines.evaluation import seed_aggregation
+        from pipelines.evaluation import evaluate, seed_aggregation
         from pipelines.inference import predictor
         from pipelines.lineage import provenance
         from pipelines.models import serialization
         from pipelines.reporting import pictures as drawing
-        from pipelines.tasks import evaluation
+        from pipelines.tasks import lookup
         from pipelines.text import encoding
         from pipelines.tracking import stage_runs
 
     trained = predictor.load(model, vocabulary, corpus.samples, corpus.search)
-    if trained.card.entry != entry:
+    if trained.spec.entry != entry:
         raise UserError(
             f"The model in {model} is not what params.yaml says of '{name}': train it again, with "
             f"`dvc repro evaluate@{name}`."
@@ -48,15 +48,14 @@ def main(
         described = device.describe(entry)
     frame = parquet.read_parquet(test)
     encoding.require_columns(frame, trained.vocabularies, corpus.task)
-    evaluate = evaluation.BY_TASK[corpus.task]
 
     def of_seed(seed: int) -> predictor.Predictor:
-        if seed == trained.card.seed:  # the first, which is there
+        if seed == trained.spec.seed:  # the first, which is there
             return trained
         return predictor.load(model, vocabulary, corpus.samples, corpus.search, seed)
 
-    alone = {seed: evaluate(of_seed(seed), frame) for seed in params.seeds_of(entry)}
-    found = seed_aggregation.aggregate(alone) if alone else evaluate(trained, frame)
+    alone = {seed: evaluate.evaluate(of_seed(seed), frame) for seed in params.seeds_of(entry)}
+    found = seed_aggregation.aggregate(alone) if alone else evaluate.evaluate(trained, frame)
     numbers = found.metrics | {
         "task": corpus.task,
         "corpus": entry.corpus,
@@ -72,7 +71,7 @@ def main(
         metrics=numbers,
         plots={file.name: file.read_text(encoding="utf-8") for file in sorted(pictures.iterdir())},
         example=example,
-        predictions=trained.predict(example),
+        predictions=lookup.get(corpus.task).predict_raw(trained, example),
         seed_metrics={seed: one.metrics for seed, one in alone.items()},
     )
     inputs = provenance.inputs("evaluate", console.root())

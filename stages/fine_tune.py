@@ -26,13 +26,12 @@ def main(
         from pipelines.data import parquet
         from pipelines.lineage import dvc_project, provenance
         from pipelines.models import pretrained, serialization
-        from pipelines.tasks.validation import Validation
+        from pipelines.tasks import lookup
         from pipelines.text import encoding
         from pipelines.text import vocabulary as vocabularies
         from pipelines.tracking import stage_runs
         from pipelines.tracking.callbacks import EpochLogger
         from pipelines.training import checkpoints, device, result
-        from pipelines.training import train as learn
         from pipelines.training.tensorboard import TensorBoardWriter
 
     card = serialization.ModelSpec.of(everything, name)
@@ -40,7 +39,6 @@ def main(
     words = vocabularies.load(vocabulary)
     for frame in pair:
         encoding.require_columns(frame, words, card.task)
-    validation = Validation(card, words, pair[1])
     taken = pretrained.read(start, entry, words.columns["text"])
     console.echo(f"{name}: {taken.summary} start from {start.name}")
     described = device.describe(entry)
@@ -56,8 +54,7 @@ def main(
         with stage_runs.training_run(everything, name, inputs, described, saved) as run:
             board = TensorBoardWriter.of(saved, words)
             callbacks = [EpochLogger(run), board]
-            scored = validation.score, validation.sample
-            trained = learn.classifier(card, pair, words, callbacks, saved, *scored, taken.apply)
+            trained = lookup.get(card.task).train(card, pair, words, callbacks, saved, taken)
             result.save(trained, card, vocabulary, model)
             epochs.write_history(trained.history, history)
             stage_runs.log_training(run, everything, name, trained.seconds, board.folder)

@@ -1,10 +1,7 @@
 """Train a baseline: perceptron or MLP on word counts, or a Markov model."""
 
-import time
 from pathlib import Path
 from typing import Annotated
-
-import pandas as pd
 
 from pipelines import console
 from pipelines.config import params
@@ -12,6 +9,7 @@ from pipelines.console import Argument, Option, Restart
 from pipelines.data import parquet
 from pipelines.lineage import dvc_project, provenance
 from pipelines.models import serialization
+from pipelines.tasks import lookup
 from pipelines.text import encoding
 from pipelines.text import vocabulary as vocabularies
 from pipelines.tracking import stage_runs
@@ -37,13 +35,11 @@ def main(
     words = vocabularies.load(vocabulary)
     for frame in pair:
         encoding.require_columns(frame, words, card.task)
-    if card.entry.model == "ngram":
-        described = {"device": "cpu", "kernel": "counts"}
-    else:
+    counts = card.entry.model == "ngram"
+    described = {"device": "cpu", "kernel": "counts"}
+    if not counts:
         with console.quiet_imports():
-            from pipelines.tasks.validation import Validation
             from pipelines.training import device
-            from pipelines.training import train as learn
             from pipelines.training.tensorboard import TensorBoardWriter
         described = device.describe(card.entry)
     inputs = provenance.inputs("train_baseline", console.root())
@@ -55,39 +51,14 @@ def main(
         fresh,
     ) as saved:
         with stage_runs.training_run(everything, name, inputs, described, saved) as run:
-            logger, events = EpochLogger(run), None
-            if card.entry.model == "ngram":
-                trained = _count(card, pair, words)
-                logger.on_epoch_end(dict(trained.history.iloc[0]))
-            else:
-                validation = Validation(card, words, pair[1])
-                board = TensorBoardWriter.of(saved, words)
-                events = board.folder
-                scored = validation.score, validation.sample
-                trained = learn.classifier(card, pair, words, [logger, board], saved, *scored)
+            board = None if counts else TensorBoardWriter.of(saved, words)
+            callbacks = [EpochLogger(run), *([] if board is None else [board])]
+            trained = lookup.get(card.task).train(card, pair, words, callbacks, saved)
             result.save(trained, card, vocabulary, model)
             epochs.write_history(trained.history, history)
+            events = None if board is None else board.folder
             stage_runs.log_training(run, everything, name, trained.seconds, events)
         saved.clear()  # only after the run is closed: a process killed before resumes the same run
-
-
-def _count(
-    card: serialization.ModelSpec[params.NGram],
-    pair: tuple[pd.DataFrame, pd.DataFrame],
-    words: vocabularies.Vocabularies,
-) -> result.TrainingResult:
-    """Count n-grams, which needs no TensorFlow; its one pass over the text is one epoch."""
-    from pipelines.models.ngram import NGram
-
-    started = time.monotonic()
-    text, unseen = (encoding.encode_stream(frame, words) for frame in pair)
-    size = len(words.columns["text"])
-    learnt = NGram.count(text, card.entry.order, size, card.entry.smoothing)
-    losses = [-learnt.log_probabilities(stream).mean() for stream in (text, unseen)]
-    row = {"epoch": 1, "tokens": len(text) - 1, "train_loss": losses[0], "valid_loss": losses[1]}
-    return result.TrainingResult(
-        learnt, pd.DataFrame([row]), None, None, (), time.monotonic() - started
-    )
 
 
 if __name__ == "__main__":

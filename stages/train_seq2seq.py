@@ -25,13 +25,12 @@ def main(
         from pipelines.data import parquet
         from pipelines.lineage import dvc_project, provenance
         from pipelines.models import serialization
-        from pipelines.tasks.validation import Validation
+        from pipelines.tasks import lookup
         from pipelines.text import encoding
         from pipelines.text import vocabulary as vocabularies
         from pipelines.tracking import stage_runs
         from pipelines.tracking.callbacks import EpochLogger
         from pipelines.training import checkpoints, device, result
-        from pipelines.training import train as learn
         from pipelines.training.tensorboard import TensorBoardWriter
 
     card = serialization.ModelSpec.of(everything, name)
@@ -39,7 +38,6 @@ def main(
     words = vocabularies.load(vocabulary)
     for frame in pair:
         encoding.require_columns(frame, words, card.task)
-    validation = Validation(card, words, pair[1])
     described = device.describe(entry)
     inputs = provenance.inputs("train_seq2seq", console.root())
     with checkpoints.open_checkpoints(
@@ -52,8 +50,7 @@ def main(
         with stage_runs.training_run(everything, name, inputs, described, saved) as run:
             board = TensorBoardWriter.of(saved, words)
             callbacks = [EpochLogger(run), board]
-            scored = validation.score, validation.sample
-            trained = learn.seq2seq(card, pair, words, callbacks, saved, *scored)
+            trained = lookup.get(card.task).train(card, pair, words, callbacks, saved)
             result.save(trained, card, vocabulary, model)
             epochs.write_history(trained.history, history)
             stage_runs.log_training(run, everything, name, trained.seconds, board.folder)

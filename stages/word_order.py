@@ -31,7 +31,7 @@ def main(
     train, test = (parquet.read_parquet(paths.frame(name, split)) for split in ("train", "test"))
     for frame in (train, test):
         encoding.require_columns(frame, bag_of_words.vocabularies, "classification")
-    (sentence,) = bag_of_words.prepared([entry.sentence])
+    (sentence,) = bag_of_words.prepare([entry.sentence])
     evidence = word_order.evidence(train, entry.opposites, entry.min_count)
     pairs = word_order.pairs(test, evidence, entry.evidence)
     if pairs.empty:

@@ -1,4 +1,4 @@
-"""The test items where two models differ most, side by side."""
+"""The test items on which two models differ most."""
 
 from __future__ import annotations
 
@@ -8,58 +8,54 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.config import task_schemas
 from pipelines.config.params import Corpus
+from pipelines.tasks import lookup
+from pipelines.tasks.base import ItemScore
 
 
 def most_different_items(
     first: pd.DataFrame, second: pd.DataFrame, corpus: Corpus, count: int
 ) -> Iterator[dict[str, Any]]:
-    """So many items, those that tell the two most apart at the front; items that do not are left
-    out.
+    """Return the items with the largest difference in score, the largest first.
 
     Args:
         first: predictions of the first model.
-        second: of the second, of the same items.
-        corpus: of both.
-        count: how many items.
+        second: predictions of the second model for the same items.
+        corpus: the corpus of both.
+        count: number of items; fewer if both models score equally on the others.
 
     Yields:
-        What was given, what each of the two said of it, and how each did, by words for people.
+        The item's number and columns, and the answers and scores of both models, by their titles.
     """
-    column, sign = _score(first, corpus)
-    one, other = (sign * frame[column].to_numpy(float) for frame in (first, second))
-    if column == "nats":  # per token, or the longest items would always come first
-        lengths = _lengths(first)
-        one, other = one / lengths, other / _lengths(second)
-    gaps = np.abs(other - one)
+    task = lookup.get(corpus.task)
+    score = task.item_score(first)
+    shown = {
+        column: title
+        for column, title in {**task.answer_columns, score.column: score.column}.items()
+        if column in first
+    }
+    gaps = np.abs(_values(second, score) - _values(first, score))
     for place in np.argsort(-gaps, kind="stable")[:count]:
         if gaps[place] == 0:
             return
-        given = {name: first[name].iloc[place] for name in task_schemas.get(corpus.task).columns}
-        said = {
-            f"{which}, {title}": _plain(frame[name].iloc[place])
+        item = {column: first[column].iloc[place] for column in task.columns}
+        answers = {
+            f"{which}, {title}": _plain(frame[column].iloc[place])
             for which, frame in (("first", first), ("second", second))
-            for name, title in _shown(frame, column).items()
+            for column, title in shown.items()
         }
-        yield {"item": int(place) + 1, **given, **said}
+        yield {"item": int(place) + 1, **item, **answers}
 
 
-def _score(frame: pd.DataFrame, corpus: Corpus) -> tuple[str, float]:
-    """The column that says how an item did, and 1 if more of it is better, else -1."""
-    if "bleu" in frame and corpus.task == "translation":
-        return "bleu", 1.0
-    return "nats", -1.0
+def _values(frame: pd.DataFrame, score: ItemScore) -> Any:
+    values = frame[score.column].to_numpy(float)
+    if not score.higher_is_better:
+        values = -values
+    return values / frame["tokens"].to_numpy(float) if _per_token(frame, score) else values
 
 
-def _lengths(frame: pd.DataFrame) -> Any:
-    return frame["tokens"].to_numpy(float) if "tokens" in frame else np.ones(len(frame))
-
-
-def _shown(frame: pd.DataFrame, score: str) -> dict[str, str]:
-    """What a model said, and how it did."""
-    found = {"predicted": "label", "hypothesis": "text", score: score}
-    return {name: title for name, title in found.items() if name in frame}
+def _per_token(frame: pd.DataFrame, score: ItemScore) -> bool:
+    return score.per_token and "tokens" in frame
 
 
 def _plain(value: Any) -> Any:

@@ -1,59 +1,66 @@
-"""The evaluations of one model trained from several seeds, as one: means, and how far they lie
-apart (Reimers and Gurevych, 2017)."""
+"""The evaluations of one model trained from several seeds, as one evaluation.
+
+Means and how far the seeds scatter, after Reimers and Gurevych (2017).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from pipelines.evaluation.seed_statistics import SeedStatistics, named
-from pipelines.tasks.evaluation import Evaluation, Metrics
+from pipelines.evaluation.evaluate import EvaluationResult
+from pipelines.evaluation.metrics import MetricValues
+from pipelines.evaluation.seed_statistics import SeedStatistics, with_suffixes
 
 LEVEL = 0.95  # of the interval
 
 
-def aggregate(found: Mapping[int, Evaluation]) -> Evaluation:
-    """Metrics of all seeds, predictions below each other with the seed beside each; pictures and
-    sample are those of the first seed.
+def aggregate(results: Mapping[int, EvaluationResult]) -> EvaluationResult:
+    """Combine the evaluations of several seeds.
+
+    Metrics are means over the seeds; predictions are stacked, with a column `seed`; the analysis is
+    that of the first seed.
 
     Args:
-        found: two at least, by their seeds.
+        results: at least two evaluations, by seed.
     """
-    first = next(iter(found.values()))
+    first = next(iter(results.values()))
     parts = []
-    for seed, one in found.items():
-        part = one.predictions.copy()
+    for seed, result in results.items():
+        part = result.predictions.copy()
         part.insert(0, "seed", seed)
         parts.append(part)
     return replace(
         first,
-        metrics=means([one.metrics for one in found.values()]),
+        metrics=means([result.metrics for result in results.values()]),
         predictions=pd.concat(parts, ignore_index=True),
     )
 
 
-def means(several: list[Metrics]) -> Metrics:
-    """The mean of each result, and its spread beside it; what is a count or a text is the same for
-    all."""
-    found: Metrics = {"seeds": len(several)}
-    for key, value in several[0].items():
+def means(values_by_seed: Sequence[MetricValues]) -> MetricValues:
+    """Compute the mean of each metric and its statistics over the seeds.
+
+    Counts and texts are the same for all seeds and kept.
+    """
+    means: MetricValues = {"seeds": len(values_by_seed)}
+    for key, value in values_by_seed[0].items():
         if not (key.startswith("test_") and isinstance(value, float)):
-            found[key] = value
+            means[key] = value
             continue
-        values = np.array([float(one[key]) for one in several])
-        found |= {key: float(values.mean())} | named(key, _spread(values))
-    return found
+        values = np.array([float(metrics[key]) for metrics in values_by_seed])
+        means |= {key: float(values.mean())} | with_suffixes(key, _statistics(values))
+    return means
 
 
-def _spread(values: np.ndarray) -> SeedStatistics:
-    """Of values (N,), the interval of their mean by Student's t (1908)."""
+def _statistics(values: np.ndarray) -> SeedStatistics:
+    """Compute the interval of the mean of values (N,) by Student's t (1908)."""
     from scipy import stats
 
     mean, deviation = float(values.mean()), float(values.std(ddof=1))
-    if deviation == 0:  # of which SciPy makes nan
+    if deviation == 0:  # SciPy returns nan
         return SeedStatistics(0.0, mean, mean)
     error = deviation / np.sqrt(len(values))
     low, high = stats.t.interval(LEVEL, len(values) - 1, mean, error)

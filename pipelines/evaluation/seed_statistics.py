@@ -1,7 +1,7 @@
-"""Several seeds of one model, a group, in the files of results.
+"""Statistics over several seeds of one model, a group, in tables and metrics files.
 
-In a table the column `seed` tells them apart; in a metrics file stand, beside the mean `<key>`,
-`<key>_sd`, `<key>_low` and `<key>_high`.
+A table has the column `seed`. A metrics file has, beside the mean `<key>`, the keys `<key>_sd`,
+`<key>_low` and `<key>_high`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import pandas as pd
 
-ENDINGS = ("sd", "low", "high")
+SUFFIXES = ("sd", "low", "high")
 
 
 class SeedStatistics(NamedTuple):
-    """Of a result over seeds.
+    """Statistics of a metric over seeds.
 
     Attributes:
         sd: standard deviation of the seeds.
-        low: of Student's interval of the mean, 95 %.
-        high: the same.
+        low: lower end of Student's 95 % interval of the mean.
+        high: upper end of that interval.
     """
 
     sd: float
@@ -30,29 +30,29 @@ class SeedStatistics(NamedTuple):
 
 
 def by_seed(frame: pd.DataFrame) -> dict[int, pd.DataFrame]:
-    """The rows of each seed, without the column `seed`; none of a model that is no group."""
+    """Return the rows of each seed without the column `seed`; empty for a model of one seed."""
     if "seed" not in frame:
         return {}
-    own = frame.drop(columns="seed")
-    return {int(seed): own[frame["seed"] == seed] for seed in frame["seed"].unique()}
+    rows = frame.drop(columns="seed")
+    return {int(seed): rows[frame["seed"] == seed] for seed in frame["seed"].unique()}
 
 
-def named(key: str, spread: SeedStatistics) -> dict[str, float]:
-    """As a metrics file has it."""
-    return {f"{key}_{ending}": value for ending, value in zip(ENDINGS, spread, strict=True)}
+def with_suffixes(key: str, statistics: SeedStatistics) -> dict[str, float]:
+    """Return the statistics of a metric by their keys in a metrics file."""
+    return {f"{key}_{suffix}": value for suffix, value in zip(SUFFIXES, statistics, strict=True)}
 
 
-def of(metrics: Mapping[str, Any], key: str) -> SeedStatistics | None:
-    """That of a result; None of a model that is no group."""
-    keys = [f"{key}_{ending}" for ending in ENDINGS]
-    return (
-        SeedStatistics(*(float(metrics[one]) for one in keys))
-        if metrics.keys() >= set(keys)
-        else None
-    )
+def statistics_of(metrics: Mapping[str, Any], key: str) -> SeedStatistics | None:
+    """Return the statistics of a metric in a metrics file; None for a model of one seed."""
+    keys = [f"{key}_{suffix}" for suffix in SUFFIXES]
+    if not metrics.keys() >= set(keys):
+        return None
+    return SeedStatistics(*(float(metrics[key]) for key in keys))
 
 
-def results(metrics: Mapping[str, Any]) -> list[str]:
-    """The keys of what was found in the test, without their spread."""
-    spreads = {f"{key}_{ending}" for key in metrics if of(metrics, key) for ending in ENDINGS}
-    return [key for key in metrics if key.startswith("test_") and key not in spreads]
+def result_keys(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the keys of all test results in a metrics file, without those of their statistics."""
+    statistics = {
+        f"{key}_{suffix}" for key in metrics if statistics_of(metrics, key) for suffix in SUFFIXES
+    }
+    return [key for key in metrics if key.startswith("test_") and key not in statistics]

@@ -1,4 +1,4 @@
-"""Groups: the same model trained from several seeds, beside another such group."""
+"""Comparison of two groups of seeds: the same model trained from several seeds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipelines.config.params import Corpus
-from pipelines.evaluation import measures, resampling
-from pipelines.evaluation.measures import AdditiveMetric, Measure
+from pipelines.evaluation import paired_metrics, resampling
 from pipelines.evaluation.seed_statistics import by_seed
 
 TEST = "Welch's t test"
@@ -17,13 +16,13 @@ TEST = "Welch's t test"
 
 @dataclass(frozen=True)
 class SeedTest:
-    """One measure over the seeds of two groups.
+    """Test of one metric over the seeds of two groups.
 
     Attributes:
         first: score of each seed of the first group.
-        second: of the second.
-        p: that groups of the same mean are so far apart, two-sided; of several groups that are
-            compared with one, corrected.
+        second: score of each seed of the second group.
+        p: two-sided p of the hypothesis that both groups have the same mean; corrected where
+            several groups are compared with the same first group.
     """
 
     first: tuple[float, ...]
@@ -32,39 +31,45 @@ class SeedTest:
 
 
 def median_seed(predictions: pd.DataFrame, corpus: Corpus) -> tuple[int | None, pd.DataFrame]:
-    """The seed of median score, of an even number the lower one of the two in the middle, and its
-    predictions; all of them, and no seed, of a model that is no group.
+    """Return the seed with the median score and its predictions.
 
-    The tests over the items take one model of each side: to take the best seed of each would be to
-    choose by the test split, and to put all seeds together would count each item several times.
+    The tests over items take one model of each group: the best seed would be chosen by the test
+    split, and all seeds together would count each item several times. Of an even number of seeds it
+    is the lower of the two in the middle.
+
+    Returns:
+        The seed and its predictions; None and all predictions for a model of one seed.
     """
-    found = by_seed(predictions)
-    if not found:
+    frames = by_seed(predictions)
+    if not frames:
         return None, predictions
-    scores = {seed: _score(measures.of_task(one, one, corpus)[0]) for seed, one in found.items()}
-    seed = sorted(scores, key=lambda one: (scores[one], one))[(len(scores) - 1) // 2]
-    return seed, found[seed].reset_index(drop=True)
-
-
-def over_seeds(first: pd.DataFrame, second: pd.DataFrame, corpus: Corpus) -> Mapping[str, SeedTest]:
-    """Welch's t test (1947) over the seeds, for each measure; none where a side is no group."""
-    one, other = (list(by_seed(frame).values()) for frame in (first, second))
-    if not (one and other):
-        return {}
-    found: dict[str, list[list[float]]] = {}
-    for side, frames in enumerate((one, other)):
-        for frame in frames:
-            for measure in measures.of_task(frame, (other, one)[side][0], corpus):
-                found.setdefault(measure.key, [[], []])[side].append(_score(measure))
-    return {
-        key: SeedTest(tuple(scores[0]), tuple(scores[1]), resampling.welch(*scores))
-        for key, scores in found.items()
+    scores = {
+        seed: paired_metrics.pair(frame, frame, corpus)[0].first_score()
+        for seed, frame in frames.items()
     }
+    ordered = sorted(scores, key=lambda seed: (scores[seed], seed))
+    seed = ordered[(len(scores) - 1) // 2]
+    return seed, frames[seed].reset_index(drop=True)
 
 
-def _score(measure: Measure) -> float:
-    """Of the first of its two models."""
-    if isinstance(measure, AdditiveMetric):
-        return resampling.corpus_score(measure.first, measure.score)
-    found = measure.metric.corpus_score(list(measure.first), [list(measure.references)])
-    return float(found.score)
+def compare_seeds(
+    first: pd.DataFrame, second: pd.DataFrame, corpus: Corpus
+) -> Mapping[str, SeedTest]:
+    """Compare two groups by Welch's t test (1947) over their seeds, for each metric.
+
+    Returns:
+        The tests by the metrics' keys; empty unless both are groups.
+    """
+    groups = [list(by_seed(frame).values()) for frame in (first, second)]
+    if not all(groups):
+        return {}
+    scores: dict[str, tuple[list[float], list[float]]] = {}
+    for side, frames in enumerate(groups):
+        opponent = groups[1 - side][0]
+        for frame in frames:
+            for paired in paired_metrics.pair(frame, opponent, corpus):
+                scores.setdefault(paired.metric.key, ([], []))[side].append(paired.first_score())
+    return {
+        key: SeedTest(tuple(ours), tuple(theirs), resampling.welch(ours, theirs))
+        for key, (ours, theirs) in scores.items()
+    }

@@ -1,4 +1,4 @@
-"""Two models on the same test items: better, worse, or not significant."""
+"""Significance of the difference between two models on the same test items."""
 
 from __future__ import annotations
 
@@ -12,43 +12,46 @@ import numpy as np
 import pandas as pd
 
 from pipelines.config.params import Corpus
-from pipelines.evaluation import measures, resampling, seed_tests
-from pipelines.evaluation.measures import AdditiveMetric, Better, SacreBleuMetric
+from pipelines.evaluation import paired_metrics, resampling, seed_tests
+from pipelines.evaluation.metrics import Direction
+from pipelines.evaluation.paired_metrics import PairedItems, PairedTranslations
 from pipelines.evaluation.resampling import Interval
 from pipelines.evaluation.seed_tests import SeedTest
 
 Verdict = Literal["better", "worse", "not significant"]
 
-LEVEL = 0.05  # below it a difference is called real
+LEVEL = 0.05  # significance level
 RESAMPLES = 10_000  # of each test
-SEED = 12345  # of all resamples; sacreBLEU's own, too
+SEED = 12345  # of all resamples; sacreBLEU's default
 
 
 @dataclass(frozen=True)
 class TestResult:
-    """What the tests say of one measure.
+    """Comparison of two models by one metric.
 
     Attributes:
-        key: the measure's, in the metrics file.
-        better: which side of it is the good one.
+        key: key of the metric.
+        direction: the better side of the metric.
         first: score of the first model.
-        second: score of the second.
-        first_interval: where the first score lies, by bootstrap over the items.
-        second_interval: where the second lies.
-        difference: where second - first lies; None where sacreBLEU tests, which does not say.
-        test: what `p` was found by.
-        p: of the hypothesis that the models are the same, two-sided; of several models that are
-            compared with one, corrected.
-        p_bootstrap: the same by paired bootstrap, not corrected.
-        verdict: what the second model is beside the first; of two groups better or worse only if
-            the items and the seeds both say so.
-        first_seed: of a group, the seed whose items are compared.
-        second_seed: the same of the second.
+        second: score of the second model.
+        first_interval: bootstrap interval of the first score over the items.
+        second_interval: the same for the second score.
+        difference: interval of second - first; None for tests of sacreBLEU, which has none.
+        test: name of the test that `p` is from.
+        p: two-sided p of the hypothesis that both models are the same; corrected where several
+            models are compared with the same first model.
+        p_bootstrap: p by paired bootstrap, not corrected.
+        verdict: the second model compared with the first. Two groups of seeds differ only if the
+            tests over items and over seeds agree.
+        first_seed: the seed of the first group whose items are compared.
+        second_seed: the seed of the second group.
         seeds: the test over seeds; None unless both are groups.
     """
 
+    __test__ = False  # pytest must not collect it
+
     key: str
-    better: Better
+    direction: Direction
     first: float
     second: float
     first_interval: Interval
@@ -64,20 +67,20 @@ class TestResult:
 
     @property
     def measure(self) -> str:
-        """Its name for people."""
+        """The name of the metric."""
         return self.key.removeprefix("test_").replace("_", " ")
 
     @property
-    def said(self) -> str:
-        """Both scores and how likely chance is, in words."""
-        said = f"p {format_p(self.p)} by {self.test}"
+    def summary(self) -> str:
+        """Both scores and p, as text."""
+        text = f"p {format_p(self.p)} by {self.test}"
         if self.seeds is not None:
-            said += f", p {format_p(self.seeds.p)} over the seeds by {seed_tests.TEST}"
-        return f"{self.measure} {self.second:.4g} beside {self.first:.4g}, {said}"
+            text += f", p {format_p(self.seeds.p)} over the seeds by {seed_tests.TEST}"
+        return f"{self.measure} {self.second:.4g} beside {self.first:.4g}, {text}"
 
 
 def format_p(p: float) -> str:
-    """A p as it is read."""
+    """Return a p with four decimals."""
     return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"
 
 
@@ -88,130 +91,151 @@ def compare(
     level: float = LEVEL,
     resamples: int = RESAMPLES,
 ) -> list[TestResult]:
-    """Each measure of the task, tested; the one that decides comes first. Of a group that model is
-    taken whose score is the median, and two groups are tested over their seeds, too.
+    """Compare two models by each metric of their task, the deciding metric first.
+
+    A group of seeds is represented by the seed with the median score; two groups are tested over
+    their seeds, too.
 
     Args:
         first: predictions of the first model or group, as `evaluate` wrote them.
-        second: of the second.
-        corpus: of both.
-        level: below it a p is significant.
-        resamples: of each test.
+        second: predictions of the second.
+        corpus: the corpus of both.
+        level: significance level.
+        resamples: number of resamples of each test.
 
     Raises:
-        Refusal: they were not tested on the same items.
+        UserError: the models were not tested on the same items.
     """
-    (one, mine), (other, theirs) = (
-        seed_tests.median_seed(side, corpus) for side in (first, second)
-    )
-    measures.same_items(mine, theirs, corpus)
-    seeds = seed_tests.over_seeds(first, second, corpus)
-    found = []
-    for measure in measures.of_task(mine, theirs, corpus):
-        bare = (
-            _sums(measure, resamples)
-            if isinstance(measure, AdditiveMetric)
-            else _texts(measure, resamples)
+    first_seed, first_items = seed_tests.median_seed(first, corpus)
+    second_seed, second_items = seed_tests.median_seed(second, corpus)
+    paired_metrics.check_same_items(first_items, second_items, corpus)
+    seeds = seed_tests.compare_seeds(first, second, corpus)
+    results = []
+    for paired in paired_metrics.pair(first_items, second_items, corpus):
+        if isinstance(paired, PairedItems):
+            result = _test_items(paired, resamples)
+        else:
+            result = _test_translations(paired, resamples)
+        result = replace(
+            result,
+            first_seed=first_seed,
+            second_seed=second_seed,
+            seeds=seeds.get(paired.metric.key),
         )
-        whole = replace(bare, first_seed=one, second_seed=other, seeds=seeds.get(measure.key))
-        found.append(_judged(whole, level))
-    return found
+        results.append(_with_verdict(result, level))
+    return results
 
 
 def holm_corrected(
-    several: Sequence[list[TestResult]], level: float = LEVEL
+    comparisons: Sequence[list[TestResult]], level: float = LEVEL
 ) -> list[list[TestResult]]:
-    """What several models were found to be beside the same first one, corrected for their number
-    (Holm 1979), each measure for itself."""
-    keys = {finding.key for findings in several for finding in findings}
-    for key in keys:
+    """Correct the comparisons of several models with the same first model (Holm 1979).
+
+    Each metric is corrected by itself.
+
+    Args:
+        comparisons: the results of each model, as `compare` returns them.
+        level: significance level.
+    """
+    corrected = [list(results) for results in comparisons]
+    for key in {result.key for results in comparisons for result in results}:
         places = [
             (row, column)
-            for row, findings in enumerate(several)
-            for column, finding in enumerate(findings)
-            if finding.key == key
+            for row, results in enumerate(comparisons)
+            for column, result in enumerate(results)
+            if result.key == key
         ]
-        values = resampling.holm([several[row][column].p for row, column in places])
-        of_seeds = _over_seeds([several[row][column].seeds for row, column in places])
-        for (row, column), p, seeds in zip(places, values, of_seeds, strict=True):
-            one = replace(several[row][column], p=p, seeds=seeds)
-            several[row][column] = _judged(one, level)
-    return list(several)
+        values = resampling.holm([corrected[row][column].p for row, column in places])
+        seeds = _holm_corrected_seeds([corrected[row][column].seeds for row, column in places])
+        for (row, column), p, seed_test in zip(places, values, seeds, strict=True):
+            result = replace(corrected[row][column], p=p, seeds=seed_test)
+            corrected[row][column] = _with_verdict(result, level)
+    return corrected
 
 
-def _over_seeds(several: Sequence[SeedTest | None]) -> list[SeedTest | None]:
-    values = iter(resampling.holm([one.p for one in several if one is not None]))
-    return [None if one is None else replace(one, p=next(values)) for one in several]
+def _holm_corrected_seeds(tests: Sequence[SeedTest | None]) -> list[SeedTest | None]:
+    values = iter(resampling.holm([test.p for test in tests if test is not None]))
+    return [None if test is None else replace(test, p=next(values)) for test in tests]
 
 
-def _judged(found: TestResult, level: float) -> TestResult:
-    tests = [(found.second - found.first, found.p)]
-    if found.seeds is not None:
-        first, second = (float(np.mean(side)) for side in (found.seeds.first, found.seeds.second))
-        tests.append((second - first, found.seeds.p))
-    said = {_verdict(found.better, difference, p, level) for difference, p in tests}
-    return replace(found, verdict=said.pop() if len(said) == 1 else "not significant")
+def _with_verdict(result: TestResult, level: float) -> TestResult:
+    tests = [(result.second - result.first, result.p)]
+    if result.seeds is not None:
+        first, second = (float(np.mean(side)) for side in (result.seeds.first, result.seeds.second))
+        tests.append((second - first, result.seeds.p))
+    verdicts = {_verdict(result.direction, difference, p, level) for difference, p in tests}
+    return replace(result, verdict=verdicts.pop() if len(verdicts) == 1 else "not significant")
 
 
-def _verdict(better: Better, difference: float, p: float, level: float) -> Verdict:
+def _verdict(direction: Direction, difference: float, p: float, level: float) -> Verdict:
     if p >= level or difference == 0:
         return "not significant"
-    return "better" if (difference > 0) == (better == "higher") else "worse"
+    return "better" if (difference > 0) == (direction == "higher") else "worse"
 
 
-def _sums(measure: AdditiveMetric, resamples: int) -> TestResult:
-    one, other, score = measure.first, measure.second, measure.score
-    drawn = resampling.bootstrap(one, other, score, resamples, 0.95, SEED)
-    if measure.right:
-        test, p = "McNemar, exact", resampling.mcnemar(one[:, 0] > 0, other[:, 0] > 0)
+def _direction(paired: PairedItems | PairedTranslations) -> Direction:
+    direction = paired.metric.direction
+    if direction is None:
+        raise ValueError(f"'{paired.metric.key}' has no better side.")
+    return direction
+
+
+def _test_items(paired: PairedItems, resamples: int) -> TestResult:
+    """Test by McNemar's test or approximate randomisation."""
+    first, second, score = paired.first, paired.second, paired.score
+    intervals = resampling.bootstrap(first, second, score, resamples, 0.95, SEED)
+    if paired.binary:
+        test, p = "McNemar, exact", resampling.mcnemar(first[:, 0] > 0, second[:, 0] > 0)
     else:
         test = "approximate randomisation"
-        p = resampling.randomisation(one, other, score, resamples, SEED)
+        p = resampling.randomisation(first, second, score, resamples, SEED)
     return TestResult(
-        measure.key,
-        measure.better,
-        resampling.corpus_score(one, score),
-        resampling.corpus_score(other, score),
-        drawn.first,
-        drawn.second,
-        drawn.difference,
+        paired.metric.key,
+        _direction(paired),
+        resampling.corpus_score(first, score),
+        resampling.corpus_score(second, score),
+        intervals.first,
+        intervals.second,
+        intervals.difference,
         test,
         p,
-        drawn.p,
+        intervals.p,
         "not significant",
     )
 
 
-def _texts(measure: SacreBleuMetric, resamples: int) -> TestResult:
-    """By sacreBLEU's own tests (Post 2018), which say p of the second system beside the first."""
-    os.environ["SACREBLEU_SEED"] = str(SEED)  # read when a test is made
+def _test_translations(paired: PairedTranslations, resamples: int) -> TestResult:
+    """Test by sacreBLEU's own tests (Post 2018)."""
+    os.environ["SACREBLEU_SEED"] = str(SEED)  # read when a test is created
     from sacrebleu.significance import PairedTest
 
     logging.getLogger("sacrebleu").setLevel(logging.ERROR)
-    systems = [("first", list(measure.first)), ("second", list(measure.second))]
-    references = [list(measure.references)]
+    systems = [("first", list(paired.first)), ("second", list(paired.second))]
+    references = [list(paired.references)]
 
-    def tested(kind: str, times: int) -> tuple[list[Any], float]:
-        """Of both systems what it found, and p."""
-        _, results = PairedTest(systems, {"it": measure.metric}, references, kind, times)()
-        (found,) = (some for name, some in results.items() if name != "System")
-        # It calls what never differs the rarest chance of all.
-        return found, float(found[1].p_value) if found[0].score != found[1].score else 1.0
+    def run(kind: str, count: int) -> tuple[list[Any], float]:
+        """Return the results of both systems, and p."""
+        _, columns = PairedTest(systems, {"metric": paired.scorer}, references, kind, count)()
+        (results,) = (values for name, values in columns.items() if name != "System")
+        # sacreBLEU reports the smallest possible p for two equal systems.
+        return results, float(results[1].p_value) if results[0].score != results[1].score else 1.0
 
-    scored, p = tested("ar", resamples)
-    # A thousand at most: it keeps every resample of every item in memory.
-    drawn, p_bootstrap = tested("bs", min(resamples, 1000))
-    first, second = (Interval(float(one.mean - one.ci), float(one.mean + one.ci)) for one in drawn)
-    test = "sacreBLEU's approximate randomisation"
+    scores, p = run("ar", resamples)
+    # At most a thousand: sacreBLEU keeps every resample of every item in memory.
+    intervals, p_bootstrap = run("bs", min(resamples, 1000))
+    first, second = (
+        Interval(float(result.mean - result.ci), float(result.mean + result.ci))
+        for result in intervals
+    )
     return TestResult(
-        measure.key,
-        measure.better,
-        float(scored[0].score),
-        float(scored[1].score),
+        paired.metric.key,
+        _direction(paired),
+        float(scores[0].score),
+        float(scores[1].score),
         first,
         second,
         None,
-        test,
+        "sacreBLEU's approximate randomisation",
         p,
         p_bootstrap,
         "not significant",

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pipelines.config import params
-from pipelines.evaluation import scores
 from pipelines.evaluation.length_buckets import assign_buckets
 from pipelines.evaluation.seed_statistics import by_seed
+from pipelines.inference import scores
 from pipelines.text import tokenizers
 
 
@@ -31,7 +31,7 @@ def by_length(
     predictions = next(iter(by_seed(predictions).values()), predictions)
     sources = (tokenizers.split(source, corpus.tokens) for source in predictions["source"])
     lengths = np.array([len(source) for source in sources])
-    called, score = scores.of_translations(corpus.tokens, corpus.cleaning.lowercase)
+    called, score = scores.translation_score(corpus.tokens, corpus.cleaning.lowercase)
     rows = []
     for _, part in predictions.assign(length=lengths).groupby(assign_buckets(lengths, count)):
         rows.append(

@@ -18,6 +18,7 @@ from pipelines.errors import UserError
 from pipelines.experiments import tables
 from pipelines.inference.predictor import Predictor
 from pipelines.models.ngram import NGram
+from pipelines.tasks import classification
 from pipelines.text import encoding
 from pipelines.text.vocabulary import END, Vocabularies
 
@@ -93,7 +94,7 @@ def trained(predictor: Predictor) -> Classifier:
 
     def answer(texts: Sequence[str]) -> Probabilities:
         rows = encoding.encode_rows(texts, predictor.vocabularies.columns["text"])
-        return _normalised(predictor.logits(rows).astype(np.float64))
+        return _normalised(classification.predict_logits(predictor, rows).astype(np.float64))
 
     return answer
 

@@ -244,7 +244,7 @@ def _gaps(
 
 def _text(metrics: Metrics, column: Column) -> str:
     """Format a number, for several seeds with its standard deviation."""
-    value, statistics = metrics.get(column.key), seed_statistics.of(metrics, column.key)
+    value, statistics = metrics.get(column.key), seed_statistics.statistics_of(metrics, column.key)
     if value is None:
         return "-"
     deviation = "" if statistics is None else f" ± {format(statistics.sd, column.format)}"

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from pipelines.evaluation.evaluate import EvaluationResult
     from pipelines.inference.predictor import Predictor
-    from pipelines.tasks.evaluation import Evaluation
 
 # File names; attention maps are numbered.
 LEARNING_CURVE = "learning-curve.svg"
@@ -117,25 +117,18 @@ def _samples_by_epoch(name: str, samples: Sequence[Sample]) -> str:
 
 
 def write(
-    name: str, evaluation: Evaluation, predictor: Predictor, folder: Path, history: Path, out: Path
+    name: str,
+    evaluation: EvaluationResult,
+    predictor: Predictor,
+    folder: Path,
+    history: Path,
+    out: Path,
 ) -> None:
     """Write the pictures of an evaluation into a folder."""
-    analysis = analyses.Analysis(
-        lengths=evaluation.lengths,
-        attention=tuple(
-            analyses.AttentionMap(weights, tuple(source), tuple(target))
-            for weights, source, target in evaluation.maps
-        ),
-        confusion=None
-        if evaluation.confusion is None
-        else analyses.Confusion(tuple(predictor.vocabularies.labels), evaluation.confusion),
-        reliability=evaluation.reliable,
-        sample=evaluation.sample,
-    )
-    entry = predictor.card.entry
+    entry = predictor.spec.entry
     pictures = draw(
         name,
-        analysis,
+        evaluation.analysis,
         read_history(history),
         read_norms(folder),
         read_samples(folder),

@@ -92,7 +92,7 @@ def _test_results(metrics: Mapping[str, float | int | str]) -> str:
     Text values such as signatures stand in backticks: they may hold characters of Markdown.
     """
     scores, sizes, texts = [], [], []
-    for key in seed_statistics.results(metrics):
+    for key in seed_statistics.result_keys(metrics):
         name, value = key.removeprefix("test_").replace("_", " "), metrics[key]
         if isinstance(value, str):
             texts.append(f"{name} `{value}`")
@@ -100,7 +100,8 @@ def _test_results(metrics: Mapping[str, float | int | str]) -> str:
             sizes.append(f"{_format_number(value)} {name}")
         else:
             scores.append(
-                f"{name} {_format_number(value)}{_spread(seed_statistics.of(metrics, key))}"
+                f"{name} {_format_number(value)}"
+                f"{_spread(seed_statistics.statistics_of(metrics, key))}"
             )
     title = "Test, mean (standard deviation; 95 % interval)" if "seeds" in metrics else "Test"
     return f"{title}: {', '.join(scores)}; {', '.join([*sizes, *texts])}."

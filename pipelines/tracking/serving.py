@@ -41,7 +41,10 @@ class TextModel(mlflow.pyfunc.PythonModel):
         self, context: Any, model_input: list[str], params: dict[str, Any] | None = None
     ) -> list[str]:
         """Return one text per input text."""
-        return self._predictor.predict(list(model_input))
+        from pipelines.tasks import lookup
+
+        task = lookup.get(self._predictor.spec.task)
+        return task.predict_raw(self._predictor, list(model_input))
 
 
 mlflow.models.set_model(TextModel())

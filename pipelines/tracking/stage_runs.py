@@ -243,8 +243,8 @@ def _numbers(metrics: Metrics) -> dict[str, float]:
 
 def _results(metrics: Mapping[str, float]) -> Iterator[str]:
     """Yield each test result as text, that of a group with its standard deviation."""
-    for key in seed_statistics.results(metrics):
-        statistics = seed_statistics.of(metrics, key)
+    for key in seed_statistics.result_keys(metrics):
+        statistics = seed_statistics.statistics_of(metrics, key)
         deviation = "" if statistics is None else f" ± {statistics.sd:.2g}"
         value = metrics[key]
         number = f"{value:,.0f}" if value.is_integer() else f"{value:,.4g}"

@@ -1,4 +1,4 @@
-"""Training data: frames and vocabularies become the batches that the trainer reads."""
+"""Training data: the batches that the trainer reads."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import tensorflow as tf
 
 from pipelines.config import params
-from pipelines.errors import UserError
 from pipelines.text import batching, encoding
 from pipelines.text.vocabulary import Vocabularies
 
@@ -59,115 +56,6 @@ class TrainingData:
     learning_rate_scale: Callable[[Batch], float] = lambda batch: 1.0
 
 
-def language_model(
-    config: params.LanguageModel,
-    model: keras.Model,
-    frames: tuple[pd.DataFrame, pd.DataFrame],
-    vocabularies: Vocabularies,
-    seed: int,
-) -> TrainingData:
-    """Read one contiguous stream in `batch_size` rows, with the state carried between batches.
-
-    Raises:
-        UserError: the text is too short for one batch.
-    """
-    size, steps = config.batch_size, config.bptt_steps
-    train, valid = (encoding.encode_stream(frame, vocabularies) for frame in frames)
-    # A short validation text is read in fewer rows, so that there is at least one batch.
-    rows = min(size, (len(valid) - 1) // steps)
-    if len(train) <= size * steps or rows < 1:
-        raise UserError(
-            f"params.yaml: the corpus '{config.corpus}' is too short for one batch. Its "
-            f"{len(train):,} training tokens must be more than batch_size x bptt_steps = "
-            f"{size * steps:,}, and its {len(valid):,} validation tokens more than bptt_steps = "
-            f"{steps:,}. Lower batch_size or bptt_steps."
-        )
-
-    def step_lengths(epoch: int) -> list[int]:
-        if config.random_bptt_steps:
-            return batching.random_steps(len(train), size, steps, seed, epoch)
-        return batching.even_steps(len(train), size, steps)
-
-    def read(epoch: int) -> EpochBatches:
-        lengths = step_lengths(epoch)
-        return EpochBatches(len(lengths), lambda: batching.contiguous(train, size, lengths))
-
-    def learning_rate_scale(batch: Batch) -> float:
-        """Scale the rate by the length of the batch (Merity et al. 2017, section 4.1)."""
-        return batch[0].shape[1] / steps
-
-    valid_lengths = batching.even_steps(len(valid), rows, steps)
-    spec = tf.TensorSpec((size, None if config.random_bptt_steps else steps), tf.int32)
-    valid_spec = tf.TensorSpec((rows, steps), tf.int32)
-    return TrainingData(
-        train=read,
-        valid=EpochBatches(
-            len(valid_lengths), lambda: batching.contiguous(valid, rows, valid_lengths)
-        ),
-        tokens_per_epoch=size * sum(step_lengths(1)),
-        initial_state=model.zero_state(size),
-        valid_state=model.zero_state(rows),
-        signature=(spec, spec),
-        valid_signature=(valid_spec, valid_spec),
-        unit=_unit(vocabularies),
-        learning_rate_scale=learning_rate_scale,
-    )
-
-
-def classifier(
-    config: params.Classifier | params.BagOfWords,
-    frames: tuple[pd.DataFrame, pd.DataFrame],
-    vocabularies: Vocabularies,
-    seed: int,
-) -> TrainingData:
-    """Read sentences and labels, batched by length."""
-    vocabulary = vocabularies.columns["text"]
-
-    def encode(frame: pd.DataFrame) -> EncodedSplit:
-        examples = [[ids] for ids in encoding.encode_rows(frame["text"], vocabulary)]
-        labels = encoding.encode_labels(frame["label"], vocabularies)
-        return EncodedSplit(
-            examples, lambda examples, indices: (_pad(examples, indices, 0), labels[indices])
-        )
-
-    train, valid = encode(frames[0]), encode(frames[1])
-    return _bucketed(config, train, valid, seed, (MATRIX, VECTOR), vocabularies)
-
-
-def seq2seq(
-    config: params.Seq2Seq,
-    frames: tuple[pd.DataFrame, pd.DataFrame],
-    vocabularies: Vocabularies,
-    seed: int,
-) -> TrainingData:
-    """Read source and target sentences, batched by target length and then by source length.
-
-    A padded target position costs a softmax. With `subword_sampling` each epoch segments the
-    training text into other sub-words.
-    """
-
-    alpha = config.subword_sampling
-
-    def encode(frame: pd.DataFrame, epoch: int | None) -> EncodedSplit:
-        columns = []
-        for column, boundaries in (("target", True), ("source", False)):
-            vocabulary = vocabularies.columns[column]
-            if epoch is None or alpha is None:
-                columns.append(encoding.encode_rows(frame[column], vocabulary, ends=boundaries))
-            else:
-                rows = vocabulary.resampled(list(frame[column]), alpha, seed + epoch)
-                columns.append(list(map(encoding.add_boundaries, rows)) if boundaries else rows)
-        examples = [list(pair) for pair in zip(*columns, strict=True)]
-        return EncodedSplit(
-            examples,
-            lambda examples, indices: (_pad(examples, indices, 1), _pad(examples, indices, 0)),
-        )
-
-    train, valid = encode(frames[0], None), encode(frames[1], None)
-    resample = (lambda epoch: encode(frames[0], epoch)) if alpha else None
-    return _bucketed(config, train, valid, seed, (MATRIX, MATRIX), vocabularies, resample)
-
-
 @dataclass(frozen=True)
 class EncodedSplit:
     """Encoded examples of a split.
@@ -192,16 +80,19 @@ class EncodedSplit:
         )
 
 
-def _pad(
+def pad_column(
     examples: list[list[encoding.Ids]], indices: npt.NDArray[np.int64], column: int
 ) -> encoding.Ids:
+    """Pad one sequence of each example at some indices to the same length, (B, T)."""
     return batching.pad([examples[i][column] for i in indices])
 
 
-def _bucketed(
+def bucketed_data(
     config: params.BagOfWords | params.Classifier | params.Seq2Seq,
     train: EncodedSplit,
     valid: EncodedSplit,
+    *,
+    tokens: int,
     seed: int,
     signature: Any,
     vocabularies: Vocabularies,
@@ -213,6 +104,7 @@ def _bucketed(
         config: batch size in rows or tokens.
         train: the training split.
         valid: the validation split.
+        tokens: training tokens read in an epoch.
         seed: shuffles the examples.
         signature: tensor specs of a batch.
         vocabularies: name the unit of tokens.
@@ -224,9 +116,6 @@ def _bucketed(
         sizes = {"batch_size": config.batch_size, "batch_tokens": config.batch_tokens}
         return split.batches(batching.bucketed(split.lengths(), seed, epoch, **sizes))
 
-    lengths = train.lengths()[:, 0]
-    # The `<s>` of a target is never predicted.
-    tokens = int(lengths.sum()) - (len(lengths) if config.model == "seq2seq" else 0)
     valid_order = batching.by_length(list(valid.lengths()[:, 0]), VALID_BATCH_SIZE)
     return TrainingData(
         train=read,
@@ -236,11 +125,11 @@ def _bucketed(
         valid_state=(),
         signature=signature,
         valid_signature=signature,
-        unit=_unit(vocabularies),
+        unit=token_unit(vocabularies),
     )
 
 
-def _unit(vocabularies: Vocabularies) -> str:
+def token_unit(vocabularies: Vocabularies) -> str:
     """Return the plural noun for tokens in rates such as words per second."""
     kind = next(iter(vocabularies.columns.values())).kind
     units = {"characters": "characters", "bpe": "sub-words", "unigram": "sub-words"}

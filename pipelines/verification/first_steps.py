@@ -17,12 +17,12 @@ from pipelines.console import Argument, Option
 
 with console.quiet_imports():
     import numpy as np
+    import pandas as pd
 
     from pipelines.data import parquet
     from pipelines.models import pretrained, serialization
-    from pipelines.tasks.validation import Validation
+    from pipelines.tasks import lookup
     from pipelines.text import vocabulary as vocabularies
-    from pipelines.training import train as learn
     from pipelines.training.callbacks import Callback
 
 
@@ -57,7 +57,7 @@ class FirstSteps(Callback):
 def losses(
     everything: params.Params,
     name: str,
-    pair: learn.Frames,
+    pair: tuple[pd.DataFrame, pd.DataFrame],
     words: vocabularies.Vocabularies,
     steps: int,
     start: Path | None,
@@ -73,18 +73,10 @@ def losses(
         start: folder of the language model that it starts from.
     """
     card = serialization.ModelSpec.of(everything, name)
-    score = Validation(card, words, pair[1]).score
     first_steps = FirstSteps(steps)
-    callbacks = [first_steps]
+    weights = pretrained.read(start, card.entry, words.columns["text"]) if start else None
     with suppress(StopTraining):
-        if card.entry.model == "language_model":
-            learn.language_model(card, pair, words, callbacks, score=score)
-        elif card.entry.model == "seq2seq":
-            learn.seq2seq(card, pair, words, callbacks, score=score)
-        else:
-            weights = pretrained.read(start, card.entry, words.columns["text"]) if start else None
-            prepare = weights.apply if weights else None
-            learn.classifier(card, pair, words, callbacks, score=score, prepare=prepare)
+        lookup.get(card.task).train(card, pair, words, [first_steps], pretrained=weights)
     return np.array(first_steps.losses)
 
 

@@ -11,6 +11,7 @@ from commands import app, generate
 from pipelines import paths
 from pipelines.errors import UserError
 from pipelines.inference import predictor
+from pipelines.tasks import language_modelling
 
 ROOT = Path(__file__).parents[3]
 LENGTH = {"length": 3}
@@ -24,16 +25,17 @@ def requests(monkeypatch, tmp_path):
     recorded = []
 
     def load(model, vocabulary, samples):
-        def write(beginning, advance):
+        def write(model, beginning, advance=None):
             recorded.append((samples, beginning))
             return f"{beginning}|:smile: [b]"
 
-        def prepared(texts):
+        def prepare(texts):
             return [text.strip().lower() for text in texts]
 
         assert model.parent == paths.MODELS
         assert vocabulary == paths.vocabulary("shakespeare")
-        return SimpleNamespace(write=write, prepared=prepared)
+        monkeypatch.setattr(language_modelling, "write", write)
+        return SimpleNamespace(prepare=prepare)
 
     monkeypatch.setattr(predictor, "load", load)
     return recorded

@@ -12,6 +12,7 @@ from pipelines import paths
 from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.inference import predictor
+from pipelines.tasks import translation
 
 ROOT = Path(__file__).parents[3]
 OPTIONS = ("beam", "length_penalty", "coverage_penalty", "replace_unknown")
@@ -28,17 +29,19 @@ def searches(monkeypatch, tmp_path):
     recorded = []
 
     def load(model, vocabulary, samples=None, search=None):
-        def translate(prepared, n_best):
+        def translate(model, prepared, n_best):
             recorded.append((search.model_dump(exclude_none=True), n_best))
             return [[SimpleNamespace(score=-0.5 - k) for k in range(n_best)] for _ in prepared]
 
         assert model.parent == paths.MODELS
         assert vocabulary.parent == paths.VOCABULARY
-        return SimpleNamespace(
-            prepared=lambda texts: [text.lower() for text in texts],
-            translate=translate,
-            text=lambda hypothesis, source: f"[b]{source}",
-        )
+
+        def hypothesis_text(model, hypothesis, source):
+            return f"[b]{source}"
+
+        monkeypatch.setattr(translation, "translate", translate)
+        monkeypatch.setattr(translation, "hypothesis_text", hypothesis_text)
+        return SimpleNamespace(prepare=lambda texts: [text.lower() for text in texts])
 
     monkeypatch.setattr(predictor, "load", load)
     return recorded

@@ -1,50 +1,50 @@
-"""The results of several seeds as one, against numbers worked out by hand."""
+"""Results of several seeds, against numbers worked out by hand."""
 
 import pandas as pd
 import pytest
 
 from pipelines.evaluation import seed_aggregation, seed_statistics
-from pipelines.evaluation.length_buckets import ByLength
-from pipelines.tasks.evaluation import Evaluation
+from pipelines.evaluation.analysis import Analysis, LengthScores
+from pipelines.evaluation.evaluate import EvaluationResult
 
-LENGTHS = ByLength("tokens", "accuracy", [1], [1], [1.0])
+LENGTHS = LengthScores("tokens", "accuracy", (1,), (1,), (1.0,))
 
 
-def _evaluation(accuracy: float, said: str) -> Evaluation:
+def _result(accuracy, label=""):
     metrics = {"test_accuracy": accuracy, "test_tokens": 45, "search": "greedy"}
-    predictions = pd.DataFrame({"text": ["a", "b"], "predicted": [said] * 2})
-    return Evaluation(metrics, predictions, LENGTHS, sample=said)
+    predictions = pd.DataFrame({"text": ["a", "b"], "predicted": [label] * 2})
+    return EvaluationResult(metrics, predictions, Analysis(LENGTHS, sample=label))
 
 
-def test_mean_deviation_and_interval_by_hand() -> None:
-    """Deviations -1, 0, 1 of the mean: sd 1; Student's t of 2 degrees at 97.5 % is 4.303."""
-    found = seed_aggregation.means([_evaluation(value, "").metrics for value in (4.0, 5.0, 6.0)])
-    assert found["test_accuracy"] == 5
-    assert found["test_accuracy_sd"] == pytest.approx(1)
-    assert found["test_accuracy_high"] == pytest.approx(5 + 4.30265 / 3**0.5, rel=1e-5)
-    assert found["test_accuracy_low"] == pytest.approx(5 - 4.30265 / 3**0.5, rel=1e-5)
-    assert (found["test_tokens"], found["search"], found["seeds"]) == (45, "greedy", 3)
-    assert len(found) == 7
+def _means(*accuracies):
+    return seed_aggregation.means([_result(accuracy).metrics for accuracy in accuracies])
 
 
-def test_seeds_that_do_not_scatter_have_an_interval_of_no_width() -> None:
-    found = seed_aggregation.means([_evaluation(0.3, "").metrics] * 2)
-    assert seed_statistics.of(found, "test_accuracy") == (0.0, 0.3, 0.3)
+def test_mean_deviation_and_interval_by_hand():
+    """Deviations -1, 0, 1 from the mean: sd 1; Student's t of 2 degrees at 97.5 % is 4.303."""
+    metrics = _means(4.0, 5.0, 6.0)
+    assert metrics["test_accuracy"] == 5
+    assert metrics["test_accuracy_sd"] == pytest.approx(1)
+    assert metrics["test_accuracy_high"] == pytest.approx(5 + 4.30265 / 3**0.5, rel=1e-5)
+    assert metrics["test_accuracy_low"] == pytest.approx(5 - 4.30265 / 3**0.5, rel=1e-5)
+    assert (metrics["test_tokens"], metrics["search"], metrics["seeds"]) == (45, "greedy", 3)
+    assert len(metrics) == 7
 
 
-def test_predictions_stand_below_each_other_and_the_first_is_shown() -> None:
-    found = seed_aggregation.aggregate(
-        {5: _evaluation(0.5, "first"), 2: _evaluation(0.6, "second")}
-    )
-    assert found.predictions["seed"].tolist() == [5, 5, 2, 2]
-    assert found.predictions["predicted"].tolist() == ["first"] * 2 + ["second"] * 2
-    assert list(found.predictions) == ["seed", "text", "predicted"]
-    assert found.sample == "first"
+def test_equal_seeds_have_an_interval_without_width():
+    assert seed_statistics.statistics_of(_means(0.3, 0.3), "test_accuracy") == (0.0, 0.3, 0.3)
 
 
-def test_results_are_named_without_their_spread() -> None:
-    found = seed_aggregation.means([_evaluation(value, "").metrics for value in (0.1, 0.2)])
-    assert seed_statistics.results(found) == ["test_accuracy", "test_tokens"]
-    alone = {"test_low": 1.0, "test_high": 2.0}  # whatever a result is called
-    assert seed_statistics.results(alone) == ["test_low", "test_high"]
-    assert seed_statistics.of(alone, "test") is None
+def test_predictions_are_stacked_and_the_first_seed_is_analysed():
+    result = seed_aggregation.aggregate({5: _result(0.5, "first"), 2: _result(0.6, "second")})
+    assert result.predictions["seed"].tolist() == [5, 5, 2, 2]
+    assert result.predictions["predicted"].tolist() == ["first"] * 2 + ["second"] * 2
+    assert list(result.predictions) == ["seed", "text", "predicted"]
+    assert result.analysis.sample == "first"
+
+
+def test_keys_of_results_leave_out_the_statistics():
+    assert seed_statistics.result_keys(_means(0.1, 0.2)) == ["test_accuracy", "test_tokens"]
+    metrics = {"test_low": 1.0, "test_high": 2.0}  # results, not statistics of `test`
+    assert seed_statistics.result_keys(metrics) == ["test_low", "test_high"]
+    assert seed_statistics.statistics_of(metrics, "test") is None

@@ -8,7 +8,7 @@ from pipelines.config import params
 from pipelines.inference.decoding import Decoder, describe_search, hypothesis_score
 from pipelines.text import encoding as encode
 from pipelines.text import vocabulary
-from pipelines.training import train
+from tests.unit.small_training import train_on_loss
 
 LETTERS = "abcdefgh"
 BEAM = params.Search(beam=5, length_penalty=1.0, coverage_penalty=0.2)
@@ -71,7 +71,7 @@ def reverser():
         optimizer={"name": "adam", "learning_rate": 0.01, "schedule": "linear", "clip_norm": 1.0},
     )
     unseen = frame.iloc[-200:]
-    model, *_ = train.seq2seq(card, (frame.iloc[:-200], unseen), words)
+    model, *_ = train_on_loss(card, (frame.iloc[:-200], unseen), words)
     return model, unseen, words
 
 

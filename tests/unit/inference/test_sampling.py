@@ -7,11 +7,10 @@ import pytest
 
 from pipelines.config.params import Samples
 from pipelines.inference import sampling
-from pipelines.inference.predictor import Predictor
 from pipelines.models import serialization
 from pipelines.models.ngram import NGram
 from pipelines.text import encoding as encode
-from pipelines.text.vocabulary import END, UNK
+from pipelines.text.vocabulary import END
 
 SHARES = np.array([0.0001, 0.0001, 0.0001, 0.0997, 0.6, 0.3])
 START = np.array([4], np.int32)
@@ -103,37 +102,3 @@ def test_a_markov_model_steps_as_it_scores(make):
     step = sampling.make_sampler(model)()
     logs = [step(int(token))[after] for token, after in pairwise(stream[1:])]
     np.testing.assert_allclose(logs, model.log_probabilities(stream)[1:], atol=1e-12)
-
-
-def predictor_of(make, chosen, smoothing="witten_bell", seed=1):
-    words, card = make.words("ngram"), make.card("ngram", seed=seed, smoothing=smoothing)
-    stream = encode.encode_stream(make.frame("ngram"), words)
-    model = NGram.count(stream, 3, len(words.columns["text"]), smoothing)
-    return Predictor(model, card, words, chosen)
-
-
-def test_the_same_text_at_every_call(make):
-    predictor = predictor_of(make, samples(40))
-    text = predictor.write("to")
-    assert text == predictor.write("to")
-    assert text.startswith("to")
-    assert len(text) == 42
-    assert set(text) <= set("to be or not that is the question\n")
-    assert UNK not in predictor.vocabularies.columns["text"].encode(text.replace("\n", ""))
-
-
-def test_the_seed_is_that_of_the_samples_or_else_the_models(make):
-    text = predictor_of(make, samples(40), seed=1).write("to")
-    assert predictor_of(make, samples(40, seed=1), seed=9).write("to") == text
-    assert predictor_of(make, samples(40, seed=2), seed=1).write("to") != text
-    assert predictor_of(make, samples(40), seed=2).write("to") != text
-
-
-def test_the_likeliest_token_every_time_is_what_follows_most_often(make):
-    """After two letters of the text, the letter that followed them most often there."""
-    text = predictor_of(make, samples(6, top_k=1), "kneser_ney").write("que")
-    assert text == "question\n"
-
-
-def test_a_beginning_of_unknown_characters_stays_as_it_was_typed(make):
-    assert predictor_of(make, samples(5)).write("ß☃").startswith("ß☃")

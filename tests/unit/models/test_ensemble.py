@@ -5,12 +5,12 @@ import pytest
 import tensorflow as tf
 
 from pipelines.config import params
+from pipelines.evaluation.evaluate import evaluate
 from pipelines.inference import sampling
 from pipelines.inference.decoding import Decoder
 from pipelines.inference.predictor import Predictor
 from pipelines.models import serialization
 from pipelines.models.ensemble import Ensemble
-from pipelines.tasks import evaluation
 from pipelines.text.vocabulary import END, START
 
 IDS = np.array([[4, 5, 6], [5, 4, 0]], np.int32)
@@ -95,16 +95,15 @@ def test_an_ensemble_is_evaluated_and_written_with_like_a_model(make):
     card, words, frame = make.card("seq2seq"), make.words("seq2seq"), make.frame("seq2seq")
     models = members(make, "seq2seq", 2)
     each = [
-        evaluation.translation(Predictor(model, card, words, None), frame).predictions["nats"]
-        for model in models
+        evaluate(Predictor(model, card, words, None), frame).predictions["nats"] for model in models
     ]
-    found = evaluation.translation(Predictor(Ensemble(models), card, words, None), frame)
+    found = evaluate(Predictor(Ensemble(models), card, words, None), frame)
     assert np.isfinite(found.metrics["test_perplexity"])
     # Jensen: the logarithm of a mean is at least the mean of the logarithms.
     assert (found.predictions["nats"] <= np.mean(each, axis=0) + 1e-4).all()
     card, words, frame = make.card("classifier"), make.words("classifier"), make.frame("classifier")
     predictor = Predictor(Ensemble(members(make, "classifier", 2)), card, words, None)
-    assert evaluation.classification(predictor, frame).confusion.sum() == len(frame)
+    assert evaluate(predictor, frame).analysis.confusion.counts.sum() == len(frame)
     step = sampling.make_sampler(Ensemble(members(make, "language_model", 2)))()
     assert np.exp(step(5)).sum() == pytest.approx(1, abs=1e-5)
 

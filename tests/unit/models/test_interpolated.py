@@ -5,6 +5,7 @@ import pytest
 
 from pipelines.config import params
 from pipelines.errors import UserError
+from pipelines.evaluation.evaluate import evaluate
 from pipelines.inference import sampling
 from pipelines.inference.likelihood import stream_loss
 from pipelines.inference.predictor import Predictor
@@ -12,10 +13,9 @@ from pipelines.models import pretrained, serialization
 from pipelines.models.ensemble import Ensemble
 from pipelines.models.interpolated import Interpolated
 from pipelines.models.ngram import NGram
-from pipelines.tasks import evaluation
+from pipelines.tasks import language_modelling
 from pipelines.text import encoding as encode
 from pipelines.text import vocabulary
-from pipelines.training import train
 
 NGRAM = {"order": 3, "smoothing": "kneser_ney", "weight": 0.25}
 
@@ -24,7 +24,7 @@ def trained(make, **changes):
     """What the training of such a model leaves, with its card and history."""
     card = make.card("language_model", ngram=NGRAM, **changes)
     frame, words = make.frame("language_model"), make.words("language_model")
-    model, history, *_ = train.language_model(card, (frame, frame), words)
+    model, history, *_ = language_modelling.TASK.train(card, (frame, frame), words)
     return model, card, history
 
 
@@ -36,7 +36,7 @@ def test_training_counts_the_text_that_the_network_is_trained_on(make):
     model, card, history = trained(make)
     plain = make.card("language_model")
     frame, words = make.frame("language_model"), make.words("language_model")
-    alone, same, *_ = train.language_model(plain, (frame, frame), words)
+    alone, same, *_ = language_modelling.TASK.train(plain, (frame, frame), words)
     for mine, theirs in zip(model.network.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert history.equals(same)
@@ -55,7 +55,7 @@ def test_each_token_gets_the_weighted_mean_of_two_probabilities(make):
     network, ngram = (np.exp(-stream_loss(part, text)) for part in (model.network, model.ngram))
     expected = -np.log(0.75 * network + 0.25 * ngram)
     predictor = Predictor(model, card, make.words("language_model"), None)
-    found = evaluation.language_modelling(predictor, make.frame("language_model"))
+    found = evaluate(predictor, make.frame("language_model"))
     assert found.predictions["nats"].sum() == pytest.approx(expected.sum(), rel=1e-6)
     assert found.metrics["test_perplexity"] == pytest.approx(np.exp(expected.mean()), rel=1e-6)
     for part, probabilities in (("network", network), ("ngram", ngram)):
@@ -66,7 +66,7 @@ def test_each_token_gets_the_weighted_mean_of_two_probabilities(make):
 def test_a_model_alone_has_no_parts_in_its_metrics(make):
     card, words = make.card("language_model"), make.words("language_model")
     predictor = Predictor(serialization.build(card.entry, words), card, words, None)
-    found = evaluation.language_modelling(predictor, make.frame("language_model"))
+    found = evaluate(predictor, make.frame("language_model"))
     assert not {"test_network_perplexity", "test_ngram_perplexity"} & set(found.metrics)
 
 
@@ -91,7 +91,10 @@ def test_saved_and_loaded_it_says_the_same(make, tmp_path, ensemble):
     assert isinstance(loaded.network, Ensemble) == (ensemble is not None)
     assert again == card
     samples = params.Samples(beginning="to", length=30, temperature=1.0, seed=3)
-    said = [Predictor(one, card, vocabularies, samples).write("to") for one in (model, loaded)]
+    said = [
+        language_modelling.write(Predictor(one, card, vocabularies, samples), "to")
+        for one in (model, loaded)
+    ]
     assert said[0] == said[1]
     (tmp_path / "model" / "counts.parquet").unlink()
     with pytest.raises(UserError, match=r"counts\.parquet"):

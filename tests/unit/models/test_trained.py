@@ -7,8 +7,8 @@ import tensorflow as tf
 from pipelines.errors import UserError
 from pipelines.inference.predictor import Predictor
 from pipelines.models import serialization
-from pipelines.training import datasets, objectives
-from pipelines.training import train as learn
+from pipelines.tasks import lookup
+from tests.unit.small_training import train_on_loss
 
 # Options that do not get in each other's way share a training. What is dropped is dropped in
 # training only, so that a text can still be learnt by heart.
@@ -71,9 +71,8 @@ def _model_of(kind):
 def _train(make, kind, **changes):
     model = _model_of(kind)
     card = make.card(model, **{**KINDS[kind], **changes})
-    train = learn.classifier if model == "bag_of_words" else getattr(learn, model)
     frame = make.frame(model)
-    trained, history, *_ = train(card, (frame, frame), make.words(model))
+    trained, history, *_ = train_on_loss(card, (frame, frame), make.words(model))
     assert len(history) == card.entry.epochs
     return trained, history, card
 
@@ -86,24 +85,19 @@ def test_one_batch_is_learnt_by_heart(make, kind):
     assert history["valid_loss"].min() < 0.1
 
 
-def _objective_and_batches(make, kind, entry, network):
-    model = _model_of(kind)
-    words, frame = make.words(model), make.frame(model)
-    frames = (frame, frame)
-    if model == "language_model":
-        return objectives.next_token_loss, datasets.language_model(entry, network, frames, words, 1)
-    if model == "seq2seq":
-        objective = objectives.translation_loss(entry.label_smoothing, entry.scheduled_sampling)
-        return objective, datasets.seq2seq(entry, frames, words, 1)
-    return objectives.label_loss, datasets.classifier(entry, frames, words, 1)
+def _objective_and_batches(make, card, network):
+    words, frame = make.words(card.entry.model), make.frame(card.entry.model)
+    task = lookup.get(card.task)
+    batches = task.training_data(card, network, (frame, frame), words, 1)
+    return task.objective(card, frame, words), batches
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_weight_gets_a_gradient(make, kind):
     model = _model_of(kind)
-    entry = make.entry(model, **KINDS[kind])
-    network = serialization.build(entry, make.words(model))
-    objective, batches = _objective_and_batches(make, kind, entry, network)
+    card = make.card(model, **KINDS[kind])
+    network = serialization.build(card.entry, make.words(model))
+    objective, batches = _objective_and_batches(make, card, network)
     batch = tf.nest.map_structure(tf.convert_to_tensor, next(iter(batches.train(1).read())))
     # From a state that is not zero: a zero one gives the recurrent kernel's first step nothing.
     states = tf.nest.map_structure(lambda state: state + 0.1, batches.initial_state)
@@ -139,7 +133,8 @@ def test_word_order_is_seen_by_the_lstm_and_not_by_the_bag(make):
 
 def test_the_predictor_answers_in_words(make):
     trained, _, card = _train(make, "seq2seq", epochs=120)
-    predictor = Predictor(trained, card, make.words("seq2seq"), None)
-    assert predictor.predict(["a b c d", "B  c"]) == ["d c b a", "c b"]
+    predictor = Predictor(trained, card, make.words("seq2seq"))
+    task = lookup.get(card.task)
+    assert task.predict_raw(predictor, ["a b c d", "B  c"]) == ["d c b a", "c b"]
     with pytest.raises(UserError, match="Text 2 is empty"):
-        predictor.predict(["a", "  "])
+        task.predict_raw(predictor, ["a", "  "])

@@ -285,6 +285,7 @@ def _tiny_model(folder: Path, vocabulary: Path) -> list[str]:
     """Write an untrained bag of words; return its predictions for two texts."""
     from pipelines.inference import predictor
     from pipelines.models import serialization
+    from pipelines.tasks import classification
     from pipelines.text.vocabulary import load
 
     config = params.load(ROOT / "params.yaml")
@@ -294,7 +295,8 @@ def _tiny_model(folder: Path, vocabulary: Path) -> list[str]:
     vocabulary.write_text(json.dumps({"columns": columns, "labels": labels}), encoding="utf-8")
     card = serialization.ModelSpec.of(config, "opinions-perceptron")
     serialization.save(serialization.build(card.entry, load(vocabulary)), card, vocabulary, folder)
-    return predictor.load(folder, vocabulary).predict(["good", "bad bad"])
+    loaded = predictor.load(folder, vocabulary)
+    return classification.TASK.predict_raw(loaded, ["good", "bad bad"])
 
 
 # Keras on NumPy 2, when it saves weights.

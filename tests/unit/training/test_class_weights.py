@@ -7,7 +7,8 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from pipelines.models import serialization
 from pipelines.text import encoding
-from pipelines.training import objectives, train
+from pipelines.training import objectives
+from tests.unit.small_training import train_on_loss
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 0], np.int32)
 IDS = tf.constant([[4, 5], [5, 0], [6, 7], [4, 4], [5, 5], [7, 0], [6, 6], [8, 4]])
@@ -47,7 +48,7 @@ def test_a_model_with_class_weights_is_trained_with_them(make, kind):
     optimizer = {"name": "sgd", "learning_rate": 1e-12, "schedule": "constant", "clip_norm": 1.0}
     spec = make.card(kind, class_weights="balanced", optimizer=optimizer)
     frame, vocabularies = make.frame(kind), make.words(kind)
-    model, history, *_ = train.classifier(spec, (frame, frame), vocabularies)
+    model, history, *_ = train_on_loss(spec, (frame, frame), vocabularies)
     labels = encoding.encode_labels(frame["label"], vocabularies)
     rows = encoding.encode_rows(frame["text"], vocabularies.columns["text"])
     log_probabilities = np.array([tf.nn.log_softmax(model(ids[None]))[0].numpy() for ids in rows])

@@ -12,11 +12,12 @@ from pipelines import console
 from pipelines.errors import Interrupted
 from pipelines.models import serialization
 from pipelines.text import vocabulary
-from pipelines.training import tensorboard, train
+from pipelines.training import tensorboard
 from pipelines.training.callbacks import Callback
 from pipelines.training.checkpoints import CheckpointManager, open_checkpoints
 from pipelines.training.samples import Sample
 from pipelines.training.tensorboard import TensorBoardWriter
+from tests.unit.small_training import train_on_loss
 
 NO_VOCABULARIES = vocabulary.Vocabularies({})
 
@@ -106,7 +107,7 @@ def run_training(make, folder, checkpoints=None, callbacks=()):
     spec, frame = make.card("bag_of_words", epochs=4), make.frame("bag_of_words")
     vocabularies = make.words("bag_of_words")
     writer = TensorBoardWriter(folder, vocabularies)
-    return train.classifier(
+    return train_on_loss(
         spec,
         (frame, frame),
         vocabularies,

@@ -9,13 +9,15 @@ import tensorflow as tf
 from pipelines.config import params
 from pipelines.models import serialization
 from pipelines.models.ensemble import Ensemble
+from pipelines.tasks import lookup
 from pipelines.text import vocabulary
-from pipelines.training import datasets, objectives, result, train
+from pipelines.training import objectives, result
 from pipelines.training.callbacks import Callback
 from pipelines.training.history import by_seed, tokens_read, tokens_seen
 from pipelines.training.samples import read_samples
 from pipelines.training.step_metrics import read_losses, read_norms
 from pipelines.training.validation import ValidationScore
+from tests.unit.small_training import train_on_loss
 
 SHIPPED_PARAMS = Path(__file__).parents[3] / "params.yaml"
 # Options that draw random numbers: all draws must follow from the seed.
@@ -41,8 +43,7 @@ def run_training(make, kind, callbacks=(), **changes):
     """Train a small model of this kind; options of the training are separated from the model's."""
     options = {key: changes.pop(key) for key in ("score", "sample") if key in changes}
     spec, frame = make.card(kind, **changes), make.frame(kind)
-    fit = train.classifier if kind == "bag_of_words" else getattr(train, kind)
-    return fit(spec, (frame, frame), make.words(kind), callbacks, **options), spec
+    return train_on_loss(spec, (frame, frame), make.words(kind), callbacks, **options), spec
 
 
 def make_score(values):
@@ -95,9 +96,9 @@ def test_the_best_epoch_is_kept_and_not_the_last(make):
     train_frame = make.frame("language_model")
     frames = train_frame, train_frame.assign(text=train_frame["text"].str[::-1])
     vocabularies = make.words("language_model")
-    model, history, *_ = train.language_model(spec, frames, vocabularies)
+    model, history, *_ = train_on_loss(spec, frames, vocabularies)
     assert history["valid_loss"].iloc[-1] > history["valid_loss"].min() + 0.1
-    data = datasets.language_model(spec.entry, model, frames, vocabularies, spec.seed)
+    data = lookup.get(spec.task).training_data(spec, model, frames, vocabularies, spec.seed)
     total, count, states = 0.0, 0.0, data.valid_state
     for batch in data.valid.read():
         tensors = tf.nest.map_structure(tf.convert_to_tensor, batch)

@@ -1,0 +1,336 @@
+"""The registry of metrics.
+
+A metric is one entry of `METRICS`. Its value in `metrics/<model>.json`, the columns of the report,
+the best value of a column, goals, significance tests and the metric that decides which model is
+best all follow from the entry. The order of the entries is the order of the columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from pipelines.config.params import Params
+from pipelines.errors import UserError, suggest
+from pipelines.evaluation import calibration, item_statistics
+from pipelines.evaluation.item_statistics import ItemStatistics
+from pipelines.inference import scores
+from pipelines.models.serialization import ModelSpec
+from pipelines.tasks import lookup
+from pipelines.tasks.base import Evaluation
+from pipelines.types import SUB_WORDS, TASKS, Task, Tokens
+
+Direction = Literal["higher", "lower"]
+MetricValues = dict[str, float | int | str]
+
+ALL_TOKENS: tuple[Tokens, ...] = get_args(Tokens)
+WORDS: tuple[Tokens, ...] = ("words", "spaces")
+ARROWS: Mapping[Direction | None, str] = {"higher": " ↑", "lower": " ↓", None: ""}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        key: its key in a metrics file.
+        title: its name in tables.
+        form: the format of its values in tables.
+        direction: the better side; None for numbers that are not better on either side.
+        tasks: tasks that have it.
+        tokens: tokens of the corpora that have it.
+        compute: computes its value; None if the value is undefined for the model.
+        sacrebleu: returns the metric of sacreBLEU that computes and tests it, in place of
+            `compute` and `statistics`; its argument is True if the corpus is lowercased.
+        statistics: statistics of each test item for significance tests; None if it is not tested.
+        optional: show it only in tables with a published value of it.
+    """
+
+    key: str
+    title: str
+    form: str
+    direction: Direction | None
+    tasks: tuple[Task, ...]
+    tokens: tuple[Tokens, ...] = ALL_TOKENS
+    compute: Callable[[Evaluation], float | None] | None = None
+    sacrebleu: Callable[[bool], Any] | None = None
+    statistics: ItemStatistics | None = None
+    optional: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The title with an arrow to the better side."""
+        return self.title + ARROWS[self.direction]
+
+    @property
+    def has_goals(self) -> bool:
+        """True if goals can name it: it is in metrics files and has a better side."""
+        computed = self.compute is not None or self.sacrebleu is not None
+        return computed and self.direction is not None
+
+    def lead(self, value: float, other: float) -> float:
+        """Return how much better a value is than another; negative if it is worse."""
+        if self.direction is None:
+            raise ValueError(f"'{self.key}' has no better side.")
+        return other - value if self.direction == "lower" else value - other
+
+    def reaches(self, value: float, target: float) -> bool:
+        """Return True if a value is at least as good as a target."""
+        return self.lead(value, target) >= 0
+
+    def best(self, values: Sequence[float]) -> float | None:
+        """Return the best value; None if there is none, or no better side."""
+        if not values or self.direction is None:
+            return None
+        return min(values) if self.direction == "lower" else max(values)
+
+    def format(self, value: float) -> str:
+        """Return a value as tables show it."""
+        return format(value, self.form)
+
+    def rounded(self, value: float) -> float:
+        """Return a value as precise as tables show it."""
+        return float(self.format(value).replace(",", ""))
+
+
+def _column(evaluation: Evaluation, name: str) -> list[str]:
+    return list(evaluation.predictions[name])
+
+
+def _bits(evaluation: Evaluation) -> float | None:
+    nats = evaluation.nats_per_token
+    return None if nats is None else float(nats / np.log(2))
+
+
+def _perplexity(nats: float | None) -> float | None:
+    return None if nats is None else float(np.exp(nats))
+
+
+def _calibration_error(evaluation: Evaluation) -> float:
+    confidence, right = (evaluation.predictions[name] for name in ("confidence", "right"))
+    return calibration.calibration_error(confidence.to_numpy(), right.to_numpy())
+
+
+def _bleu(lowercase: bool) -> Any:
+    """Score words, whose text is tokenised already and compared as it is."""
+    return scores.bleu_metric()
+
+
+def _plain_text_bleu(lowercase: bool) -> Any:
+    return scores.bleu_metric("13a", lowercase)
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        "test_bits_per_character",
+        "bits per character",
+        ".3f",
+        "lower",
+        ("language_modelling",),
+        ("characters",),
+        compute=_bits,
+        statistics=ItemStatistics(
+            item_statistics.nats_and_tokens, item_statistics.bits, tokens="same"
+        ),
+    ),
+    # Models with other tokens than each other have no other metric in common.
+    Metric(
+        "bits_per_character_of_text",
+        "bits per character of text",
+        ".3f",
+        "lower",
+        ("language_modelling",),
+        statistics=ItemStatistics(
+            item_statistics.nats_and_characters, item_statistics.bits, tokens="different"
+        ),
+    ),
+    Metric(
+        "test_accuracy",
+        "accuracy",
+        ".3f",
+        "higher",
+        ("classification",),
+        compute=lambda evaluation: scores.accuracy(
+            _column(evaluation, "predicted"), _column(evaluation, "label")
+        ),
+        statistics=ItemStatistics(item_statistics.right_labels, item_statistics.mean, binary=True),
+    ),
+    Metric(
+        "test_macro_f1",
+        "macro F1",
+        ".3f",
+        "higher",
+        ("classification",),
+        compute=lambda evaluation: scores.macro_f1(
+            _column(evaluation, "predicted"), _column(evaluation, "label"), evaluation.labels
+        ),
+        statistics=ItemStatistics(item_statistics.label_counts, item_statistics.macro_f1),
+    ),
+    Metric(
+        "test_calibration_error",
+        "ECE",
+        ".3f",
+        "lower",
+        ("classification",),
+        compute=_calibration_error,
+    ),
+    Metric(
+        "majority_accuracy",
+        "majority class",
+        ".3f",
+        None,
+        ("classification",),
+        compute=lambda evaluation: scores.majority_accuracy(_column(evaluation, "label")),
+    ),
+    Metric("test_bleu", "BLEU", ".1f", "higher", ("translation",), WORDS, sacrebleu=_bleu),
+    Metric(
+        "test_sacrebleu",
+        "sacreBLEU",
+        ".1f",
+        "higher",
+        ("translation",),
+        SUB_WORDS,
+        sacrebleu=_plain_text_bleu,
+    ),
+    Metric(
+        "test_chrf",
+        "chrF",
+        ".1f",
+        "higher",
+        ("translation",),
+        SUB_WORDS,
+        sacrebleu=scores.chrf_metric,
+    ),
+    Metric(
+        "test_exact_match",
+        "exact match",
+        ".3f",
+        "higher",
+        ("translation",),
+        compute=lambda evaluation: scores.exact_match(
+            _column(evaluation, "hypothesis"), _column(evaluation, "target")
+        ),
+        statistics=ItemStatistics(item_statistics.exact_matches, item_statistics.mean, binary=True),
+    ),
+    Metric(
+        "test_perplexity",
+        "perplexity",
+        ",.2f",
+        "lower",
+        ("language_modelling", "translation"),
+        compute=lambda evaluation: _perplexity(evaluation.nats_per_token),
+        statistics=ItemStatistics(
+            item_statistics.nats_and_tokens, item_statistics.perplexity, tokens="same"
+        ),
+    ),
+    Metric(
+        "test_nats_per_character",
+        "nats per character",
+        ".3f",
+        "lower",
+        ("language_modelling",),
+        ("characters",),
+        compute=lambda evaluation: evaluation.nats_per_token,
+        optional=True,
+    ),
+    Metric(
+        "test_network_perplexity",
+        "perplexity, network alone",
+        ",.2f",
+        "lower",
+        ("language_modelling",),
+        compute=lambda evaluation: _perplexity(evaluation.part_nats.get("network")),
+        optional=True,
+    ),
+    Metric(
+        "test_ngram_perplexity",
+        "perplexity, n-grams alone",
+        ",.2f",
+        "lower",
+        ("language_modelling",),
+        compute=lambda evaluation: _perplexity(evaluation.part_nats.get("ngram")),
+        optional=True,
+    ),
+    # The stage writes these two for every model.
+    Metric("parameters", "parameters", ",.0f", None, TASKS),
+    Metric("train_tokens_seen", "training tokens seen", ",.0f", None, TASKS),
+)
+
+
+def of_task(task: str, tokens: str | None = None) -> list[Metric]:
+    """Return the metrics of a task, in the order of their columns.
+
+    Args:
+        task: name of the task.
+        tokens: tokens of the corpus; None for those of all corpora.
+
+    Raises:
+        UserError: there is no such task.
+    """
+    name = lookup.get(task).name
+    return [
+        metric
+        for metric in METRICS
+        if name in metric.tasks and (tokens is None or tokens in metric.tokens)
+    ]
+
+
+def get(key: str) -> Metric:
+    """Return the metric of a key.
+
+    Raises:
+        ValueError: there is no such metric.
+    """
+    for metric in METRICS:
+        if metric.key == key:
+            return metric
+    keys = [metric.key for metric in METRICS]
+    raise ValueError(f"Unknown metric '{key}'{suggest(key, keys)}.")
+
+
+def deciding_metric(task: str, tokens: str) -> Metric:
+    """Return the metric that decides which model of a corpus is best."""
+    return next(metric for metric in of_task(task, tokens) if metric.has_goals)
+
+
+def compute(evaluation: Evaluation, spec: ModelSpec[Any]) -> MetricValues:
+    """Compute all metrics of a model, by their keys in the metrics file.
+
+    A metric of sacreBLEU comes with its signature: values with different signatures must not be
+    compared.
+    """
+    predictions = evaluation.predictions
+    values: MetricValues = {"test_tokens": int(predictions["tokens"].sum())}
+    values.update(evaluation.settings)
+    for metric in of_task(spec.task, spec.tokens):
+        if metric.sacrebleu is not None:
+            score = scores.corpus_score(
+                metric.sacrebleu(spec.cleaning.lowercase),
+                list(predictions["hypothesis"]),
+                list(predictions["target"]),
+            )
+            values |= {metric.key: score.value, f"{metric.key}_signature": score.signature}
+        elif metric.compute is not None:
+            value = metric.compute(evaluation)
+            if value is not None:
+                values[metric.key] = value
+    return values
+
+
+def check_goals(params: Params) -> None:
+    """Check that the models of each goal have its metric.
+
+    Raises:
+        UserError: they do not.
+    """
+    for number, goal in enumerate(params.goals):
+        task = params.corpora[params.models[goal.models[0]].corpus].task
+        keys = [metric.key for metric in of_task(task) if metric.has_goals]
+        if goal.metric not in keys:
+            raise UserError(
+                f"params.yaml: goals.{number}.metric: {task} has no metric '{goal.metric}'"
+                f"{suggest(goal.metric, keys)}."
+            )

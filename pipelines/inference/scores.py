@@ -1,0 +1,128 @@
+"""Scores of predictions beside references, each by the library that the field uses for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pipelines.config.params import SUB_WORDS, Tokens
+
+Tokenizer = Literal["none", "13a"]
+# (predictions, references) -> score, higher is better
+ScoreFn = Callable[[Sequence[str], Sequence[str]], float]
+
+
+@dataclass(frozen=True)
+class CorpusScore:
+    """A score of a whole corpus, 0 to 100, and sacreBLEU's signature of how it was computed."""
+
+    value: float
+    signature: str
+
+
+def bleu(
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    tokenizer: Tokenizer = "none",
+    lowercase: bool = False,
+) -> CorpusScore:
+    """Compute corpus BLEU (Papineni et al. 2002) with sacreBLEU (Post 2018).
+
+    Args:
+        hypotheses: translations.
+        references: one reference for each translation.
+        tokenizer: `none` for tokenised text, `13a` for plain text.
+        lowercase: ignore case.
+    """
+    return corpus_score(bleu_metric(tokenizer, lowercase), hypotheses, references)
+
+
+def bleu_options(tokens: Tokens, lowercase: bool) -> dict[str, Any]:
+    """Return the options of `bleu` for a corpus.
+
+    The text of sub-words is plain text, whose case is ignored if cleaning lowercased it. All other
+    text is tokenised already and compared as it is.
+    """
+    return {"tokenizer": "13a", "lowercase": lowercase} if tokens in SUB_WORDS else {}
+
+
+def translation_score(tokens: Tokens, lowercase: bool) -> tuple[str, ScoreFn]:
+    """Return the name and the function of the score that translations of a corpus are watched by.
+
+    It is exact match for characters and BLEU for all other tokens.
+
+    Args:
+        tokens: the corpus's tokens.
+        lowercase: True if cleaning lowercased the corpus.
+    """
+    if tokens == "characters":
+        return "exact match", exact_match
+    options = bleu_options(tokens, lowercase)
+    return "BLEU", lambda hypotheses, references: bleu(hypotheses, references, **options).value
+
+
+def corpus_score(metric: Any, hypotheses: Sequence[str], references: Sequence[str]) -> CorpusScore:
+    """Score a whole corpus with a metric of sacreBLEU."""
+    value = float(metric.corpus_score(list(hypotheses), [list(references)]).score)
+    return CorpusScore(value, str(metric.get_signature()))
+
+
+def sentence_bleu(
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    tokenizer: Tokenizer = "none",
+    lowercase: bool = False,
+) -> list[float]:
+    """Compute BLEU of each sentence, 0 to 100, over the n-gram orders that the sentence has."""
+    metric = bleu_metric(tokenizer, lowercase, effective_order=True)
+    pairs = zip(hypotheses, references, strict=True)
+    return [
+        float(metric.sentence_score(hypothesis, [reference]).score)
+        for hypothesis, reference in pairs
+    ]
+
+
+def bleu_metric(
+    tokenizer: Tokenizer = "none", lowercase: bool = False, effective_order: bool = False
+) -> Any:
+    """Return sacreBLEU's BLEU."""
+    from sacrebleu.metrics import BLEU
+
+    return BLEU(
+        tokenize=tokenizer, lowercase=lowercase, force=True, effective_order=effective_order
+    )
+
+
+def chrf_metric(lowercase: bool) -> Any:
+    """Return sacreBLEU's chrF (Popović 2015)."""
+    from sacrebleu.metrics import CHRF
+
+    return CHRF(lowercase=lowercase)
+
+
+def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+    """Compute the fraction of hypotheses that equal their reference, 0 to 1."""
+    return sum(map(str.__eq__, hypotheses, references)) / len(references)
+
+
+def accuracy(predicted: Sequence[str], actual: Sequence[str]) -> float:
+    """Compute the fraction of examples with the right label, 0 to 1."""
+    from sklearn.metrics import accuracy_score
+
+    return float(accuracy_score(list(actual), list(predicted)))
+
+
+def macro_f1(predicted: Sequence[str], actual: Sequence[str], labels: Sequence[str]) -> float:
+    """Compute the unweighted mean of each label's F1, 0 to 1; a label never predicted counts 0."""
+    from sklearn.metrics import f1_score
+
+    score = f1_score(
+        list(actual), list(predicted), labels=list(labels), average="macro", zero_division=0
+    )
+    return float(score)
+
+
+def majority_accuracy(actual: Sequence[str]) -> float:
+    """Compute the accuracy of always predicting the most frequent label, 0 to 1."""
+    return max(list(actual).count(label) for label in set(actual)) / len(actual)

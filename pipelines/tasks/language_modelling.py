@@ -1,0 +1,280 @@
+"""Language modelling: predict each token of a text from all tokens before it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipelines.config import params
+from pipelines.errors import UserError
+from pipelines.tasks.base import Evaluation, Frames, LengthScore, PredictionScore, Task
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    from pipelines.inference.predictor import Predictor
+    from pipelines.inference.sampling import Step
+    from pipelines.models.pretrained import PretrainedWeights
+    from pipelines.models.serialization import ModelSpec
+    from pipelines.text.vocabulary import Vocabularies
+    from pipelines.training.callbacks import Callback
+    from pipelines.training.checkpoints import CheckpointManager
+    from pipelines.training.datasets import Batch, EpochBatches, TrainingData
+    from pipelines.training.objectives import Objective
+    from pipelines.training.result import TrainingResult
+
+# The sample of each epoch. It does not use `corpora.<name>.samples`, which only `evaluate` reads,
+# so that a longer sample there does not train a model again.
+BEGINNING, LENGTH, TEMPERATURE = 5, 200, 0.8
+
+
+class LanguageModelling(Task):
+    """Predict the next token of a text."""
+
+    name = "language_modelling"
+
+    def objective(
+        self, spec: ModelSpec[Any], train: pd.DataFrame, vocabularies: Vocabularies
+    ) -> Objective:
+        """Return the loss of the next token."""
+        from pipelines.training import objectives
+
+        return objectives.next_token_loss
+
+    def training_data(
+        self,
+        spec: ModelSpec[Any],
+        model: keras.Model,
+        frames: Frames,
+        vocabularies: Vocabularies,
+        seed: int,
+    ) -> TrainingData:
+        """Cut one contiguous stream into `batch_size` rows; batches carry the state of each row.
+
+        Raises:
+            UserError: the text is too short for one batch.
+        """
+        import tensorflow as tf
+
+        from pipelines.text import batching, encoding
+        from pipelines.training import datasets
+
+        entry: params.LanguageModel = spec.entry
+        size, steps = entry.batch_size, entry.bptt_steps
+        train, valid = (encoding.encode_stream(frame, vocabularies) for frame in frames)
+        # A short validation text is cut into fewer rows, so that there is at least one batch.
+        rows = min(size, (len(valid) - 1) // steps)
+        if len(train) <= size * steps or rows < 1:
+            raise UserError(
+                f"params.yaml: the corpus '{entry.corpus}' is too short for one batch. Its "
+                f"{len(train):,} training tokens must be more than batch_size x bptt_steps = "
+                f"{size * steps:,}, and its {len(valid):,} validation tokens more than "
+                f"bptt_steps = {steps:,}. Lower batch_size or bptt_steps."
+            )
+
+        def step_lengths(epoch: int) -> list[int]:
+            if entry.random_bptt_steps:
+                return batching.random_steps(len(train), size, steps, seed, epoch)
+            return batching.even_steps(len(train), size, steps)
+
+        def read(epoch: int) -> EpochBatches:
+            lengths = step_lengths(epoch)
+            return datasets.EpochBatches(
+                len(lengths), lambda: batching.contiguous(train, size, lengths)
+            )
+
+        def learning_rate_scale(batch: Batch) -> float:
+            """Scale the rate by the length of the batch (Merity et al. 2017, section 4.1)."""
+            return batch[0].shape[1] / steps
+
+        valid_lengths = batching.even_steps(len(valid), rows, steps)
+        shape = tf.TensorSpec((size, None if entry.random_bptt_steps else steps), tf.int32)
+        valid_shape = tf.TensorSpec((rows, steps), tf.int32)
+        return datasets.TrainingData(
+            train=read,
+            valid=datasets.EpochBatches(
+                len(valid_lengths), lambda: batching.contiguous(valid, rows, valid_lengths)
+            ),
+            tokens_per_epoch=size * sum(step_lengths(1)),
+            initial_state=model.zero_state(size),
+            valid_state=model.zero_state(rows),
+            signature=(shape, shape),
+            valid_signature=(valid_shape, valid_shape),
+            unit=datasets.token_unit(vocabularies),
+            learning_rate_scale=learning_rate_scale,
+        )
+
+    def train(
+        self,
+        spec: ModelSpec[Any],
+        frames: Frames,
+        vocabularies: Vocabularies,
+        callbacks: Sequence[Callback] = (),
+        checkpoints: CheckpointManager | None = None,
+        pretrained: PretrainedWeights | None = None,
+    ) -> TrainingResult:
+        """Train a network by truncated backpropagation through time, or count n-grams.
+
+        With `ngram` an n-gram model of the same text joins the network; the history is that of the
+        network.
+        """
+        from pipelines.models.interpolated import Interpolated
+
+        entry: params.LanguageModel | params.NGram = spec.entry
+        if isinstance(entry, params.NGram):
+            return _count_ngrams(entry, frames, vocabularies, callbacks)
+        result = super().train(spec, frames, vocabularies, callbacks, checkpoints, pretrained)
+        if entry.ngram is None:
+            return result
+        ngram = _ngram(entry.ngram, _stream(frames[0], vocabularies), vocabularies)
+        return result._replace(model=Interpolated(result.model, ngram, entry.ngram.weight))
+
+    def validation_score(
+        self, spec: ModelSpec[Any], vocabularies: Vocabularies, valid: pd.DataFrame
+    ) -> PredictionScore | None:
+        """Return None: the validation loss chooses the best epoch."""
+        return None
+
+    def validation_sample(
+        self, spec: ModelSpec[Any], vocabularies: Vocabularies, valid: pd.DataFrame
+    ) -> Callable[[Predictor], str] | None:
+        """Continue the first five tokens of the validation text, always from the same seed."""
+        vocabulary = vocabularies.columns["text"]
+        beginning = vocabulary.join(vocabulary.split(valid["text"].iloc[0])[:BEGINNING])
+        samples = params.Samples(beginning=beginning, length=LENGTH, temperature=TEMPERATURE)
+        return lambda predictor: write(predictor, beginning, samples)
+
+    def predict(self, predictor: Predictor, texts: Sequence[str]) -> list[str]:
+        """Continue each text."""
+        return [write(predictor, text) for text in texts]
+
+    def evaluate(self, predictor: Predictor, test: pd.DataFrame) -> Evaluation:
+        """Compute the loss of each token; `nats` and `tokens` are those of each line."""
+        import numpy as np
+
+        from pipelines.text import encoding
+
+        stream = _stream(test, predictor.vocabularies)
+        nats, part_nats = _token_nats(predictor.model, stream)
+        rows = encoding.encode_rows(test["text"], predictor.vocabularies.columns["text"])
+        lengths = [len(ids) + 1 for ids in rows]
+        starts = np.cumsum([0, *lengths[:-1]])
+        samples = predictor.samples
+        return Evaluation(
+            predictions=test.assign(tokens=lengths, nats=np.add.reduceat(nats, starts)),
+            nats_per_token=float(nats.mean()),
+            part_nats={part: float(values.mean()) for part, values in part_nats.items()},
+            sample=None if samples is None else write(predictor, samples.beginning),
+        )
+
+    def length_score(self, spec: ModelSpec[Any]) -> LengthScore:
+        """Return the loss per token by the number of tokens."""
+        return LengthScore("tokens", "nats per token", _nats_per_token)
+
+
+TASK = LanguageModelling()
+
+
+def write(
+    predictor: Predictor,
+    beginning: str,
+    samples: params.Samples | None = None,
+    advance: Callable[[float], None] | None = None,
+) -> str:
+    """Continue a text; the same call always gives the same text.
+
+    Args:
+        predictor: a language model.
+        beginning: prepared text of at least one token.
+        samples: how to continue it; None for the `samples` of the predictor.
+        advance: called after each token.
+
+    Returns:
+        The beginning and the tokens that the model wrote after it.
+    """
+    import numpy as np
+
+    from pipelines.inference import sampling
+    from pipelines.text.vocabulary import END
+
+    samples = samples or predictor.samples
+    if samples is None:
+        raise ValueError("A language model needs `samples` to write a text.")
+    vocabulary = predictor.vocabularies.columns["text"]
+    random = np.random.default_rng(predictor.spec.seed if samples.seed is None else samples.seed)
+    step = predictor.cached(_sampler)()
+    ids = sampling.sample(step, vocabulary.encode(beginning), samples, random, advance)
+    # The end of a line is one token, written as a newline.
+    tokens = ["\n" if token == END else vocabulary.tokens[token] for token in ids]
+    # The beginning as it was typed: the vocabulary may not have its tokens.
+    return vocabulary.join([*vocabulary.split(beginning), *tokens])
+
+
+def _sampler(predictor: Predictor) -> Callable[[], Step]:
+    from pipelines.inference import sampling
+
+    return sampling.make_sampler(predictor.model)
+
+
+def _stream(frame: pd.DataFrame, vocabularies: Vocabularies) -> npt.NDArray[np.int32]:
+    from pipelines.text import encoding
+
+    return encoding.encode_stream(frame, vocabularies)
+
+
+def _ngram(
+    entry: params.NGram | params.Interpolation,
+    stream: npt.NDArray[np.int32],
+    vocabularies: Vocabularies,
+) -> Any:
+    from pipelines.models.ngram import NGram
+
+    return NGram.count(stream, entry.order, len(vocabularies.columns["text"]), entry.smoothing)
+
+
+def _count_ngrams(
+    entry: params.NGram,
+    frames: Frames,
+    vocabularies: Vocabularies,
+    callbacks: Sequence[Callback],
+) -> TrainingResult:
+    """Count n-grams, without TensorFlow; the one pass over the text is one epoch."""
+    import pandas as pd
+
+    from pipelines.training.result import TrainingResult
+
+    start = time.monotonic()
+    train, valid = (_stream(frame, vocabularies) for frame in frames)
+    model = _ngram(entry, train, vocabularies)
+    losses = [-model.log_probabilities(stream).mean() for stream in (train, valid)]
+    row = {
+        "epoch": 1,
+        "tokens": len(train) - 1,
+        "train_loss": losses[0],
+        "valid_loss": losses[1],
+    }
+    history = pd.DataFrame([row])
+    for callback in callbacks:
+        callback.on_epoch_end(dict(history.iloc[0]), None)
+    return TrainingResult(model, history, None, None, (), time.monotonic() - start)
+
+
+def _token_nats(
+    model: Any, stream: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[np.float64]]]:
+    """Compute the loss of each token but the first, and that of the parts of an interpolation."""
+    from pipelines.inference.likelihood import stream_loss
+    from pipelines.models.interpolated import Interpolated
+
+    if not isinstance(model, Interpolated):
+        return stream_loss(model, stream), {}
+    network, ngram = (stream_loss(part, stream) for part in (model.network, model.ngram))
+    return -model.mix(-network, -ngram), {"network": network, "ngram": ngram}
+
+
+def _nats_per_token(rows: pd.DataFrame) -> float:
+    return float(rows["nats"].sum() / rows["tokens"].sum())
