@@ -1,81 +1,77 @@
-"""Evaluate a trained model on its test split: metrics, predictions, pictures."""
+"""Evaluate a trained model on its test split."""
 
-from pathlib import Path
 from typing import Annotated
 
-from pipelines import console, files
+from pipelines import console, files, paths
 from pipelines.config import params
-from pipelines.console import Argument, Option
 from pipelines.errors import UserError
-from pipelines.training import history as epochs
 
 
 def main(
-    name: Annotated[str, Argument(help="a model of params.yaml")],
-    test: Annotated[Path, Option(help="prepared test frame")],
-    vocabulary: Annotated[Path, Option(help="vocabulary file")],
-    model: Annotated[Path, Option(help="folder of the trained model")],
-    history: Annotated[Path, Option(help="table of its epochs")],
-    metrics: Annotated[Path, Option(help="metrics file to write")],
-    predictions: Annotated[Path, Option(help="predictions file to write")],
-    pictures: Annotated[Path, Option(help="folder of pictures to write")],
+    name: Annotated[str, console.Argument(metavar="NAME", help="a model of params.yaml")],
 ) -> None:
-    """Evaluate a trained model on its test split."""
-    everything = params.load(Path("params.yaml"))
-    entry = params.require(everything.models, name, "model")
-    corpus = everything.corpora[entry.corpus]
+    """Write the metrics, predictions and analysis of a trained model, and log them to MLflow."""
+    config = params.load(paths.PARAMS)
+    entry = params.require(config.models, name, "model")
+    corpus = config.corpora[entry.corpus]
     with console.quiet_imports():
         from pipelines.data import parquet
-        from pipelines.evaluation import evaluate, seed_aggregation
+        from pipelines.evaluation import analysis, evaluate, seed_aggregation
         from pipelines.inference import predictor
         from pipelines.lineage import provenance
         from pipelines.models import serialization
-        from pipelines.reporting import pictures as drawing
+        from pipelines.reporting import pictures
         from pipelines.tasks import lookup
         from pipelines.text import encoding
         from pipelines.tracking import stage_runs
+        from pipelines.training import history
 
-    trained = predictor.load(model, vocabulary, corpus.samples, corpus.search)
-    if trained.spec.entry != entry:
+    def load(seed: int | None = None) -> predictor.Predictor:
+        folder, vocabulary = paths.model(name), paths.vocabulary(entry.corpus)
+        return predictor.load(folder, vocabulary, corpus.samples, corpus.search, seed)
+
+    model = load()
+    if model.spec.entry != entry:
         raise UserError(
-            f"The model in {model} is not what params.yaml says of '{name}': train it again, with "
-            f"`dvc repro evaluate@{name}`."
+            f"The model in {paths.model(name)} was trained with other parameters than "
+            f"{paths.PARAMS} has for '{name}'. Run `dvc repro "
+            f"{paths.evaluation_stage(config, name)}`."
         )
-    described = {"device": "cpu", "kernel": "counts"}
+    hardware = {"device": "cpu", "kernel": "counts"}
     if entry.model != "ngram":
         with console.quiet_imports():
             from pipelines.training import device
-        described = device.describe(entry)
-    frame = parquet.read_parquet(test)
-    encoding.require_columns(frame, trained.vocabularies, corpus.task)
+        hardware = device.describe(entry)
+    test = parquet.read_parquet(paths.test_frame(entry.corpus))
+    encoding.require_columns(test, model.vocabularies, corpus.task)
 
-    def of_seed(seed: int) -> predictor.Predictor:
-        if seed == trained.spec.seed:  # the first, which is there
-            return trained
-        return predictor.load(model, vocabulary, corpus.samples, corpus.search, seed)
-
-    alone = {seed: evaluate.evaluate(of_seed(seed), frame) for seed in params.seeds_of(entry)}
-    found = seed_aggregation.aggregate(alone) if alone else evaluate.evaluate(trained, frame)
-    numbers = found.metrics | {
+    by_seed = {
+        seed: evaluate.evaluate(model if seed == model.spec.seed else load(seed), test)
+        for seed in params.seeds_of(entry)
+    }
+    result = seed_aggregation.aggregate(by_seed) if by_seed else evaluate.evaluate(model, test)
+    metrics = result.metrics | {
         "task": corpus.task,
         "corpus": entry.corpus,
-        "test_examples": len(frame),
-        "train_tokens_seen": epochs.tokens_seen(epochs.read_history(history)),
-        "parameters": serialization.count_parameters(trained.model),
+        "test_examples": len(test),
+        "train_tokens_seen": history.tokens_seen(history.read_history(paths.history(name))),
+        "parameters": serialization.count_parameters(model.model),
     }
-    parquet.write_parquet(found.predictions, predictions)
-    drawing.write(name, found, trained, model, history, pictures)
-    files.write_json(metrics, numbers)
-    example = list(frame["source" if "source" in frame else "text"][:2])
-    evaluation_log = stage_runs.EvaluationLog(
-        metrics=numbers,
-        plots={file.name: file.read_text(encoding="utf-8") for file in sorted(pictures.iterdir())},
+    parquet.write_parquet(result.predictions, paths.predictions(name))
+    analysis.write_analysis(result.analysis, paths.analysis(name))
+    files.write_json(paths.metrics(name), metrics)
+
+    task = lookup.get(corpus.task)
+    example = list(test[task.columns[0]][:2])
+    log = stage_runs.EvaluationLog(
+        metrics=metrics,
+        plots=pictures.draw_from_files(name, entry, console.root()),
         example=example,
-        predictions=lookup.get(corpus.task).predict_raw(trained, example),
-        seed_metrics={seed: one.metrics for seed, one in alone.items()},
+        predictions=task.predict_raw(model, example),
+        seed_metrics={seed: result.metrics for seed, result in by_seed.items()},
     )
-    inputs = provenance.inputs("evaluate", console.root())
-    stage_runs.log_evaluation(everything, name, inputs, described, evaluation_log)
+    inputs = provenance.inputs(params.evaluation_stage(entry), console.root())
+    stage_runs.log_evaluation(config, name, inputs, hardware, log)
 
 
 if __name__ == "__main__":

@@ -1,64 +1,32 @@
 """Train a classifier that starts from a trained language model."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-from pipelines import console
+from pipelines import console, paths
 from pipelines.config import params
-from pipelines.console import Argument, Option, Restart
-from pipelines.training import history as epochs
+from stages.training import Name, train
+
+if TYPE_CHECKING:
+    from pipelines.models.pretrained import PretrainedWeights
+    from pipelines.text.vocabulary import Vocabularies
 
 
-def main(
-    name: Annotated[str, Argument(help="a model under 'fine_tune models' of params.yaml")],
-    start: Annotated[Path, Option(help="folder of the language model it starts from")],
-    train: Annotated[Path, Option(help="prepared training frame")],
-    valid: Annotated[Path, Option(help="prepared validation frame")],
-    vocabulary: Annotated[Path, Option(help="vocabulary file")],
-    model: Annotated[Path, Option(help="folder to write the model to")],
-    history: Annotated[Path, Option(help="table of the epochs to write")],
-    fresh: Restart = False,
-) -> None:
+def main(name: Name, fresh: console.Restart = False) -> None:
     """Train a classifier that starts from a trained language model."""
-    everything = params.load(Path("params.yaml"))
-    entry = params.require(everything.family("fine_tuned"), name, "model that fine_tune trains")
-    with console.quiet_imports():
-        from pipelines.data import parquet
-        from pipelines.lineage import dvc_project, provenance
-        from pipelines.models import pretrained, serialization
-        from pipelines.tasks import lookup
-        from pipelines.text import encoding
-        from pipelines.text import vocabulary as vocabularies
-        from pipelines.tracking import stage_runs
-        from pipelines.tracking.callbacks import EpochLogger
-        from pipelines.training import checkpoints, device, result
-        from pipelines.training.tensorboard import TensorBoardWriter
 
-    card = serialization.ModelSpec.of(everything, name)
-    pair = parquet.read_parquet(train), parquet.read_parquet(valid)
-    words = vocabularies.load(vocabulary)
-    for frame in pair:
-        encoding.require_columns(frame, words, card.task)
-    taken = pretrained.read(start, entry, words.columns["text"])
-    console.echo(f"{name}: {taken.summary} start from {start.name}")
-    described = device.describe(entry)
-    described["start"] = f"{taken.summary} from {start.name}"
-    inputs = provenance.inputs("fine_tune", console.root())
-    with checkpoints.open_checkpoints(
-        dvc_project.main_root(console.root()),
-        inputs.stage,
-        inputs.key,
-        everything.checkpoints.every,
-        fresh,
-    ) as saved:
-        with stage_runs.training_run(everything, name, inputs, described, saved) as run:
-            board = TensorBoardWriter.of(saved, words)
-            callbacks = [EpochLogger(run), board]
-            trained = lookup.get(card.task).train(card, pair, words, callbacks, saved, taken)
-            result.save(trained, card, vocabulary, model)
-            epochs.write_history(trained.history, history)
-            stage_runs.log_training(run, everything, name, trained.seconds, board.folder)
-        saved.clear()  # only after the run is closed: a process killed before resumes the same run
+    def read_pretrained(
+        entry: params.Model, vocabularies: "Vocabularies"
+    ) -> "PretrainedWeights":
+        from pipelines.models import pretrained
+
+        assert isinstance(entry, params.Classifier)
+        assert entry.init_from is not None
+        folder = paths.model(entry.init_from)
+        weights = pretrained.read(folder, entry, vocabularies.columns["text"])
+        console.echo(f"{name}: {weights.summary} start from {entry.init_from}")
+        return weights
+
+    train("fine_tuned", name, fresh, read_pretrained)
 
 
 if __name__ == "__main__":

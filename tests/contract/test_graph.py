@@ -226,3 +226,27 @@ def test_the_lock_names_no_registry():
         assert len(pinned) > 100
         for block in re.split(r"\n(?=[a-z0-9])", text)[1:]:
             assert "--hash=sha256:" in block, block.splitlines()[0]
+
+
+def test_every_key_of_params_is_explained():
+    """Each key has a comment on its line, in the comment above it, or in that of its map."""
+    lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+    names = set(PARAMS["corpora"]) | set(PARAMS["experiments"]["cells"]) | {"adding", "copying"}
+    names |= {name for family in PARAMS["models"].values() for name in family}
+    keys: dict[str, bool] = {}
+    for number, line in enumerate(lines):
+        code, _, comment = line.partition(" #")
+        if line.lstrip().startswith("#"):
+            continue
+        above = []
+        for earlier in reversed(lines[:number]):
+            if not earlier.lstrip().startswith("#"):
+                break
+            above.append(earlier)
+        for key in re.findall(r"(?:^\s*|[{,]\s*)([a-z_0-9-]+):", code):
+            listed = re.search(rf"\b{key}\b", " ".join([comment, *above]))
+            first = re.match(rf"\s*{key}:", code)
+            explained = bool(listed or (first and (comment or above)))
+            keys[key] = keys.get(key, False) or explained
+    unexplained = [key for key, explained in keys.items() if not explained and key not in names]
+    assert unexplained == []

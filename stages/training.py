@@ -1,0 +1,84 @@
+"""Steps that all training stages share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+from pipelines import console, paths
+from pipelines.config import params
+
+if TYPE_CHECKING:
+    from pipelines.models.pretrained import PretrainedWeights
+    from pipelines.text.vocabulary import Vocabularies
+    from pipelines.training.callbacks import Callback
+
+Name = Annotated[str, console.Argument(metavar="NAME", help="a model of params.yaml")]
+
+
+def train(
+    family: str,
+    name: str,
+    restart: bool,
+    read_pretrained: Callable[[params.Model, Vocabularies], PretrainedWeights] | None = None,
+) -> None:
+    """Train a model, write it with its history, and log it to MLflow.
+
+    Args:
+        family: family of the model: `baseline`, `lstm`, `fine_tuned` or `seq2seq`.
+        name: name of the model.
+        restart: start from the beginning instead of the last checkpoint.
+        read_pretrained: reads the weights that the model starts from.
+    """
+    config = params.load(paths.PARAMS)
+    entry = params.require(config.family(family), name, f"model under models.{family}")
+    with console.quiet_imports():
+        from pipelines.data import parquet
+        from pipelines.lineage import dvc_project, provenance
+        from pipelines.models.serialization import ModelSpec
+        from pipelines.tasks import lookup
+        from pipelines.text import encoding, vocabulary
+        from pipelines.tracking import stage_runs
+        from pipelines.tracking.callbacks import EpochLogger
+        from pipelines.training import checkpoints, history, result
+
+    spec = ModelSpec.of(config, name)
+    vocabularies = vocabulary.load(paths.vocabulary(entry.corpus))
+    frames = (
+        parquet.read_parquet(paths.train_frame(entry.corpus)),
+        parquet.read_parquet(paths.valid_frame(entry.corpus)),
+    )
+    for frame in frames:
+        encoding.require_columns(frame, vocabularies, spec.task)
+    pretrained = read_pretrained(entry, vocabularies) if read_pretrained else None
+    if entry.model == "ngram":  # counted without TensorFlow
+        hardware = {"device": "cpu", "kernel": "counts"}
+    else:
+        with console.quiet_imports():
+            from pipelines.training import device
+            from pipelines.training.tensorboard import TensorBoardWriter
+        hardware = device.describe(entry)
+    inputs = provenance.inputs(params.FAMILIES[family], console.root())
+    with checkpoints.open_checkpoints(
+        dvc_project.main_root(console.root()),
+        inputs.stage,
+        inputs.key,
+        config.checkpoints.every,
+        restart,
+    ) as manager:
+        with stage_runs.training_run(config, name, inputs, hardware, manager) as run:
+            callbacks: list[Callback] = [EpochLogger(run)]
+            board_folder = None
+            if entry.model != "ngram":
+                board = TensorBoardWriter.of(manager, vocabularies)
+                callbacks.append(board)
+                board_folder = board.folder
+            outcome = lookup.get(spec.task).train(
+                spec, frames, vocabularies, callbacks, manager, pretrained
+            )
+            result.save(outcome, spec, paths.vocabulary(entry.corpus), paths.model(name))
+            history.write_history(outcome.history, paths.history(name))
+            stage_runs.log_training(run, config, name, outcome.seconds, board_folder)
+        # Delete the checkpoints only after the run is closed: if the process is killed before that,
+        # the next one resumes the same run.
+        manager.clear()
