@@ -70,7 +70,7 @@ def main(
         predictions=task.predict_raw(model, example),
         seed_metrics={seed: result.metrics for seed, result in by_seed.items()},
     )
-    inputs = provenance.inputs(params.evaluation_stage(entry), console.root())
+    inputs = provenance.inputs(paths.evaluation_stage(config, name), console.root())
     stage_runs.log_evaluation(config, name, inputs, hardware, log)
 
 

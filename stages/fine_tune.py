@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 def main(name: Name, fresh: console.Restart = False) -> None:
     """Train a classifier that starts from a trained language model."""
 
-    def read_pretrained(
-        entry: params.Model, vocabularies: "Vocabularies"
-    ) -> "PretrainedWeights":
+    def read_pretrained(entry: params.Model, vocabularies: "Vocabularies") -> "PretrainedWeights":
         from pipelines.models import pretrained
 
         assert isinstance(entry, params.Classifier)

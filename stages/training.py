@@ -58,7 +58,7 @@ def train(
             from pipelines.training import device
             from pipelines.training.tensorboard import TensorBoardWriter
         hardware = device.describe(entry)
-    inputs = provenance.inputs(params.FAMILIES[family], console.root())
+    inputs = provenance.inputs(paths.training_stage(config, name), console.root())
     with checkpoints.open_checkpoints(
         dvc_project.main_root(console.root()),
         inputs.stage,

@@ -24,9 +24,14 @@ def test_json_is_written_as_dumped(tmp_path: Path) -> None:
 def test_a_failed_write_keeps_the_old_content(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     files.write_text(path, "old\n")
-    with pytest.raises(RuntimeError), files.atomic_write(path) as temporary:
-        temporary.write_text("half", encoding="utf-8")
-        raise RuntimeError
+
+    def fail() -> None:
+        with files.atomic_write(path) as temporary:
+            temporary.write_text("half", encoding="utf-8")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert path.read_text(encoding="utf-8") == "old\n"
     assert list(tmp_path.iterdir()) == [path]
 
