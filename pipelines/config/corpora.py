@@ -1,4 +1,4 @@
-"""`corpora`: where text comes from, how it is read, cleaned and split, what it must look like."""
+"""`corpora`: sources of texts, their readers, cleaning, splits, vocabularies and checks."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from pipelines.types import (
 
 Penalty = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
 
-# Sources: where bytes come from -----------------------------------------------------------------
+# Sources -----------------------------------------------------------------------------------------
 
 
 class PackageSource(ConfigModel):
-    """Members of a pinned archive of the package registry, downloaded and never installed."""
+    """Members of a pinned archive of the package registry, which is downloaded, not installed."""
 
     kind: Literal["package"]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -41,28 +41,28 @@ class PackageSource(ConfigModel):
 
 
 class Download(ConfigModel):
-    """One file behind an address; its name on disk is the last part of the address."""
+    """File at a URL; its name on disk is the last part of the URL."""
 
     url: Annotated[str, Field(pattern=r"^(https?|file)://")]
     sha256: Sha256
 
 
 class UrlSource(ConfigModel):
-    """Files from the network, each checked; `SEQPROOF_MIRROR` is looked into first."""
+    """Files to download, each with its hash; the folder `SEQPROOF_MIRROR` is searched first."""
 
     kind: Literal["url"]
     downloads: Annotated[tuple[Download, ...], Field(strict=False, min_length=1)]
 
 
 class FilesSource(ConfigModel):
-    """The user's own files; paths are relative to the project's root."""
+    """Files of the user; paths are relative to the project's root."""
 
     kind: Literal["files"]
     paths: Names
 
 
 class GeneratedSource(ConfigModel):
-    """Human dates of many locales beside their ISO form, drawn from the CLDR patterns of Babel."""
+    """Synthetic pairs of dates as people write them and in ISO 8601, by Babel's CLDR patterns."""
 
     kind: Literal["generated"]
     generator: Literal["dates"]
@@ -72,9 +72,9 @@ class GeneratedSource(ConfigModel):
     locales: Names
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _check_order(self) -> Self:
         if self.start > self.end:
-            raise ValueError(f"'start' ({self.start}) is later than 'end' ({self.end})")
+            raise ValueError(f"'start' ({self.start}) must not be after 'end' ({self.end})")
         return self
 
 
@@ -93,7 +93,7 @@ else:
 
 
 class Cleaning(ConfigModel):
-    """What is dropped: rows over `max_length` tokens on either side, and repeated rows."""
+    """Options of `preprocess`: case, the longest row in tokens, repeated rows."""
 
     lowercase: bool
     max_length: Count
@@ -101,12 +101,12 @@ class Cleaning(ConfigModel):
 
 
 class FractionSplit(ConfigModel):
-    """Shares of the valid and test rows.
+    """Random or contiguous split, by the fractions of valid and test rows.
 
-    `contiguous` keeps the order of the rows, `shuffled` draws them, `stratified` draws the same
-    shares of every label. Rows that share the column `by` stay together. `valid_first` takes the
-    validation rows from the beginning of what is contiguous: the training rows then reach up to the
-    test, as they do where a benchmark has no validation rows.
+    `contiguous` keeps the order of the rows, `shuffled` permutes them, `stratified` takes the same
+    fractions of every label. Rows with the same value of the column `by` stay together.
+    `valid_first` takes the validation rows from the beginning of a contiguous split, so that the
+    training rows reach up to the test rows, as in benchmarks without validation rows.
     """
 
     method: Literal["contiguous", "shuffled", "stratified"]
@@ -116,20 +116,18 @@ class FractionSplit(ConfigModel):
     valid_first: bool | None = None
 
     @model_validator(mode="after")
-    def _leaves_training_rows(self) -> Self:
+    def _check_fractions(self) -> Self:
         if self.valid + self.test >= 1:
-            raise ValueError(f"'valid' + 'test' is {self.valid + self.test:g}: nothing to train on")
+            raise ValueError(f"'valid' + 'test' is {self.valid + self.test:g}: it must be below 1")
         if self.by and self.method == "stratified":
-            raise ValueError("'by' means nothing with 'method: stratified': take it out")
+            raise ValueError("'by' has no effect with 'method: stratified': remove it")
         if self.valid_first and self.method != "contiguous":
-            raise ValueError(
-                f"'valid_first' means nothing with 'method: {self.method}': take it out"
-            )
+            raise ValueError(f"'valid_first' has no effect with 'method: {self.method}': remove it")
         return self
 
 
 class GivenSplit(ConfigModel):
-    """The split that a benchmark comes with: the files of each part, by name."""
+    """Split of a benchmark: the file names of each part."""
 
     method: Literal["given"]
     train: Names
@@ -137,11 +135,11 @@ class GivenSplit(ConfigModel):
     test: Names
 
     @model_validator(mode="after")
-    def _once_each(self) -> Self:
+    def _check_names(self) -> Self:
         files = [*self.train, *self.valid, *self.test]
-        twice = sorted({file for file in files if files.count(file) > 1})
-        if twice:
-            raise ValueError(f"'{twice[0]}' is named twice: a file belongs to one part")
+        repeated = sorted({file for file in files if files.count(file) > 1})
+        if repeated:
+            raise ValueError(f"'{repeated[0]}' is listed twice: a file belongs to one part")
         return self
 
 
@@ -149,10 +147,10 @@ Split = Annotated[FractionSplit | GivenSplit, Field(discriminator="method")]
 
 
 class VocabularyParams(ConfigModel):
-    """The `max_size` most frequent training tokens that occur at least `min_count` times.
+    """Size of the vocabulary, and the least count of a token in the training rows.
 
-    Of sub-words all pieces are kept, however rare: whole words are made of them. `shared` makes
-    one vocabulary of source and target.
+    Sub-words have no `min_count`: whole words consist of them. `shared` makes one vocabulary of
+    source and target.
     """
 
     max_size: Count
@@ -161,7 +159,7 @@ class VocabularyParams(ConfigModel):
 
 
 class Checks(ConfigModel):
-    """Bounds that the data must keep; a broken one stops `preprocess`."""
+    """Bounds of the data; `preprocess` stops if the data exceeds one."""
 
     min_rows: Count
     max_unknown_rate: Annotated[float, Field(ge=0, le=1)]
@@ -170,10 +168,10 @@ class Checks(ConfigModel):
 
 
 class Samples(ConfigModel):
-    """Text that `evaluate` lets every language model of the corpus write.
+    """Text that `evaluate` generates with every language model of the corpus.
 
-    `top_k` draws from so many of the likeliest tokens (Fan et al. 2018), `top_p` from the fewest
-    that are so likely together (Holtzman et al. 2020); `seed` draws another text than the model's.
+    `top_k` samples from the most likely tokens (Fan et al. 2018), `top_p` from the fewest tokens
+    with that probability (Holtzman et al. 2020); `seed` replaces the model's.
     """
 
     beginning: Annotated[str, Field(min_length=1)]
@@ -185,11 +183,10 @@ class Samples(ConfigModel):
 
 
 class Search(ConfigModel):
-    """How `evaluate` looks for the likeliest translation: greedily if it is left out.
+    """Beam search of `evaluate`, which otherwise decodes greedily.
 
-    A beam of so many hypotheses; the penalties are alpha and beta of Wu et al. (2016, section 7).
-    `replace_unknown` puts the source token that was attended to most in the place of an unknown
-    one (Luong et al. 2015).
+    The penalties are alpha and beta of Wu et al. (2016, section 7). `replace_unknown` replaces an
+    unknown token by the source token with the largest attention weight (Luong et al. 2015).
     """
 
     beam: Annotated[int, Field(ge=1, le=1000)]
@@ -199,7 +196,7 @@ class Search(ConfigModel):
 
 
 class Corpus(ConfigModel):
-    """One text: where it is from, how it is read, cleaned, split, and what it must look like."""
+    """Text for one task: its source, reader, cleaning, split, vocabulary and checks."""
 
     task: Task
     source: Source
@@ -213,7 +210,7 @@ class Corpus(ConfigModel):
     search: Search | None = None
 
     @model_validator(mode="after")
-    def _has_the_keys_of_its_task(self) -> Self:
+    def _check_task(self) -> Self:
         schema = task_schemas.get(self.task)
         for key in task_schemas.TASK_KEYS:
             value: Any = self
@@ -228,7 +225,7 @@ class Corpus(ConfigModel):
         return self
 
     @model_validator(mode="after")
-    def _splits_by_its_columns(self) -> Self:
+    def _check_split(self) -> Self:
         schema, split = task_schemas.get(self.task), self.split
         if isinstance(split, GivenSplit):
             self.reader.check_given_split()
@@ -243,13 +240,13 @@ class Corpus(ConfigModel):
         return self
 
     @model_validator(mode="after")
-    def _counts_tokens(self) -> Self:
-        given, sub_words = self.vocabulary.min_count is not None, self.tokens in SUB_WORDS
-        if given and sub_words:
+    def _check_min_count(self) -> Self:
+        is_set, sub_words = self.vocabulary.min_count is not None, self.tokens in SUB_WORDS
+        if is_set and sub_words:
             raise ValueError(
-                f"'vocabulary.min_count' means nothing with 'tokens: {self.tokens}', which keep "
-                "every piece: take it out"
+                f"'vocabulary.min_count' has no effect with 'tokens: {self.tokens}', which keep "
+                "every piece: remove it"
             )
-        if not given and not sub_words:
-            raise ValueError("'vocabulary.min_count' is missing: write 1 to keep every token")
+        if not is_set and not sub_words:
+            raise ValueError("'vocabulary.min_count' is missing: set 1 to keep every token")
         return self

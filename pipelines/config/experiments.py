@@ -1,10 +1,10 @@
-"""`experiments`: small experiments that the last chapter of the report is drawn from."""
+"""`experiments`: small experiments, shown in the last section of the report."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar, get_args
 
 from pydantic import Field, model_validator
 
@@ -29,20 +29,20 @@ Pair = Annotated[tuple[str, str], Field(strict=False)]
 
 
 class CellConfig(ConfigModel):
-    """A recurrent cell as the experiments compare it."""
+    """Recurrent cell that the experiments compare."""
 
     cell: Cell
     forget_bias: Annotated[float, Field(ge=-10, le=10)] | None = None
 
     @model_validator(mode="after")
-    def _only_an_lstm_forgets(self) -> Self:
+    def _check_forget_bias(self) -> Self:
         if self.forget_bias is not None and self.cell != "lstm":
-            raise ValueError(f"'forget_bias' means nothing with 'cell: {self.cell}': take it out")
+            raise ValueError(f"'forget_bias' has no effect with 'cell: {self.cell}': remove it")
         return self
 
 
 class ToyTraining(ConfigModel):
-    """A training of one small recurrent layer by Adam, on batches drawn anew at each step."""
+    """Training of one small recurrent layer by Adam, on new batches at each step."""
 
     units: Width
     batch_size: Count
@@ -52,31 +52,33 @@ class ToyTraining(ConfigModel):
 
 
 class GradientFlow(ToyTraining):
-    """How much of the gradient comes back over `lag` steps, before and after a training."""
+    """Norm of the gradient over `lag` steps, before and after a training."""
 
     lag: IntAtLeast2
 
 
 class LongMemory(ToyTraining):
-    """Over which of the `lags` a cell learns a task: its loss falls below a `threshold` of what a
-    network without memory reaches."""
+    """Longest lag over which a cell learns a task.
+
+    A lag is learnt if the loss falls below `threshold` times the loss of a network without memory.
+    """
 
     lags: Annotated[tuple[IntAtLeast2, ...], Field(strict=False, min_length=1)]
     threshold: Fraction
 
     @model_validator(mode="after")
-    def _ladder(self) -> Self:
-        if any(one >= other for one, other in pairwise(self.lags)):
-            raise ValueError("'lags' must rise from each to the next")
+    def _check_lags(self) -> Self:
+        if any(lag >= next_lag for lag, next_lag in pairwise(self.lags)):
+            raise ValueError("'lags' must be in increasing order")
         return self
 
 
 class WordOrder(ConfigModel):
-    """Test texts with two words exchanged, and which classifiers can tell the two texts apart.
+    """Classifiers on test texts with two words swapped.
 
-    A word speaks for one of two labels, the `opposites`, if its share of the words of that label is
-    exp(`evidence`) times that of the other, and both have it `min_count` times together. Beside two
-    trained models answers a Markov model of each label, of `order` words.
+    A word indicates one of two labels, the `opposites`, if its frequency under that label is
+    exp(`evidence`) times its frequency under the other, and both together have it `min_count`
+    times. A Markov model per label, of `order` words, is compared with the two trained models.
     """
 
     bag_of_words: Name
@@ -91,7 +93,7 @@ class WordOrder(ConfigModel):
 
 
 class SourceLength(ConfigModel):
-    """The scores of two translators in so many `buckets` of test sources of like length."""
+    """Scores of two translation models by the length of the source, in `buckets`."""
 
     fixed: Name
     attention: Name
@@ -99,7 +101,7 @@ class SourceLength(ConfigModel):
 
 
 class Experiments(ConfigModel):
-    """All experiments; each of the maps may be empty."""
+    """All experiments; each map may be empty."""
 
     cells: dict[Name, CellConfig]
     gradient_flow: dict[SyntheticTask, GradientFlow]
@@ -107,59 +109,62 @@ class Experiments(ConfigModel):
     word_order: dict[Name, WordOrder]
     source_length: dict[Name, SourceLength]
 
-    def require(self, corpora: Mapping[str, Corpus], models: Mapping[str, Model]) -> None:
-        """See that all that the experiments name is there.
+    def check_references(self, corpora: Mapping[str, Corpus], models: Mapping[str, Model]) -> None:
+        """Check that the corpora, models and labels of the experiments exist.
 
         Raises:
-            ValueError: it is not; the sentence names the key.
+            ValueError: one does not; the message names the key.
         """
         for stage in ("gradient_flow", "long_memory"):
             if getattr(self, stage) and not self.cells:
-                raise ValueError(f"experiments.{stage} compares cells: give 'experiments.cells'")
-        for corpus, entry in self.word_order.items():
-            where = f"experiments.word_order.{corpus}"
-            _corpus(where, corpus, corpora)
-            _model(f"{where}.bag_of_words", entry.bag_of_words, corpus, BagOfWords, models)
-            _model(f"{where}.recurrent", entry.recurrent, corpus, Classifier, models)
-            _labels(f"{where}.opposites", entry.opposites, corpora[corpus])
-        for corpus, pair in self.source_length.items():
-            where = f"experiments.source_length.{corpus}"
-            _corpus(where, corpus, corpora)
-            fixed = _model(f"{where}.fixed", pair.fixed, corpus, Seq2Seq, models)
-            attends = _model(f"{where}.attention", pair.attention, corpus, Seq2Seq, models)
-            if fixed.attention != "none" or attends.attention == "none":
                 raise ValueError(
-                    f"{where}: 'fixed' names a model with 'attention: none', "
-                    "and 'attention' one with another"
+                    f"experiments.{stage} needs at least one entry in 'experiments.cells'"
+                )
+        for name, entry in self.word_order.items():
+            key = f"experiments.word_order.{name}"
+            corpus = _find_corpus(key, name, corpora)
+            _find_model(f"{key}.bag_of_words", entry.bag_of_words, name, BagOfWords, models)
+            _find_model(f"{key}.recurrent", entry.recurrent, name, Classifier, models)
+            _check_labels(f"{key}.opposites", entry.opposites, corpus)
+        for name, pair in self.source_length.items():
+            key = f"experiments.source_length.{name}"
+            _find_corpus(key, name, corpora)
+            fixed = _find_model(f"{key}.fixed", pair.fixed, name, Seq2Seq, models)
+            attention = _find_model(f"{key}.attention", pair.attention, name, Seq2Seq, models)
+            if fixed.attention != "none" or attention.attention == "none":
+                raise ValueError(
+                    f"{key}: 'fixed' must name a model with 'attention: none', and 'attention' one "
+                    "with an attention"
                 )
 
 
-def _corpus(where: str, name: str, corpora: Mapping[str, Corpus]) -> None:
+def _find_corpus(key: str, name: str, corpora: Mapping[str, Corpus]) -> Corpus:
     if name not in corpora:
-        raise ValueError(f"{where}: no corpus is called '{name}'{suggest(name, corpora)}")
+        raise ValueError(f"{key}: there is no corpus '{name}'{suggest(name, corpora)}")
+    return corpora[name]
 
 
-def _model(
-    where: str, name: str, corpus: str, kind: type[Kind], models: Mapping[str, Model]
+def _find_model(
+    key: str, name: str, corpus: str, kind: type[Kind], models: Mapping[str, Model]
 ) -> Kind:
-    """The model of this kind and corpus that a key names."""
-    known = {
-        key: model
-        for key, model in models.items()
+    """Return a model of a kind and a corpus."""
+    choices = {
+        choice: model
+        for choice, model in models.items()
         if isinstance(model, kind) and model.corpus == corpus
     }
-    if name not in known:
+    if name not in choices:
+        tag = get_args(kind.model_fields["model"].annotation)[0]
         raise ValueError(
-            f"{where}: no model of its kind and of '{corpus}' is called '{name}'"
-            f"{suggest(name, known)}"
+            f"{key}: the corpus '{corpus}' has no {tag} model '{name}'{suggest(name, choices)}"
         )
-    return known[name]
+    return choices[name]
 
 
-def _labels(where: str, opposites: tuple[str, str], corpus: Corpus) -> None:
+def _check_labels(key: str, labels: tuple[str, str], corpus: Corpus) -> None:
     known = corpus.checks.labels or ()
-    for label in opposites:
+    for label in labels:
         if label not in known:
-            raise ValueError(f"{where}: no label is called '{label}'{suggest(label, known)}")
-    if opposites[0] == opposites[1]:
-        raise ValueError(f"{where} are two labels, not '{opposites[0]}' twice")
+            raise ValueError(f"{key}: there is no label '{label}'{suggest(label, known)}")
+    if labels[0] == labels[1]:
+        raise ValueError(f"{key} must be two different labels, but both are '{labels[0]}'")

@@ -1,4 +1,4 @@
-"""`goals`: what models are to reach, and the published numbers that stand beside theirs."""
+"""`goals`: targets of models, and the published numbers that they are compared with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipelines.types import ConfigModel, Names, Task
 
 Better = Literal["higher", "lower"]
 
-# The metrics of each task that are better on one side, and on which; keys of the metrics files.
+# Metrics of each task with their better direction, by their keys in the metrics files.
 METRICS: Mapping[Task, Mapping[str, Better]] = {
     "language_modelling": {
         "test_perplexity": "lower",
@@ -40,16 +40,16 @@ BETTER = {metric: side for metrics in METRICS.values() for metric, side in metri
 
 
 class Goal(ConfigModel):
-    """One number that models are held to, and the published one to stand beside it.
+    """Target of models in one metric, and the published number to compare them with.
 
     Attributes:
-        models: one model, or the same model from several seeds.
-        metric: the key in their metrics files.
-        target: what must be reached.
-        stretch: what is hoped for.
-        published: the published number, in the metric's own unit.
-        reference: the model that it is of.
-        source: where it stands.
+        models: one model, or the same model trained from several seeds.
+        metric: key in their metrics files.
+        target: value to reach.
+        stretch: more ambitious value.
+        published: published number, in the unit of the metric.
+        reference: the model with the published number.
+        source: where the number was published.
     """
 
     models: Names
@@ -61,68 +61,68 @@ class Goal(ConfigModel):
     source: str | None = None
 
     @model_validator(mode="after")
-    def _says_whose(self) -> Self:
-        if len({one is None for one in (self.published, self.reference, self.source)}) > 1:
-            raise ValueError(
-                "'published', 'reference' (the model that it is of) and 'source' (where it stands) "
-                "belong together: give all three or none"
-            )
+    def _check_reference(self) -> Self:
+        if len({value is None for value in (self.published, self.reference, self.source)}) > 1:
+            raise ValueError("set all of 'published', 'reference' and 'source', or none of them")
         return self
 
     @property
     def better(self) -> Better:
-        """Which side of the mark is the good one."""
+        """Direction of improvement."""
         return BETTER[self.metric]
 
-    def reached_by(self, number: float, wanted: float) -> bool:
-        """Whether a number is as good as what is wanted."""
-        return number <= wanted if self.better == "lower" else number >= wanted
+    def is_reached(self, value: float, target: float) -> bool:
+        """Return whether a value is as good as a target."""
+        return value <= target if self.better == "lower" else value >= target
 
-    def gap(self, number: float, other: float) -> float:
-        """How much better a number is than another; worse if negative."""
-        return other - number if self.better == "lower" else number - other
+    def gap(self, value: float, other: float) -> float:
+        """Return the improvement of a value over another; negative if it is worse."""
+        return other - value if self.better == "lower" else value - other
 
-    def require(
-        self, where: str, corpora: Mapping[str, Corpus], models: Mapping[str, Model]
+    def check_references(
+        self, key: str, corpora: Mapping[str, Corpus], models: Mapping[str, Model]
     ) -> None:
-        """See that the models are there, of one corpus, and have the metric.
+        """Check that the models exist, share a corpus, and have the metric.
+
+        Args:
+            key: of the goal in params.yaml.
+            corpora: by name.
+            models: by name.
 
         Raises:
-            ValueError: it is not so; the sentence names the key.
+            ValueError: they do not; the message names the key.
         """
         for name in self.models:
             if name not in models:
-                hint = suggest(name, models)
-                raise ValueError(f"{where}.models: no model is called '{name}'{hint}")
-        first, *others = (models[name].corpus for name in self.models)
-        for corpus in others:
-            if corpus != first:
+                raise ValueError(f"{key}.models: there is no model '{name}'{suggest(name, models)}")
+        corpus, *others = (models[name].corpus for name in self.models)
+        for other in others:
+            if other != corpus:
                 raise ValueError(
-                    f"{where}.models are of '{first}' and of '{corpus}': a goal is for one corpus"
+                    f"{key}.models must share one corpus, but theirs are '{corpus}' and '{other}'"
                 )
-        known = METRICS[corpora[first].task]
-        if self.metric not in known:
-            raise ValueError(f"{where}.metric is '{self.metric}'{suggest(self.metric, known)}")
+        metrics = METRICS[corpora[corpus].task]
+        if self.metric not in metrics:
+            raise ValueError(f"{key}.metric is '{self.metric}'{suggest(self.metric, metrics)}")
 
 
-def require(
+def check_goals(
     goals: Sequence[Goal], corpora: Mapping[str, Corpus], models: Mapping[str, Model]
 ) -> None:
-    """See that each goal can be asked of its models, and that no model of others is published with
-    two numbers in one metric: a gap would not say to which.
+    """Check the references of all goals, and that no reference has two numbers in one metric.
 
     Raises:
-        ValueError: it is not so; the sentence names the key.
+        ValueError: a reference is invalid; the message names the key.
     """
-    numbers: dict[tuple[str | None, ...], float] = {}
-    for place, goal in enumerate(goals):
-        where = f"goals.{place}"
-        goal.require(where, corpora, models)
+    published: dict[tuple[str | None, ...], float] = {}
+    for index, goal in enumerate(goals):
+        key = f"goals.{index}"
+        goal.check_references(key, corpora, models)
         if goal.published is not None:
-            whose = (models[goal.models[0]].corpus, goal.metric, goal.reference, goal.source)
-            if numbers.setdefault(whose, goal.published) != goal.published:
+            reference = (models[goal.models[0]].corpus, goal.metric, goal.reference, goal.source)
+            if published.setdefault(reference, goal.published) != goal.published:
                 raise ValueError(
-                    f"{where}.published is {goal.published}, and a goal before it has "
-                    f"{numbers[whose]} of the same model, metric and source: give one number, or "
-                    "tell the two models apart in 'reference'"
+                    f"{key}.published is {goal.published}, but an earlier goal has "
+                    f"{published[reference]} for the same reference, metric and source: correct "
+                    "one, or name the two models differently in 'reference'"
                 )

@@ -1,12 +1,12 @@
-"""`models`: every kind of model, and what may be said of its training.
+"""`models`: kinds of models and the options of their training.
 
-A key that may be left out turns something on: left out, the thing is off, or plain.
+Optional keys enable features: omit one to disable it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -30,12 +30,12 @@ from pipelines.types import (
 
 
 class Optimizer(ConfigModel):
-    """How weights follow their gradient, and how the rate falls.
+    """Optimizer and learning rate schedule.
 
-    Adam (Kingma and Ba, 2015), AdamW (Loshchilov and Hutter, 2019), or plain SGD. The rate stays
-    `constant`; falls to zero over the whole training (`linear`); is multiplied by `factor` at every
-    epoch after the first `decay_after_epoch` (`exponential`, as in Zaremba et al.
-    2014); or whenever `patience` epochs in a row were not the best so far (`plateau`).
+    Adam (Kingma and Ba, 2015), AdamW (Loshchilov and Hutter, 2019), or plain SGD. The learning rate
+    stays `constant`; falls to zero over all epochs (`linear`); is multiplied by `factor` at every
+    epoch after the first `decay_after_epoch` (`exponential`, as in Zaremba et al. 2014); or is
+    multiplied by it after `patience` epochs in a row without an improvement (`plateau`).
     """
 
     name: Literal["adam", "adamw", "sgd"]
@@ -45,28 +45,28 @@ class Optimizer(ConfigModel):
     decay_after_epoch: Count | None = None
     patience: Count | None = None
     warmup_steps: Count | None = Field(
-        default=None, description="batches in which the rate rises from 0"
+        default=None, description="batches in which the learning rate rises from 0"
     )
     weight_decay: Positive | None = None
     clip_norm: Positive
 
     @model_validator(mode="after")
-    def _each_key_has_its_owner(self) -> Self:
+    def _check_dependent_keys(self) -> Self:
         schedule = f"'schedule: {self.schedule}'"
-        _owned(self, "factor", self.schedule in ("exponential", "plateau"), schedule)
-        _owned(self, "decay_after_epoch", self.schedule == "exponential", schedule)
-        _owned(self, "patience", self.schedule == "plateau", schedule)
-        _owned(self, "weight_decay", self.name == "adamw", f"'name: {self.name}'")
+        _check_dependent_key(self, "factor", self.schedule in ("exponential", "plateau"), schedule)
+        _check_dependent_key(self, "decay_after_epoch", self.schedule == "exponential", schedule)
+        _check_dependent_key(self, "patience", self.schedule == "plateau", schedule)
+        _check_dependent_key(self, "weight_decay", self.name == "adamw", f"'name: {self.name}'")
         return self
 
 
-def _owned(section: ConfigModel, key: str, needed: bool, owner: str) -> None:
-    """A key that belongs to one choice of another key, and which that choice needs."""
-    given = getattr(section, key) is not None
-    if needed and not given:
+def _check_dependent_key(section: ConfigModel, key: str, needed: bool, owner: str) -> None:
+    """Check a key that one choice of another key needs, and that is useless with the others."""
+    is_set = getattr(section, key) is not None
+    if needed and not is_set:
         raise ValueError(f"{owner} needs '{key}'")
-    if given and not needed:
-        raise ValueError(f"'{key}' means nothing with {owner}: take it out")
+    if is_set and not needed:
+        raise ValueError(f"'{key}' has no effect with {owner}: remove it")
 
 
 Order = Annotated[int, Field(ge=1, le=12)]
@@ -75,8 +75,12 @@ Order = Annotated[int, Field(ge=1, le=12)]
 class NGram(ConfigModel):
     """Markov model of `order` tokens.
 
-    Smoothed as by Witten and Bell (1991), or by modified Kneser-Ney (Chen and Goodman, 1999).
+    The smoothing is that of Witten and Bell (1991), or modified Kneser-Ney (Chen and Goodman,
+    1999).
     """
+
+    task: ClassVar[Task] = "language_modelling"
+    family: ClassVar[str] = "baseline"
 
     model: Literal["ngram"]
     corpus: str
@@ -85,8 +89,8 @@ class NGram(ConfigModel):
     smoothing: Smoothing
 
 
-class _Trained(ConfigModel):
-    """What all models with a gradient share.
+class _TrainableConfig(ConfigModel):
+    """Options of all models that are trained by gradient descent.
 
     `average_epochs` averages the weights of the best epochs. `ensemble_size` trains several models
     from successive seeds and averages their probabilities. `patience` stops after so many epochs
@@ -107,56 +111,59 @@ class _Trained(ConfigModel):
     optimizer: Optimizer
 
     @model_validator(mode="after")
-    def _epochs_suffice(self) -> Self:
+    def _check_average_epochs(self) -> Self:
         if self.average_epochs is not None and self.average_epochs > self.epochs:
             raise ValueError(
-                f"'average_epochs: {self.average_epochs}' is of more epochs than {self.epochs}"
+                f"'average_epochs: {self.average_epochs}' must be at most 'epochs: {self.epochs}'"
             )
         return self
 
     @model_validator(mode="after")
-    def _each_seed_is_another(self) -> Self:
+    def _check_seeds(self) -> Self:
         if self.seeds is None:
             return self
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"'seeds: {list(self.seeds)}' has a seed twice: take it out")
+            raise ValueError(f"'seeds: {list(self.seeds)}' repeats a seed: remove it")
         if self.seed is not None:
-            raise ValueError("give 'seed' or 'seeds', one of the two")
+            raise ValueError("set 'seed' or 'seeds', not both")
         if self.ensemble_size is not None:
             raise ValueError(
-                "'seeds' trains models that are compared, and 'ensemble_size' models that answer "
-                "as one: give one of the two"
+                "set 'seeds', which compares models, or 'ensemble_size', which combines them, not "
+                "both"
             )
         return self
 
 
-class _Bucketed(_Trained):
-    """Batches of examples of like length: so many examples, or so many tokens with padding."""
+class _BucketedConfig(_TrainableConfig):
+    """Options of batches of similar length, measured in examples or in tokens with padding."""
 
     batch_size: Count | None = None
     batch_tokens: Count | None = None
 
     @model_validator(mode="after")
-    def _one_size(self) -> Self:
+    def _check_batch_size(self) -> Self:
         if (self.batch_size is None) == (self.batch_tokens is None):
-            raise ValueError("give 'batch_size' or 'batch_tokens', one of the two")
+            raise ValueError("set exactly one of 'batch_size' and 'batch_tokens'")
         return self
 
 
-class BagOfWords(_Bucketed):
+class BagOfWords(_BucketedConfig):
     """Softmax on word counts: a perceptron without `hidden` layers, an MLP with them."""
+
+    task: ClassVar[Task] = "classification"
+    family: ClassVar[str] = "baseline"
 
     model: Literal["bag_of_words"]
     hidden: Annotated[tuple[Width, ...], Field(strict=False)]
     class_weights: Literal["balanced"] | None = None
 
 
-class _Recurrent(ConfigModel):
-    """A stack of recurrent layers.
+class _RecurrentConfig(ConfigModel):
+    """Options of a stack of recurrent layers.
 
-    `dropout` falls on the inputs of every layer and on what the softmax reads (Zaremba et al.
-    2014); `input_dropout` and `output_dropout` take its place at the bottom and at the top. With
-    `variational` one mask serves all steps (Gal and Ghahramani, 2016); `word_dropout` drops whole
+    `dropout` applies to the inputs of every layer and to the input of the softmax (Zaremba et al.
+    2014); `input_dropout` and `output_dropout` replace it at the bottom and at the top. With
+    `variational` all steps share one mask (Gal and Ghahramani, 2016); `word_dropout` drops whole
     words, `weight_drop` weights of the recurrent kernel (Merity et al. 2017). `precision` is that
     of matrix products.
     """
@@ -175,29 +182,27 @@ class _Recurrent(ConfigModel):
     precision: Literal["bfloat16"] | None = None
 
     @model_validator(mode="after")
-    def _only_an_lstm_forgets(self) -> Self:
+    def _check_forget_bias(self) -> Self:
         if self.forget_bias is not None and self.cell != "lstm":
-            raise ValueError(f"'forget_bias' means nothing with 'cell: {self.cell}': take it out")
+            raise ValueError(f"'forget_bias' has no effect with 'cell: {self.cell}': remove it")
         return self
 
     @model_validator(mode="after")
-    def _a_layer_has_another_below_to_add(self) -> Self:
+    def _check_residual(self) -> Self:
         if self.residual and self.layers == 1:
-            raise ValueError(
-                "'residual' adds the outputs of the layer below: give 'layers' above 1"
-            )
+            raise ValueError("'residual' needs 'layers' above 1")
         return self
 
 
 class Interpolation(ConfigModel):
-    """A Markov model of the same text, and its `weight` in the probability."""
+    """Markov model of the same text, and its `weight` in the interpolated probability."""
 
     order: Order
     smoothing: Smoothing
     weight: Fraction
 
 
-class LanguageModel(_Trained, _Recurrent):
+class LanguageModel(_TrainableConfig, _RecurrentConfig):
     """Recurrent language model.
 
     `bptt_steps` is the length of truncated backpropagation through time. With `tied_embeddings`
@@ -206,6 +211,9 @@ class LanguageModel(_Trained, _Recurrent):
     penalise large and fast-changing outputs (Merity et al. 2017). `ngram`
     interpolates the trained network with a Markov model (Mikolov et al. 2010).
     """
+
+    task: ClassVar[Task] = "language_modelling"
+    family: ClassVar[str] = "lstm"
 
     model: Literal["language_model"]
     batch_size: Count
@@ -217,21 +225,21 @@ class LanguageModel(_Trained, _Recurrent):
     ngram: Interpolation | None = None
 
     @model_validator(mode="after")
-    def _change_takes_two_steps(self) -> Self:
+    def _check_bptt_steps(self) -> Self:
         if self.temporal_activation_regularization is not None and self.bptt_steps == 1:
-            raise ValueError(
-                "'temporal_activation_regularization' compares each step with the one before: "
-                "give 'bptt_steps' above 1"
-            )
+            raise ValueError("'temporal_activation_regularization' needs 'bptt_steps' above 1")
         return self
 
 
-class Classifier(_Bucketed, _Recurrent):
-    """Recurrent reader with a softmax on its last state, or on a pool of all its outputs.
+class Classifier(_BucketedConfig, _RecurrentConfig):
+    """Recurrent layers with a softmax on their last state, or on pooled outputs.
 
-    `init_from` names a language model whose embedding and recurrent layers it starts from (Dai and
+    `init_from` names the language model that initialises embedding and recurrent layers (Dai and
     Le, 2015).
     """
+
+    task: ClassVar[Task] = "classification"
+    family: ClassVar[str] = "lstm"
 
     model: Literal["classifier"]
     bidirectional: bool
@@ -240,24 +248,28 @@ class Classifier(_Bucketed, _Recurrent):
     init_from: Name | None = None
 
     @model_validator(mode="after")
-    def _reads_as_its_language_model(self) -> Self:
+    def _check_direction(self) -> Self:
         if self.init_from is not None and self.bidirectional:
             raise ValueError(
-                "'init_from' needs 'bidirectional: false': a language model reads forwards only"
+                "'init_from' needs 'bidirectional: false': language models read forwards only"
             )
         return self
 
 
-class Seq2Seq(_Bucketed, _Recurrent):
-    """Encoder and decoder; with `attention: none` one fixed vector stands between them.
+class Seq2Seq(_BucketedConfig, _RecurrentConfig):
+    """Encoder and decoder; with `attention: none` one fixed vector connects them.
 
-    `input_feeding` gives the decoder what it attended to at the step before (Luong et al. 2015).
-    `bridge` makes the decoder's first state of the encoder's last: `dense` (also if left out),
-    `copy` or `zero`. `tied_embeddings: target` shares the target embedding with the softmax, `all`
-    the source embedding too. `scheduled_sampling` is the share of the decoder's inputs that are its
-    own predictions at the end of the training (Bengio et al. 2015). `subword_sampling` draws
-    another segmentation into sub-words at each epoch (Kudo 2018; Provilkov et al. 2020).
+    `input_feeding` feeds the attention context of the previous step to the decoder (Luong et al.
+    2015). `bridge` computes the decoder's first state from the encoder's last: `dense` (the
+    default), `copy` or `zero`. `tied_embeddings: target` shares the target embedding with the
+    softmax, `all` the source embedding too. `scheduled_sampling` is the fraction of the decoder's
+    inputs that are its own predictions at the end of the training (Bengio et al. 2015).
+    `subword_sampling` draws a different segmentation into sub-words in each epoch (Kudo 2018;
+    Provilkov et al. 2020).
     """
+
+    task: ClassVar[Task] = "translation"
+    family: ClassVar[str] = "seq2seq"
 
     model: Literal["seq2seq"]
     bidirectional: bool
@@ -270,24 +282,24 @@ class Seq2Seq(_Bucketed, _Recurrent):
     subword_sampling: Fraction | None = None
 
     @model_validator(mode="after")
-    def _widths_fit(self) -> Self:
-        twice = "a bidirectional encoder's are twice as wide"
+    def _check_attention(self) -> Self:
         if self.attention == "dot" and self.bidirectional:
             raise ValueError(
-                "'attention: dot' needs encoder states as wide as the decoder's, and "
-                f"{twice}: use 'general' or 'bidirectional: false'"
+                "'attention: dot' needs encoder and decoder states of the same width, and those of "
+                "a bidirectional encoder are twice as wide: use 'attention: general' or "
+                "'bidirectional: false'"
             )
         if self.bridge == "copy" and self.bidirectional:
             raise ValueError(
-                f"'bridge: copy' needs states as wide as the decoder's, and {twice}: "
-                "use 'bridge: dense'"
+                "'bridge: copy' needs encoder and decoder states of the same width, and those of a "
+                "bidirectional encoder are twice as wide: use 'bridge: dense'"
             )
         if self.input_feeding and self.attention == "none":
-            raise ValueError("'input_feeding' feeds what was attended to: give an 'attention'")
+            raise ValueError("'input_feeding' needs an 'attention'")
         if self.bridge == "zero" and self.attention == "none":
             raise ValueError(
-                "'bridge: zero' with 'attention: none' tells the decoder nothing of the source: "
-                "give an 'attention', or another 'bridge'"
+                "'bridge: zero' with 'attention: none' hides the source from the decoder: choose "
+                "another 'bridge' or 'attention'"
             )
         return self
 
@@ -297,11 +309,7 @@ Model = Annotated[
 ]
 MODELS = (NGram, BagOfWords, LanguageModel, Classifier, Seq2Seq)
 TASK_OF: Mapping[str, Task] = {
-    "ngram": "language_modelling",
-    "language_model": "language_modelling",
-    "bag_of_words": "classification",
-    "classifier": "classification",
-    "seq2seq": "translation",
+    get_args(kind.model_fields["model"].annotation)[0]: kind.task for kind in MODELS
 }
 # The stage that trains each family of models.
 FAMILIES: Mapping[str, str] = {
@@ -314,29 +322,23 @@ FAMILY_OF_STAGE = {stage: family for family, stage in FAMILIES.items()}
 STAGES = tuple(FAMILIES.values())
 
 
-def seeds_of(entry: Any) -> tuple[int, ...]:
-    """Those of a group, whose members answer each for itself; none of any other model."""
+def seeds_of(entry: object) -> tuple[int, ...]:
+    """Return the seeds of a seed group, or nothing for any other model."""
     return getattr(entry, "seeds", None) or ()
 
 
-def training_stage(entry: Any) -> str:
-    """The stage that trains a model."""
-    if getattr(entry, "init_from", None) is not None:
-        return "fine_tune"
-    return {
-        "ngram": "train_baseline",
-        "bag_of_words": "train_baseline",
-        "language_model": "train_lstm",
-        "classifier": "train_lstm",
-        "seq2seq": "train_seq2seq",
-    }[entry.model]
+def training_stage(entry: Model) -> str:
+    """Return the stage that trains a model."""
+    return FAMILIES[family_of(entry)]
 
 
-def family_of(entry: Any) -> str:
+def family_of(entry: Model) -> str:
     """Return the family of a model: `baseline`, `lstm`, `fine_tuned` or `seq2seq`."""
-    return FAMILY_OF_STAGE[training_stage(entry)]
+    if isinstance(entry, Classifier) and entry.init_from is not None:
+        return "fine_tuned"
+    return entry.family
 
 
-def evaluation_stage(entry: Any) -> str:
+def evaluation_stage(entry: Model) -> str:
     """Return the stage that evaluates a model."""
     return f"evaluate_{family_of(entry)}"

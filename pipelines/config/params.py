@@ -1,7 +1,7 @@
-"""The typed, frozen tree of `params.yaml`; unknown keys are refused with the nearest known name.
+"""The typed, frozen contents of `params.yaml`.
 
-This is the only door to YAML. Defaults live in `params.yaml` alone: no field here has a default but
-None, which leaves a thing out.
+Only this module reads YAML. Defaults are in `params.yaml`: the only default of a field is None,
+which disables a feature.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from pipelines.config import goals
 from pipelines.config.corpora import (
     Cleaning,
     Corpus,
@@ -43,7 +42,7 @@ from pipelines.config.experiments import (
     SyntheticTask,
     WordOrder,
 )
-from pipelines.config.goals import BETTER, Better, Goal
+from pipelines.config.goals import BETTER, Better, Goal, check_goals
 from pipelines.config.models import (
     FAMILIES,
     FAMILY_OF_STAGE,
@@ -205,15 +204,15 @@ class Params(ConfigModel):
                 corpus = self.corpora.get(model.corpus)
                 if corpus is None:
                     hint = suggest(model.corpus, self.corpora)
-                    raise ValueError(f"{key}.corpus: no corpus is called '{model.corpus}'{hint}")
+                    raise ValueError(f"{key}.corpus: there is no corpus '{model.corpus}'{hint}")
                 if TASK_OF[model.model] != corpus.task:
                     raise ValueError(
                         f"{key}.model: {model.model} is for {TASK_OF[model.model]}, "
                         f"but the corpus '{model.corpus}' is for {corpus.task}"
                     )
                 _check_translation(key, model, corpus)
-        self.experiments.require(self.corpora, self.models)
-        goals.require(self.goals, self.corpora, self.models)
+        self.experiments.check_references(self.corpora, self.models)
+        check_goals(self.goals, self.corpora, self.models)
         return self
 
     def _check_init_from(self, key: str, model: Model) -> None:
@@ -226,7 +225,7 @@ class Params(ConfigModel):
                 name for name, other in self.models.items() if isinstance(other, LanguageModel)
             ]
             raise ValueError(
-                f"{key}.init_from: no language model is called '{model.init_from}'"
+                f"{key}.init_from: there is no language model '{model.init_from}'"
                 f"{suggest(model.init_from, names)}"
             )
         for field in ("cell", "embedding", "units", "layers"):
@@ -260,23 +259,24 @@ def _check_translation(key: str, model: Model, corpus: Corpus) -> None:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe, and a key written twice is an error: else the second would win in silence."""
+    """YAML loader that refuses repeated keys, of which the last would win silently."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
+        keys: set[str] = set()
         for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+            if isinstance(key, yaml.ScalarNode) and key.value in keys:
                 raise yaml.MarkedYAMLError(
-                    problem=f"the key '{key.value}' is written twice", problem_mark=key.start_mark
+                    problem=f"the key '{key.value}' is repeated", problem_mark=key.start_mark
                 )
-            seen.add(str(key.value))
+            keys.add(str(key.value))
         return super().construct_mapping(node, deep=deep)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        """YAML 1.1 reads 020 as 16 and 1:30 as 90; DVC reads YAML 1.2, and would track others."""
+        """Refuse 020 and 1:30, which YAML 1.1 reads as 16 and 90, and DVC, with YAML 1.2, not."""
         if re.fullmatch(r"[-+]?0[0-9_]+|.*:.*", node.value):
             raise yaml.MarkedYAMLError(
-                problem=f"'{node.value}' is not the number that it looks like: write it plainly",
+                problem=f"'{node.value}' is an ambiguous number: write it without leading zeros "
+                "and colons",
                 problem_mark=node.start_mark,
             )
         return int(super().construct_yaml_int(node))
@@ -286,32 +286,41 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 def load(path: Path) -> Params:
-    """Read and check a whole `params.yaml`.
+    """Load and validate a `params.yaml`.
 
     Raises:
-        Refusal: the file is missing, is no YAML, or breaks a rule; the sentence names the key.
+        UserError: the file is missing, not valid YAML or invalid; the message names file and key.
     """
     try:
         text = path.read_text(encoding="utf-8")
         tree = yaml.load(text, Loader=_Loader)
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run this in the project's root.") from None
+        raise UserError(f"{path} does not exist. Run this command in the project's root.") from None
     except (yaml.YAMLError, ValueError, TypeError, LookupError, RecursionError) as error:
-        # Those beside YAML's own: no UTF-8, a date that is none, a tag that its value denies.
-        raise UserError(f"{path} is no valid YAML: {' '.join(str(error).split())}.") from None
+        # Besides YAML's own errors: invalid UTF-8, dates, or tags.
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(tree, dict):
         raise UserError(f"{path} must be a map of keys to values.")
     try:
         return Params.model_validate(tree)
     except ValidationError as error:
-        # A misspelt key is both unknown and missing; the first of these says more.
-        first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-        said = error_message(first, tree, Params)
-        raise UserError(f"{path}: {said}{'' if said.endswith('?') else '.'}") from None
+        # A misspelt key is both unknown and missing; the first of these errors says more.
+        details = min(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
+        message = error_message(details, tree, Params)
+        raise UserError(f"{path}: {message}{'' if message.endswith('?') else '.'}") from None
 
 
-def require(names: Mapping[Any, Any], name: str, what: str) -> Any:
-    """The entry called `name`, or a Refusal that gives the nearest name there is."""
-    if name not in names:
-        raise UserError(f"params.yaml has no {what} called '{name}'{suggest(name, names)}.")
-    return names[name]
+def require(entries: Mapping[Any, Any], name: str, kind: str) -> Any:
+    """Return the entry with a name.
+
+    Args:
+        entries: by name.
+        name: of the entry.
+        kind: of the entry, for the message: `model` or `corpus`.
+
+    Raises:
+        UserError: there is no such entry; the message names a similar one.
+    """
+    if name not in entries:
+        raise UserError(f"params.yaml has no {kind} '{name}'{suggest(name, entries)}.")
+    return entries[name]

@@ -90,7 +90,7 @@ def _cells(row: BenchmarkRow) -> list[str]:
     goal, (title, form) = row.goal, _metric(row.goal.metric)
     seeds = f", {len(row.values)} seeds" if row.deviation is not None else ""
     targets = (
-        f"{text} {'reached' if goal.reached_by(row.mean, value) else 'missed'}"
+        f"{text} {'reached' if goal.is_reached(row.mean, value) else 'missed'}"
         for text, value in _targets(goal)
     )
     return [

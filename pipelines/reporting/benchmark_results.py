@@ -142,7 +142,7 @@ def row(
         mean=_rounded(mean),
         deviation=_rounded(stdev(values)) if len(values) > 1 else None,
         gap=None if goal.published is None else _rounded(goal.gap(mean, goal.published)),
-        reached=None if goal.target is None else goal.reached_by(mean, goal.target),
+        reached=None if goal.target is None else goal.is_reached(mean, goal.target),
         parameters=int(first["parameters"]),
         seconds=_rounded(fmean(times)) if len(times) == len(values) else None,
         signature=_signature(first, goal.metric),

@@ -378,7 +378,7 @@ def test_single_stages_by_the_command_line(changed):
     assert "nats in validation" in changed.run("seqproof", "train-baseline", "plain-markov")
     refused = changed.run("seqproof", "train-lstm", "plain-lstn", ok=False)
     assert refused == (
-        "seqproof: params.yaml has no entry for train_lstm called 'plain-lstn'; "
+        "seqproof: params.yaml has no entry for train_lstm 'plain-lstn'; "
         "did you mean 'plain-lstm'? known: moods-rnn, phrases-rnn, plain-lstm.\n"
     )
     table = changed.run("seqproof", "results")

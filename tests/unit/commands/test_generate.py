@@ -91,6 +91,6 @@ def test_a_model_that_generates_no_text_is_refused(requests):
         UserError, match="'opinions-lstm' is a classifier, and only a language model"
     ):
         generate.generate("opinions-lstm", LENGTH)
-    with pytest.raises(UserError, match="no model called 'shakespear-lstm'; did you mean"):
+    with pytest.raises(UserError, match="no model 'shakespear-lstm'; did you mean"):
         generate.generate("shakespear-lstm", LENGTH)
     assert requests == []

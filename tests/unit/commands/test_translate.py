@@ -77,7 +77,7 @@ def test_options_replace_params_yaml_and_n_best_print_scores(searches):
 @pytest.mark.parametrize(
     ("name", "n_best", "options", "message"),
     [
-        ("verses-lstm", None, {}, "no model called 'verses-lstm'"),
+        ("verses-lstm", None, {}, "no model 'verses-lstm'"),
         ("opinions-lstm", None, {}, "'opinions-lstm' is a classifier, and only a seq2seq"),
         ("shakespeare-markov", None, {}, "is a ngram.*known: .*verses-attention"),
         ("verses-attention", 4, {}, "--n-best is 4.*beam of 3.*--beam"),

@@ -1,4 +1,4 @@
-"""What an entry of `corpora` may say, and the one sentence where it may not."""
+"""Valid and invalid entries of `corpora`."""
 
 from typing import Any
 
@@ -52,12 +52,12 @@ def corpus(task: str, **changes: Any) -> params.Corpus:
         ),
     ],
 )
-def test_what_may_be_said(task: str, changes: dict[str, Any]) -> None:
+def test_valid_corpora(task: str, changes: dict[str, Any]) -> None:
     corpus(task, **changes)
 
 
 @pytest.mark.parametrize(
-    ("task", "changes", "says"),
+    ("task", "changes", "message"),
     [
         ("translation", {"search": {"beam": 0}}, "search.beam\n.*greater than or equal to 1"),
         ("translation", {"search": {"beam": 5, "length_penalty": -0.1}}, "search.length_penalty"),
@@ -75,12 +75,12 @@ def test_what_may_be_said(task: str, changes: dict[str, Any]) -> None:
         (
             "classification",
             {"tokens": "unigram"},
-            "'vocabulary.min_count' means nothing with 'tokens: unigram'",
+            "'vocabulary.min_count' has no effect with 'tokens: unigram'",
         ),
         (
             "classification",
             {"vocabulary": {"max_size": 9}},
-            "'vocabulary.min_count' is missing: write 1",
+            "'vocabulary.min_count' is missing",
         ),
         (
             "translation",
@@ -90,12 +90,12 @@ def test_what_may_be_said(task: str, changes: dict[str, Any]) -> None:
         (
             "classification",
             {"split": {"method": "stratified", "by": "text", "valid": 0.1, "test": 0.1}},
-            "'by' means nothing with 'method: stratified'",
+            "'by' has no effect with 'method: stratified'",
         ),
         (
             "classification",
             {"split": {"method": "shuffled", "valid": 0.1, "test": 0.1, "valid_first": True}},
-            "'valid_first' means nothing with 'method: shuffled'",
+            "'valid_first' has no effect with 'method: shuffled'",
         ),
         (
             "classification",
@@ -103,7 +103,7 @@ def test_what_may_be_said(task: str, changes: dict[str, Any]) -> None:
             "'split.by' is 'line'; known: text, label",
         ),
         ("translation", {"split": {**GIVEN, "valid": 0.1}}, "split.given.valid"),
-        ("translation", {"split": {**GIVEN, "test": ["c", "a"]}}, "'a' is named twice"),
+        ("translation", {"split": {**GIVEN, "test": ["c", "a"]}}, "'a' is listed twice"),
         ("translation", {"split": {**GIVEN, "test": []}}, "split.given.test"),
         ("classification", {"split": GIVEN, "reader": RATINGS}, "'reader.format: ratings' reads"),
         (
@@ -139,6 +139,6 @@ def test_what_may_be_said(task: str, changes: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_what_may_not(task: str, changes: dict[str, Any], says: str) -> None:
-    with pytest.raises(ValidationError, match=says):
+def test_invalid_corpora(task: str, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         corpus(task, **changes)

@@ -155,7 +155,7 @@ def test_a_broken_rule_writes_nothing(project: Path) -> None:
 
 
 def test_names_are_those_of_params(project: Path) -> None:
-    with pytest.raises(UserError, match="no corpus called 'sayd'; did you mean 'said'"):
+    with pytest.raises(UserError, match="no corpus 'sayd'; did you mean 'said'"):
         fetch.main("sayd", Path("data/raw"))
     assert not Path("data").exists()
 

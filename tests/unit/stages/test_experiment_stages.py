@@ -38,7 +38,7 @@ def test_the_two_on_cells_write_their_tables(project: Path) -> None:
     long_memory.main("copying", Path("lags.csv"))
     assert len(tables.read(Path("norms.csv"), tables.GRADIENTS)) == 3 * 4
     assert list(tables.read(Path("lags.csv"), tables.MEMORY)["lag"]) == [2, 3]
-    with pytest.raises(UserError, match=r"no task for gradient_flow called 'copying'; .*adding"):
+    with pytest.raises(UserError, match=r"no task for gradient_flow 'copying'; .*adding"):
         gradient_flow.main("copying", Path("norms.csv"))
 
 
