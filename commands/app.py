@@ -190,7 +190,7 @@ def results() -> None:
     from commands.results import results as print_results
     from pipelines.lineage import dvc_project
 
-    print_results(dvc_project.stages())
+    print_results(dvc_project.stage_names(Path()))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`seqproof compare`: what differs between models, and whether the difference is real."""
+"""`seqproof compare`: compare models and test whether their differences are significant."""
 
 from __future__ import annotations
 
@@ -14,30 +14,33 @@ from pipelines.evaluation import item_differences, seed_tests, significance
 from pipelines.evaluation.resampling import Interval
 from pipelines.evaluation.seed_tests import SeedTest
 from pipelines.evaluation.significance import TestResult, format_p
-from pipelines.lineage import lockfiles, model_versions, snapshots, targets
+from pipelines.lineage import lockfiles, model_versions, snapshots
 from pipelines.lineage.model_versions import ModelVersion
+from pipelines.tracking import run_store
 
 PARTS: Mapping[str, Callable[[ModelVersion], Mapping[str, str]]] = {
-    "parameters": lambda side: side.params,
-    "data": lambda side: side.data,
-    "code": lambda side: side.code,
-    "environment": lambda side: side.environment,
+    "parameters": lambda version: version.params,
+    "data": lambda version: version.data,
+    "code": lambda version: version.code,
+    "environment": lambda version: version.environment,
 }
-HASHED = ("data", "code")  # whose values are MD5, of which the beginning says enough
+HASHED = ("data", "code")  # parts whose values are MD5, of which the text shows the first digits
+COLUMNS = ("measure", "first", "second", "difference", "p", "p, bootstrap", "the second is")
+SEED_COLUMNS = ("measure", "first, over its seeds", "second, over its seeds", "p, over seeds")
 
 
 @dataclass(frozen=True)
-class Compared:
-    """A model beside the first one.
+class ModelComparison:
+    """A model compared with the first one.
 
     Attributes:
-        first: what the first one is.
-        second: what this one is.
-        differences: of parameters, data, code and environment, by key: both values.
-        unknown: those of the parts that one of the two says nothing of.
-        items: how many test items both were tested on.
-        findings: each measure, tested.
-        apart: the items where they differ most, if asked for.
+        first: description of the first model.
+        second: description of this model.
+        differences: of parameters, data, code and environment, both values by key.
+        unknown: the parts that are not known of both models.
+        items: number of test items of both.
+        findings: test results, one for each measure.
+        most_different_items: the test items whose scores differ most, if asked for.
     """
 
     first: str
@@ -46,194 +49,193 @@ class Compared:
     unknown: tuple[str, ...]
     items: int
     findings: tuple[TestResult, ...]
-    apart: tuple[Mapping[str, Any], ...]
+    most_different_items: tuple[Mapping[str, Any], ...]
 
 
-def compare(asked: Sequence[str], sentences: int, level: float, as_json: bool) -> None:
-    """Print what differs between the first and each of the others, and whether it is real.
+def compare(names: Sequence[str], sentences: int, level: float, as_json: bool) -> None:
+    """Compare the first model with each of the others, and print the test results.
 
     Args:
-        asked: models, runs, commits or experiments.
-        sentences: so many test items are shown where they differ most.
-        level: below it a p is significant.
-        as_json: for programs.
+        names: models, runs, commits or experiments.
+        sentences: number of test items to print, those with the largest differences first.
+        level: significance level.
+        as_json: print JSON instead of text.
 
     Raises:
-        Refusal: fewer than two are asked for, or they cannot be compared.
+        UserError: there are fewer than two names, or their models cannot be compared.
     """
-    if len(asked) < 2:
-        raise UserError("One alone cannot be compared: name two or more models, runs or commits.")
+    if len(names) < 2:
+        raise UserError("`seqproof compare` needs at least two models, runs or commits.")
     root = console.root()
     params.load(root / "params.yaml")
-    kept, _ = targets.runs_of(root)  # without them the environment is not known, and that is said
-    with snapshots.opened(root) as here:
-        groups = model_versions.resolve_versions(asked, root, here, kept)
-        found = [one for group in groups for one in _group(group, sentences, level)]
+    runs, _ = run_store.try_open_store(root)  # without runs the environment is reported as unknown
+    with snapshots.open_snapshot(root) as workspace:
+        groups = model_versions.resolve_versions(names, root, workspace, runs)
+        comparisons = [
+            comparison for group in groups for comparison in _compare(group, sentences, level)
+        ]
     if as_json:
-        said = [asdict(one) | {"level": level} for one in found]
-        console.echo(files.dump_json(said).rstrip())
+        content = [asdict(comparison) | {"level": level} for comparison in comparisons]
+        console.echo(files.dump_json(content).rstrip())
         return
-    for one in found:
-        for line in _lines(one, level):
+    for comparison in comparisons:
+        for line in _lines(comparison, level):
             console.echo(line)
 
 
-def _group(group: Sequence[ModelVersion], sentences: int, level: float) -> list[Compared]:
-    first, *others = group
+def _compare(
+    versions: Sequence[ModelVersion], sentences: int, level: float
+) -> list[ModelComparison]:
+    first, *others = versions
     for other in others:
         if other.corpus.task != first.corpus.task:
             raise UserError(
-                f"{first.words} does {_plain(first.corpus.task)} and {other.words} "
-                f"{_plain(other.corpus.task)}: only models of one task can be compared."
+                f"Only models of the same task can be compared: {first.description} does "
+                f"{_plain(first.corpus.task)}, {other.description} {_plain(other.corpus.task)}."
             )
     with console.progress("comparing", len(others), "models") as bar:
-        frames = [side.items() for side in group]
-        several = []
+        frames = [version.items() for version in versions]
+        results = []
         for frame in frames[1:]:
-            several.append(significance.compare(frames[0], frame, first.corpus, level))
+            results.append(significance.compare(frames[0], frame, first.corpus, level))
             bar.advance(1)
-    corrected = significance.holm_corrected(several, level)
-    told = [seed_tests.median_seed(frame, first.corpus)[1] for frame in frames]
+    corrected = significance.holm_corrected(results, level)
+    medians = [seed_tests.median_seed(frame, first.corpus)[1] for frame in frames]
     return [
-        Compared(
-            first=first.words,
-            second=side.words,
-            differences={name: _differences(first, side, name) for name in PARTS},
-            unknown=tuple(name for name, of in PARTS.items() if not (of(first) and of(side))),
+        ModelComparison(
+            first=first.description,
+            second=other.description,
+            differences={part: _differences(first, other, part) for part in PARTS},
+            unknown=tuple(
+                part for part, values in PARTS.items() if not (values(first) and values(other))
+            ),
             items=len(frame),
             findings=tuple(findings),
-            apart=tuple(
-                item_differences.most_different_items(told[0], frame, first.corpus, sentences)
+            most_different_items=tuple(
+                item_differences.most_different_items(medians[0], frame, first.corpus, sentences)
             ),
         )
-        for side, frame, findings in zip(others, told[1:], corrected, strict=True)
+        for other, frame, findings in zip(others, medians[1:], corrected, strict=True)
     ]
 
 
 def _differences(
     first: ModelVersion, second: ModelVersion, part: str
 ) -> dict[str, tuple[str, str]]:
-    one, other = (PARTS[part](side) for side in (first, second))
-    if not (one and other):
+    left, right = (PARTS[part](version) for version in (first, second))
+    if not (left and right):
         return {}
     return {
-        key: (one.get(key, "-"), other.get(key, "-"))
-        for key in sorted(one.keys() | other.keys())
-        if one.get(key) != other.get(key)
+        key: (left.get(key, "-"), right.get(key, "-"))
+        for key in sorted(left.keys() | right.keys())
+        if left.get(key) != right.get(key)
     }
 
 
-# For people -------------------------------------------------------------------------------------
+# Text output ------------------------------------------------------------------------------------
 
 
-def _lines(one: Compared, level: float) -> Iterator[str]:
-    yield f"{one.second} beside {one.first}, {one.items:,} test items"
-    for part, found in one.differences.items():
-        if part in one.unknown:
-            yield f"  {part}: not known of both, so not compared"
-        elif not found:
+def _lines(comparison: ModelComparison, level: float) -> Iterator[str]:
+    yield f"{comparison.second} compared with {comparison.first}, {comparison.items:,} test items"
+    for part, differences in comparison.differences.items():
+        if part in comparison.unknown:
+            yield f"  {part}: unknown"
+        elif not differences:
             yield f"  {part}: the same"
         else:
             yield f"  {part}:"
-            yield from _pairs(found, part in HASHED)
+            yield from _difference_lines(differences, part in HASHED)
     yield ""
-    yield from _table(HEADS, [_row(finding) for finding in one.findings])
-    over_seeds = [_row_of_seeds(one.measure, one.seeds) for one in one.findings if one.seeds]
-    if over_seeds:
+    yield from _table(COLUMNS, [_row(result) for result in comparison.findings])
+    seed_rows = [
+        _seed_row(result.measure, result.seeds) for result in comparison.findings if result.seeds
+    ]
+    if seed_rows:
         yield ""
-        yield from _table(HEADS_OF_SEEDS, over_seeds)
+        yield from _table(SEED_COLUMNS, seed_rows)
     yield ""
-    yield _verdict(one, level)
-    yield _chance_of_training(one.findings[0])
-    yield from _apart(one)
+    yield _verdict(comparison, level)
+    yield _seed_remark(comparison.findings[0])
+    yield from _item_lines(comparison)
     yield ""
 
 
-def _pairs(found: Mapping[str, tuple[str, str]], hashed: bool) -> Iterator[str]:
-    for key, values in found.items():
+def _difference_lines(differences: Mapping[str, tuple[str, str]], hashed: bool) -> Iterator[str]:
+    for key, values in differences.items():
         first, second = (value[: lockfiles.SHORT] if hashed else value for value in values)
         yield f"    {key}: {first} -> {second}"
 
 
-def _row(finding: TestResult) -> tuple[str, ...]:
-    difference = f"{finding.second - finding.first:+.4g}"
+def _row(result: TestResult) -> tuple[str, ...]:
+    difference = f"{result.second - result.first:+.4g}"
     return (
-        finding.measure,
-        f"{finding.first:.4g}{_range(finding.first_interval)}",
-        f"{finding.second:.4g}{_range(finding.second_interval)}",
-        f"{difference}{_range(finding.difference, '+')}",
-        format_p(finding.p),
-        format_p(finding.p_bootstrap),
-        finding.verdict,
+        result.measure,
+        f"{result.first:.4g}{_interval(result.first_interval)}",
+        f"{result.second:.4g}{_interval(result.second_interval)}",
+        f"{difference}{_interval(result.difference, '+')}",
+        format_p(result.p),
+        format_p(result.p_bootstrap),
+        result.verdict,
     )
 
 
-def _range(interval: Interval | None, sign: str = "") -> str:
+def _interval(interval: Interval | None, sign: str = "") -> str:
     return f" [{interval.low:{sign}.4g}, {interval.high:{sign}.4g}]" if interval else ""
 
 
-HEADS = ("measure", "first", "second", "difference", "p", "p, bootstrap", "the second is")
-
-
-HEADS_OF_SEEDS = ("measure", "first, over its seeds", "second, over its seeds", "p, over seeds")
-
-
-def _row_of_seeds(measure: str, seeds: SeedTest) -> tuple[str, ...]:
+def _seed_row(measure: str, seeds: SeedTest) -> tuple[str, ...]:
     first, second = (
-        f"{mean(side):.4g} ± {stdev(side):.2g} ({len(side)})"
-        for side in (seeds.first, seeds.second)
+        f"{mean(scores):.4g} ± {stdev(scores):.2g} ({len(scores)})"
+        for scores in (seeds.first, seeds.second)
     )
     return (measure, first, second, format_p(seeds.p))
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Columns as wide as they need to be: what no terminal cuts off."""
+    """Format a table without fitting it to the terminal, which would cut off cells."""
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     for row in (heads, *rows):
-        yield (
-            "  "
-            + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield f"  {'  '.join(cells)}".rstrip()
 
 
-def _verdict(one: Compared, level: float) -> str:
-    finding = one.findings[0]
-    said = {
-        "better": f"{one.second} is better than {one.first}",
-        "worse": f"{one.second} is worse than {one.first}",
-        "not significant": f"The difference of {one.first} and {one.second} is not significant",
-    }[finding.verdict]
-    p = f"p {format_p(finding.p)} by {finding.test}"
-    if finding.seeds is not None:
-        p += f" and {format_p(finding.seeds.p)} over the seeds by {seed_tests.TEST}"
+def _verdict(comparison: ModelComparison, level: float) -> str:
+    result = comparison.findings[0]
+    first, second = comparison.first, comparison.second
+    verdict = {
+        "better": f"{second} is better than {first}",
+        "worse": f"{second} is worse than {first}",
+        "not significant": f"The difference between {first} and {second} is not significant",
+    }[result.verdict]
+    p = f"p {format_p(result.p)} by {result.test}"
+    if result.seeds is not None:
+        p += f" and {format_p(result.seeds.p)} over the seeds by {seed_tests.TEST}"
     return (
-        f"{said} in {finding.measure}: {p}, level {level:g}, {one.items:,} test items. Intervals "
-        "are of 95 %, by bootstrap."
+        f"{verdict} in {result.measure}: {p}, level {level:g}, {comparison.items:,} test items. "
+        "Intervals are 95 % bootstrap intervals."
     )
 
 
-def _chance_of_training(finding: TestResult) -> str:
-    """What the tests over the items can not say."""
-    seeds = [one for one in (finding.first_seed, finding.second_seed) if one is not None]
-    if finding.seeds is not None:
+def _seed_remark(result: TestResult) -> str:
+    """State which seeds were compared, or that other seeds were not tested."""
+    seeds = [seed for seed in (result.first_seed, result.second_seed) if seed is not None]
+    if result.seeds is not None:
         first, second = seeds
-        return (
-            f"The items are those of seed {first} and seed {second}, whose scores are the median."
-        )
-    which = "One of them was" if seeds else "Each was"
+        return f"The items are those of the median seeds, {first} and {second}."
+    models = "One of the models was" if seeds else "Each model was"
     return (
-        f"{which} trained from one seed, so this does not say what another seed would give: "
-        "`seeds: [1, 2, 3]` in params.yaml does."
+        f"{models} trained from a single seed; other seeds may give other results. Set "
+        "`seeds: [1, 2, 3]` in params.yaml to test over seeds."
     )
 
 
-def _apart(one: Compared) -> Iterator[str]:
-    for row in one.apart:
+def _item_lines(comparison: ModelComparison) -> Iterator[str]:
+    for item in comparison.most_different_items:
         yield ""
-        wide = max(map(len, row))
-        for key, value in row.items():
-            yield f"  {key.ljust(wide)}  {str(value).replace(chr(10), ' ⏎ ').strip(' ⏎')}"
+        width = max(map(len, item))
+        for key, value in item.items():
+            yield f"  {key.ljust(width)}  {str(value).replace(chr(10), ' ⏎ ').strip(' ⏎')}"
 
 
-def _plain(word: str) -> str:
-    return word.replace("_", " ")
+def _plain(name: str) -> str:
+    return name.replace("_", " ")

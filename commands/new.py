@@ -13,7 +13,7 @@ from pathlib import Path
 from commands import templates
 from pipelines import console, files
 from pipelines.errors import UserError
-from pipelines.lineage import dvc_project, provenance
+from pipelines.lineage import dvc_project, git
 from pipelines.reporting import benchmark_page
 
 # Everything that `make repro` and `dvc repro` need besides params.yaml.
@@ -100,7 +100,7 @@ def _write_readme_and_origin(template: str, project: Path) -> None:
     goals = "\n".join(["## Goals", "", *lines, ""]) if lines else ""
     text = README.format(name=template, title=templates.title(template), goals=goals)
     _write(project / "README.md", text)
-    origin = {"template": template, **provenance.git_state(templates.SOURCE)}
+    origin = {"template": template, **git.git_state(templates.SOURCE)}
     (project / ".seqproof").mkdir()
     _write(project / ".seqproof" / "origin.json", files.dump_json(origin))
 

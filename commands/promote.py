@@ -8,7 +8,7 @@ from pipelines import console, paths
 from pipelines.config import params
 from pipelines.errors import UserError, suggest
 from pipelines.evaluation import significance
-from pipelines.lineage import model_versions, snapshots
+from pipelines.lineage import model_versions, snapshots, tracked_runs
 from pipelines.tracking import registry, run_store
 from pipelines.tracking.run_store import RunRecord, RunStore
 from pipelines.verification import verify_targets
@@ -32,7 +32,7 @@ def promote(target: str, alias: str) -> None:
         if target in models:
             run: RunRecord | None = _run_of_model(target, store)
         else:
-            run = verify_targets.find_run(target, store)
+            run = tracked_runs.find_run(target, store.runs)
         if run is None:
             raise UserError(f"'{target}' is neither a model nor a run{suggest(target, models)}.")
         _promote(run, alias, root, store)
@@ -40,12 +40,13 @@ def promote(target: str, alias: str) -> None:
 
 def _run_of_model(name: str, store: RunStore) -> RunRecord:
     """Return the run that evaluated the model in the project's folder."""
-    with snapshots.opened(console.root()) as snapshot:
-        run = verify_targets.of_model(name, snapshot, store).run_of(f"evaluate@{name}")
+    with snapshots.open_snapshot(console.root()) as snapshot:
+        target = verify_targets.of_model(name, snapshot, store)
+        stage = target.stages[-1]
+        run = target.run_of(stage)
     if run is None:
         raise UserError(
-            f"No run has evaluated model '{name}' as it is in this folder. Run `dvc repro "
-            f"evaluate@{name}`."
+            f"No run has evaluated model '{name}' as it is in this folder. Run `dvc repro {stage}`."
         )
     return run
 
@@ -55,8 +56,8 @@ def _promote(run: RunRecord, alias: str, root: Path, store: RunStore) -> None:
     model = store.logged_model(run)
     if model is None:
         raise UserError(
-            f"Run {run.short_id} ({run.name}) has no logged model. Run `dvc repro "
-            f"evaluate@{run.name}`."
+            f"Run {run.short_id} ({run.name}) has no logged model. Run `seqproof "
+            f"evaluate {run.name}`."
         )
     holder = registry.holder(store, name, alias)
     if holder is not None and holder.run_id != run.id:
@@ -78,7 +79,7 @@ def _require_better(
     run: RunRecord, champion: RunRecord, role: str, root: Path, store: RunStore
 ) -> None:
     """Compare two runs as `seqproof compare` does, by the task's deciding metric."""
-    with snapshots.opened(root) as snapshot:
+    with snapshots.open_snapshot(root) as snapshot:
         ((baseline, candidate),) = model_versions.resolve_versions(
             [champion.id, run.id], root, snapshot, store
         )

@@ -12,7 +12,7 @@ from pipelines import console, paths
 from pipelines.config import params
 from pipelines.diagnostics.machine import memory_gib
 from pipelines.errors import UserError
-from pipelines.lineage import dvc_project, provenance
+from pipelines.lineage import dvc_project, environment
 from pipelines.reporting import benchmark_page, benchmark_results
 
 MISSING = object()  # differs from every value, even None
@@ -124,8 +124,8 @@ def describe_machine(model: params.Model) -> benchmark_results.Machine:
 
     description = device.describe(model)
     return benchmark_results.Machine(
-        cpu=provenance.processor(),
-        cores=provenance.cores(),
+        cpu=environment.processor(),
+        cores=environment.cores(),
         memory_gib=round(memory_gib(), 1),
         device=description["device"],
         tensorflow=description["tensorflow"],

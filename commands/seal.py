@@ -1,4 +1,4 @@
-"""`seqproof seal`: the hashes of what DVC keeps, on the runs that made it."""
+"""`seqproof seal`: record the hashes of all outs on the MLflow runs that made them."""
 
 from __future__ import annotations
 
@@ -13,30 +13,32 @@ from pipelines.verification import output_hashes
 
 
 def seal() -> None:
-    """Seal the runs of dvc.lock and of all experiments, and say in one line what that came to.
+    """Seal the runs of dvc.lock and of all experiments, and print a summary.
 
     Raises:
-        Refusal: there is no project, no dvc.lock or no server.
-        Exit: with 1, if there is a finding.
+        UserError: there is no project, no dvc.lock or no tracking server.
+        Exit: with 1, if there are findings.
     """
     root = console.root()
     params.load(root / "params.yaml")
     with run_store.exclusive_lock(root):
-        outcome = _sealed(root)
-    said = (
-        f"{outcome.new + outcome.known} stages are sealed by their runs, {outcome.new} of them now."
-    )
-    for line in (said, *outcome.missing, *outcome.findings):
+        summary = _record(root)
+    count = summary.new + summary.known
+    for line in (
+        f"{count} stages are sealed, {summary.new} of them newly.",
+        *summary.missing,
+        *summary.findings,
+    ):
         console.echo(line)
-    if outcome.findings:
+    if summary.findings:
         raise Exit(1)
 
 
-def _sealed(root: Path) -> output_hashes.RecordSummary:
+def _record(root: Path) -> output_hashes.RecordSummary:
     locks = lockfiles.lockfiles(root)
-    with snapshots.opened(root) as version:
+    with snapshots.open_snapshot(root) as snapshot:
         return output_hashes.record_outputs(
             locks,
             run_store.open_store(root),
-            lambda entry: output_hashes.model_hash(version, entry),
+            lambda entry: output_hashes.model_hash(snapshot, entry),
         )

@@ -1,4 +1,4 @@
-"""`seqproof verify`: whether all that a result comes from is what it was."""
+"""`seqproof verify`: check that a result and everything it depends on are unchanged."""
 
 from __future__ import annotations
 
@@ -10,72 +10,68 @@ from pipelines import console
 from pipelines.config import params
 from pipelines.console import Exit
 from pipelines.errors import UserError, suggest
-from pipelines.lineage import snapshots
-from pipelines.lineage.snapshots import Snapshot
+from pipelines.lineage import snapshots, tracked_runs
+from pipelines.lineage.snapshots import ProjectSnapshot
 from pipelines.tracking import run_store
 from pipelines.tracking.run_store import RunStore
-from pipelines.verification import verify as verdicts
+from pipelines.verification import verify as verification
 from pipelines.verification import verify_targets
 from pipelines.verification.verify_targets import VerifyTarget
 
 
-def verify(what: str | None, level: int) -> None:
-    """Check one model or run, or all models of the project's folder.
+def verify(name: str | None, level: int) -> None:
+    """Verify a model, a run, or all models of the workspace.
 
     Args:
-        what: a model of params.yaml, or the beginning of a run's id; None for all models.
-        level: how deep to look.
+        name: a model of params.yaml, or the beginning of a run's id; None for all models.
+        level: 0 compares hashes, 1 repeats first training steps, 2 runs all stages again.
 
     Raises:
-        Refusal: nothing is called so, or the level is not there.
-        Exit: with 1, if there is a finding.
+        UserError: there is no such model or run, or no such level.
+        Exit: with 1, if there are findings.
     """
     root = console.root()
     models = params.load(root / "params.yaml").models
-    if level not in verdicts.LEVELS:
-        raise UserError(f"This seqproof has no level {level}; known: {_levels()}.")
-    kept = run_store.open_store(root)
-    with snapshots.opened(root) as here:
-        names = list(models) if what is None else [what]
-        found = [_verified(name, name in models, root, here, kept, level) for name in names]
-    if any(shown for _, shown in found):
-        console.echo("`dvc repro report` puts it on the page.")
-    if not all(sound for sound, _ in found):
+    if level not in verification.LEVELS:
+        levels = ", ".join(str(number) for number in sorted(verification.LEVELS))
+        raise UserError(f"There is no level {level}; levels are {levels}.")
+    runs = run_store.open_store(root)
+    with snapshots.open_snapshot(root) as workspace:
+        names = list(models) if name is None else [name]
+        results = [_verify(name, name in models, root, workspace, runs, level) for name in names]
+    if any(saved for _, saved in results):
+        console.echo("Run `dvc repro report` to show the verdict in the report.")
+    if not all(passed for passed, _ in results):
         raise Exit(1)
 
 
-def _verified(
-    name: str, model: bool, root: Path, here: Snapshot, kept: RunStore, level: int
+def _verify(
+    name: str, is_model: bool, root: Path, workspace: ProjectSnapshot, runs: RunStore, level: int
 ) -> tuple[bool, bool]:
-    """Whether there is no finding, and whether the report can show it."""
-    with _subject(name, model, root, here, kept) as subject:
-        verdict = verdicts.verify(subject, level)
-        attached = verdicts.log_to_run(subject, verdict)
-        shown = verdicts.save(subject, verdict, root) is not None
-    where = f" in {subject.place}" if subject.place else ""
-    console.echo(f"{subject.model}{where}: {verdict.verdict}, {len(subject.stages)} stages")
-    for remark in verdict.remarks:
-        console.echo(f"  {remark}")
-    for finding in verdict.findings:
-        console.echo(f"  {finding}")
-    if not attached:
-        console.echo("  No run is there to put this on.")
-    return not verdict.findings, shown
+    """Verify a model; return whether it passed, and whether the report can show it."""
+    with _open_target(name, is_model, root, workspace, runs) as target:
+        verdict = verification.verify(target, level)
+        logged = verification.log_to_run(target, verdict)
+        saved = verification.save(target, verdict, root) is not None
+    location = f" in {target.location}" if target.location else ""
+    console.echo(f"{target.model}{location}: {verdict.verdict}, {len(target.stages)} stages")
+    for line in (*verdict.remarks, *verdict.findings):
+        console.echo(f"  {line}")
+    if not logged:
+        console.echo("  The verdict is in no MLflow run, because the model has none.")
+    return not verdict.findings, saved
 
 
 @contextmanager
-def _subject(
-    name: str, model: bool, root: Path, here: Snapshot, kept: RunStore
+def _open_target(
+    name: str, is_model: bool, root: Path, workspace: ProjectSnapshot, runs: RunStore
 ) -> Iterator[VerifyTarget]:
-    if model:
-        yield verify_targets.of_model(name, here, kept)
+    if is_model:
+        yield verify_targets.of_model(name, workspace, runs)
         return
-    if verify_targets.find_run(name, kept) is None:
+    run = tracked_runs.find_run(name, runs.runs)
+    if run is None:
         models = params.load(root / "params.yaml").models
         raise UserError(f"'{name}' is neither a model nor a run{suggest(name, models)}.")
-    with verify_targets.of_run(name, root, here, kept) as subject:
-        yield subject
-
-
-def _levels() -> str:
-    return ", ".join(str(level) for level in sorted(verdicts.LEVELS))
+    with verify_targets.of_run(run, root, workspace, runs) as target:
+        yield target

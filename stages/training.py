@@ -62,7 +62,7 @@ def train(
     with checkpoints.open_checkpoints(
         dvc_project.main_root(console.root()),
         inputs.stage,
-        inputs.key,
+        inputs.input_hash,
         config.checkpoints.every,
         restart,
     ) as manager:

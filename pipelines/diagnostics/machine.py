@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines import console
 from pipelines.diagnostics.results import Checks, Diagnostic
-from pipelines.lineage import provenance
+from pipelines.lineage import environment
 
 GIB = 2**30
 LOW, LEAST = 5.0, 0.5  # GiB of the disk: a template's cache, and what one model takes
@@ -36,7 +36,7 @@ def gpu() -> Diagnostic:
         name, version = seen[0]
         missed = f"driver {version} has {name}, and TensorFlow sees none"
         return Diagnostic(missed, "warning", GPU_LOCK)
-    return Diagnostic(f"none; trains on {_counted(provenance.cores(), 'core')}")
+    return Diagnostic(f"none; trains on {_counted(environment.cores(), 'core')}")
 
 
 def cuda() -> Diagnostic:
@@ -65,9 +65,9 @@ def processor() -> Diagnostic:
 
     asked = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
     given = tf.config.threading.get_intra_op_parallelism_threads()
-    threads = given or (int(asked) if asked.isdigit() else 0) or provenance.cores()
-    used = f"{_counted(provenance.cores(), 'core')}, TensorFlow on {_counted(threads, 'thread')}"
-    return Diagnostic(f"{provenance.processor()}, {used}")
+    threads = given or (int(asked) if asked.isdigit() else 0) or environment.cores()
+    used = f"{_counted(environment.cores(), 'core')}, TensorFlow on {_counted(threads, 'thread')}"
+    return Diagnostic(f"{environment.processor()}, {used}")
 
 
 def memory() -> Diagnostic:

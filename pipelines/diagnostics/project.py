@@ -9,7 +9,8 @@ from pathlib import Path
 from pipelines.config import params
 from pipelines.diagnostics.results import Checks, Diagnostic, one_line
 from pipelines.errors import UserError
-from pipelines.lineage import dvc_project, provenance
+from pipelines.lineage import dvc_project
+from pipelines.lineage import git as git_project
 from pipelines.tracking import store
 
 NONE = "there is no project in this folder"
@@ -41,7 +42,7 @@ def git(root: Path | None) -> Diagnostic:
         return Diagnostic("not installed", "failed", "install it: DVC and `new` need it")
     if root is None:
         return Diagnostic(NONE)
-    state = provenance.git_state(root)
+    state = git_project.git_state(root)
     commit, dirty = state["git_commit"], state["git_dirty"] == "true"
     if commit == "none":
         mend = "commit the project: a result is known by the commit that it came from"
@@ -56,7 +57,7 @@ def results(lock: Path) -> Diagnostic:
     """Whether the hashes of all results are in the commit."""
     if not lock.is_file():
         return Diagnostic("not there yet: nothing has run")
-    if provenance.committed(lock):
+    if git_project.is_committed(lock):
         return Diagnostic("committed")
     mend = f"`git add {lock.name}` and commit it: it holds the hashes of all results"
     return Diagnostic("not in the commit as it stands", "warning", mend)
@@ -75,7 +76,7 @@ def parameters(values: Path) -> Diagnostic:
 def dvc() -> Diagnostic:
     """Whether DVC can read the project of the current folder."""
     try:
-        return Diagnostic(f"DVC reads it; stages: {len(dvc_project.stages())}")
+        return Diagnostic(f"DVC reads it; stages: {len(dvc_project.stage_names(Path()))}")
     except UserError as refusal:
         mend = "change what it names, or take it back from Git"
         return Diagnostic(one_line(refusal), "failed", mend)

@@ -1,6 +1,6 @@
-"""What dvc.yaml and dvc.lock say: a stage's command, its files, and the hashes of what it read.
+"""DVC projects: stages of dvc.yaml, dvc.lock, experiments and the cache.
 
-The only door to DVC.
+The only module that imports DVC.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -16,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import params
+from pipelines import paths
 from pipelines.errors import UserError
 from pipelines.lineage.stages import FileHash, Inputs, LockedStage, Stage
 
@@ -25,29 +24,29 @@ __all__ = [
     "Inputs",
     "LockedStage",
     "Stage",
-    "command",
-    "commands",
-    "content",
+    "cached_members",
     "experiments",
+    "file_hash",
     "initialise",
     "inputs",
     "load_stages",
     "main_root",
-    "members",
-    "opened",
-    "option",
+    "open_project",
     "outdated",
     "parse_lock",
     "revision",
-    "stages",
+    "stage_names",
 ]
 
-HEAD = "schema: '2.0'\nstages:\n"  # of a dvc.lock
+HEADER = "schema: '2.0'\nstages:\n"  # of a dvc.lock
 
 
 def main_root(root: Path) -> Path:
-    """The project that a root belongs to: DVC runs queued experiments in copies of it, below its
-    own `.dvc`, and takes them away afterwards; what is to stay goes to the project itself."""
+    """Return the project that a root belongs to.
+
+    DVC runs queued experiments in temporary copies below the project's `.dvc`. Files that must
+    outlive the copy (runs, checkpoints) go to the project itself.
+    """
     root = root.resolve()
     for folder in root.parents:
         if folder.parts[-3:] == (".dvc", "tmp", "exps"):
@@ -55,202 +54,176 @@ def main_root(root: Path) -> Path:
     return root
 
 
-def inputs(stage: str, words: list[str], root: Path) -> Inputs | None:
-    """What a stage is about to read; None if `words` is not its command in dvc.yaml.
+def inputs(stage: str, root: Path) -> Inputs | None:
+    """Return the inputs of a stage as they are on the disk; None if dvc.yaml has no such stage.
 
     Args:
         stage: its name in the graph.
-        words: the command that runs now.
         root: the project's root.
     """
-    if not ((root / "dvc.yaml").is_file() and (root / ".dvc").is_dir()):
+    if not ((root / paths.DVC_YAML).is_file() and (root / ".dvc").is_dir()):
         return None
     from dvc.dependency import ParamsDependency
     from dvc.stage.exceptions import StageNotFound
 
     files: dict[str, str] = {}
     values: dict[str, Any] = {}
-    with opened(root) as repo:
+    with open_project(root) as repo:
         try:
-            found: Any = repo.stage.load_one(str(root / "dvc.yaml"), stage)
+            loaded: Any = repo.stage.load_one(str(root / paths.DVC_YAML), stage)
         except StageNotFound:
             return None
-        if shlex.split(found.cmd) != words:
-            return None
-        for dep in found.deps:
+        for dep in loaded.deps:
             if isinstance(dep, ParamsDependency):
-                values |= _named(dep.def_path, dep.read_params())
+                values |= _qualified(dep.def_path, dep.read_params())
             else:
                 files[dep.def_path] = dep.get_hash().value
-    return Inputs(stage, found.cmd, files, values)
+    return Inputs(stage, loaded.cmd, files, values)
 
 
 def parse_lock(text: str) -> dict[str, LockedStage]:
-    """The stages of a dvc.lock by their names.
+    """Parse a dvc.lock into its stages by name.
 
     Raises:
-        Refusal: it is no such file.
+        UserError: the text is no dvc.lock.
     """
     from dvc.exceptions import DvcException
     from dvc.utils.serialize import parse_yaml
 
     try:
-        head, *blocks = re.split(r"^(?=  \S)", text, flags=re.M)
-        if head == HEAD and blocks:
-            entries = dict(_block(block) for block in blocks)
+        header, *blocks = re.split(r"^(?=  \S)", text, flags=re.M)
+        if header == HEADER and blocks:
+            entries = dict(_parse_block(block) for block in blocks)
             if len(entries) == len(blocks):
                 return entries
         stages = parse_yaml(text, "dvc.lock")["stages"]
-        return {name: _entry(name, said) for name, said in stages.items()}
+        return {name: _locked_stage(name, entry) for name, entry in stages.items()}
     except (DvcException, KeyError, TypeError, AttributeError, ValueError):
         raise UserError(
-            "dvc.lock is damaged: take it back from Git, or delete it and run `dvc repro`."
+            "dvc.lock is damaged. Restore it from Git, or delete it and run `dvc repro`."
         ) from None
 
 
 @lru_cache(maxsize=10_000)
-def _block(text: str) -> tuple[str, LockedStage]:
-    """One stage of a dvc.lock as DVC writes it: those of a hundred experiments are mostly the
-    same, and to read one whole takes a third of a second."""
+def _parse_block(text: str) -> tuple[str, LockedStage]:
+    """Parse a single stage of a dvc.lock in the format of DVC.
+
+    Parsing a whole file takes a third of a second, and the files of a hundred experiments have
+    most of their stages in common.
+    """
     from dvc.utils.serialize import parse_yaml
 
-    ((name, said),) = parse_yaml(text, "dvc.lock").items()
-    return name, _entry(name, said)
+    ((name, entry),) = parse_yaml(text, "dvc.lock").items()
+    return name, _locked_stage(name, entry)
 
 
-def _entry(name: str, said: Mapping[str, Any]) -> LockedStage:
-    deps, outs = ({one["path"]: one for one in said.get(part, [])} for part in ("deps", "outs"))
-    if any(one.get("hash", "md5") != "md5" for one in (*deps.values(), *outs.values())):
+def _locked_stage(name: str, entry: Mapping[str, Any]) -> LockedStage:
+    deps, outs = ({file["path"]: file for file in entry.get(key, [])} for key in ("deps", "outs"))
+    if any(file.get("hash", "md5") != "md5" for file in (*deps.values(), *outs.values())):
         raise ValueError(name)
-    params: dict[str, Any] = {}
-    for file, tree in said.get("params", {}).items():
-        params |= _named(file, tree)
-    files, left = ({path: one["md5"] for path, one in part.items()} for part in (deps, outs))
-    sizes = {path: int(one["size"]) for path, one in (deps | outs).items()}
-    counts = {path: int(one["nfiles"]) for path, one in (deps | outs).items() if "nfiles" in one}
-    return LockedStage(Inputs(name, said["cmd"], files, params), left, sizes, counts)
+    values: dict[str, Any] = {}
+    for file, tree in entry.get("params", {}).items():
+        values |= _qualified(file, tree)
+    files, out_hashes = (
+        {path: file["md5"] for path, file in part.items()} for part in (deps, outs)
+    )
+    sizes = {path: int(file["size"]) for path, file in (deps | outs).items()}
+    counts = {path: int(file["nfiles"]) for path, file in (deps | outs).items() if "nfiles" in file}
+    return LockedStage(Inputs(name, entry["cmd"], files, values), out_hashes, sizes, counts)
 
 
-def _named(file: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by their keys, which say the file unless it is params.yaml."""
+def _qualified(file: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Prefix keys with their file, unless that is params.yaml."""
     return {key if file == "params.yaml" else f"{file}:{key}": values[key] for key in values}
 
 
-def command(stage: str, name: str | None) -> list[str]:
-    """The words of a stage's command, as DVC would run it.
-
-    Args:
-        stage: a verb of dvc.yaml.
-        name: the corpus or model; None for a stage that has no such choice.
-
-    Raises:
-        Refusal: this is no project, or it has no such name.
-    """
-    params.load(Path("params.yaml"))
-    target = stage if name is None else f"{stage}@{name}"
-    with opened(Path()) as repo:
-        if name is not None:
-            known = {
-                one.addressing.partition("@")[2]
-                for one in repo.index.stages
-                if one.addressing.startswith(f"{stage}@")
-            }
-            params.require(dict.fromkeys(sorted(known)), name, f"entry for {stage}")
-        found: Any = repo.stage.load_one(name=target)
-    return shlex.split(found.cmd)
-
-
-def stages() -> list[str]:
-    """Every stage of the graph by its name, `train_lstm@shakespeare-lstm` for instance."""
-    with opened(Path()) as repo:
-        return sorted(str(stage.addressing) for stage in repo.index.stages)
-
-
-def commands(stage: str, root: Path) -> dict[str, list[str]]:
-    """The words of all commands of a stage in the project `root`, by the name each is for."""
-    with opened(root) as repo:
-        names = {one.name: one.cmd for one in repo.index.stages}
-    return {
-        name.removeprefix(f"{stage}@"): shlex.split(command)
-        for name, command in names.items()
-        if name.startswith(f"{stage}@")
-    }
+def stage_names(root: Path) -> list[str]:
+    """Return the sorted names of all stages, for example `train_lstm@shakespeare-lstm`."""
+    with open_project(root) as repo:
+        return sorted(str(stage.name) for stage in repo.index.stages)
 
 
 def outdated(targets: list[str], root: Path) -> list[str]:
-    """Those of the stages, and of all before them, whose files are not what `dvc repro` left."""
-    # DVC looks for the stages of plain names in the current folder.
-    asked = [f"{root.resolve() / 'dvc.yaml'}:{target}" for target in targets]
-    with opened(root) as repo:
-        changed = repo.status(targets=asked, with_deps=True)
-    return sorted(str(stage).rpartition(":")[2] for stage in changed)
+    """Return the stages among these and their ancestors that `dvc repro` would run."""
+    # DVC looks for stages without a file name in the current folder.
+    addresses = [f"{root.resolve() / paths.DVC_YAML}:{target}" for target in targets]
+    with open_project(root) as repo:
+        changes = repo.status(targets=addresses, with_deps=True)
+    return sorted(str(stage).rpartition(":")[2] for stage in changes)
 
 
 def load_stages(repo: Any) -> dict[str, Stage]:
-    """The stages of an opened project by their names."""
-    return {one.name: _stage(one) for one in repo.index.stages}
+    """Return the stages of an open project by name."""
+    return {stage.name: _stage(stage) for stage in repo.index.stages}
 
 
 def _stage(stage: Any) -> Stage:
     from dvc.dependency import ParamsDependency
 
-    files: list[str] = []
+    deps: list[str] = []
     values: dict[str, Any] = {}
     for dep in stage.deps:
         if isinstance(dep, ParamsDependency):
-            values |= _named(dep.def_path, dep.read_params())
+            values |= _qualified(dep.def_path, dep.read_params())
         else:
-            files.append(dep.def_path)
-    outs = {one.def_path: bool(one.use_cache) for one in stage.outs}
-    return Stage(stage.cmd, tuple(files), outs, values)
+            deps.append(dep.def_path)
+    outs = {out.def_path: bool(out.use_cache) for out in stage.outs}
+    return Stage(stage.cmd, tuple(deps), outs, values)
 
 
-def content(repo: Any, place: str) -> FileHash | None:
-    """What a file or folder of an opened project holds, read whole, whatever DVC remembers of its
-    time; None if it is not there."""
+def file_hash(repo: Any, path: str) -> FileHash | None:
+    """Hash a file or folder of an open project; None if it does not exist.
+
+    The content is read even if DVC has a hash for its modification time.
+    """
     from dvc.fs import MemoryFileSystem
     from dvc_data.hashfile.build import build
     from dvc_data.hashfile.db import HashFileDB
 
-    # A store that has no notes of what was hashed before.
-    nowhere = HashFileDB(MemoryFileSystem(), "memory://seqproof", hash_name="md5")
+    # An empty database: DVC's own would return hashes that it computed earlier.
+    database = HashFileDB(MemoryFileSystem(), "memory://seqproof", hash_name="md5")
     with suppress(FileNotFoundError, NotADirectoryError):
-        _, meta, found = build(nowhere, place, repo.fs, "md5", dry_run=True, ignore=repo.dvcignore)
-        return FileHash(str(found.hash_info.value), int(meta.size or 0), meta.nfiles)
+        _, meta, content = build(
+            database, path, repo.fs, "md5", dry_run=True, ignore=repo.dvcignore
+        )
+        return FileHash(str(content.hash_info.value), int(meta.size or 0), meta.nfiles)
     return None
 
 
-def members(repo: Any, md5: str) -> dict[str, str]:
-    """The MD5 of each file in a folder that the cache of an opened project keeps, by its name in
-    there; nothing if the list is not there or is none."""
+def cached_members(repo: Any, md5: str) -> dict[str, str]:
+    """Return the MD5 of each file in a cached folder by its relative name.
+
+    The result is empty if the cache of the open project does not have the folder's list, or if the
+    list is damaged.
+    """
     from dvc_data.hashfile.hash_info import HashInfo
     from dvc_data.hashfile.tree import Tree
     from dvc_objects.errors import ObjectFormatError
 
     with suppress(OSError, ObjectFormatError, LookupError, AttributeError, TypeError):
         tree = Tree.load(repo.cache.local, HashInfo("md5", md5))
-        found = {"/".join(parts): one.value for parts, _, one in tree}
-        return found if all(found.values()) else {}
+        members = {"/".join(parts): content.value for parts, _, content in tree}
+        return members if all(members.values()) else {}
     return {}
 
 
 def experiments(root: Path) -> dict[str, str]:
-    """The commit of each of DVC's experiments by its name."""
+    """Return the commit of each DVC experiment by its name."""
     from dvc.repo.experiments.utils import exp_refs
     from dvc.scm import NoSCM
 
-    with opened(root) as repo:
+    with open_project(root) as repo:
         if isinstance(repo.scm, NoSCM):
             return {}
-        return {one.name: repo.scm.get_ref(str(one)) for one in exp_refs(repo.scm)}
+        return {ref.name: repo.scm.get_ref(str(ref)) for ref in exp_refs(repo.scm)}
 
 
 def revision(root: Path, name: str) -> str | None:
-    """The commit that a branch, a tag, an experiment or the beginning of a hash means."""
+    """Return the commit of a branch, tag, experiment or abbreviated hash; None if unknown."""
     from dvc.scm import NoSCM, RevError, resolve_rev
     from scmrepo.exceptions import SCMError
 
-    with opened(root) as repo:
+    with open_project(root) as repo:
         if isinstance(repo.scm, NoSCM):
             return None
         try:
@@ -260,9 +233,12 @@ def revision(root: Path, name: str) -> str | None:
 
 
 @contextmanager
-def opened(root: Path, commit: str | None = None) -> Iterator[Any]:
-    """A project as DVC sees it, in its folder or at a commit; what DVC has against it is one
-    sentence."""
+def open_project(root: Path, commit: str | None = None) -> Iterator[Any]:
+    """Open a project with DVC, in its workspace or at a commit.
+
+    Raises:
+        UserError: DVC reports an error.
+    """
     # Else DVC asks a server about its own updates.
     os.environ.setdefault("DVC_NO_ANALYTICS", "true")
     from dvc.exceptions import DvcException
@@ -273,29 +249,24 @@ def opened(root: Path, commit: str | None = None) -> Iterator[Any]:
         with Repo(str(root)) as repo, switch(repo, commit) if commit else nullcontext():
             yield repo
     except DvcException as error:
-        raise UserError(f"DVC refuses {root.resolve()}: {str(error).rstrip('.')}.") from None
+        raise UserError(f"DVC cannot read {root.resolve()}: {str(error).rstrip('.')}.") from None
 
 
 def initialise(root: Path) -> None:
-    """`dvc init` in a folder that Git tracks and that is still to be renamed; no analytics.
+    """Run `dvc init` without analytics in a Git repository that will be moved.
 
     Raises:
-        Refusal: DVC will not.
+        UserError: DVC reports an error.
     """
     os.environ.setdefault("DVC_NO_ANALYTICS", "true")
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    logging.getLogger("dvc").setLevel(logging.WARNING)  # else it says what to type next, too
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # no hints about further commands
     try:
         with Repo.init(str(root)) as repo, repo.config.edit() as settings:
             settings["core"]["analytics"] = False
-        # What DVC keeps elsewhere goes by the folder's present name.
+        # The path of DVC's site cache depends on the path of the project, which will change.
         shutil.rmtree(repo.site_cache_dir, ignore_errors=True)
     except DvcException as error:
-        raise UserError(f"DVC refuses to initialise the project: {error}.") from None
-
-
-def option(words: list[str], name: str) -> Path:
-    """The path that a command gives to an option."""
-    return Path(words[words.index(f"--{name}") + 1])
+        raise UserError(f"DVC cannot initialise the project: {error}.") from None

@@ -1,21 +1,20 @@
-"""What dvc.lock says, here, in a commit and in experiments, and the chain of its stages."""
+"""The dvc.lock files of the workspace, of commits and of experiments."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import console
+from pipelines import console, paths
 from pipelines.config import params
 from pipelines.errors import UserError
-from pipelines.lineage import dvc_project, provenance, snapshots
-from pipelines.lineage.stage_graph import StageGraph
+from pipelines.lineage import dvc_project, git
+from pipelines.lineage.stages import LockedStage
 
 TRAINING, EVALUATION = "training", "evaluation"
-SHORT = 8  # digits of a hash that are said
-NAMED = 3  # of many alike, so many are named
+SHORT = 8  # digits of a hash that messages show
+LISTED = 3  # names that messages show of a long list
 
 
 @dataclass(frozen=True)
@@ -23,97 +22,94 @@ class Lockfile:
     """A dvc.lock.
 
     Attributes:
-        place: where it stands, in words; empty for the project's folder.
-        entries: what it says of each stage.
-        commit: that holds it; None for the project's folder.
+        location: the commit or experiment that has it; empty for the workspace.
+        entries: its stages by name.
+        commit: hash of the commit that has it; None for the workspace.
     """
 
-    place: str
-    entries: Mapping[str, dvc_project.LockedStage]
+    location: str
+    entries: Mapping[str, LockedStage]
     commit: str | None
 
 
 def current(root: Path) -> Lockfile:
-    """The dvc.lock in the project's folder.
+    """Return the dvc.lock of the workspace.
 
     Raises:
-        Refusal: there is none.
+        UserError: there is none, or it is damaged.
     """
-    path = root / snapshots.LOCK
+    path = root / paths.DVC_LOCK
     if not path.is_file():
-        raise UserError(f"{path.name} is missing: `dvc repro` makes it.")
+        raise UserError(f"{path.name} is missing. Run `dvc repro`.")
     return Lockfile("", dvc_project.parse_lock(path.read_text(encoding="utf-8")), None)
 
 
-def at_revision(root: Path, commit: str, place: str) -> Lockfile | None:
-    """The dvc.lock of a commit; None if it has none.
+def at_revision(root: Path, commit: str, location: str) -> Lockfile | None:
+    """Return the dvc.lock of a commit; None if the commit has none.
+
+    Args:
+        root: the project's root.
+        commit: its hash.
+        location: a description of the commit for messages.
 
     Raises:
-        Refusal: it is damaged there.
+        UserError: the file is damaged.
     """
-    text = provenance.text_at(root, commit, snapshots.LOCK)
+    text = git.text_at(root, commit, paths.DVC_LOCK.as_posix())
     if text is None:
         return None
     try:
-        return Lockfile(place, dvc_project.parse_lock(text), commit)
+        return Lockfile(location, dvc_project.parse_lock(text), commit)
     except UserError:
-        raise UserError(f"The dvc.lock of {place} is damaged.") from None
+        raise UserError(f"The dvc.lock of {location} is damaged.") from None
 
 
 def lockfiles(root: Path) -> list[Lockfile]:
-    """The dvc.lock in the project's folder, that of its commit, and that of every experiment.
+    """Return the dvc.lock files of the workspace, of its commit and of every experiment.
 
     Raises:
-        Refusal: there is none in the folder, or one is damaged.
+        UserError: the workspace has none, or one of them is damaged.
     """
-    found = dvc_project.experiments(root)
-    commits = {f"experiment {name}": found[name] for name in sorted(found)}
-    commit = provenance.git_state(root)["git_commit"]
-    if commit != "none":
-        commits = {f"commit {commit[:SHORT]}": commit} | commits
+    experiments = dvc_project.experiments(root)
+    commits = {f"experiment {name}": experiments[name] for name in sorted(experiments)}
+    head = git.git_state(root)["git_commit"]
+    if head != "none":
+        commits = {f"commit {head[:SHORT]}": head} | commits
     locks: list[Lockfile | None] = [current(root)]
     with console.progress("dvc.lock of experiments", len(commits), "locks") as bar:
-        for place, commit in commits.items():
-            locks.append(at_revision(root, commit, place))
+        for location, commit in commits.items():
+            locks.append(at_revision(root, commit, location))
             bar.advance(1)
     return [lock for lock in locks if lock is not None]
 
 
 def stage_kind(stage: str) -> str | None:
-    """Which part of a model's run a stage makes; None if it makes none."""
-    verb = stage.partition("@")[0]
-    if verb == "evaluate":
+    """Return the part of a model's run that a stage makes.
+
+    Returns:
+        "training", "evaluation", or None for a stage without a run.
+    """
+    family = stage.partition("@")[0]
+    if family == "evaluate" or family.startswith("evaluate_"):
         return EVALUATION
-    return TRAINING if verb in params.STAGES else None
+    return TRAINING if family in params.STAGES else None
 
 
-def option(command: str, name: str) -> str | None:
-    """What a command gives to an option, if it does."""
-    try:
-        words = shlex.split(command)
-    except ValueError:  # no command that a shell would run
-        return None
-    return str(dvc_project.option(words, name)) if f"--{name}" in words[:-1] else None
+def instance(stage: str) -> str:
+    """Return the model or corpus of a stage; empty for a stage without instances."""
+    return stage.partition("@")[2]
+
+
+def evaluation_of(model: str, stages: Iterable[str]) -> str | None:
+    """Return the first of the stages that evaluates a model; None if there is none."""
+    return next(
+        (name for name in stages if stage_kind(name) == EVALUATION and instance(name) == model),
+        None,
+    )
 
 
 def truncated(names: Iterable[str]) -> str:
-    """The first few names, and how many more there are."""
-    listed = list(names)
-    more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
-    return ", ".join(listed[:NAMED]) + more
-
-
-def chain_of(
-    entries: Mapping[str, dvc_project.LockedStage], stages: Mapping[str, dvc_project.Stage]
-) -> StageGraph:
-    """The chain of a dvc.lock and of a dvc.yaml: what only one of them says belongs to it, so that
-    no stage falls out of it by what was changed in the other."""
-    reads = {name: set(stage.files) for name, stage in stages.items()}
-    leaves = {name: set(stage.outs) for name, stage in stages.items()}
-    for name, entry in entries.items():
-        reads.setdefault(name, set()).update(entry.inputs.files)
-        leaves.setdefault(name, set()).update(entry.outs)
-    return StageGraph(
-        {name: sorted(paths) for name, paths in reads.items()},
-        {name: sorted(paths) for name, paths in leaves.items()},
-    )
+    """Join names with commas; after the first few, state how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more

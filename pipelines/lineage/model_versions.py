@@ -1,4 +1,4 @@
-"""The sides of a comparison: a model as one dvc.lock has it, with all that made it what it is."""
+"""Model versions to compare: a model in one dvc.lock, with everything that determined it."""
 
 from __future__ import annotations
 
@@ -11,34 +11,36 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
+from pipelines import paths
 from pipelines.config.params import Corpus
 from pipelines.data import parquet
 from pipelines.errors import UserError
-from pipelines.lineage import dvc_project, lockfiles, provenance, targets
-from pipelines.lineage.lockfiles import EVALUATION, TRAINING, chain_of, stage_kind
-from pipelines.lineage.snapshots import Snapshot
+from pipelines.lineage import lockfiles, provenance, targets
+from pipelines.lineage.lockfiles import EVALUATION, TRAINING, instance, stage_kind
+from pipelines.lineage.snapshots import ProjectSnapshot
+from pipelines.lineage.stage_graph import StageGraph
+from pipelines.lineage.stages import Inputs, LockedStage, flatten
 from pipelines.lineage.targets import Target
-from pipelines.tracking import runs
-from pipelines.tracking.run_store import RunRecord, RunStore
-from pipelines.tracking.stage_runs import PROVENANCE
+from pipelines.lineage.tracked_runs import Run, TrackedRun, TrackedRuns
 
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One model of a comparison.
+    """A model of a comparison.
 
     Attributes:
-        words: what it is, unlike the other sides.
+        description: distinguishes it from the other versions.
         model: its name.
-        corpus: its section in params.yaml, as the evaluation read it.
-        predictions: what `evaluate` wrote of each test item.
-        params: by key, without the names of model and corpus, so that two models have the same.
-        data: MD5 of the raw files and of the test split.
-        code: MD5 of each file and folder of code that a stage of its chain read.
-        environment: of its training: machine, device, kernel, packages; nothing without its run.
+        corpus: its corpus in params.yaml, as the evaluation read it.
+        predictions: the predictions file of the evaluation.
+        params: by key, without the names of model and corpus, so that different models have the
+            same keys.
+        data: MD5 of the raw files, splits and vocabulary.
+        code: MD5 of each file and folder of code that its stages read.
+        environment: machine, device, kernel and packages of its training; empty without its run.
     """
 
-    words: str
+    description: str
     model: str
     corpus: Corpus
     predictions: Path
@@ -48,177 +50,194 @@ class ModelVersion:
     environment: Mapping[str, str]
 
     def items(self) -> pd.DataFrame:
-        """What `evaluate` wrote of each test item.
+        """Read the predictions, one row for each test item.
 
         Raises:
-            Refusal: the file is damaged.
+            UserError: the file is damaged.
         """
         return parquet.read_parquet(self.predictions)
 
 
 def resolve_versions(
-    asked: Sequence[str], root: Path, here: Snapshot, ledger: RunStore | None
+    names: Sequence[str], root: Path, workspace: ProjectSnapshot, runs: TrackedRuns[Run] | None
 ) -> list[list[ModelVersion]]:
-    """What is asked for, as groups of the same model: each has one side of every word.
+    """Find the model versions to compare, grouped by model.
 
     Args:
-        asked: models, runs, commits or experiments, two at least.
+        names: at least two models, runs, commits or experiments.
         root: the project's root.
-        here: the project in its folder.
-        ledger: the runs; None if the server does not answer.
+        workspace: the project in its workspace.
+        runs: of the project; None if the tracking server is unreachable.
+
+    Returns:
+        For each model a list with one version for each name.
 
     Raises:
-        Refusal: a word means no model that was evaluated, or the words have no model in common.
+        UserError: a name has no evaluated model, or the names have no model in common.
     """
-    meant = [targets.resolve(word, root, here, ledger) for word in asked]
-    models = [_models(word, one) for word, one in zip(asked, meant, strict=True)]
-    groups = _matched(asked, models)
+    resolved = [targets.resolve(name, root, workspace, runs) for name in names]
+    evaluations = [_evaluations(name, target) for name, target in zip(names, resolved, strict=True)]
     return [
         [
-            _side(word, stage, one, here, ledger)
-            for word, stage, one in zip(asked, group, meant, strict=True)
+            _model_version(name, stage, target, workspace, runs)
+            for name, stage, target in zip(names, group, resolved, strict=True)
         ]
-        for group in groups
+        for group in _match(names, evaluations)
     ]
 
 
-def _models(word: str, meant: Target) -> dict[str, str]:
-    """The evaluation of each model that a word means, by the model's name."""
-    if meant.lock is None:
+def _evaluations(name: str, target: Target[Run]) -> dict[str, str]:
+    """Return the evaluation stage of each model of a target by the model's name."""
+    if target.lock is None:
         raise UserError(
-            f"'{word}' read what no dvc.lock at hand has, neither here nor in its commit nor in an "
-            "experiment: check out what it was made of, and `dvc repro`."
+            f"No dvc.lock of the workspace, of its commit or of an experiment has the inputs of "
+            f"'{name}'. Check out the commit of the run, and run `dvc repro`."
         )
-    wanted = {stage.partition("@")[2] for stage in meant.stages if stage_kind(stage)}
-    found = {
-        stage.partition("@")[2]: stage
-        for stage in meant.lock.entries
-        if stage_kind(stage) == EVALUATION and stage.partition("@")[2] in wanted
+    models = {instance(stage) for stage in target.stages if stage_kind(stage)}
+    evaluations = {
+        instance(stage): stage
+        for stage in target.lock.entries
+        if stage_kind(stage) == EVALUATION and instance(stage) in models
     }
-    if not found:
-        raise UserError(f"'{word}' is {meant.words}: there is no evaluation of a model in it.")
-    return found
+    if not evaluations:
+        raise UserError(f"'{name}' is {target.description}, which has no evaluated model.")
+    return evaluations
 
 
-def _matched(asked: Sequence[str], models: Sequence[Mapping[str, str]]) -> list[list[str]]:
-    """One evaluation of each word, for every model: a word that means one model is compared with
-    the model of the same name in words that mean several."""
-    single = [next(iter(found)) for found in models if len(found) == 1]
-    if len(single) == len(models):
-        return [[next(iter(found.values())) for found in models]]
-    wanted = list(dict.fromkeys(single)) or [
-        name for name in models[0] if all(name in found for found in models)
+def _match(names: Sequence[str], evaluations: Sequence[Mapping[str, str]]) -> list[list[str]]:
+    """Group evaluation stages by model, one stage for each name.
+
+    A name with a single model is compared with the model of the same name wherever the other name
+    has several models (a commit, for example).
+    """
+    single = [next(iter(stages)) for stages in evaluations if len(stages) == 1]
+    if len(single) == len(evaluations):
+        return [[next(iter(stages.values())) for stages in evaluations]]
+    models = list(dict.fromkeys(single)) or [
+        model for model in evaluations[0] if all(model in stages for stages in evaluations)
     ]
     groups = []
-    for name in wanted:
-        lacking = [
-            word
-            for word, found in zip(asked, models, strict=True)
-            if len(found) > 1 and name not in found
-        ]
-        if lacking:
-            raise UserError(f"'{lacking[0]}' has no evaluation of {name}.")
-        groups.append([found.get(name) or next(iter(found.values())) for found in models])
+    for model in models:
+        for name, stages in zip(names, evaluations, strict=True):
+            if len(stages) > 1 and model not in stages:
+                raise UserError(f"'{name}' has no evaluation of {model}.")
+        groups.append([stages.get(model) or next(iter(stages.values())) for stages in evaluations])
     if not groups:
-        raise UserError(f"{' and '.join(asked)} have no model in common.")
+        raise UserError(f"{' and '.join(names)} have no model in common.")
     return groups
 
 
-def _side(
-    word: str, stage: str, meant: Target, here: Snapshot, ledger: RunStore | None
+def _model_version(
+    name: str,
+    stage: str,
+    target: Target[Run],
+    workspace: ProjectSnapshot,
+    runs: TrackedRuns[Run] | None,
 ) -> ModelVersion:
-    assert meant.lock is not None
-    entries = meant.lock.entries
-    linked = chain_of(entries, {})
-    stages = [name for name in (*linked.above([stage]), stage) if name in entries]
-    trained = [name for name in stages if stage_kind(name) == TRAINING][-1]
-    model = stage.partition("@")[2]
+    assert target.lock is not None
+    entries = target.lock.entries
+    graph = StageGraph(entries)
+    stages = [*graph.ancestors([stage]), stage]
+    training = [stage for stage in stages if stage_kind(stage) == TRAINING][-1]
+    model = instance(stage)
     return ModelVersion(
-        words=_words(model, meant),
+        description=_description(model, target),
         model=model,
-        corpus=_corpus(entries[stage], word),
-        predictions=_predictions(entries[stage], word, here),
-        params=_params([entries[name].inputs for name in stages], model),
+        corpus=_corpus(entries[stage], name),
+        predictions=_predictions(model, entries[stage], name, workspace),
+        params=_params([entries[stage].inputs for stage in stages], model),
         data=_data(entries, stages),
         code={
             path: md5
-            for name in stages
-            for path, md5 in entries[name].inputs.files.items()
+            for stage in stages
+            for path, md5 in entries[stage].deps.items()
             if path.partition("/")[0] in provenance.CODE_FOLDERS
         },
-        environment=_environment(entries[trained].inputs.key, meant.run, ledger),
+        environment=_environment(entries[training].inputs.input_hash, target.run, runs),
     )
 
 
-def _words(model: str, meant: Target) -> str:
-    if meant.run is not None:
-        return f"{model} (run {meant.run.short_id})"
-    place = meant.lock.place if meant.lock else ""
-    return f"{model} ({place})" if place else model
+def _description(model: str, target: Target[Run]) -> str:
+    if target.run is not None:
+        return f"{model} (run {target.run.short_id})"
+    location = target.lock.location if target.lock else ""
+    return f"{model} ({location})" if location else model
 
 
-def _corpus(entry: dvc_project.LockedStage, word: str) -> Corpus:
-    (said,) = (value for key, value in entry.inputs.params.items() if key.startswith("corpora."))
+def _corpus(entry: LockedStage, name: str) -> Corpus:
+    (params,) = (value for key, value in entry.inputs.params.items() if key.startswith("corpora."))
     try:
-        return Corpus.model_validate(said)
+        return Corpus.model_validate(params)
     except ValidationError:
         raise UserError(
-            f"'{word}' was evaluated by another version of seqproof, whose params.yaml this one "
-            "does not know: `dvc repro` there, and compare again."
+            f"'{name}' was evaluated by a version of seqproof with other keys in params.yaml. Run "
+            "`dvc repro` there, and compare again."
         ) from None
 
 
-def _predictions(entry: dvc_project.LockedStage, word: str, here: Snapshot) -> Path:
-    """The file in the folder if it is the one that dvc.lock has, else in DVC's cache."""
-    path = lockfiles.option(entry.inputs.command, "predictions")
-    md5 = entry.outs.get(path or "")
-    if path is None or md5 is None:
-        raise UserError(f"The dvc.lock of '{word}' has no predictions: `dvc repro evaluate` there.")
-    content = here.content(path)
+def _predictions(model: str, entry: LockedStage, name: str, workspace: ProjectSnapshot) -> Path:
+    """Return the predictions file, from the workspace if it is unchanged, else from the cache."""
+    path = paths.predictions(model).as_posix()
+    md5 = entry.outs.get(path)
+    if md5 is None:
+        raise UserError(
+            f"The dvc.lock of '{name}' has no {path}. Run `dvc repro {entry.inputs.stage}` there."
+        )
+    content = workspace.file_hash(path)
     if content is not None and content.md5 == md5:
-        return here.file(path)
-    if here.kept(md5).is_file():
-        return here.kept(md5)
+        return workspace.path(path)
+    if workspace.cache_path(md5).is_file():
+        return workspace.cache_path(md5)
     raise UserError(
-        f"The predictions of '{word}' ({path}, {md5[: lockfiles.SHORT]}) are neither in the folder "
-        "nor in DVC's cache: `dvc pull` fetches them, `dvc repro` makes them anew."
+        f"The predictions of '{name}' ({path}, {md5[: lockfiles.SHORT]}) are neither in the "
+        "workspace nor in DVC's cache. Run `dvc pull`, or `dvc repro` to predict again."
     )
 
 
-def _params(inputs: Sequence[dvc_project.Inputs], model: str) -> dict[str, str]:
-    """Values by key; the model's own and its corpus' without their names."""
-    found: dict[str, str] = {}
-    for one in inputs:
-        for key, value in one.params.items():
-            kind, _, rest = key.partition(".")
-            name, _, rest = rest.partition(".")
-            if kind == "models" and name != model:
-                head = key  # of the language model that a classifier starts from
-            else:
-                head = {"models": "model", "corpora": "corpus"}.get(kind, kind)
-                head += f".{rest}" if rest else ""
-            found |= runs.flatten({head: value})
-    return found
+def _params(inputs: Sequence[Inputs], model: str) -> dict[str, str]:
+    """Return parameters by key; those of the model and its corpus without their names."""
+    params: dict[str, str] = {}
+    for stage_inputs in inputs:
+        for key, value in stage_inputs.params.items():
+            params |= flatten({_generic_key(key, model): value})
+    return params
 
 
-def _data(entries: Mapping[str, dvc_project.LockedStage], stages: Sequence[str]) -> dict[str, str]:
-    """What the stages before training left: raw files, splits, vocabulary."""
+def _generic_key(key: str, model: str) -> str:
+    """Return `models.<stage>.<model>.x` as `model.x`, and `corpora.<corpus>.x` as `corpus.x`."""
+    top, *parts = key.split(".")
+    if top == "models" and model in parts[:2]:
+        return ".".join(["model", *parts[parts.index(model) + 1 :]])
+    if top == "corpora":
+        return ".".join(["corpus", *parts[1:]])
+    return key  # other models: the language model that a classifier starts from
+
+
+def _data(entries: Mapping[str, LockedStage], stages: Sequence[str]) -> dict[str, str]:
+    """Return the MD5 of raw files, splits and vocabulary."""
     return {
-        f"{verb} {Path(out).stem}": md5
+        f"{family} {Path(out).stem}": md5
         for stage in stages
-        if stage_kind(stage) is None and (verb := stage.partition("@")[0]) != "check"
+        if stage_kind(stage) is None and (family := stage.partition("@")[0]) != "check"
         for out, md5 in entries[stage].outs.items()
     }
 
 
-def _environment(key: str, run: RunRecord | None, ledger: RunStore | None) -> dict[str, str]:
-    """What the run of a training says of machine and packages; nothing where there is none."""
-    if ledger is None:
+def _environment(
+    input_hash: str, run: TrackedRun | None, runs: TrackedRuns[Run] | None
+) -> dict[str, str]:
+    """Return machine and packages of a training as its run recorded them; empty without a run."""
+    if runs is None:
         return {}
-    found = [one for one in ledger.find(TRAINING, key) if run is None or one.id == run.id]
-    text = ledger.read_text(found[0], f"{PROVENANCE}/{TRAINING}.json") if found else None
+    trainings = [
+        training
+        for training in runs.find(TRAINING, input_hash)
+        if run is None or training.id == run.id
+    ]
+    path = provenance.record_path(TRAINING)
+    text = runs.read_text(trainings[0], path) if trainings else None
     try:
-        said: Any = json.loads(text or "{}")
-        return runs.flatten({**said.get("environment", {}), "packages": said.get("packages", {})})
+        record: Any = json.loads(text or "{}")
+        return flatten({**record.get("environment", {}), "packages": record.get("packages", {})})
     except (ValueError, AttributeError, TypeError):
         return {}

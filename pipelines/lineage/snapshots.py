@@ -1,4 +1,4 @@
-"""A project as its folder has it now, or as a commit has it."""
+"""A project in its workspace or at a commit."""
 
 from __future__ import annotations
 
@@ -8,72 +8,71 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pipelines import paths
 from pipelines.lineage import dvc_project
+from pipelines.lineage.stages import FileHash, LockedStage, Stage
 
-LOCK = "dvc.lock"
 
-
-class Snapshot:
-    """What dvc.yaml, dvc.lock and the files say; each is read once, and only if it is asked for.
+class ProjectSnapshot:
+    """dvc.yaml, dvc.lock and files of a project; each is read once, when it is first needed.
 
     Args:
-        repo: what `graph.opened` gives.
-        commit: its hash; None for the project's folder.
+        repo: a project that DVC has opened.
+        commit: its hash; None for the workspace.
     """
 
     def __init__(self, repo: Any, commit: str | None) -> None:
         self.commit = commit
         self._repo = repo
-        self._contents: dict[str, dvc_project.FileHash | None] = {}
+        self._hashes: dict[str, FileHash | None] = {}
 
     @cached_property
-    def stages(self) -> dict[str, dvc_project.Stage]:
-        """The graph, by the names of its stages."""
+    def stages(self) -> dict[str, Stage]:
+        """Stages of dvc.yaml by name."""
         return dvc_project.load_stages(self._repo)
 
     @cached_property
-    def locked(self) -> dict[str, dvc_project.LockedStage]:
-        """What dvc.lock says; nothing if there is none."""
-        text = self.text(LOCK)
+    def locked(self) -> dict[str, LockedStage]:
+        """Stages of dvc.lock by name; empty without a dvc.lock."""
+        text = self.text(paths.DVC_LOCK.as_posix())
         return {} if text is None else dvc_project.parse_lock(text)
 
     def text(self, path: str) -> str | None:
-        """What a file holds; None if it is not there, or is no text."""
+        """Return the content of a file; None if it does not exist or is not UTF-8."""
         try:
-            with self._repo.fs.open(self._place(path), "rb") as file:
+            with self._repo.fs.open(self._absolute(path), "rb") as file:
                 return bytes(file.read()).decode("utf-8")
         except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError):
             return None
 
-    def content(self, path: str) -> dvc_project.FileHash | None:
-        """What a file or a folder holds; None if it is not there."""
-        if path not in self._contents:
-            self._contents[path] = dvc_project.content(self._repo, self._place(path))
-        return self._contents[path]
+    def file_hash(self, path: str) -> FileHash | None:
+        """Return the hash of a file or folder; None if it does not exist."""
+        if path not in self._hashes:
+            self._hashes[path] = dvc_project.file_hash(self._repo, self._absolute(path))
+        return self._hashes[path]
 
-    def kept(self, md5: str) -> Path:
-        """Where DVC's cache keeps what has this MD5, if it does."""
+    def cache_path(self, md5: str) -> Path:
+        """Return the path of an object in DVC's cache, whether it exists or not."""
         return Path(self._repo.cache.local.oid_to_path(md5))
 
     def members(self, md5: str) -> dict[str, str]:
-        """The MD5 of each file of a folder by its name in there, as DVC's cache has the list;
-        nothing if it does not."""
-        return dvc_project.members(self._repo, md5)
+        """Return the MD5 of each file in a cached folder; empty if the cache lacks the folder."""
+        return dvc_project.cached_members(self._repo, md5)
 
-    def file(self, path: str) -> Path:
-        """A path of the project's folder."""
-        return Path(self._place(path))
+    def path(self, path: str) -> Path:
+        """Return the absolute path of a file in the workspace."""
+        return Path(self._absolute(path))
 
-    def _place(self, path: str) -> str:
+    def _absolute(self, path: str) -> str:
         return str(self._repo.fs.join(self._repo.root_dir, path))
 
 
 @contextmanager
-def opened(root: Path, commit: str | None = None) -> Iterator[Snapshot]:
-    """The project `root` in its folder, or at a commit.
+def open_snapshot(root: Path, commit: str | None = None) -> Iterator[ProjectSnapshot]:
+    """Open a project in its workspace or at a commit.
 
     Raises:
-        Refusal: DVC cannot read it.
+        UserError: DVC cannot read the project.
     """
-    with dvc_project.opened(root, commit) as repo:
-        yield Snapshot(repo, commit)
+    with dvc_project.open_project(root, commit) as repo:
+        yield ProjectSnapshot(repo, commit)

@@ -1,94 +1,112 @@
-"""Stages as links of a chain: what one leaves, another reads, from the data to the number."""
+"""The graph of stages: a stage that reads a file depends on the stage that writes it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Protocol
 
 from pipelines.errors import UserError
 
+if TYPE_CHECKING:
+    import networkx as nx
 
-def within(path: str, folder: str) -> bool:
-    """Whether a path is another, or below it."""
-    return path == folder or path.startswith(f"{folder}/")
+
+class StageFiles(Protocol):
+    """A stage of dvc.yaml or dvc.lock: the paths that it reads and writes."""
+
+    @property
+    def deps(self) -> Collection[str]:
+        """Paths that the stage reads."""
+
+    @property
+    def outs(self) -> Collection[str]:
+        """Paths that the stage writes."""
 
 
 class StageGraph:
-    """The stages, linked by their files.
+    """Stages connected by their files.
+
+    A stage that is in several of the maps has the files of all of them: in the graph of dvc.yaml
+    and dvc.lock no stage loses its place because one of the two was edited.
 
     Args:
-        reads: the paths that each stage reads.
-        leaves: the paths that each stage leaves.
+        sources: stages by name, for example those of dvc.yaml and those of dvc.lock.
     """
 
-    def __init__(
-        self, reads: Mapping[str, Collection[str]], leaves: Mapping[str, Collection[str]]
-    ) -> None:
-        self._reads, self._leaves = reads, leaves
+    def __init__(self, *sources: Mapping[str, StageFiles]) -> None:
+        self._deps: dict[str, set[str]] = {}
+        self._outs: dict[str, set[str]] = {}
+        for stages in sources:
+            for name, stage in stages.items():
+                self._deps.setdefault(name, set()).update(stage.deps)
+                self._outs.setdefault(name, set()).update(stage.outs)
 
     @cached_property
     def order(self) -> list[str]:
-        """All stages, each after those whose files it reads.
+        """All stages in topological order; stages that could be swapped are sorted by name.
 
         Raises:
-            Refusal: they read each other's files in a circle.
+            UserError: the stages read each other's files in a circle.
         """
-        before = {name: self._before(name) for name in self._reads}
+        import networkx as nx
+
         try:
-            return list(TopologicalSorter(before).static_order())
-        except CycleError:
+            return list(nx.lexicographical_topological_sort(self._graph))
+        except nx.NetworkXUnfeasible:
             raise UserError(
-                "dvc.lock is damaged: its stages read each other's files in a circle; take it back "
-                "from Git, or delete it and run `dvc repro`."
+                "dvc.lock is damaged: its stages depend on each other in a circle. Restore it from "
+                "Git, or delete it and run `dvc repro`."
             ) from None
 
-    def makers(self, path: str) -> list[str]:
-        """The stages that leave a path, what it is in, or something in it."""
-        return [name for name, outs in self._leaves.items() if _touches(path, outs)]
+    def producers(self, path: str) -> list[str]:
+        """Return the stages that write a path, a folder around it or a file in it."""
+        return [name for name, outs in self._outs.items() if _overlaps(path, outs)]
 
-    def readers(self, path: str) -> list[str]:
-        """The stages that read a path, what it is in, or something in it."""
-        return [name for name, files in self._reads.items() if _touches(path, files)]
+    def consumers(self, path: str) -> list[str]:
+        """Return the stages that read a path, a folder around it or a file in it."""
+        return [name for name, deps in self._deps.items() if _overlaps(path, deps)]
 
-    def above(self, stages: Iterable[str]) -> list[str]:
-        """What these stages come from, in walking order, without themselves."""
-        return self._reached(stages, self._before)
+    def ancestors(self, stages: Iterable[str]) -> list[str]:
+        """Return the stages that these depend on, without these, in topological order."""
+        import networkx as nx
 
-    def below(self, stages: Iterable[str]) -> list[str]:
-        """What comes from these stages, in walking order, without themselves."""
-        after: dict[str, list[str]] = {}
-        for name in self._reads:
-            for maker in self._before(name):
-                after.setdefault(maker, []).append(name)
-        return self._reached(stages, lambda name: after.get(name, []))
-
-    def _before(self, name: str) -> list[str]:
-        """In a fixed order, on which that of the walk depends."""
-        makers = [maker for path in self._reads[name] for maker in self._exact.get(path, [])]
-        for path in self._reads[name]:
-            if path not in self._exact:
-                makers += self.makers(path)
-        return [maker for maker in dict.fromkeys(makers) if maker != name]
-
-    @cached_property
-    def _exact(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for name, outs in self._leaves.items():
-            for path in outs:
-                found.setdefault(path, []).append(name)
-        return found
-
-    def _reached(self, stages: Iterable[str], step: Callable[[str], list[str]]) -> list[str]:
         start = set(stages)
-        reached, waiting = set(start), list(start)
-        while waiting:
-            for name in step(waiting.pop()):
-                if name not in reached:
-                    reached.add(name)
-                    waiting.append(name)
+        reached = set().union(*(nx.ancestors(self._graph, name) for name in start))
         return [name for name in self.order if name in reached - start]
 
+    def descendants(self, stages: Iterable[str]) -> list[str]:
+        """Return the stages that depend on these, without these, in topological order."""
+        import networkx as nx
 
-def _touches(path: str, others: Iterable[str]) -> bool:
+        start = set(stages)
+        reached = set().union(*(nx.descendants(self._graph, name) for name in start))
+        return [name for name in self.order if name in reached - start]
+
+    @cached_property
+    def _graph(self) -> nx.DiGraph:
+        """Edges from producers to consumers."""
+        import networkx as nx
+
+        graph = nx.DiGraph()
+        graph.add_nodes_from(self._deps)
+        producers: dict[str, list[str]] = {}
+        for name, outs in self._outs.items():
+            for path in outs:
+                producers.setdefault(path, []).append(name)
+        for name, deps in self._deps.items():
+            for path in deps:
+                # Most dependencies are outs of the same path: the scan of all outs is slow.
+                for producer in producers.get(path) or self.producers(path):
+                    if producer != name:
+                        graph.add_edge(producer, name)
+        return graph
+
+
+def within(path: str, folder: str) -> bool:
+    """Return True if a path is a folder or lies in it."""
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def _overlaps(path: str, others: Iterable[str]) -> bool:
     return any(within(path, other) or within(other, path) for other in others)

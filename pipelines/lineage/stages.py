@@ -1,4 +1,4 @@
-"""A stage in the terms of DVC: what it reads, what it leaves, and their hashes."""
+"""Stages in DVC's terms: dependencies, parameters, outs and their hashes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that a stage's outs are a function of, in the terms of dvc.lock.
+    """Everything that determines the outs of a stage, in the terms of dvc.lock.
 
     Attributes:
-        stage: its name in the graph, `train_lstm@shakespeare-lstm` for instance.
-        command: as DVC runs it.
-        files: MD5 of each dependency by its path; that of a folder ends in `.dir`.
-        params: each key of params.yaml that the stage reads, with its value.
+        stage: its name in the graph, for example `train_lstm@shakespeare-lstm`.
+        command: the command that DVC runs.
+        files: MD5 of each dependency by its path; the MD5 of a folder ends in `.dir`.
+        params: value of each key of params.yaml that the stage reads.
     """
 
     stage: str
@@ -26,22 +26,24 @@ class Inputs:
     params: Mapping[str, Any]
 
     @property
-    def key(self) -> str:
-        """One hash of command, files and parameters (64 hexadecimal digits): of two stages with
-        the same key the outs are the same. The name is no part of it."""
-        said = {"command": self.command, "files": dict(self.files), "params": dict(self.params)}
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    def input_hash(self) -> str:
+        """SHA-256 of command, files and parameters (64 hexadecimal digits).
+
+        Stages with the same hash have the same outs. The name of the stage is not hashed.
+        """
+        content = {"command": self.command, "files": dict(self.files), "params": dict(self.params)}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class LockedStage:
-    """A stage in dvc.lock: what it read, and the outs that it left then.
+    """A stage in dvc.lock: its inputs, and the outs that it wrote from them.
 
     Attributes:
-        inputs: what it read.
+        inputs: command, dependencies and parameters.
         outs: MD5 of each out by its path, in the order of dvc.lock.
-        sizes: bytes of each file or folder, read or left, by its path.
-        counts: files of each folder, read or left, by its path.
+        sizes: bytes of each dependency and out by its path.
+        counts: number of files in each folder among them by its path.
     """
 
     inputs: Inputs
@@ -49,34 +51,55 @@ class LockedStage:
     sizes: Mapping[str, int]
     counts: Mapping[str, int]
 
+    @property
+    def deps(self) -> Mapping[str, str]:
+        """MD5 of each dependency by its path."""
+        return self.inputs.files
+
+    @property
+    def outs_json(self) -> str:
+        """The hashes of the outs as JSON with sorted keys."""
+        return json.dumps(dict(self.outs), sort_keys=True)
+
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage as dvc.yaml and params.yaml have it.
+    """A stage in dvc.yaml.
 
     Attributes:
-        command: as DVC runs it.
-        files: the paths of its dependencies.
-        outs: the path of each out, and whether DVC keeps it in its cache.
-        params: each key of params.yaml that it reads, with its value.
+        command: the command that DVC runs.
+        deps: paths of its dependencies.
+        outs: path of each out, and whether DVC's cache stores it.
+        params: value of each key of params.yaml that it reads.
     """
 
     command: str
-    files: tuple[str, ...]
+    deps: tuple[str, ...]
     outs: Mapping[str, bool]
     params: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class FileHash:
-    """A file or a folder as DVC hashes it: the MD5 of a folder ends in `.dir`.
+    """Hash of a file or folder as DVC computes it.
 
     Attributes:
-        md5: of all that is in it.
+        md5: hash of the content; that of a folder ends in `.dir`.
         size: bytes.
-        count: files, if it is a folder.
+        count: number of files in a folder; None for a file.
     """
 
     md5: str
     size: int
     count: int | None
+
+
+def flatten(tree: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+    """Flatten nested maps and turn values into text: `{"a": {"b": 1}}` -> `{"a.b": "1"}`."""
+    leaves: dict[str, str] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            leaves |= flatten(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = str(value)
+    return leaves

@@ -1,4 +1,4 @@
-"""What a person may mean by a word: a file, a stage, a model, a corpus, a hash, a run, a commit."""
+"""Targets of `seqproof trace` and `compare`: files, stages, models, hashes, runs and commits."""
 
 from __future__ import annotations
 
@@ -8,193 +8,200 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic
 
 from pipelines.errors import UserError
-from pipelines.lineage import dvc_project, lockfiles
-from pipelines.lineage.lockfiles import Lockfile, chain_of, stage_kind, truncated
-from pipelines.lineage.snapshots import Snapshot
+from pipelines.lineage import dvc_project, lockfiles, tracked_runs
+from pipelines.lineage.lockfiles import Lockfile, instance, stage_kind, truncated
+from pipelines.lineage.snapshots import ProjectSnapshot
 from pipelines.lineage.stage_graph import StageGraph, within
-from pipelines.tracking import run_store as ledgers
-from pipelines.tracking.run_store import RunRecord, RunStore
-from pipelines.verification import verify_targets
+from pipelines.lineage.tracked_runs import Run, TrackedRuns
 
-LEAST = 6  # digits of an MD5 that mean it
+MIN_DIGITS = 6  # of an MD5 that identify a file
 
 
 @dataclass(frozen=True)
-class Target:
-    """What a word means.
+class Target(Generic[Run]):
+    """The meaning of an argument of `trace` or `compare`.
 
     Attributes:
-        words: what it is.
-        lock: the dvc.lock that it stands in; None of a run that is in none.
-        chain: all stages there.
-        stages: those that made it, or that it is; none of what no stage makes.
+        description: for messages.
+        lock: the dvc.lock that has the target; None for a run that no dvc.lock has.
+        graph: all stages of that dvc.lock.
+        stages: the stages that made the target, or that it is; empty for a file that no stage made.
         path: the file or folder, if it is one.
         run: the run, if it is one.
     """
 
-    words: str
+    description: str
     lock: Lockfile | None
-    chain: StageGraph
+    graph: StageGraph
     stages: tuple[str, ...]
     path: str | None = None
-    run: RunRecord | None = None
+    run: Run | None = None
 
 
-def runs_of(root: Path) -> tuple[RunStore | None, str]:
-    """The runs of a project; without them much can still be said: then None, and why."""
-    try:
-        kept = ledgers.open_store(root)
-        _ = kept.runs
-        return kept, ""
-    except UserError as refusal:
-        return None, str(refusal)
-
-
-def resolve(what: str, root: Path, here: Snapshot, ledger: RunStore | None) -> Target:
-    """What is meant by a word.
+def resolve(
+    text: str, root: Path, workspace: ProjectSnapshot, runs: TrackedRuns[Run] | None
+) -> Target[Run]:
+    """Find the target that a user named.
 
     Args:
-        what: as it was typed.
+        text: as the user typed it.
         root: the project's root.
-        here: the project in its folder.
-        ledger: the runs; None if the server does not answer.
+        workspace: the project in its workspace.
+        runs: of the project; None if the tracking server is unreachable.
 
     Raises:
-        Refusal: nothing is called so, or several things are.
+        UserError: there is no such target, or there are several.
     """
-    lock = Lockfile("", here.locked, None)
-    linked = chain_of(here.locked, here.stages)
-    found = (
-        _name(what, lock, linked)
-        or _path(what, root, here, lock, linked)
-        or _md5(what, here, lock, linked)
-        or _run(what, root, ledger)
-        or _commit(what, root)
-        or _elsewhere(what, root, here)
+    lock = Lockfile("", workspace.locked, None)
+    graph = StageGraph(workspace.stages, workspace.locked)
+    target: Target[Run] | None = (
+        _resolve_name(text, lock, graph)
+        or _resolve_path(text, root, workspace, lock, graph)
+        or _resolve_md5(text, workspace, lock, graph)
+        or _resolve_run(text, root, runs)
+        or _resolve_commit(text, root)
+        or _resolve_in_history(text, root, workspace)
     )
-    if found is None:
-        raise UserError(_unknown(what, root, here, lock, linked))
-    return found
+    if target is None:
+        raise UserError(_unknown(text, root, workspace, lock, graph))
+    return target
 
 
-def _name(what: str, lock: Lockfile, linked: StageGraph) -> Target | None:
-    if what in linked.order:
-        return Target(f"the stage {what}", lock, linked, (what,))
-    stages = tuple(name for name in linked.order if name.partition("@")[2] == what)
-    if not stages or not what:
+def _resolve_name(text: str, lock: Lockfile, graph: StageGraph) -> Target[Run] | None:
+    if text in graph.order:
+        return Target(f"the stage {text}", lock, graph, (text,))
+    stages = tuple(name for name in graph.order if instance(name) == text)
+    if not stages or not text:
         return None
-    model = any(stage_kind(name) for name in stages)
-    return Target(f"the {'model' if model else 'corpus'} {what}", lock, linked, stages)
+    is_model = any(stage_kind(name) for name in stages)
+    return Target(f"the {'model' if is_model else 'corpus'} {text}", lock, graph, stages)
 
 
-def _path(
-    what: str, root: Path, here: Snapshot, lock: Lockfile, linked: StageGraph
-) -> Target | None:
-    # Links are not followed: what is typed is what dvc.yaml has.
-    path = Path(os.path.relpath(root / what, root)).as_posix()
-    makers = tuple(name for name in linked.order if _left(path, name, here, lock))
-    if makers:
-        return Target(f"{path}, left by {', '.join(makers)}", lock, linked, makers, path)
-    if linked.readers(path) and not linked.makers(path) and (root / path).exists():
-        return Target(f"{path}, which no stage makes", lock, linked, (), path)
+def _resolve_path(
+    text: str, root: Path, workspace: ProjectSnapshot, lock: Lockfile, graph: StageGraph
+) -> Target[Run] | None:
+    # Links are not resolved: dvc.yaml has the paths as the user types them.
+    path = Path(os.path.relpath(root / text, root)).as_posix()
+    producers = tuple(name for name in graph.order if _produces(name, path, workspace, lock))
+    if producers:
+        description = f"{path}, written by {', '.join(producers)}"
+        return Target(description, lock, graph, producers, path)
+    if graph.consumers(path) and not graph.producers(path) and (root / path).exists():
+        return Target(f"{path}, which no stage writes", lock, graph, (), path)
     return None
 
 
-def _left(path: str, stage: str, here: Snapshot, lock: Lockfile) -> bool:
-    """Whether a stage leaves a path, something in it, or a folder that has it inside."""
+def _produces(stage: str, path: str, workspace: ProjectSnapshot, lock: Lockfile) -> bool:
+    """Return True if a stage writes a path, something in it, or a folder that contains it."""
     entry = lock.entries.get(stage)
-    for out in entry.outs if entry else here.stages[stage].outs:
+    for out in entry.outs if entry else workspace.stages[stage].outs:
         if within(out, path):
             return True
         if entry and path.startswith(f"{out}/"):
-            inside = here.members(entry.outs[out])
-            if not inside:  # the cache has lost its list
-                return here.content(path) is not None
-            return any(within(f"{out}/{name}", path) for name in inside)
+            members = workspace.members(entry.outs[out])
+            if not members:  # the cache does not have the folder's list
+                return workspace.file_hash(path) is not None
+            return any(within(f"{out}/{name}", path) for name in members)
     return False
 
 
-def _md5(what: str, here: Snapshot, lock: Lockfile, linked: StageGraph) -> Target | None:
-    """A file by its hash: an out, a file in it, or what a stage read."""
-    if not re.fullmatch(rf"[0-9a-f]{{{LEAST},32}}(\.dir)?", what):
+def _resolve_md5(
+    text: str, workspace: ProjectSnapshot, lock: Lockfile, graph: StageGraph
+) -> Target[Run] | None:
+    """Find an out, a file in an out, or a dependency by its hash."""
+    if not re.fullmatch(rf"[0-9a-f]{{{MIN_DIGITS},32}}(\.dir)?", text):
         return None
-    found: dict[str, str] = {}
-    for path, md5 in _hashes(here, lock, linked):
-        if md5.startswith(what):
-            found.setdefault(path, md5)
-    if len(set(found.values())) > 1:
-        several = truncated(f"{md5[:12]} ({path})" for path, md5 in found.items())
-        raise UserError(f"'{what}' begins several hashes: {several}; give more of it.")
-    if not found:
+    matches: dict[str, str] = {}
+    for path, md5 in _hashes(workspace, lock, graph):
+        if md5.startswith(text):
+            matches.setdefault(path, md5)
+    if len(set(matches.values())) > 1:
+        examples = truncated(f"{md5[:12]} ({path})" for path, md5 in matches.items())
+        raise UserError(f"Several hashes begin with '{text}': {examples}. Add digits.")
+    if not matches:
         return None
-    path, *others = found
-    makers = tuple(name for name in linked.order if _left(path, name, here, lock))
-    words = f"{path}, {f'left by {makers[0]}' if makers else 'which no stage makes'}"
-    words += f" in {lock.place}" if lock.place else ""
-    words += f"; the same as {truncated(others)}" if others else ""
-    return Target(words, lock, linked, makers, path)
+    path, *copies = matches
+    producers = tuple(name for name in graph.order if _produces(name, path, workspace, lock))
+    origin = f"written by {producers[0]}" if producers else "which no stage writes"
+    location = f" in {lock.location}" if lock.location else ""
+    same = f"; same content as {truncated(copies)}" if copies else ""
+    return Target(f"{path}, {origin}{location}{same}", lock, graph, producers, path)
 
 
-def _hashes(here: Snapshot, lock: Lockfile, linked: StageGraph) -> Iterator[tuple[str, str]]:
-    """Path and MD5 of all files and folders, in walking order: what is read after what is left."""
-    for name in linked.order:
+def _hashes(
+    workspace: ProjectSnapshot, lock: Lockfile, graph: StageGraph
+) -> Iterator[tuple[str, str]]:
+    """Yield path and MD5 of all files and folders, stage by stage, outs before dependencies."""
+    for name in graph.order:
         entry = lock.entries.get(name)
-        for path, md5 in {**entry.outs, **entry.inputs.files}.items() if entry else ():
+        for path, md5 in {**entry.outs, **entry.deps}.items() if entry else ():
             yield path, md5
             if md5.endswith(".dir"):
-                yield from ((f"{path}/{file}", one) for file, one in here.members(md5).items())
+                members = workspace.members(md5)
+                yield from ((f"{path}/{file}", member) for file, member in members.items())
 
 
-def _run(what: str, root: Path, ledger: RunStore | None) -> Target | None:
-    run = verify_targets.find_run(what, ledger) if ledger else None
+def _resolve_run(text: str, root: Path, runs: TrackedRuns[Run] | None) -> Target[Run] | None:
+    run = tracked_runs.find_run(text, runs.runs) if runs else None
     if run is None:
         return None
-    words = f"run {run.id} ({run.name} in {run.experiment})"
-    found = verify_targets.find_lockfile(run, root)
-    if found is None:
-        return Target(words, None, StageGraph({}, {}), (), run=run)
-    lock, _ = found
-    linked = chain_of(lock.entries, {})
-    keys = {run.input_hash(work) for work in (lockfiles.TRAINING, lockfiles.EVALUATION)}
+    description = f"run {run.id} ({run.name} in {run.experiment})"
+    match = tracked_runs.find_lockfile(run, root)
+    if match is None:
+        return Target(description, None, StageGraph(), (), run=run)
+    lock, _ = match
+    graph = StageGraph(lock.entries)
+    hashes = {run.input_hash(kind) for kind in (lockfiles.TRAINING, lockfiles.EVALUATION)}
     stages = tuple(
-        name for name in linked.order if stage_kind(name) and lock.entries[name].inputs.key in keys
+        name
+        for name in graph.order
+        if stage_kind(name) and lock.entries[name].inputs.input_hash in hashes
     )
-    where = f", in {lock.place}" if lock.place else ""
-    return Target(words + where, lock, linked, stages, run=run)
+    location = f", in {lock.location}" if lock.location else ""
+    return Target(description + location, lock, graph, stages, run=run)
 
 
-def _commit(what: str, root: Path) -> Target | None:
-    commit = dvc_project.revision(root, what) if what else None  # Git takes nothing for HEAD
+def _resolve_commit(text: str, root: Path) -> Target[Run] | None:
+    commit = dvc_project.revision(root, text) if text else None  # Git reads an empty text as HEAD
     if commit is None:
         return None
-    names = [name for name, one in dvc_project.experiments(root).items() if one == commit]
-    place = f"experiment {names[0]}" if names else f"commit {commit[: lockfiles.SHORT]}"
-    lock = lockfiles.at_revision(root, commit, place)
+    names = [name for name, head in dvc_project.experiments(root).items() if head == commit]
+    location = f"experiment {names[0]}" if names else f"commit {commit[: lockfiles.SHORT]}"
+    lock = lockfiles.at_revision(root, commit, location)
     if lock is None:
-        raise UserError(f"'{what}' is {place}, which has no dvc.lock: there is no chain to trace.")
-    linked = chain_of(lock.entries, {})
-    return Target(place, lock, linked, tuple(linked.order))
+        raise UserError(f"'{text}' is {location}, which has no dvc.lock and so no stages.")
+    graph = StageGraph(lock.entries)
+    return Target(location, lock, graph, tuple(graph.order))
 
 
-def _elsewhere(what: str, root: Path, here: Snapshot) -> Target | None:
-    """A hash that only the commit or an experiment has."""
-    if not re.fullmatch(rf"[0-9a-f]{{{LEAST},}}(\.dir)?", what):
+def _resolve_in_history(text: str, root: Path, workspace: ProjectSnapshot) -> Target[Run] | None:
+    """Find a hash in the dvc.lock of the commit and of the experiments."""
+    if not re.fullmatch(rf"[0-9a-f]{{{MIN_DIGITS},}}(\.dir)?", text):
         return None
-    others = (lock for lock in lockfiles.lockfiles(root) if lock.commit is not None)
-    found = (_md5(what, here, lock, chain_of(lock.entries, {})) for lock in others)
-    return next((meant for meant in found if meant is not None), None)
+    for lock in lockfiles.lockfiles(root):
+        if lock.commit is not None:
+            target: Target[Run] | None = _resolve_md5(
+                text, workspace, lock, StageGraph(lock.entries)
+            )
+            if target is not None:
+                return target
+    return None
 
 
-def _unknown(what: str, root: Path, here: Snapshot, lock: Lockfile, linked: StageGraph) -> str:
-    names = [name for stage in linked.order for name in (stage.partition("@")[2], stage) if name]
-    names += [out for stage in here.stages.values() for out in stage.outs]
-    names += [path for path, _ in _hashes(here, lock, linked)] + list(dvc_project.experiments(root))
-    near = difflib.get_close_matches(what, dict.fromkeys(names), n=1, cutoff=0.6)
-    if near:
-        return f"Nothing here is called '{what}': did you mean '{near[0]}'?"
+def _unknown(
+    text: str, root: Path, workspace: ProjectSnapshot, lock: Lockfile, graph: StageGraph
+) -> str:
+    names = [name for stage in graph.order for name in (instance(stage), stage) if name]
+    names += [out for stage in workspace.stages.values() for out in stage.outs]
+    names += [path for path, _ in _hashes(workspace, lock, graph)]
+    names += list(dvc_project.experiments(root))
+    matches = difflib.get_close_matches(text, dict.fromkeys(names), n=1, cutoff=0.6)
+    if matches:
+        return f"Unknown target '{text}'; did you mean '{matches[0]}'?"
     return (
-        f"Nothing here is called '{what}': name a file that a stage leaves or reads, a model, a "
-        "corpus, a stage, an MD5, a run, or a commit."
+        f"Unknown target '{text}'. Name a file of a stage, a model, a corpus, a stage, an MD5, a "
+        "run or a commit."
     )

@@ -1,4 +1,4 @@
-"""The whole chain of a result, both ways: each stage with its files, and the run that made them."""
+"""Trace results through the graph: the stages upstream and downstream, their files and runs."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
-from pipelines import console
-from pipelines.lineage import dvc_project, provenance
-from pipelines.lineage.lockfiles import EVALUATION, SHORT, Lockfile, option, stage_kind
-from pipelines.lineage.snapshots import Snapshot
+from pipelines import console, paths
+from pipelines.lineage import git, run_tags, tracked_runs
+from pipelines.lineage.lockfiles import EVALUATION, SHORT, Lockfile, instance, stage_kind
+from pipelines.lineage.snapshots import ProjectSnapshot
 from pipelines.lineage.stage_graph import StageGraph
+from pipelines.lineage.stages import LockedStage
 from pipelines.lineage.targets import Target
-from pipelines.tracking import runs
-from pipelines.tracking.run_store import RunRecord, RunStore
-from pipelines.verification import output_hashes
+from pipelines.lineage.tracked_runs import Run, TrackedRun, TrackedRuns
 
-UNCHANGED, MODIFIED, MISSING = "as in dvc.lock", "another one here", "not here"
+UNCHANGED, MODIFIED, MISSING = "unchanged", "modified", "missing"  # against dvc.lock
+UPSTREAM, TARGET, DOWNSTREAM = "upstream", "target", "downstream"
 
 
 @dataclass(frozen=True)
@@ -27,191 +27,201 @@ class TracedFile:
 
     Attributes:
         path: relative to the project's root.
-        md5: by dvc.lock; empty of what was never made.
-        here: whether the project's folder has it so.
-        cached: whether DVC's cache has it; None where Git keeps it.
-        numbers: what a metrics file says of the test.
+        md5: its hash in dvc.lock; empty if the stage never ran.
+        state: of the workspace: unchanged, modified or missing.
+        cached: whether DVC's cache has it; None for a file that is in Git.
+        metrics: test metrics, if it is a metrics file.
     """
 
     path: str
     md5: str
-    here: str
+    state: str
     cached: bool | None
-    numbers: Mapping[str, float]
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class TracedStage:
-    """A stage of the chain.
+    """A stage of a trace.
 
     Attributes:
         stage: its name.
-        part: `upstream`, `itself` or `downstream`.
-        source: where the data is from, with the sha256 that params.yaml demands of it.
-        reads: what no stage makes: code, and text of one's own.
-        leaves: its outs.
-        run: who made it, at which commit.
+        part: upstream, target or downstream.
+        source: the source of a corpus in params.yaml, with the sha256 of its files.
+        deps: dependencies that no stage writes: code, and the user's own files.
+        outs: files and folders that it writes.
+        run: the MLflow run that it made.
     """
 
     stage: str
     part: str
     source: Mapping[str, Any]
-    reads: tuple[TracedFile, ...]
-    leaves: tuple[TracedFile, ...]
+    deps: tuple[TracedFile, ...]
+    outs: tuple[TracedFile, ...]
     run: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Trace:
-    """A chain.
+    """All stages that a target depends on and that depend on it.
 
     Attributes:
-        what: was asked for, in words.
-        path: of it, if it is a file or a folder.
-        place: where its dvc.lock stands, in words; empty for the project's folder.
-        links: the stages in walking order.
-        missing: what is not there, or is not what it was; one sentence each.
+        target: a description of it.
+        path: of the target, if it is a file or folder.
+        location: the commit or experiment of its dvc.lock; empty for the workspace.
+        stages: in topological order.
+        problems: missing and modified files and runs, one sentence each.
     """
 
-    what: str
+    target: str
     path: str | None
-    place: str
-    links: tuple[TracedStage, ...]
-    missing: tuple[str, ...]
+    location: str
+    stages: tuple[TracedStage, ...]
+    problems: tuple[str, ...]
 
 
-def trace(meant: Target, root: Path, here: Snapshot, ledger: RunStore | None) -> Trace:
-    """The chain of what is meant, in walking order.
+def trace(
+    target: Target[Run], root: Path, workspace: ProjectSnapshot, runs: TrackedRuns[Run] | None
+) -> Trace:
+    """Trace a target through the graph of its dvc.lock.
 
     Args:
-        meant: by the person who asks.
+        target: where to start.
         root: the project's root.
-        here: the project in its folder.
-        ledger: the runs; None if the server does not answer.
+        workspace: the project in its workspace.
+        runs: of the project; None if the tracking server is unreachable.
     """
-    lock, linked = meant.lock, meant.chain
+    lock, graph = target.lock, target.graph
     if lock is None:
-        return Trace(meant.words, None, "", (), (_of_no_lock(meant.run),))
-    # From one out of a stage comes only what reads that one.
-    after = linked.readers(meant.path) if meant.path else linked.below(meant.stages)
-    parts = dict.fromkeys([*after, *linked.below(after)], "downstream")
-    parts |= dict.fromkeys(linked.above(meant.stages), "upstream")
-    parts |= dict.fromkeys(meant.stages, "itself")
-    names = [name for name in linked.order if name in parts]
-    seen = LineageBuilder(lock, linked, root, here, ledger, meant.run)
-    links: list[TracedStage] = []
-    missing: list[str] = []
+        return Trace(target.description, None, "", (), (_no_lockfile(target.run),))
+    # Downstream of a single out are only the stages that read this out.
+    consumers = graph.consumers(target.path) if target.path else graph.descendants(target.stages)
+    parts = dict.fromkeys([*consumers, *graph.descendants(consumers)], DOWNSTREAM)
+    parts |= dict.fromkeys(graph.ancestors(target.stages), UPSTREAM)
+    parts |= dict.fromkeys(target.stages, TARGET)
+    names = [name for name in graph.order if name in parts]
+    builder = LineageBuilder(lock, graph, root, workspace, runs, target.run)
+    stages: list[TracedStage] = []
+    problems: list[str] = []
     with console.progress("trace", len(names), "stages") as bar:
         for name in names:
-            links.append(seen.link(name, parts[name]))
-            missing += seen.missing(links[-1])
+            stages.append(builder.stage(name, parts[name]))
+            problems += builder.problems(stages[-1])
             bar.advance(1, name)
-    return Trace(meant.words, meant.path, lock.place, tuple(links), tuple(missing))
+    return Trace(target.description, target.path, lock.location, tuple(stages), tuple(problems))
 
 
 @dataclass(frozen=True)
-class LineageBuilder:
-    """A dvc.lock beside the project's folder and the runs."""
+class LineageBuilder(Generic[Run]):
+    """Combines a dvc.lock with the workspace and the runs."""
 
     lock: Lockfile
-    chain: StageGraph
+    graph: StageGraph
     root: Path
-    here: Snapshot
-    ledger: RunStore | None
-    asked: RunRecord | None
+    workspace: ProjectSnapshot
+    runs: TrackedRuns[Run] | None
+    preferred_run: Run | None
 
-    def link(self, name: str, part: str) -> TracedStage:
-        """A stage with its files and its run."""
-        entry, now = self.lock.entries.get(name), self.here.stages.get(name)
+    def stage(self, name: str, part: str) -> TracedStage:
+        """Return a stage with its files and its run."""
+        entry, definition = self.lock.entries.get(name), self.workspace.stages.get(name)
         if entry is None:
             outs = tuple(
-                TracedFile(path, "", MISSING, None, {}) for path in (now.outs if now else ())
+                TracedFile(path, "", MISSING, None, {})
+                for path in (definition.outs if definition else ())
             )
             return TracedStage(name, part, {}, (), outs, {})
-        reads = tuple(
+        deps = tuple(
             self._file(path, md5, False)
-            for path, md5 in entry.inputs.files.items()
-            if not self.chain.makers(path)
+            for path, md5 in entry.deps.items()
+            if not self.graph.producers(path)
         )
-        leaves = tuple(
-            self._file(path, md5, now is None or now.outs.get(path, True))
+        outs = tuple(
+            self._file(path, md5, definition is None or definition.outs.get(path, True))
             for path, md5 in entry.outs.items()
         )
         sources = [value for key, value in entry.inputs.params.items() if key.endswith(".source")]
         source = sources[0] if name.startswith("fetch@") and sources else {}
-        return TracedStage(name, part, source, reads, leaves, self._run(name, entry))
+        return TracedStage(name, part, source, deps, outs, self._run(name, entry))
 
-    def _file(self, path: str, md5: str, cached: bool) -> TracedFile:
-        found = self.here.content(path)
-        state = MISSING if found is None else UNCHANGED if found.md5 == md5 else MODIFIED
-        members = self.here.members(md5).values() if cached and md5.endswith(".dir") else ()
-        kept = all(self.here.kept(one).is_file() for one in (md5, *members)) if cached else None
-        return TracedFile(path, md5, state, kept, self._numbers(path))
+    def _file(self, path: str, md5: str, cacheable: bool) -> TracedFile:
+        content = self.workspace.file_hash(path)
+        state = MISSING if content is None else UNCHANGED if content.md5 == md5 else MODIFIED
+        members = self.workspace.members(md5).values() if cacheable and md5.endswith(".dir") else ()
+        objects = [self.workspace.cache_path(item) for item in (md5, *members)]
+        cached = all(item.is_file() for item in objects) if cacheable else None
+        return TracedFile(path, md5, state, cached, self._metrics(path))
 
-    def _numbers(self, path: str) -> dict[str, float]:
-        """What a file of metrics says of the test split, as it is where its dvc.lock stands."""
-        if not path.endswith(".json") or not any(
-            path == option(entry.inputs.command, "metrics")
-            for stage, entry in self.lock.entries.items()
+    def _metrics(self, path: str) -> dict[str, float]:
+        """Return the test metrics in a metrics file, as the commit of the dvc.lock has it."""
+        if not any(
+            path == paths.metrics(instance(stage)).as_posix()
+            for stage in self.lock.entries
             if stage_kind(stage) == EVALUATION
         ):
             return {}
         commit = self.lock.commit
-        text = provenance.text_at(self.root, commit, path) if commit else self.here.text(path)
+        text = git.text_at(self.root, commit, path) if commit else self.workspace.text(path)
         try:
-            said = json.loads(text or "{}")
-            numbers = {key: value for key, value in said.items() if isinstance(value, int | float)}
+            metrics = json.loads(text or "{}")
+            numbers = {
+                key: value for key, value in metrics.items() if isinstance(value, int | float)
+            }
             return {key: value for key, value in numbers.items() if key.startswith("test_")}
         except (ValueError, AttributeError):
             return {}
 
-    def _run(self, name: str, entry: dvc_project.LockedStage) -> dict[str, str]:
-        work = stage_kind(name)
-        found = self.ledger.find(work, entry.inputs.key) if self.ledger and work else []
-        if not found or work is None:
+    def _run(self, name: str, entry: LockedStage) -> dict[str, str]:
+        kind = stage_kind(name)
+        if self.runs is None or kind is None:
             return {}
-        asked = [run for run in found if self.asked and run.id == self.asked.id]
-        ended = [run for run in found if runs.MODEL_HASH in run.tags]
-        run = [*asked, *ended, *found][0]
-        text = output_hashes.sealed(run, work)
-        right = text == output_hashes.outs_text(entry)
+        run = tracked_runs.run_of_stage(
+            name, entry.inputs.input_hash, self.runs, self.preferred_run
+        )
+        if run is None:
+            return {}
+        outs = tracked_runs.recorded_outs(run, kind)
+        same = outs == entry.outs_json
         return {
             "id": run.id,
             "name": run.name,
             "experiment": run.experiment,
-            "commit": run.tags.get(runs.GIT, "none"),
-            "dirty": run.tags.get(runs.DIRTY, "none"),
-            "locks": run.tags.get(output_hashes.LOCKS, ""),
-            "sealed": "no" if text is None else "yes" if right else "with other outs",
+            "commit": run.tags.get(run_tags.COMMIT, "none"),
+            "dirty": run.tags.get(run_tags.DIRTY, "none"),
+            "locks": run.tags.get(run_tags.LOCKS, ""),
+            "sealed": "no" if outs is None else "yes" if same else "with different outs",
         }
 
-    def missing(self, link: TracedStage) -> Iterator[str]:
-        """What is not there of a stage, or is not what it was; of another dvc.lock than that in
-        the project's folder, what is in that folder says nothing."""
-        if link.stage not in self.lock.entries:
-            yield f"{link.stage} never ran here: `dvc repro {link.stage}` runs it."
+    def problems(self, traced: TracedStage) -> Iterator[str]:
+        """Yield missing and modified files and missing runs of a stage.
+
+        Files of the workspace are only compared with the dvc.lock of the workspace.
+        """
+        stage = traced.stage
+        if stage not in self.lock.entries:
+            yield f"{stage} never ran. Run `dvc repro {stage}`."
             return
-        for file in link.leaves if self.lock.commit is None else ():
-            if file.here == MISSING:
-                back = f"dvc checkout {file.path}" if file.cached else f"dvc repro {link.stage}"
-                yield f"{file.path} is not here: `{back}` brings it back."
-            elif file.here == MODIFIED:
-                yield f"{file.path} is not what {link.stage} left: `seqproof verify` says more."
-        for file in link.reads if self.lock.commit is None else ():
-            if file.here != UNCHANGED:
-                yield f"{file.path} is not what {link.stage} read: `dvc repro` runs it again."
-        for file in link.leaves:
+        in_workspace = self.lock.commit is None
+        for file in traced.outs if in_workspace else ():
+            if file.state == MISSING:
+                command = f"dvc checkout {file.path}" if file.cached else f"dvc repro {stage}"
+                yield f"{file.path} is missing. Run `{command}`."
+            elif file.state == MODIFIED:
+                yield f"{file.path} was modified after {stage} wrote it. Run `seqproof verify`."
+        for file in traced.deps if in_workspace else ():
+            if file.state != UNCHANGED:
+                yield f"{file.path} is {file.state} since {stage} read it. Run `dvc repro`."
+        for file in traced.outs:
             if file.cached is False:
-                yield f"{file.path} ({file.md5[:SHORT]}) is not in DVC's cache."
-        if self.ledger and stage_kind(link.stage) and not link.run:
-            yield f"No run in MLflow read what {link.stage} read."
+                yield f"{file.path} ({file.md5[:SHORT]}) is missing from DVC's cache."
+        if self.runs and stage_kind(stage) and not traced.run:
+            yield f"No MLflow run has the inputs of {stage}."
 
 
-def _of_no_lock(run: RunRecord | None) -> str:
-    """A run whose dvc.lock is gone."""
+def _no_lockfile(run: TrackedRun | None) -> str:
     short, tags = (run.short_id, run.tags) if run else ("", {})
-    commit = tags.get(runs.GIT, "none")[:SHORT]
+    commit = tags.get(run_tags.COMMIT, "none")[:SHORT]
     return (
-        f"No dvc.lock at hand has what run {short} read, neither here nor in its commit "
-        f"({commit}) nor in an experiment; what it noted stands in its provenance/ in MLflow."
+        f"No dvc.lock of the workspace, of commit {commit} or of an experiment has the inputs of "
+        f"run {short}. The run's artifacts below provenance/ in MLflow list them."
     )

@@ -64,14 +64,11 @@ def model_lineages(
         UserError: dvc.lock is damaged.
     """
     lock = _current_stages(config, lock)
-    graph = StageGraph(
-        {name: sorted(stage.inputs.files) for name, stage in lock.items()},
-        {name: sorted(stage.outs) for name, stage in lock.items()},
-    )
+    graph = StageGraph(lock)
     lineages = {}
     for model in config.models:
         stage = paths.evaluation_stage(config, model)
-        names = [*graph.above([stage]), stage] if stage in lock else []
+        names = [*graph.ancestors([stage]), stage] if stage in lock else []
         problems = [] if names else [f"dvc.lock has no stage {stage}. Run `dvc repro {stage}`."]
         lineages[model] = ModelLineage(
             path=paths.metrics(model).as_posix(),
@@ -134,8 +131,8 @@ def _problems(
 ) -> Iterator[str]:
     """Describe inputs without a stage that wrote them, and inputs that changed after it did."""
     for name in names:
-        for path, md5 in sorted(lock[name].inputs.files.items()):
-            producers = [producer for producer in graph.makers(path) if producer != name]
+        for path, md5 in sorted(lock[name].deps.items()):
+            producers = [producer for producer in graph.producers(path) if producer != name]
             if not producers and any(within(path, folder) for folder in STAGE_OUTPUTS):
                 yield (
                     f"dvc.lock has no stage that wrote {path}, which {name} read. "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipelines import paths
 from pipelines.config import params
 from pipelines.evaluation import seed_statistics
-from pipelines.lineage import dvc_project, provenance
+from pipelines.lineage import dvc_project, git
 from pipelines.training.history import by_seed
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _best_epoch(history: pd.DataFrame) -> str:
 
 def _reproduction(config: params.Params, name: str, root: Path, seed: int | None) -> str:
     """List the commands that train and evaluate the same model again."""
-    state = provenance.git_state(root)
+    state = git.git_state(root)
     lines = [f"dvc repro {paths.evaluation_stage(config, name)}"]
     if state["git_commit"] != NONE:
         lines.insert(0, f"git checkout {state['git_commit']}")

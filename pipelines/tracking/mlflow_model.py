@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import files
-from pipelines.lineage import provenance
+from pipelines.lineage import hashing
 from pipelines.tracking.log_events import MODEL, LogEvent
 
 # Packages that `pipelines.inference.predictor` needs to load a model and predict.
@@ -47,7 +47,7 @@ def dataset(path: Path, name: str) -> dict[str, str]:
     ]
     return {
         "name": name,
-        "digest": provenance.file_hash(path),
+        "digest": hashing.file_md5(path),
         "source_type": "local",
         "source": json.dumps({"uri": path.as_posix()}),
         "schema": json.dumps({"mlflow_colspec": columns}),
@@ -74,7 +74,7 @@ def model_event(
         config: how the model samples or searches.
     """
     io = {"example": example, "predictions": predictions, "config": config}
-    hashes = [provenance.folder_hash(folder), provenance.file_hash(vocabulary)]
+    hashes = [hashing.folder_sha256(folder), hashing.file_md5(vocabulary)]
     content = hashlib.sha256(json.dumps([io, hashes], sort_keys=True).encode()).hexdigest()
     requirements = [f"{package}=={metadata.version(package)}" for package in REQUIREMENTS]
     payload = {"name": name, "content": content, "requirements": requirements, **io}

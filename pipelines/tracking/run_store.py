@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pipelines.errors import UserError
-from pipelines.lineage import dvc_project
-from pipelines.tracking import runs, store
+from pipelines.lineage import dvc_project, run_tags
+from pipelines.tracking import store
 
 T = TypeVar("T")
 
@@ -56,9 +56,9 @@ class RunRecord:
         """First characters of the id."""
         return self.id[:ID_LENGTH]
 
-    def input_hash(self, work: str) -> str | None:
+    def input_hash(self, kind: str) -> str | None:
         """Return the hash of what the stage read, for "training" or "evaluation"."""
-        return self.tags.get(runs.INPUT_HASH.format(work))
+        return self.tags.get(run_tags.INPUT_HASH.format(kind))
 
     @property
     def artifact_folder(self) -> Path | None:
@@ -98,14 +98,14 @@ class RunStore:
         """All runs that are not deleted, the newest first."""
         return () if self._client is None else self._call(lambda: tuple(self._read_runs()))
 
-    def find(self, work: str, input_hash: str) -> list[RunRecord]:
+    def find(self, kind: str, input_hash: str) -> list[RunRecord]:
         """Return the runs whose stage read inputs of this hash, the newest first.
 
         Args:
-            work: "training" or "evaluation".
+            kind: "training" or "evaluation".
             input_hash: hash of the inputs.
         """
-        return [run for run in self.runs if run.input_hash(work) == input_hash]
+        return [run for run in self.runs if run.input_hash(kind) == input_hash]
 
     def set_tags(self, run: RunRecord, tags: Mapping[str, str]) -> None:
         """Set tags of a run."""
@@ -202,6 +202,16 @@ def open_store(root: Path) -> RunStore:
     if not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).exists():
         run_store._client = run_store._call(lambda: store.client(uri, root))
     return run_store
+
+
+def try_open_store(root: Path) -> tuple[RunStore | None, str]:
+    """Return the runs of a project, or None and the error if the server is unreachable."""
+    try:
+        run_store = open_store(root)
+        _ = run_store.runs
+        return run_store, ""
+    except UserError as error:
+        return None, str(error)
 
 
 @contextmanager

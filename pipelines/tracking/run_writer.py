@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.lineage import run_tags
 from pipelines.tracking import mlflow_model, store
 from pipelines.tracking.log_events import (
     DATASET,
@@ -28,7 +29,6 @@ from pipelines.tracking.log_events import (
     LogEvent,
 )
 
-PARENT = "mlflow.parentRunId"  # tag by which MLflow nests a run below another
 PROCESS = "seqproof.begun"  # tag: id of the last process that wrote to the run
 RESUMED = "seqproof.resumed"  # tag: how often the training was resumed
 CONTENT = "seqproof.content"  # tag of a logged model: hash of its content
@@ -97,7 +97,8 @@ class RunWriter:
         if payload["seed"] is not None:
             if run is None:
                 raise LookupError(f"the run of the seed group {name} does not exist yet")
-            name, tag, value = f"{name}, seed {payload['seed']}", PARENT, run.info.run_id
+            name = f"{name}, seed {payload['seed']}"
+            tag, value = run_tags.PARENT, run.info.run_id
             run = self._find_run(name, tag, value)
         if run is not None:
             self._reopen(run, event)

@@ -17,19 +17,18 @@ from pathlib import Path
 from pipelines import console
 from pipelines.config.params import Samples, Search
 from pipelines.errors import Interrupted
-from pipelines.lineage import provenance
+from pipelines.lineage import git
+from pipelines.lineage.run_tags import COMMIT, DIRTY, MODEL_HASH
+from pipelines.lineage.stages import flatten
 from pipelines.tracking import log_events, mlflow_model, offline_queue, store
 from pipelines.tracking.log_events import LogEvent
-from pipelines.tracking.run_writer import PARENT, RESUMED, RunWriter
+from pipelines.tracking.run_writer import RESUMED, RunWriter
 
-__all__ = ["ATTEMPT", "INPUT_HASH", "MODEL_HASH", "PARENT", "RESUMED", "TRAINING"]
+__all__ = ["ATTEMPT", "RESUMED", "TRAINING"]
 
 # Tags of a run.
-MODEL_HASH = "seqproof.model_hash"
 TRAINING = "seqproof.training"
-INPUT_HASH = "seqproof.{}.key"  # of "training" and "evaluation": hash of what the stage read
 ATTEMPT = "seqproof.attempt"  # the same in all processes of a training
-GIT, DIRTY = "git", "dirty"  # the commit, and whether code or parameters differ from it
 TRAINING_WORK, EVALUATION_WORK = "training", "evaluation"
 EXPERIMENT = "DVC_EXP_NAME"  # variable in which `dvc exp run` passes the experiment's name
 
@@ -221,9 +220,9 @@ class Run:
             overwrite: whether a new result replaces the previous one.
             seed: opens the run of this seed, below the run that has the tag.
         """
-        state = provenance.git_state(self._root)
+        state = git.git_state(self._root)
         own_tags = {"corpus": self._identity.corpus, "task": self._identity.task}
-        own_tags |= {GIT: state["git_commit"], DIRTY: state["git_dirty"]}
+        own_tags |= {COMMIT: state["git_commit"], DIRTY: state["git_dirty"]}
         experiment = os.environ.get(EXPERIMENT)
         own_tags |= {} if experiment is None else {"experiment": experiment}
         payload = {
@@ -318,14 +317,3 @@ def _closing(run: Run) -> Iterator[None]:
         raise
     finally:
         run.close(status)
-
-
-def flatten(tree: Mapping[str, object], prefix: str = "") -> dict[str, str]:
-    """Flatten a tree to text: `{"optimizer": {"name": "adam"}}` -> `{"optimizer.name": "adam"}`."""
-    leaves: dict[str, str] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            leaves |= flatten(value, f"{prefix}{key}.")
-        else:
-            leaves[f"{prefix}{key}"] = str(value)
-    return leaves

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from pipelines import console, paths
 from pipelines.config import params
 from pipelines.evaluation import seed_statistics
-from pipelines.lineage import dvc_project, provenance
+from pipelines.lineage import git, hashing, provenance, run_tags
+from pipelines.lineage.stages import Inputs
 from pipelines.tracking import descriptions, energy, runs, system_metrics
 from pipelines.tracking.callbacks import EpochLogger
 from pipelines.tracking.runs import Run, RunIdentity
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 Metrics = Mapping[str, float | int | str]
 
-PROVENANCE = "provenance"  # folder of a run's artifacts
 SECONDS, TOKENS_PER_SECOND = "train_seconds", "train_tokens_per_second"  # metrics of a run
 
 
@@ -60,7 +60,7 @@ def run_identity(config: params.Params, name: str) -> RunIdentity:
 def training_run(
     config: params.Params,
     name: str,
-    inputs: dvc_project.Inputs,
+    inputs: Inputs,
     device: Mapping[str, str],
     checkpoints: CheckpointManager,
 ) -> Iterator[Run]:
@@ -101,7 +101,7 @@ def log_training(
     history = histories.read_history(paths.history(name))
     rate = histories.tokens_read(history) / seconds
     # The evaluation finds the run by this tag.
-    run.set_tags({runs.MODEL_HASH: provenance.folder_hash(paths.model(name))})
+    run.set_tags({run_tags.MODEL_HASH: hashing.folder_sha256(paths.model(name))})
     run.log_metrics({SECONDS: seconds, TOKENS_PER_SECOND: rate})
     run.log_file(paths.history(name), "history")
     if tensorboard is not None and tensorboard.is_dir():
@@ -121,7 +121,7 @@ def log_training(
 def log_evaluation(
     config: params.Params,
     name: str,
-    inputs: dvc_project.Inputs,
+    inputs: Inputs,
     device: Mapping[str, str],
     evaluation: EvaluationLog,
 ) -> None:
@@ -138,7 +138,7 @@ def log_evaluation(
         evaluation: the results.
     """
     root, corpus = console.root(), config.corpora[config.models[name].corpus]
-    identity, model_hash = run_identity(config, name), provenance.folder_hash(paths.model(name))
+    identity, model_hash = run_identity(config, name), hashing.folder_sha256(paths.model(name))
     history = histories.read_history(paths.history(name))
     test_data = paths.test_frame(identity.corpus)
     metrics = _numbers(evaluation.metrics)
@@ -207,16 +207,14 @@ def _log_setup(run: Run, config: params.Params, name: str, seed: int | None = No
             run.log_dataset(path, context, f"{entry.corpus}-{path.stem}")
 
 
-def _log_provenance(
-    run: Run, work: str, inputs: dvc_project.Inputs, device: Mapping[str, str]
-) -> None:
+def _log_provenance(run: Run, work: str, inputs: Inputs, device: Mapping[str, str]) -> None:
     """Log the inputs of a stage and, if the working tree differs from the commit, a patch."""
     root = console.root()
-    run.set_tags({runs.INPUT_HASH.format(work): inputs.key})
-    run.log_text(provenance.record(inputs, root, device), f"{PROVENANCE}/{work}.json")
-    patch = provenance.working_tree_patch(root)
+    run.set_tags({run_tags.INPUT_HASH.format(work): inputs.input_hash})
+    run.log_text(provenance.record(inputs, root, device), provenance.record_path(work))
+    patch = git.working_tree_patch(root)
     if patch:
-        run.log_text(patch, f"{PROVENANCE}/{work}.patch")
+        run.log_text(patch, provenance.patch_path(work))
 
 
 def _log_history(run: Run, history: pd.DataFrame) -> None:

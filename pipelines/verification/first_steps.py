@@ -1,8 +1,8 @@
-"""The first steps of a training, for their losses alone: nothing is logged, no model is written.
+"""Train the first steps of a model and write their losses; nothing is logged or saved.
 
-    python -m pipelines.verification.first_steps NAME --steps 20 --losses FILE --train FILE ...
+    python -m pipelines.verification.first_steps NAME --steps 20 --losses FILE
 
-It runs in a clean copy of the commit that a model was made at, with that commit's code.
+It runs in a checkout of the commit that the model was trained at, with the code of that commit.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
-from pipelines import console
+from pipelines import console, paths
 from pipelines.config import params
 from pipelines.console import Argument, Option
 
 with console.quiet_imports():
     import numpy as np
-    import pandas as pd
 
     from pipelines.data import parquet
     from pipelines.models import pretrained, serialization
@@ -54,47 +53,41 @@ class FirstSteps(Callback):
             raise StopTraining
 
 
-def losses(
-    everything: params.Params,
-    name: str,
-    pair: tuple[pd.DataFrame, pd.DataFrame],
-    words: vocabularies.Vocabularies,
-    steps: int,
-    start: Path | None,
-) -> Any:
-    """The losses (N,) of a training's first steps, in nats.
+def first_losses(config: params.Params, name: str, steps: int) -> Any:
+    """Return the losses (N,) of a training's first steps, in nats.
 
     Args:
-        everything: params.yaml.
-        name: the model's.
-        pair: training and validation frame.
-        words: their vocabularies.
-        steps: how many; all of them if the training has fewer.
-        start: folder of the language model that it starts from.
+        config: params.yaml.
+        name: name of the model.
+        steps: number of steps; all steps if the training has fewer.
     """
-    card = serialization.ModelSpec.of(everything, name)
+    spec = serialization.ModelSpec.of(config, name)
+    corpus = spec.entry.corpus
+    frames = (
+        parquet.read_parquet(paths.train_frame(corpus)),
+        parquet.read_parquet(paths.valid_frame(corpus)),
+    )
+    vocabulary = vocabularies.load(paths.vocabulary(corpus))
+    weights = None
+    init_from = getattr(spec.entry, "init_from", None)
+    if init_from is not None:
+        folder = paths.model(init_from)
+        weights = pretrained.read(folder, spec.entry, vocabulary.columns["text"])
     first_steps = FirstSteps(steps)
-    weights = pretrained.read(start, card.entry, words.columns["text"]) if start else None
     with suppress(StopTraining):
-        lookup.get(card.task).train(card, pair, words, [first_steps], pretrained=weights)
+        task = lookup.get(spec.task)
+        task.train(spec, frames, vocabulary, [first_steps], pretrained=weights)
     return np.array(first_steps.losses)
 
 
 def main(
     name: Annotated[str, Argument(help="a model of params.yaml")],
-    steps: Annotated[int, Option(help="how many")],
-    file: Annotated[Path, Option("--losses", help="written")],
-    train: Annotated[Path, Option(help="prepared training frame")],
-    valid: Annotated[Path, Option(help="prepared validation frame")],
-    vocabulary: Annotated[Path, Option(help="vocabulary file")],
-    start: Annotated[Path | None, Option(help="folder of the language model to start from")] = None,
+    steps: Annotated[int, Option(help="number of steps")],
+    file: Annotated[Path, Option("--losses", help="the file to write")],
 ) -> None:
-    """Train a model's first steps."""
-    everything = params.load(Path("params.yaml"))
-    pair = parquet.read_parquet(train), parquet.read_parquet(valid)
-    words = vocabularies.load(vocabulary)
-    found = losses(everything, name, pair, words, steps, start)
-    np.save(file, np.asarray(found)[:steps], allow_pickle=False)
+    """Train the first steps of a model."""
+    losses = first_losses(params.load(paths.PARAMS), name, steps)
+    np.save(file, losses[:steps], allow_pickle=False)
 
 
 if __name__ == "__main__":

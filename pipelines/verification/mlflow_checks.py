@@ -1,4 +1,4 @@
-"""Level 0: MLflow's runs agree with dvc.lock, with the metrics and with what DVC keeps."""
+"""Level 0: compare MLflow's runs with dvc.lock, with the metrics and with the outs."""
 
 from __future__ import annotations
 
@@ -9,218 +9,232 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from pipelines import paths
 from pipelines.config import params
-from pipelines.lineage import dvc_project, provenance
-from pipelines.lineage.lockfiles import SHORT, TRAINING, option, stage_kind, truncated
-from pipelines.tracking import runs, stage_runs
+from pipelines.lineage import hashing, provenance, run_tags, tracked_runs
+from pipelines.lineage.lockfiles import SHORT, TRAINING, instance, stage_kind, truncated
+from pipelines.lineage.stages import LockedStage, flatten
+from pipelines.tracking import stage_runs
 from pipelines.tracking.run_store import RunRecord
 from pipelines.verification import output_hashes
 from pipelines.verification.verify_targets import VerifyTarget
 
+MAX_PARAM = 500  # characters after which MLflow cuts the value of a parameter
 
-def findings(subject: VerifyTarget) -> Iterator[str]:
-    """What the runs of a chain say otherwise than dvc.lock; one sentence each."""
-    for stage in subject.stages:
-        work, entry = stage_kind(stage), subject.entries.get(stage)
-        if work is None or entry is None:
+
+def check_runs(target: VerifyTarget) -> Iterator[str]:
+    """Yield differences between the stages of a target and their runs, one sentence each."""
+    for stage in target.stages:
+        kind, entry = stage_kind(stage), target.entries.get(stage)
+        if kind is None or entry is None:
             continue
-        run = subject.run_of(stage)
+        run = target.run_of(stage)
         if run is None:
-            yield _no_run(subject, stage, work, entry)
+            yield _no_run(target, stage, kind, entry)
             continue
-        witness = _Witness(subject, stage, work, entry, run)
-        yield from witness.findings()
+        yield from _RunChecks(target, stage, kind, entry, run).findings()
 
 
-def _no_run(subject: VerifyTarget, stage: str, work: str, entry: dvc_project.LockedStage) -> str:
-    """With what the newest run of that name read otherwise, if there is one."""
-    name = stage.partition("@")[2]
-    others = [run for run in subject.ledger.runs if run.name == name and run.input_hash(work)]
-    why = "tracking was lost, or the run was deleted"
-    for run in others[:1]:
-        other = truncated(_record(subject, run, work, entry)) or "key in its tag"
-        why = f"run {run.short_id} of that name has another {other}, so one of them was changed"
+def _no_run(target: VerifyTarget, stage: str, kind: str, entry: LockedStage) -> str:
+    """Describe a missing run, with the different inputs of the model's newest run."""
+    others = [
+        run for run in target.runs.runs if run.name == instance(stage) and run.input_hash(kind)
+    ]
+    cause = "tracking failed, or the run was deleted"
+    if others:
+        differences = truncated(_recorded_differences(target, others[0], kind, entry))
+        cause = (
+            f"run {others[0].short_id} of that name differs in "
+            f"{differences or 'the tag of its key'}, so one of them was edited"
+        )
     return (
-        f"No run in MLflow read what {stage} read by dvc.lock (key {entry.inputs.key[:SHORT]}): "
-        f"{why}; take it back, or `dvc repro -fs {stage}` makes one."
+        f"No MLflow run has the inputs of {stage} in dvc.lock (key "
+        f"{entry.inputs.input_hash[:SHORT]}): {cause}. Undo the edit, or run "
+        f"`dvc repro -fs {stage}`."
     )
 
 
-def _record(
-    subject: VerifyTarget, run: RunRecord, work: str, entry: dvc_project.LockedStage
+def _recorded_differences(
+    target: VerifyTarget, run: RunRecord, kind: str, entry: LockedStage
 ) -> list[str]:
-    """What a run noted of its inputs otherwise than dvc.lock."""
+    """Return the inputs that a run recorded differently from dvc.lock."""
+    path = provenance.record_path(kind)
     try:
-        noted = json.loads(
-            subject.ledger.read_text(run, f"{stage_runs.PROVENANCE}/{work}.json") or ""
-        )
+        record = json.loads(target.runs.read_text(run, path) or "")
         pairs = {
-            "key": (noted["key"], entry.inputs.key),
-            "command": (noted["command"], entry.inputs.command),
-            **_pairs(noted["files"], entry.inputs.files),
-            **_pairs(runs.flatten(noted["params"]), runs.flatten(entry.inputs.params)),
+            "key": (record["key"], entry.inputs.input_hash),
+            "command": (record["command"], entry.inputs.command),
+            **_pairs(record["files"], entry.inputs.files),
+            **_pairs(flatten(record["params"]), flatten(entry.inputs.params)),
         }
     except (ValueError, KeyError, TypeError, AttributeError):
-        return [f"{stage_runs.PROVENANCE}/{work}.json (it is missing or damaged)"]
-    return [name for name, (then, now) in pairs.items() if then != now]
+        return [f"{path} (missing or damaged)"]
+    return [name for name, (recorded, locked) in pairs.items() if recorded != locked]
 
 
-def _pairs(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    return {key: (then.get(key), now.get(key)) for key in sorted({*then, *now})}
+def _pairs(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {key: (left.get(key), right.get(key)) for key in sorted({*left, *right})}
 
 
-class _Witness:
-    """A run beside the stage of dvc.lock that it made."""
+class _RunChecks:
+    """Compares a run with the stage of dvc.lock that made it."""
 
     def __init__(
-        self,
-        subject: VerifyTarget,
-        stage: str,
-        work: str,
-        entry: dvc_project.LockedStage,
-        run: RunRecord,
+        self, target: VerifyTarget, stage: str, kind: str, entry: LockedStage, run: RunRecord
     ) -> None:
-        self.subject, self.stage, self.work, self.entry, self.run = subject, stage, work, entry, run
-        self.who = f"Run {run.short_id} ({run.name})"
-        anew = "makes a new run" if work == TRAINING else "logs it anew"
-        self.mend = f"it was changed in MLflow; `dvc repro -fs {stage}` {anew}"
+        self.target, self.stage, self.kind, self.entry, self.run = target, stage, kind, entry, run
+        self.label = f"Run {run.short_id} ({run.name})"
+        effect = "make a new run" if kind == TRAINING else "log it again"
+        self.fix = f"The run was edited in MLflow. Run `dvc repro -fs {stage}` to {effect}"
 
     def findings(self) -> Iterator[str]:
-        """All that the run says otherwise."""
-        yield from self._seal()
-        noted = truncated(_record(self.subject, self.run, self.work, self.entry))
-        if noted:
-            yield f"{self.who} noted another {noted} than {self.stage} read: {self.mend}."
-        yield from self._datasets()
-        yield from self._model()
-        yield from self._params() if self.work == TRAINING else self._metrics()
-        yield from self._copies()
-
-    def _seal(self) -> Iterator[str]:
-        text = output_hashes.sealed(self.run, self.work)
-        if text is None:
-            yield f"{self.who} is not sealed with what {self.stage} left: `seqproof seal` does it."
-        elif text != output_hashes.outs_text(self.entry):
-            again = self.subject.again(self.stage)
+        """Yield all differences."""
+        yield from self._check_seal()
+        differences = truncated(_recorded_differences(self.target, self.run, self.kind, self.entry))
+        if differences:
             yield (
-                f"{self.who} is sealed with other outs than {self.stage} has in dvc.lock"
-                f"{_named(text, self.entry.outs)}: {again}, or {self.mend}."
+                f"{self.label} recorded different inputs than {self.stage} has in dvc.lock: "
+                f"{differences}. {self.fix}."
+            )
+        yield from self._check_datasets()
+        yield from self._check_model_hash()
+        yield from self._check_params() if self.kind == TRAINING else self._check_metrics()
+        yield from self._check_artifacts()
+
+    def _check_seal(self) -> Iterator[str]:
+        recorded = tracked_runs.recorded_outs(self.run, self.kind)
+        if recorded is None:
+            yield f"{self.label} has no hashes of the outs of {self.stage}. Run `seqproof seal`."
+        elif recorded != self.entry.outs_json:
+            yield (
+                f"{self.label} is sealed with different outs than {self.stage} has in dvc.lock"
+                f"{_differing(recorded, self.entry.outs)}. Run "
+                f"{self.target.repro_command(self.stage)}. Or: {self.fix}."
             )
 
-    def _datasets(self) -> Iterator[str]:
-        for path, md5 in self.entry.inputs.files.items():
-            known = {digest for read, digest in self.run.datasets if read == path}
-            if known and md5 not in known:
-                yield f"{self.who} read another {path} than {self.stage}: {self.mend}."
+    def _check_datasets(self) -> Iterator[str]:
+        for path, md5 in self.entry.deps.items():
+            digests = {digest for dataset, digest in self.run.datasets if dataset == path}
+            if digests and md5 not in digests:
+                yield f"{self.label} has a different hash of {path} than {self.stage}. {self.fix}."
 
-    def _model(self) -> Iterator[str]:
-        wanted = output_hashes.model_hash(self.subject.version, self.entry)
-        if wanted is not None and self.run.tags.get(runs.MODEL_HASH) != wanted:
-            what = f"another {runs.MODEL_HASH} than the model of {self.stage}"
-            yield f"{self.who} has {what}: {self.mend}."
+    def _check_model_hash(self) -> Iterator[str]:
+        model_hash = output_hashes.model_hash(self.target.snapshot, self.entry)
+        if model_hash is not None and self.run.tags.get(run_tags.MODEL_HASH) != model_hash:
+            yield (
+                f"{self.label} has a different {run_tags.MODEL_HASH} than the model of "
+                f"{self.stage}. {self.fix}."
+            )
 
-    def _params(self) -> Iterator[str]:
+    def _check_params(self) -> Iterator[str]:
         try:
-            wanted = _logged(self.entry.inputs.params)
+            expected = _logged_params(self.entry.inputs.params)
         except (ValidationError, KeyError):
             yield (
-                f"{self.who}: the parameters of {self.stage} in dvc.lock are not those of this "
-                f"seqproof: {self.subject.again(self.stage)}."
+                f"{self.label}: the params of {self.stage} in dvc.lock do not fit this version of "
+                f"seqproof. Run {self.target.repro_command(self.stage)}."
             )
             return
-        for key, value in wanted.items():
-            if not _same(self.run.params.get(key), value):
+        for key, value in expected.items():
+            if not _equal(self.run.params.get(key), value):
                 yield (
-                    f"{self.who} has the parameter {key} = {self.run.params.get(key, 'nothing')}, "
-                    f"and {self.stage} read {value}: {self.mend}."
+                    f"{self.label} has the parameter {key} = {self.run.params.get(key, 'nothing')}"
+                    f", but {self.stage} read {value}. {self.fix}."
                 )
-        logged = self.subject.ledger.logged_model(self.run)
+        logged = self.target.runs.logged_model(self.run)
         for key, value in (logged.params if logged else {}).items():
-            if key not in wanted and self.run.params.get(key) != value:
+            if key not in expected and self.run.params.get(key) != value:
                 yield (
-                    f"{self.who} has the parameter {key} = {self.run.params.get(key, 'nothing')}, "
-                    f"and the model that it logged {value}: {self.mend}."
+                    f"{self.label} has the parameter {key} = {self.run.params.get(key, 'nothing')}"
+                    f", but its logged model has {value}. {self.fix}."
                 )
 
-    def _metrics(self) -> Iterator[str]:
-        path = option(self.entry.inputs.command, "metrics") or ""
+    def _check_metrics(self) -> Iterator[str]:
+        path = paths.metrics(instance(self.stage)).as_posix()
         try:
-            metrics = dict(json.loads(self.subject.version.text(path) or "{}"))
+            metrics = dict(json.loads(self.target.snapshot.text(path) or "{}"))
         except (ValueError, TypeError):
-            return  # it is not what the stage left, and that is said
-        now = self.subject.version.content(path)
-        sound = now is not None and now.md5 == self.entry.outs.get(path)
-        again = f"{self.subject.again(self.stage)} makes the file again"
+            return  # the check of the outs reports a damaged file
+        content = self.target.snapshot.file_hash(path)
+        unchanged = content is not None and content.md5 == self.entry.outs.get(path)
+        fix = self.fix if unchanged else f"Run {self.target.repro_command(self.stage)}"
         for key, value in metrics.items():
             if isinstance(value, int | float) and self.run.metrics.get(key) != value:
                 yield (
-                    f"{path} says {key} = {value}, and {self.who[0].lower()}{self.who[1:]} "
-                    f"{self.run.metrics.get(key, 'nothing')}: {self.mend if sound else again}."
+                    f"{path} has {key} = {value}, but run {self.run.short_id} "
+                    f"({self.run.name}) has {self.run.metrics.get(key, 'nothing')}. {fix}."
                 )
 
-    def _copies(self) -> Iterator[str]:
-        """What the run keeps of the stage's files, where they are files of this machine."""
-        history = option(self.entry.inputs.command, "history") or ""
-        if self.work == TRAINING:
-            yield from self._same_files(
-                self.run.artifact_folder, {f"history/{Path(history).name}": history}
+    def _check_artifacts(self) -> Iterator[str]:
+        """Compare artifacts with the outs, if the artifacts are files of this machine."""
+        model = instance(self.stage)
+        if self.kind == TRAINING:
+            yield from self._check_folder(
+                self.run.artifact_folder, {"history": paths.history(model)}
             )
             return
-        predictions, pictures, model, vocabulary = (
-            option(self.entry.inputs.command, name) or ""
-            for name in ("predictions", "pictures", "model", "vocabulary")
-        )
-        kept = {f"predictions/{Path(predictions).name}": predictions, "pictures": pictures}
-        yield from self._same_files(self.run.artifact_folder, kept)
-        logged = self.subject.ledger.logged_model(self.run)
+        files = {"predictions": paths.predictions(model), "analysis": paths.analysis(model)}
+        yield from self._check_folder(self.run.artifact_folder, files)
+        logged = self.target.runs.logged_model(self.run)
         if logged is None:
-            yield f"{self.who} logged no model: `dvc repro -fs {self.stage}` does it."
+            yield f"{self.label} has no logged model. Run `dvc repro -fs {self.stage}`."
             return
-        kept = {f"artifacts/{Path(path).name}": path for path in (model, vocabulary)}
-        yield from self._same_files(logged.folder, kept)
+        for path in self.entry.deps:
+            if Path(path) == paths.model(model) or Path(path).parent == paths.VOCABULARY:
+                yield from self._check_folder(logged.folder, {"artifacts": Path(path)})
 
-    def _same_files(self, folder: Path | None, kept: Mapping[str, str]) -> Iterator[str]:
-        """Files below a folder are those of dvc.lock, each by the path that it has there."""
-        hashes = {**self.entry.inputs.files, **self.entry.outs}
-        for name, path in kept.items() if folder else ():
-            md5 = hashes.get(path, "")
-            members = self.subject.version.members(md5) if md5.endswith(".dir") else {"": md5}
-            for member, wanted in members.items():
+    def _check_folder(self, folder: Path | None, files: Mapping[str, Path]) -> Iterator[str]:
+        """Compare artifacts with dvc.lock.
+
+        Args:
+            folder: of all artifacts; None if they are on another machine.
+            files: paths of files and folders by the artifact folder that has a copy of them.
+        """
+        hashes = {**self.entry.deps, **self.entry.outs}
+        for artifact_folder, path in files.items() if folder else ():
+            md5 = hashes.get(path.as_posix())
+            if md5 is None:
+                continue
+            name = f"{artifact_folder}/{path.name}"
+            members = self.target.snapshot.members(md5) if md5.endswith(".dir") else {"": md5}
+            for member, expected in members.items():
                 file = Path(folder or "", name, member)
-                said = f"{name}/{member}".rstrip("/")
+                artifact = f"{name}/{member}".rstrip("/")
                 if not file.is_file():
-                    yield f"{self.who} does not have its {said} any more: {self.mend}."
-                elif provenance.file_hash(file) != wanted:
-                    what = f"another {said} than {path} is by dvc.lock"
-                    yield f"{self.who} keeps {what}: {self.mend}."
+                    yield f"{self.label} has lost its artifact {artifact}. {self.fix}."
+                elif hashing.file_md5(file) != expected:
+                    yield (
+                        f"{self.label} has a different {artifact} than {path} in dvc.lock. "
+                        f"{self.fix}."
+                    )
 
 
-def _logged(read: Mapping[str, Any]) -> dict[str, str]:
-    """What a run has of the parameters that its training read, by MLflow's names."""
-    found: dict[str, object] = {}
-    for key, value in read.items():
+def _logged_params(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters that MLflow logs for a training with these params."""
+    logged: dict[str, object] = {}
+    for key, value in values.items():
         top, _, rest = key.partition(".")
         if top == "models":
             entry: params.Model = TypeAdapter(params.Model).validate_python(value)
-            found |= stage_runs.model_parameters(entry, read["seed"])
+            logged |= stage_runs.model_parameters(entry, values["seed"])
         elif top == "corpora" and rest.endswith(".cleaning"):
             cleaning = params.Cleaning.model_validate(value)
-            found[key] = cleaning.model_dump(mode="json", exclude_none=True)
+            logged[key] = cleaning.model_dump(mode="json", exclude_none=True)
         elif top == "corpora":
-            found[key] = value
-    return runs.flatten(found)
+            logged[key] = value
+    return flatten(logged)
 
 
-def _same(logged: str | None, wanted: str) -> bool:
-    """MLflow cuts what is very long."""
-    return logged == wanted or (
-        logged is not None and len(logged) >= 500 and wanted.startswith(logged)
+def _equal(logged: str | None, expected: str) -> bool:
+    """Compare values of a parameter, of which MLflow cuts long ones."""
+    return logged == expected or (
+        logged is not None and len(logged) >= MAX_PARAM and expected.startswith(logged)
     )
 
 
-def _named(text: str, outs: Mapping[str, str]) -> str:
-    """Which outs a seal has otherwise."""
+def _differing(recorded: str, outs: Mapping[str, str]) -> str:
+    """Name the outs whose recorded hashes differ."""
     try:
-        return f" ({output_hashes.differing(json.loads(text), outs)})"
+        return f" ({output_hashes.differing(json.loads(recorded), outs)})"
     except (ValueError, TypeError, AttributeError):
         return ""

@@ -1,10 +1,10 @@
-"""Seals: the hashes of a stage's outs, which DVC knows once it has ended, put on the run it made.
+"""Record the hashes of a stage's outs on the MLflow run that made them (`seqproof seal`).
 
-A run is found by the hash of what its stage read. So a stage that DVC took from its cache, running
-nothing, is linked to the run that made its outs, whichever branch or experiment that was in. Of
-several runs of the same inputs, all that made the very model are sealed; one that made another is
-a finding, and so is a run that is sealed with other outs: a seal is never written over, unless the
-model was evaluated anew since.
+DVC knows these hashes only when the stage has ended. A run is found by the hash of its inputs, so a
+stage that DVC restored from its cache is connected to the run that made its outs, in whichever
+branch or experiment that was. If several runs have the same inputs, all that made the same model
+get the hashes. A run that made a different model is a finding, and so is a run with different
+hashes: recorded hashes are never overwritten, unless the model was evaluated again since.
 """
 
 from __future__ import annotations
@@ -14,44 +14,43 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipelines.lineage import dvc_project, provenance
-from pipelines.lineage.lockfiles import SHORT, Lockfile, option, stage_kind
-from pipelines.lineage.snapshots import Snapshot
-from pipelines.tracking import runs
+from pipelines import paths
+from pipelines.lineage import hashing, run_tags
+from pipelines.lineage.lockfiles import SHORT, Lockfile, instance, stage_kind
+from pipelines.lineage.snapshots import ProjectSnapshot
+from pipelines.lineage.stages import LockedStage
+from pipelines.lineage.tracked_runs import recorded_outs
 from pipelines.tracking.run_store import RunRecord, RunStore
 
-OUTS = "seqproof.{}.outs"  # MD5 of each out of the training or the evaluation, as JSON
-SEALED = "seqproof.{}.sealed"  # the key that those outs are of
-LOCKS = "seqproof.locks"  # commits and experiments whose dvc.lock has what the run made
-MOST = 20  # of those; the first stay
+MAX_LOCKS = 20  # commits and experiments that a run's tag lists; the first stay
 
-Hashed = Callable[[dvc_project.LockedStage], str | None]
+ModelHash = Callable[[LockedStage], str | None]
 
 
 @dataclass(frozen=True)
 class LockedOutputs:
-    """What dvc.lock says of a stage.
+    """The outs of a stage in one or more dvc.lock files.
 
     Attributes:
-        work: which part of a run the stage makes.
-        entry: its inputs and its outs.
-        places: where the locks that say so stand.
+        kind: the part of a run that the stage makes.
+        entry: its inputs and outs.
+        locations: of the dvc.lock files; that of the workspace is empty.
     """
 
-    work: str
-    entry: dvc_project.LockedStage
-    places: tuple[str, ...]
+    kind: str
+    entry: LockedStage
+    locations: tuple[str, ...]
 
     @property
     def stage(self) -> str:
-        """The stage, and where its lock stands if that is not the project's folder."""
+        """The stage, with the location of its dvc.lock if that is not the workspace."""
         stage = self.entry.inputs.stage
-        return stage if "" in self.places else f"{stage} of {self.places[0]}"
+        return stage if "" in self.locations else f"{stage} of {self.locations[0]}"
 
 
 @dataclass
 class RecordSummary:
-    """What sealing came to: stages sealed now and before, findings, and stages without a run."""
+    """Counts of stages whose hashes are on their runs; findings; stages without a run."""
 
     new: int = 0
     known: int = 0
@@ -59,152 +58,154 @@ class RecordSummary:
     missing: list[str] = field(default_factory=list)
 
 
-def outs_text(entry: dvc_project.LockedStage) -> str:
-    """The value of the tag OUTS."""
-    return json.dumps(dict(entry.outs), sort_keys=True)
-
-
-def sealed(run: RunRecord, work: str) -> str | None:
-    """The outs that a run is sealed with; None if it is not, or was made anew since."""
-    if run.tags.get(SEALED.format(work), run.input_hash(work)) != run.input_hash(work):
-        return None
-    return run.tags.get(OUTS.format(work))
-
-
-def model_hash(version: Snapshot, entry: dvc_project.LockedStage) -> str | None:
-    """What MODEL_HASH is of the model that a stage left or read; None if its files are gone."""
-    path = option(entry.inputs.command, "model") or ""
-    md5 = {**entry.inputs.files, **entry.outs}.get(path, "")
-    members = version.members(md5)
-    files = {name: version.kept(one) for name, one in members.items()}
-    if files and all(_is(files[name], one) for name, one in members.items()):
-        return provenance.files_hash(files)
-    found = version.content(path) if path and version.commit is None else None
-    if found is not None and found.md5 == md5:
-        return provenance.folder_hash(version.file(path))
+def model_hash(snapshot: ProjectSnapshot, entry: LockedStage) -> str | None:
+    """Return the SHA-256 of the model that a stage wrote or read; None if its files are missing."""
+    path = paths.model(instance(entry.inputs.stage)).as_posix()
+    md5 = {**entry.deps, **entry.outs}.get(path, "")
+    members = snapshot.members(md5)
+    files = {name: snapshot.cache_path(member) for name, member in members.items()}
+    if files and all(_is_intact(files[name], member) for name, member in members.items()):
+        return hashing.files_sha256(files)
+    content = snapshot.file_hash(path) if snapshot.commit is None else None
+    if content is not None and content.md5 == md5:
+        return hashing.folder_sha256(snapshot.path(path))
     return None
 
 
-def _is(file: Path, md5: str) -> bool:
-    """Whether what DVC's cache keeps is what its name says."""
-    return file.is_file() and provenance.file_hash(file) == md5
+def _is_intact(file: Path, md5: str) -> bool:
+    """Return True if an object of DVC's cache exists and has the content of its hash."""
+    return file.is_file() and hashing.file_md5(file) == md5
 
 
-def record_outputs(locks: Sequence[Lockfile], ledger: RunStore, hashed: Hashed) -> RecordSummary:
-    """Put the outs of all stages that trained or evaluated on the runs that made them.
+def record_outputs(
+    locks: Sequence[Lockfile], runs: RunStore, compute_model_hash: ModelHash
+) -> RecordSummary:
+    """Record the outs of all trainings and evaluations on their runs.
 
     Args:
-        locks: that of the project's folder first.
-        ledger: the runs.
-        hashed: gives the hash of the model that a stage left or read, if its files are there.
+        locks: dvc.lock files, that of the workspace first.
+        runs: of the project.
+        compute_model_hash: returns the hash of a stage's model, if its files exist.
     """
-    outcome = RecordSummary()
+    summary = RecordSummary()
     tags: dict[str, dict[str, str]] = {}
-    for claims in _claims(locks):
-        work, inputs = claims[0].work, claims[0].entry.inputs
-        # Without a model's hash a training never came to its end.
-        made = [run for run in ledger.find(work, inputs.key) if runs.MODEL_HASH in run.tags]
-        if not made:
-            outcome.missing.append(_no_run(claims[0]))
-        outcome.findings += [_two_outs(claims[0], other) for other in claims[1:]]
-        for run in made:
-            claim = _claim_of(run, claims, made, hashed)
-            if claim is None:
-                outcome.findings.append(_another_model(run, claims[0]))
+    for candidates in _group_by_inputs(locks):
+        kind, inputs = candidates[0].kind, candidates[0].entry.inputs
+        # A training that never ended has no hash of its model.
+        ended = [
+            run for run in runs.find(kind, inputs.input_hash) if run_tags.MODEL_HASH in run.tags
+        ]
+        if not ended:
+            summary.missing.append(_no_run(candidates[0]))
+        summary.findings += [_two_outs(candidates[0], other) for other in candidates[1:]]
+        for run in ended:
+            outputs = _outputs_of(run, candidates, ended, compute_model_hash)
+            if outputs is None:
+                summary.findings.append(_different_model(run, candidates[0]))
             else:
-                _put(run, claim, tags.setdefault(run.id, {}), outcome)
-    for run in ledger.runs:
-        told = tags.get(run.id, {})
-        fresh = {key: text for key, text in told.items() if run.tags.get(key) != text}
-        if fresh:
-            ledger.set_tags(run, fresh)
-    return outcome
+                _record(run, outputs, tags.setdefault(run.id, {}), summary)
+    for run in runs.runs:
+        changes = {
+            key: text for key, text in tags.get(run.id, {}).items() if run.tags.get(key) != text
+        }
+        if changes:
+            runs.set_tags(run, changes)
+    return summary
 
 
-def _claims(locks: Sequence[Lockfile]) -> Iterator[list[LockedOutputs]]:
-    """Those of one work and key together: more than one only if their outs differ."""
-    found: dict[tuple[str, str], dict[str, LockedOutputs]] = {}
+def _group_by_inputs(locks: Sequence[Lockfile]) -> Iterator[list[LockedOutputs]]:
+    """Yield the outs of stages with the same inputs; several only if the outs differ."""
+    groups: dict[tuple[str, str], dict[str, LockedOutputs]] = {}
     for lock in locks:
         for stage, entry in lock.entries.items():
-            work = stage_kind(stage)
-            if work is not None:
-                same = found.setdefault((work, entry.inputs.key), {})
-                before = same.get(outs_text(entry), LockedOutputs(work, entry, ()))
-                same[outs_text(entry)] = replace(before, places=(*before.places, lock.place))
-    yield from (list(same.values()) for same in found.values())
+            kind = stage_kind(stage)
+            if kind is not None:
+                group = groups.setdefault((kind, entry.inputs.input_hash), {})
+                outputs = group.get(entry.outs_json, LockedOutputs(kind, entry, ()))
+                locations = (*outputs.locations, lock.location)
+                group[entry.outs_json] = replace(outputs, locations=locations)
+    yield from (list(group.values()) for group in groups.values())
 
 
-def _claim_of(
-    run: RunRecord, claims: Sequence[LockedOutputs], made: Sequence[RunRecord], hashed: Hashed
+def _outputs_of(
+    run: RunRecord,
+    candidates: Sequence[LockedOutputs],
+    ended: Sequence[RunRecord],
+    compute_model_hash: ModelHash,
 ) -> LockedOutputs | None:
-    """The claim whose model a run made; where the model's files are gone, a run is believed if
-    none of its kind says otherwise."""
-    for claim in claims:
-        if sealed(run, claim.work) == outs_text(claim.entry):
-            return claim
-    alike = len({one.tags[runs.MODEL_HASH] for one in made}) == 1
-    for claim in claims:
-        wanted = hashed(claim.entry)
-        if wanted == run.tags[runs.MODEL_HASH] or (wanted is None and alike):
-            return claim
+    """Return the outs whose model a run made.
+
+    If the files of the model are missing, a run is accepted as long as all runs with the same
+    inputs made the same model.
+    """
+    for outputs in candidates:
+        if recorded_outs(run, outputs.kind) == outputs.entry.outs_json:
+            return outputs
+    agree = len({other.tags[run_tags.MODEL_HASH] for other in ended}) == 1
+    for outputs in candidates:
+        expected = compute_model_hash(outputs.entry)
+        if expected == run.tags[run_tags.MODEL_HASH] or (expected is None and agree):
+            return outputs
     return None
 
 
-def _put(
-    run: RunRecord, claim: LockedOutputs, tags: dict[str, str], outcome: RecordSummary
+def _record(
+    run: RunRecord, outputs: LockedOutputs, tags: dict[str, str], summary: RecordSummary
 ) -> None:
-    """Note the tags of a run that this claim seals."""
-    text, before = outs_text(claim.entry), sealed(run, claim.work)
-    if before is not None and before != text:
-        outcome.findings.append(_other_outs(run, claim, before))
+    """Add the tags that record outs on a run."""
+    text, recorded = outputs.entry.outs_json, recorded_outs(run, outputs.kind)
+    if recorded is not None and recorded != text:
+        summary.findings.append(_different_outs(run, outputs, recorded))
         return
-    outcome.known += before is not None
-    outcome.new += before is None
-    tags[OUTS.format(claim.work)] = text
-    tags[SEALED.format(claim.work)] = claim.entry.inputs.key
-    names = [name for name in (tags.get(LOCKS) or run.tags.get(LOCKS, "")).split(", ") if name]
-    names += [place.partition(" ")[2] for place in claim.places if place]
+    summary.known += recorded is not None
+    summary.new += recorded is None
+    tags[run_tags.OUTS.format(outputs.kind)] = text
+    tags[run_tags.SEALED.format(outputs.kind)] = outputs.entry.inputs.input_hash
+    locks = tags.get(run_tags.LOCKS) or run.tags.get(run_tags.LOCKS, "")
+    names = [name for name in locks.split(", ") if name]
+    names += [location.partition(" ")[2] for location in outputs.locations if location]
     if names:
-        tags[LOCKS] = ", ".join(list(dict.fromkeys(names))[:MOST])
+        tags[run_tags.LOCKS] = ", ".join(list(dict.fromkeys(names))[:MAX_LOCKS])
 
 
-def _no_run(claim: LockedOutputs) -> str:
-    mend = f": `dvc repro -fs {claim.entry.inputs.stage}` makes one" if "" in claim.places else ""
+NOT_REPRODUCIBLE = "the stage is not reproducible, or its outs were edited by hand and committed"
+
+
+def _no_run(outputs: LockedOutputs) -> str:
+    stage = outputs.entry.inputs.stage
+    fix = f" Run `dvc repro -fs {stage}`." if "" in outputs.locations else ""
     return (
-        f"{claim.stage} has no run that read what it read: tracking was lost, or the run was "
-        f"deleted, or its model evaluated anew since{mend}."
+        f"{outputs.stage} has no run with its inputs: tracking failed, or the run was deleted, or "
+        f"the model was evaluated again since.{fix}"
     )
 
 
-def _two_outs(claim: LockedOutputs, other: LockedOutputs) -> str:
+def _two_outs(outputs: LockedOutputs, other: LockedOutputs) -> str:
     return (
-        f"{claim.stage} and {other.stage} read the same and left other outs "
-        f"({differing(claim.entry.outs, other.entry.outs)}): the stage does not give the same "
-        "twice, or what it left was changed by hand and committed."
+        f"{outputs.stage} and {other.stage} have the same inputs and different outs "
+        f"({differing(outputs.entry.outs, other.entry.outs)}): {NOT_REPRODUCIBLE}."
     )
 
 
-def _another_model(run: RunRecord, claim: LockedOutputs) -> str:
+def _different_model(run: RunRecord, outputs: LockedOutputs) -> str:
     return (
-        f"{claim.stage}: run {run.short_id} read the same and made another model: the stage does "
-        "not give the same twice, or what it left was changed by hand and committed; if that run "
-        "is not wanted, delete it in MLflow."
+        f"{outputs.stage}: run {run.short_id} has the same inputs and a different model: "
+        f"{NOT_REPRODUCIBLE}. If the run is not needed, delete it in MLflow."
     )
 
 
-def _other_outs(run: RunRecord, claim: LockedOutputs, before: str) -> str:
+def _different_outs(run: RunRecord, outputs: LockedOutputs, recorded: str) -> str:
     return (
-        f"{claim.stage}: run {run.short_id} is sealed with other outs than dvc.lock has "
-        f"({differing(json.loads(before), claim.entry.outs)}): the stage does not give the same "
-        "twice, or what it left was changed by hand and committed; if that run is not wanted, "
-        "delete it in MLflow."
+        f"{outputs.stage}: run {run.short_id} is sealed with different outs than dvc.lock has "
+        f"({differing(json.loads(recorded), outputs.entry.outs)}): {NOT_REPRODUCIBLE}. If the run "
+        "is not needed, delete it in MLflow."
     )
 
 
-def differing(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """The paths whose hashes differ, with the beginnings of both."""
-    paths = sorted(path for path in {*before, *now} if before.get(path) != now.get(path))
+def differing(left: Mapping[str, str], right: Mapping[str, str]) -> str:
+    """Return the paths whose hashes differ, with the first digits of both."""
+    changed = sorted(path for path in {*left, *right} if left.get(path) != right.get(path))
     return ", ".join(
-        f"{path}: {before.get(path, 'none')[:SHORT]}, {now.get(path, 'none')[:SHORT]}"
-        for path in paths
+        f"{path}: {left.get(path, 'none')[:SHORT]}, {right.get(path, 'none')[:SHORT]}"
+        for path in changed
     )

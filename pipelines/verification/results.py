@@ -1,4 +1,4 @@
-"""What looking at a level came to."""
+"""Results of a check."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ IDENTICAL, CLOSE, DIFFERENT = "identical", "within tolerance", "different"
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The word for it, and why.
+    """Result of checking a model at one level.
 
     Attributes:
-        word: identical, within tolerance, or different.
-        findings: what is wrong, one sentence each; without any the result stands.
-        remarks: what else there is to know.
+        status: identical, within tolerance, or different.
+        findings: errors, one sentence each; empty if the check passed.
+        remarks: further information.
     """
 
-    word: str
+    status: str
     findings: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""A clean copy of what a run was made of: its commit, its patch, and its data from the cache."""
+"""A temporary checkout of a run's commit, with its data from DVC's cache."""
 
 from __future__ import annotations
 
@@ -12,147 +12,160 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines import console
-from pipelines.lineage import provenance, snapshots
+from pipelines.lineage import environment, git, snapshots
 from pipelines.lineage.lockfiles import truncated
 from pipelines.lineage.stage_graph import within
 from pipelines.verification.verify_targets import VerifyTarget
 
-SAID = 300  # characters of what a stage printed that are worth repeating
+MAX_OUTPUT = 300  # characters of a failed stage's output in a message
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A copy of the project in a folder of its own.
+    """A checkout of the project in a temporary folder.
 
     Attributes:
         root: that folder.
-        subject: what is verified; the data come from its cache.
-        taken: what only the project's folder had.
+        target: the model to verify; data come from its DVC cache.
+        copied: files that only the workspace had.
     """
 
     root: Path
-    subject: VerifyTarget
-    taken: list[str] = field(default_factory=list)
+    target: VerifyTarget
+    copied: list[str] = field(default_factory=list)
 
-    def lacks(self, stage: str) -> str:
-        """Put in place what a stage reads and Git does not have; empty, or what cannot be had as
-        dvc.lock has it, in words."""
-        files = self.subject.entries[stage].inputs.files
-        wrong = [path for path, md5 in files.items() if not self._there(path, md5)]
-        wrong = [path for path in wrong if not self.bring(path, files[path])]
-        return f"{truncated(wrong)} cannot be had as it was read" if wrong else ""
+    def restore_inputs(self, stage: str) -> str:
+        """Restore all dependencies of a stage.
 
-    def lacks_code(self, stage: str) -> str:
-        """The same of a stage whose data the stages before it have made again."""
-        made = {path for entry in self.subject.entries.values() for path in entry.outs}
-        files = self.subject.entries[stage].inputs.files
-        code = {path: md5 for path, md5 in files.items() if not _inside(path, made)}
-        wrong = [path for path, md5 in code.items() if not self._there(path, md5)]
-        wrong = [path for path in wrong if not self.bring(path, code[path])]
-        return f"{truncated(wrong)} cannot be had as it was read" if wrong else ""
+        Returns:
+            The dependencies that cannot be restored, as a message; empty if there are none.
+        """
+        return self._restore_all(self.target.entries[stage].deps)
 
-    def bring(self, path: str, md5: str) -> bool:
-        """Put a file or folder of this MD5 in its place; whether it was to be had."""
-        return self.bring_to(self.root / path, path, md5)
+    def restore_sources(self, stage: str) -> str:
+        """Restore the dependencies of a stage that no other stage writes.
 
-    def bring_to(self, target: Path, path: str, md5: str) -> bool:
-        """The same in another place: from DVC's cache, or else from the project's folder."""
-        version = self.subject.version
-        members = version.members(md5) if md5.endswith(".dir") else {"": md5}
-        kept = {name: version.kept(one) for name, one in members.items()}
-        if kept and all(source.is_file() for source in kept.values()):
-            for name, source in kept.items():
-                _take(source, target / name if name else target)
+        Returns:
+            The dependencies that cannot be restored, as a message; empty if there are none.
+        """
+        outs = {path for entry in self.target.entries.values() for path in entry.outs}
+        deps = self.target.entries[stage].deps
+        return self._restore_all(
+            {path: md5 for path, md5 in deps.items() if not _overlaps(path, outs)}
+        )
+
+    def _restore_all(self, files: Mapping[str, str]) -> str:
+        missing = [
+            path
+            for path, md5 in files.items()
+            if not self._exists(path, md5) and not self.restore(path, md5)
+        ]
+        return f"{truncated(missing)} cannot be restored" if missing else ""
+
+    def restore(self, path: str, md5: str) -> bool:
+        """Restore a file or folder in its place; return False if no copy of it exists."""
+        return self.restore_to(self.root / path, path, md5)
+
+    def restore_to(self, destination: Path, path: str, md5: str) -> bool:
+        """Restore a file or folder elsewhere, from DVC's cache or from the workspace.
+
+        Returns:
+            False if neither has it.
+        """
+        snapshot = self.target.snapshot
+        members = snapshot.members(md5) if md5.endswith(".dir") else {"": md5}
+        sources = {name: snapshot.cache_path(member) for name, member in members.items()}
+        if sources and all(source.is_file() for source in sources.values()):
+            for name, source in sources.items():
+                _copy(source, destination / name if name else destination)
             return True
-        content = version.content(path) if version.commit is None else None
+        content = snapshot.file_hash(path) if snapshot.commit is None else None
         if content is None or content.md5 != md5:
             return False
-        _take(version.file(path), target)
-        self.taken.append(path)
+        _copy(snapshot.path(path), destination)
+        self.copied.append(path)
         return True
 
-    def _there(self, path: str, md5: str) -> bool:
-        with snapshots.opened(self.root) as here:
-            content = here.content(path)
+    def _exists(self, path: str, md5: str) -> bool:
+        with snapshots.open_snapshot(self.root) as snapshot:
+            content = snapshot.file_hash(path)
         return content is not None and content.md5 == md5
 
     @property
-    def said(self) -> list[str]:
-        """What is not as clean as it should be, one sentence."""
-        names = truncated(dict.fromkeys(self.taken))
-        return [f"{names} came from the project's folder: Git has it otherwise."] if names else []
+    def remarks(self) -> list[str]:
+        """Files that Git has with a different content, as a sentence."""
+        names = truncated(dict.fromkeys(self.copied))
+        return [f"{names} came from the workspace; Git has another content."] if names else []
 
-    def run(self, words: list[str]) -> str | None:
-        """Run a command with the copy's own code; what it said if it failed."""
+    def run(self, arguments: list[str]) -> str | None:
+        """Run Python with the code of the sandbox; return its output if it fails, else None."""
         private = ("DVC_", "MLFLOW_", "SEQPROOF_FRESH")
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(private)}
-        environment = {**kept, "DVC_NO_ANALYTICS": "true"}
-        done = subprocess.run(
-            [sys.executable, *words],
+        variables = {key: text for key, text in os.environ.items() if not key.startswith(private)}
+        process = subprocess.run(
+            [sys.executable, *arguments],
             cwd=self.root,
-            env=environment,
+            env={**variables, "DVC_NO_ANALYTICS": "true"},
             capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode == 0:
+        if process.returncode == 0:
             return None
-        return " ".join((done.stderr or done.stdout).split())[-SAID:]
+        return " ".join((process.stderr or process.stdout).split())[-MAX_OUTPUT:]
 
 
 @contextmanager
-def opened(subject: VerifyTarget, git: Mapping[str, str], patch: str) -> Iterator[Sandbox]:
-    """A clean copy of a run's commit, taken away afterwards.
+def open_sandbox(target: VerifyTarget, commit: str, patch: str) -> Iterator[Sandbox]:
+    """Check out a run's commit in a temporary folder.
 
     Args:
-        subject: what is verified.
-        git: `git_commit` of the run.
-        patch: by which its tree differed.
+        target: the model to verify.
+        commit: of the run.
+        patch: uncommitted changes of the run.
 
     Raises:
-        Refusal: Git does not have the commit, or the patch does not fit it.
+        UserError: Git does not have the commit, or the patch does not apply to it.
     """
-    with provenance.worktree(console.root(), git["git_commit"], patch) as folder:
-        yield Sandbox(folder, subject)
+    with git.worktree(console.root(), commit, patch) as folder:
+        yield Sandbox(folder, target)
 
 
-def _inside(path: str, places: Collection[str]) -> bool:
-    """A stage may read a folder of what others leave."""
-    return any(within(path, place) or within(place, path) for place in places)
+def _overlaps(path: str, others: Collection[str]) -> bool:
+    """Return True if a path is in another or contains it."""
+    return any(within(path, other) or within(other, path) for other in others)
 
 
-def _take(source: Path, target: Path) -> None:
-    """A copy, for a stage may write where it reads."""
+def _copy(source: Path, destination: Path) -> None:
+    """Copy a file or folder; not a link, since a stage may write where it reads."""
     with suppress(FileNotFoundError):
-        shutil.rmtree(target) if target.is_dir() else target.unlink()
-    target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(destination) if destination.is_dir() else destination.unlink()
+    destination.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target)
+        shutil.copytree(source, destination)
     else:
-        shutil.copyfile(source, target)
+        shutil.copyfile(source, destination)
 
 
-def environment(then: Mapping[str, object], packages: Mapping[str, str]) -> list[str]:
-    """How this machine and its packages differ from those of a run, one sentence each.
+def environment_differences(record: Mapping[str, object], packages: Mapping[str, str]) -> list[str]:
+    """Compare this machine and its packages with those of a run, one sentence each.
 
     Args:
-        then: of the run: `environment` and `packages` of its record.
-        packages: those that are installed now.
+        record: `environment` and `packages` of the run's provenance.
+        packages: versions of the installed packages.
     """
-    said = []
-    now = provenance.environment()
-    before = then.get("environment", {})
-    if isinstance(before, Mapping):
-        said += [
-            f"{key} was {before[key]} and is {value}"
-            for key, value in now.items()
-            if key in before and before[key] != value
+    differences = []
+    recorded = record.get("environment", {})
+    if isinstance(recorded, Mapping):
+        differences += [
+            f"{key} was {recorded[key]} and is {value}"
+            for key, value in environment.machine().items()
+            if key in recorded and recorded[key] != value
         ]
-    installed, none = then.get("packages", {}), "not there"
-    if isinstance(installed, Mapping):
-        said += [
-            f"{name} was {installed.get(name, none)} and is {packages.get(name, none)}"
-            for name in sorted({*installed, *packages})
-            if installed.get(name) != packages.get(name)
+    versions = record.get("packages", {})
+    if isinstance(versions, Mapping):
+        differences += [
+            f"{name} was {versions.get(name, 'missing')} and is {packages.get(name, 'missing')}"
+            for name in sorted({*versions, *packages})
+            if versions.get(name) != packages.get(name)
         ]
-    return said
+    return differences

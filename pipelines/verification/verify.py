@@ -1,4 +1,4 @@
-"""What checking a model came to: said, put on its run, and kept for the report."""
+"""Verify a model, log the verdict to its run, and save it for the report."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipelines import files
-from pipelines.lineage.lockfiles import TRAINING, option, stage_kind
+from pipelines import files, paths
+from pipelines.lineage import provenance
+from pipelines.lineage.lockfiles import TRAINING, stage_kind
 from pipelines.tracking import energy, stage_runs
 from pipelines.verification import hash_checks, rerun
 from pipelines.verification.results import DIFFERENT, IDENTICAL, CheckResult
 from pipelines.verification.verify_targets import VerifyTarget
 
-VERIFIED = "verified"
+VERIFIED = "verified"  # tag of a run
 ARTIFACT = "verify/level-{}.json"
-# What a verdict says of the training, and what its run calls it: in its record and its metrics.
+# Keys of a verdict's `training` and the keys of the run's provenance and metrics.
 MACHINE = {"processor": "cpu", "cores": "cores", "device": "device", "kernel": "kernel"}
 METRICS = {
     "seconds": stage_runs.SECONDS,
@@ -26,12 +27,12 @@ METRICS = {
 }
 
 
-def _level_0(subject: VerifyTarget) -> CheckResult:
-    found = tuple(hash_checks.level_0(subject))
-    return CheckResult(DIFFERENT if found else IDENTICAL, found)
+def _level_0(target: VerifyTarget) -> CheckResult:
+    findings = tuple(hash_checks.check_hashes(target))
+    return CheckResult(DIFFERENT if findings else IDENTICAL, findings)
 
 
-# A level is asked if those below have no findings.
+# A level runs only if those below it have no findings.
 LEVELS: Mapping[int, Callable[[VerifyTarget], CheckResult]] = {
     0: _level_0,
     1: rerun.level_1,
@@ -41,18 +42,19 @@ LEVELS: Mapping[int, Callable[[VerifyTarget], CheckResult]] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """The same model, files and runs give the same verdict: no time is in it.
+    """Result of verifying a model.
+
+    It has no times: the same model, files and runs give the same verdict.
 
     Attributes:
         model: its name.
-        level: how deep it was looked.
-        verdict: in words.
-        findings: one sentence each.
-        remarks: what else there is to know, of each stage for instance.
-        stages: the key of each stage of the chain.
-        metrics: MD5 of the metrics that the verdict is of; None if there are none.
-        training: what the run of the training says of its machine, its seconds and its energy, as
-            far as it does. They are of that run and stay the same, however often it is verified.
+        level: the highest level that ran.
+        verdict: a summary.
+        findings: errors, one sentence each.
+        remarks: further information, for example about each stage.
+        stages: input hash of each stage that the model depends on.
+        metrics: MD5 of the metrics file; None if there is none.
+        training: machine, seconds and energy of the training, as far as its run has them.
     """
 
     model: str
@@ -66,81 +68,80 @@ class Verdict:
 
     @property
     def text(self) -> str:
-        """As JSON."""
+        """The verdict as JSON."""
         return files.dump_json(asdict(self))
 
 
-def verify(subject: VerifyTarget, level: int) -> Verdict:
-    """Check a model up to a level, or up to the first that finds something."""
-    answer = CheckResult(IDENTICAL)
+def verify(target: VerifyTarget, level: int) -> Verdict:
+    """Check a model up to a level, or up to the first level with findings."""
+    result = CheckResult(IDENTICAL)
     remarks: tuple[str, ...] = ()
     reached = 0
     for number in sorted(LEVELS):
-        if number <= level and not answer.findings:
-            answer, reached = LEVELS[number](subject), number
-            remarks += answer.remarks
-    last = subject.stages[-1]
-    path = (
-        option(subject.entries[last].inputs.command, "metrics") if last in subject.entries else None
-    )
-    metrics = subject.version.content(path) if path else None
+        if number <= level and not result.findings:
+            result, reached = LEVELS[number](target), number
+            remarks += result.remarks
+    path = paths.metrics(target.model).as_posix()
+    entry = target.entries.get(target.stages[-1])
+    metrics = target.snapshot.file_hash(path) if entry and path in entry.outs else None
     return Verdict(
-        model=subject.model,
+        model=target.model,
         level=reached,
-        verdict=f"level {reached}: {_words(answer)}",
-        findings=answer.findings,
+        verdict=f"level {reached}: {_summary(result)}",
+        findings=result.findings,
         remarks=remarks,
         stages={
-            stage: subject.entries[stage].inputs.key
-            for stage in subject.stages
-            if stage in subject.entries
+            stage: target.entries[stage].inputs.input_hash
+            for stage in target.stages
+            if stage in target.entries
         },
         metrics=metrics.md5 if metrics else None,
-        training=_training(subject),
+        training=_training(target),
     )
 
 
-def _training(subject: VerifyTarget) -> dict[str, str | float]:
-    stages = [stage for stage in subject.stages if stage_kind(stage) == TRAINING]
-    # Before it another one may stand, of the model that it starts from.
-    run = subject.run_of(stages[-1]) if stages else None
+def _training(target: VerifyTarget) -> dict[str, str | float]:
+    # A fine-tuned model depends on two trainings; its own is the second.
+    stages = [stage for stage in target.stages if stage_kind(stage) == TRAINING]
+    run = target.run_of(stages[-1]) if stages else None
     if run is None:
         return {}
-    noted = subject.ledger.read_text(run, f"{stage_runs.PROVENANCE}/{TRAINING}.json") or "{}"
+    record = target.runs.read_text(run, provenance.record_path(TRAINING)) or "{}"
     machine: dict[str, object] = {}
     with suppress(ValueError, TypeError, KeyError):
-        machine = json.loads(noted)["environment"]
+        machine = json.loads(record)["environment"]
     return {
-        **{key: str(machine[old]) for key, old in MACHINE.items() if old in machine},
-        **{key: run.metrics[old] for key, old in METRICS.items() if old in run.metrics},
+        **{key: str(machine[name]) for key, name in MACHINE.items() if name in machine},
+        **{key: run.metrics[name] for key, name in METRICS.items() if name in run.metrics},
         **({"measured": run.tags[energy.SOURCES_TAG]} if energy.SOURCES_TAG in run.tags else {}),
     }
 
 
-def log_to_run(subject: VerifyTarget, verdict: Verdict) -> bool:
-    """Put a verdict on the run that it is of, as a tag and an artifact; false if there is none."""
-    run = subject.run or subject.run_of(subject.stages[-1])
+def log_to_run(target: VerifyTarget, verdict: Verdict) -> bool:
+    """Log a verdict as a tag and an artifact of its run; return False if there is no run."""
+    run = target.run or target.run_of(target.stages[-1])
     if run is None:
         return False
-    subject.ledger.log_text(run, verdict.text, ARTIFACT.format(verdict.level))
-    subject.ledger.set_tags(run, {VERIFIED: verdict.verdict})
+    target.runs.log_text(run, verdict.text, ARTIFACT.format(verdict.level))
+    target.runs.set_tags(run, {VERIFIED: verdict.verdict})
     return True
 
 
-def save(subject: VerifyTarget, verdict: Verdict, root: Path) -> Path | None:
-    """Write a verdict for the report, and say where; None of what does not stand in the project's
-    folder, for the report is of what does."""
-    report = subject.version.stages.get("report")
-    folder = option(report.command, "verified") if report else None
-    if subject.version.commit is not None or folder is None:
+def save(target: VerifyTarget, verdict: Verdict, root: Path) -> Path | None:
+    """Save a verdict for the report, which shows models of the workspace.
+
+    Returns:
+        The file; None for a model of another commit, which the report does not show.
+    """
+    if target.snapshot.commit is not None:
         return None
-    path = root / folder / f"{verdict.model}.json"
+    path = root / paths.verified(verdict.model)
     files.write_text(path, verdict.text)
     return path
 
 
-def _words(answer: CheckResult) -> str:
-    count = len(answer.findings)
+def _summary(result: CheckResult) -> str:
+    count = len(result.findings)
     if count == 0:
-        return answer.word
+        return result.status
     return f"{count} findings" if count > 1 else "1 finding"

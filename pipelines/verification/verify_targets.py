@@ -1,4 +1,4 @@
-"""What is verified: a model with all that it comes from, in one dvc.lock, and its runs."""
+"""Targets of `seqproof verify`: a model, everything that it depends on, and its runs."""
 
 from __future__ import annotations
 
@@ -8,128 +8,104 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import UserError
-from pipelines.lineage import dvc_project, lockfiles, snapshots
-from pipelines.lineage.lockfiles import EVALUATION, TRAINING, Lockfile, chain_of, stage_kind
-from pipelines.lineage.snapshots import Snapshot
+from pipelines.lineage import snapshots, tracked_runs
+from pipelines.lineage.lockfiles import evaluation_of, instance
+from pipelines.lineage.snapshots import ProjectSnapshot
 from pipelines.lineage.stage_graph import StageGraph
-from pipelines.tracking import runs
+from pipelines.lineage.stages import LockedStage
 from pipelines.tracking.run_store import RunRecord, RunStore
-
-LEAST = 4  # digits of a run's id that mean it
 
 
 @dataclass(frozen=True)
 class VerifyTarget:
-    """A model whose chain is checked.
+    """A model to verify.
 
     Attributes:
         model: its name.
-        place: where its dvc.lock stands, in words; empty for the project's folder.
-        version: the project there.
-        chain: all stages there.
-        stages: those that the model and its metrics come from, in walking order.
-        ledger: the runs.
-        run: the one that was asked for; None for the newest that fits.
+        location: the commit or experiment of its dvc.lock; empty for the workspace.
+        snapshot: the project there.
+        graph: all stages there.
+        stages: those that the model and its metrics depend on, in topological order.
+        runs: of the project.
+        run: the run that the user asked for; None for the newest with the same inputs.
     """
 
     model: str
-    place: str
-    version: Snapshot
-    chain: StageGraph
+    location: str
+    snapshot: ProjectSnapshot
+    graph: StageGraph
     stages: tuple[str, ...]
-    ledger: RunStore
+    runs: RunStore
     run: RunRecord | None
 
     @property
-    def entries(self) -> Mapping[str, dvc_project.LockedStage]:
-        """What dvc.lock says of each stage."""
-        return self.version.locked
+    def entries(self) -> Mapping[str, LockedStage]:
+        """Stages of dvc.lock by name."""
+        return self.snapshot.locked
 
     def run_of(self, stage: str) -> RunRecord | None:
-        """The run that a stage made: it read what dvc.lock has."""
-        work, entry = stage_kind(stage), self.entries.get(stage)
-        if work is None or entry is None:
+        """Return the run that a stage made, according to the inputs in dvc.lock."""
+        entry = self.entries.get(stage)
+        if entry is None:
             return None
-        found = self.ledger.find(work, entry.inputs.key)
-        ended = [run for run in found if runs.MODEL_HASH in run.tags]
-        asked = [run for run in found if self.run is not None and run.id == self.run.id]
-        return next(iter([*asked, *ended, *found]), None)
+        return tracked_runs.run_of_stage(stage, entry.inputs.input_hash, self.runs, self.run)
 
-    def again(self, stage: str) -> str:
-        """What to type so that a stage runs again."""
+    def repro_command(self, stage: str) -> str:
+        """Return the command that runs a stage again, for messages."""
         command = f"`dvc repro {stage}`"
-        return f"{command} in {self.place}" if self.place else command
+        return f"{command} in {self.location}" if self.location else command
 
 
-def of_model(name: str, version: Snapshot, ledger: RunStore) -> VerifyTarget:
-    """A model of the project's folder, up to its evaluation."""
-    return _subject(name, f"evaluate@{name}", "", version, ledger, None)
+def of_model(name: str, snapshot: ProjectSnapshot, runs: RunStore) -> VerifyTarget:
+    """Return a model of the workspace with its evaluation.
+
+    Raises:
+        UserError: no stage evaluates the model.
+    """
+    # Stages of dvc.yaml come first: dvc.lock keeps those that an edit of params.yaml removed.
+    stage = evaluation_of(name, [*snapshot.stages, *snapshot.locked])
+    if stage is None:
+        raise UserError(f"dvc.yaml has no stage that evaluates the model '{name}'.")
+    return _target(name, stage, "", snapshot, runs, None)
 
 
 @contextmanager
-def of_run(given: str, root: Path, here: Snapshot, ledger: RunStore) -> Iterator[VerifyTarget]:
-    """The model of a run, in the first dvc.lock that has what the run read.
+def of_run(
+    run: RunRecord, root: Path, workspace: ProjectSnapshot, runs: RunStore
+) -> Iterator[VerifyTarget]:
+    """Open the model of a run, in the first dvc.lock that has the run's inputs.
 
     Args:
-        given: the beginning of its id.
+        run: of a training or an evaluation.
         root: the project's root.
-        here: the project in its folder.
-        ledger: the runs.
+        workspace: the project in its workspace.
+        runs: of the project.
 
     Raises:
-        Refusal: there is no such run, or it is in no dvc.lock at hand.
+        UserError: no dvc.lock has the run's inputs.
     """
-    run = find_run(given, ledger)
-    if run is None:
-        raise UserError(f"MLflow has no run whose id begins with '{given}'.")
-    found = find_lockfile(run, root)
-    if found is None:
+    match = tracked_runs.find_lockfile(run, root)
+    if match is None:
         raise UserError(
-            f"Run {run.short_id} ({run.name}) read what no dvc.lock at hand has, neither here nor "
-            "in its commit nor in an experiment: check out what it was made of, and `dvc repro`."
+            f"No dvc.lock of the workspace, of its commit or of an experiment has the inputs of "
+            f"run {run.short_id} ({run.name}). Check out its commit, and run `dvc repro`."
         )
-    lock, stage = found
-    model = stage.partition("@")[2]
+    lock, stage = match
     if lock.commit is None:
-        yield _subject(model, stage, "", here, ledger, run)
+        yield _target(instance(stage), stage, "", workspace, runs, run)
         return
-    with snapshots.opened(root, lock.commit) as there:
-        yield _subject(model, stage, lock.place, there, ledger, run)
+    with snapshots.open_snapshot(root, lock.commit) as snapshot:
+        yield _target(instance(stage), stage, lock.location, snapshot, runs, run)
 
 
-def find_run(given: str, ledger: RunStore) -> RunRecord | None:
-    """The run whose id begins so; of a member of a group the group's, which has its proofs.
-
-    Raises:
-        Refusal: several do.
-    """
-    found = [run for run in ledger.runs if run.id.startswith(given)] if len(given) >= LEAST else []
-    if len(found) > 1:
-        raise UserError(f"{len(found)} runs have ids that begin with '{given}': give more of it.")
-    if not found:
-        return None
-    above = found[0].tags.get(runs.PARENT)
-    return next((run for run in ledger.runs if run.id == above), found[0])
-
-
-def find_lockfile(run: RunRecord, root: Path) -> tuple[Lockfile, str] | None:
-    """The first dvc.lock that has what a run read, and its last stage there: in the folder, in
-    the commits and experiments, and in the commit that the run was made at."""
-    locks = lockfiles.lockfiles(root)
-    commit = run.tags.get(runs.GIT, "none")
-    if commit not in ("none", *(lock.commit for lock in locks)):
-        own = lockfiles.at_revision(root, commit, f"commit {commit[: lockfiles.SHORT]}")
-        locks += [own] if own else []
-    for work in (EVALUATION, TRAINING):
-        for lock in locks:
-            for stage, entry in lock.entries.items():
-                if stage_kind(stage) == work and entry.inputs.key == run.input_hash(work):
-                    return lock, stage
-    return None
-
-
-def _subject(
-    model: str, last: str, place: str, version: Snapshot, ledger: RunStore, run: RunRecord | None
+def _target(
+    model: str,
+    stage: str,
+    location: str,
+    snapshot: ProjectSnapshot,
+    runs: RunStore,
+    run: RunRecord | None,
 ) -> VerifyTarget:
-    linked = chain_of(version.locked, version.stages)
-    return VerifyTarget(model, place, version, linked, (*linked.above([last]), last), ledger, run)
+    graph = StageGraph(snapshot.stages, snapshot.locked)
+    stages = (*graph.ancestors([stage]), stage)
+    return VerifyTarget(model, location, snapshot, graph, stages, runs, run)

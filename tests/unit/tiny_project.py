@@ -1,4 +1,4 @@
-"""A project of one small model: DVC, Git and MLflow are real, what its stages do is not."""
+"""A project with one small model: DVC, Git and MLflow are real, its stages are not."""
 
 import json
 import os
@@ -15,12 +15,16 @@ import pandas as pd
 import pytest
 import yaml
 
+from pipelines import paths
 from pipelines.config import params
-from pipelines.lineage import dvc_project, lockfiles, provenance, snapshots
+from pipelines.lineage import dvc_project, hashing, lockfiles, provenance, run_tags, snapshots
+from pipelines.lineage.stages import Inputs, LockedStage
 from pipelines.tracking import run_store, runs, stage_runs
+from pipelines.tracking.runs import Run
 from pipelines.verification import output_hashes, verify_targets
 
 MODEL, EXPERIMENT = "mine-markov", "lower"
+TRAIN, EVALUATE = f"train_baseline@{MODEL}", f"evaluate_baseline@{MODEL}"
 CORPUS = {
     "task": "language_modelling",
     "source": {"kind": "files", "paths": ["texts/mine.txt"]},
@@ -37,21 +41,21 @@ stages:
   fetch:
     foreach: ${corpora}
     do:
-      cmd: python -m work fetch ${key} --raw data/raw/${key}
+      cmd: python -m work fetch ${key}
       deps: ["texts", "work.py"]
       params: ["corpora.${key}.source"]
       outs: ["data/raw/${key}"]
   build_vocab:
     foreach: ${corpora}
     do:
-      cmd: python -m work build_vocab ${key} --raw data/raw/${key} --test data/test.parquet --vocabulary data/${key}.json
+      cmd: python -m work build_vocab ${key}
       deps: ["data/raw/${key}", "work.py"]
-      outs: ["data/test.parquet", "data/${key}.json"]
+      outs: ["data/prepared/${key}/test.parquet", "data/vocabulary/${key}.json"]
   train_baseline:
     foreach: ${models.baseline}
     do:
-      cmd: python -m work train_baseline ${key} --vocabulary data/${item.corpus}.json --model models/${key} --history plots/${key}.csv
-      deps: ["data/${item.corpus}.json", "work.py"]
+      cmd: python -m work train_baseline ${key}
+      deps: ["data/vocabulary/${item.corpus}.json", "work.py"]
       params:
         - seed
         - models.baseline.${key}
@@ -60,159 +64,163 @@ stages:
         - corpora.${item.corpus}.cleaning
       outs: ["models/${key}"]
       plots: ["plots/${key}.csv"]
-  evaluate:
+  evaluate_baseline:
     foreach: ${models.baseline}
     do:
-      cmd: python -m work evaluate ${key} --test data/test.parquet --vocabulary data/${item.corpus}.json --model models/${key} --history plots/${key}.csv --metrics metrics/${key}.json --predictions predictions/${key}.parquet --pictures pictures/${key}
-      deps: ["data/test.parquet", "data/${item.corpus}.json", "models/${key}", "plots/${key}.csv", "work.py"]
-      params: ["seed", "models.baseline.${key}", "corpora.${item.corpus}"]
+      cmd: python -m work evaluate ${key}
+      deps:
+        - data/prepared/${item.corpus}/test.parquet
+        - data/vocabulary/${item.corpus}.json
+        - models/${key}
+        - plots/${key}.csv
+        - work.py
+      params: ["corpora.${item.corpus}"]
       metrics:
         - metrics/${key}.json:
             cache: false
-      outs: ["predictions/${key}.parquet", "pictures/${key}"]
+      outs: ["predictions/${key}.parquet", "analyses/${key}.json"]
   report:
-    cmd: python -m work report --metrics metrics --verified verified --page report.html
+    cmd: python -m work report
     deps: ["metrics", "verified", "work.py"]
     outs: ["report.html"]
-"""  # noqa: E501
+"""
 WORK = """
 import json, pathlib, shutil, sys
 import yaml
-order = yaml.safe_load(open("params.yaml"))["models"]["mine-markov"]["order"]
-stage = sys.argv[1]
-given = dict(zip(sys.argv, sys.argv[1:]))
-def put(option, name, text):
-    path = pathlib.Path(given[option], name) if name else pathlib.Path(given[option])
+order = yaml.safe_load(open("params.yaml"))["models"]["baseline"]["mine-markov"]["order"]
+stage, name = sys.argv[1], sys.argv[-1]
+def write(path, text):
+    path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
 if stage == "fetch":
-    put("--raw", "mine.txt", open("texts/mine.txt").read())
+    write(f"data/raw/{name}/mine.txt", open("texts/mine.txt").read())
 if stage == "build_vocab":
-    shutil.copy("texts/test.parquet", given["--test"])
-    put("--vocabulary", "", '["a", "b"]')
+    write(f"data/vocabulary/{name}.json", '["a", "b"]')
+    write(f"data/prepared/{name}/test.parquet", "")
+    shutil.copy("texts/test.parquet", f"data/prepared/{name}/test.parquet")
 if stage == "train_baseline":
-    put("--model", "model.json", json.dumps({"order": order}))
-    put("--model", "counts", "counts " * order)
-    put("--history", "", "epoch,tokens,train_loss,valid_loss\\n1,10,2.0,%s\\n" % order)
+    write(f"models/{name}/model.json", json.dumps({"order": order}))
+    write(f"models/{name}/counts", "counts " * order)
+    losses = "epoch,tokens,train_loss,valid_loss\\n1,10,2.0,%s\\n" % order
+    write(f"plots/{name}.csv", losses)
 if stage == "evaluate":
-    said = {"test_perplexity": 1.5 * order, "test_tokens": 7, "test_perplexity_signature": "e"}
-    put("--metrics", "", json.dumps(said))
+    metrics = {"test_perplexity": 1.5 * order, "test_tokens": 7, "test_perplexity_signature": "e"}
+    write(f"metrics/{name}.json", json.dumps(metrics))
+    write(f"analyses/{name}.json", json.dumps({"sample": "the %s" % order}))
     import pandas as pd
-    put("--predictions", "", "")
-    told = pd.read_parquet(given["--test"]).assign(tokens=3)
-    told["nats"] = [order + 0.1 * (place % 3) for place in range(len(told))]
-    told.to_parquet(given["--predictions"])
-    put("--pictures", "sample.txt", "the %s" % order)
-    put("--pictures", "curve.svg", "<svg>%s</svg>" % order)
+    items = pd.read_parquet("data/prepared/mine/test.parquet").assign(tokens=3)
+    items["nats"] = [order + 0.1 * (row % 3) for row in range(len(items))]
+    write(f"predictions/{name}.parquet", "")
+    items.to_parquet(f"predictions/{name}.parquet")
 if stage == "report":
-    put("--page", "", "page")
+    write("report.html", "page")
 """
 
 
 class Project:
-    """A project's folder, and its runs as MLflow keeps them."""
+    """A project's folder and its runs in MLflow."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def run(self, *words: str) -> str:
-        """A command in it."""
+    def run(self, *command: str) -> str:
+        """Run a command in the project."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         clean = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
-        who = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "someone")
-        who |= dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "someone@example.org")
-        environment = {**clean, **who, "PATH": path, "DVC_NO_ANALYTICS": "true"}
-        done = subprocess.run(
-            words, cwd=self.root, env=environment, capture_output=True, text=True, check=False
+        author = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "someone")
+        author |= dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "someone@example.org")
+        environment = {**clean, **author, "PATH": path, "DVC_NO_ANALYTICS": "true"}
+        process = subprocess.run(
+            command, cwd=self.root, env=environment, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.strip()
+        assert process.returncode == 0, process.stdout + process.stderr
+        return process.stdout.strip()
 
-    def locked(self) -> dict[str, dvc_project.LockedStage]:
-        """Its dvc.lock."""
+    def locked(self) -> dict[str, LockedStage]:
+        """Return the stages of dvc.lock."""
         return dvc_project.parse_lock((self.root / "dvc.lock").read_text(encoding="utf-8"))
 
-    def ledger(self) -> run_store.RunStore:
-        """Its runs, asked for anew."""
+    def runs(self) -> run_store.RunStore:
+        """Return the runs, read again from MLflow."""
         return run_store.open_store(self.root)
 
     def seal(self) -> output_hashes.RecordSummary:
-        """What `seqproof seal` does."""
-        with snapshots.opened(self.root) as version:
+        """Seal the runs, as `seqproof seal` does."""
+        with snapshots.open_snapshot(self.root) as snapshot:
             return output_hashes.record_outputs(
                 lockfiles.lockfiles(self.root),
-                self.ledger(),
-                lambda entry: output_hashes.model_hash(version, entry),
+                self.runs(),
+                lambda entry: output_hashes.model_hash(snapshot, entry),
             )
 
     def tags(self) -> list[dict[str, str]]:
-        """The tags of each run, the newest first."""
-        return [dict(run.tags) for run in self.ledger().runs]
+        """Return the tags of each run, the newest first."""
+        return [dict(run.tags) for run in self.runs().runs]
 
     def sql(self, statement: str) -> None:
-        """Change something in MLflow behind its back."""
-        with sqlite3.connect(self.root / "mlflow.db") as store:
-            assert store.execute(statement).rowcount > 0
-        store.close()
+        """Edit MLflow's database directly."""
+        with sqlite3.connect(self.root / "mlflow.db") as database:
+            assert database.execute(statement).rowcount > 0
+        database.close()
 
-    def change(self, path: str) -> None:
-        """Change one bit of a file, and neither its size nor its time."""
+    def flip_bit(self, path: str) -> None:
+        """Flip one bit of a file, and keep its size and modification time."""
         file = self.root / path
-        was = file.stat()
+        status = file.stat()
         file.chmod(0o644)
         content = bytearray(file.read_bytes())
         content[len(content) // 2] ^= 1
         file.write_bytes(content)
-        os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def replace(self, path: str, old: str, new: str, after: str = "") -> None:
-        """Change a text once, behind another text."""
+        """Replace the first occurrence of a text after another text."""
         file = self.root / path
         text = file.read_text(encoding="utf-8")
         start = text.index(after)
-        head, rest = text[:start], text[start:]
-        assert old in rest, (path, old)
-        file.write_text(head + rest.replace(old, new, 1), encoding="utf-8")
+        head, tail = text[:start], text[start:]
+        assert old in tail, (path, old)
+        file.write_text(head + tail.replace(old, new, 1), encoding="utf-8")
 
-    def cached(self, md5: str) -> str:
-        """Where DVC's cache keeps something."""
+    def cache_path(self, md5: str) -> str:
+        """Return the path of an object in DVC's cache."""
         return f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}"
 
     def track(self) -> None:
-        """The run that the stages of dvc.lock would have made."""
-        tree = params.load(self.root / "params.yaml")
-        identity = stage_runs.run_identity(tree, MODEL)
+        """Log the run that the stages of dvc.lock would have made."""
+        config = params.load(self.root / "params.yaml")
+        identity = stage_runs.run_identity(config, MODEL)
         entries = self.locked()
-        training, evaluation = entries[f"train_baseline@{MODEL}"], entries[f"evaluate@{MODEL}"]
-        model = self.root / "models" / MODEL
+        model = self.root / paths.model(MODEL)
         with runs.training(identity, self.root, uuid.uuid4().hex) as run:
-            run.log_params(stage_runs.model_parameters(tree.models[MODEL], tree.seed))
-            corpus = tree.corpora["mine"].model_dump(mode="json", exclude_none=True)
+            run.log_params(stage_runs.model_parameters(config.models[MODEL], config.seed))
+            corpus = config.corpora["mine"].model_dump(mode="json", exclude_none=True)
             run.log_params({"corpora": {"mine": corpus}})
-            self._note(run, "training", training.inputs)
-            run.set_tags({runs.MODEL_HASH: provenance.folder_hash(model)})
-            run.log_file(self.root / "plots" / f"{MODEL}.csv", "history")
-        with runs.evaluation(identity, self.root, provenance.folder_hash(model)) as run:
-            said = json.loads((self.root / "metrics" / f"{MODEL}.json").read_text(encoding="utf-8"))
-            run.log_metrics({key: one for key, one in said.items() if not isinstance(one, str)})
-            run.log_folder(self.root / "pictures" / MODEL, "pictures")
-            run.log_file(self.root / "predictions" / f"{MODEL}.parquet", "predictions")
-            self._note(run, "evaluation", evaluation.inputs)
-            run.log_model(model, self.root / "data" / "mine.json", ["in"], ["out"])
+            self._log_provenance(run, "training", entries[TRAIN].inputs)
+            run.set_tags({run_tags.MODEL_HASH: hashing.folder_sha256(model)})
+            run.log_file(self.root / paths.history(MODEL), "history")
+        with runs.evaluation(identity, self.root, hashing.folder_sha256(model)) as run:
+            metrics = json.loads((self.root / paths.metrics(MODEL)).read_text(encoding="utf-8"))
+            run.log_metrics({key: x for key, x in metrics.items() if not isinstance(x, str)})
+            run.log_file(self.root / paths.analysis(MODEL), "analysis")
+            run.log_file(self.root / paths.predictions(MODEL), "predictions")
+            self._log_provenance(run, "evaluation", entries[EVALUATE].inputs)
+            run.log_model(model, self.root / paths.vocabulary("mine"), ["in"], ["out"])
         assert run.failure is None
 
-    def _note(self, run: runs.Run, work: str, inputs: dvc_project.Inputs) -> None:
-        run.set_tags({runs.INPUT_HASH.format(work): inputs.key})
-        run.log_text(provenance.record(inputs, self.root, {}), f"provenance/{work}.json")
+    def _log_provenance(self, run: Run, kind: str, inputs: Inputs) -> None:
+        run.set_tags({run_tags.INPUT_HASH.format(kind): inputs.input_hash})
+        run.log_text(provenance.record(inputs, self.root, {}), provenance.record_path(kind))
 
     def commit(self, message: str) -> str:
-        """Commit all, and give the commit's hash."""
+        """Commit all files and return the hash of the commit."""
         self.run("git", "add", "-A")
         self.run("git", "commit", "-qm", message)
         return self.run("git", "rev-parse", "HEAD")
 
 
-def _made(root: Path) -> Project:
+def _create(root: Path) -> Project:
     root.mkdir()
     project = Project(root)
     (root / "texts").mkdir()
@@ -236,7 +244,7 @@ def _made(root: Path) -> Project:
     (root / "params.yaml").write_text(text, encoding="utf-8")
     (root / "dvc.yaml").write_text(GRAPH, encoding="utf-8")
     (root / "work.py").write_text(WORK, encoding="utf-8")
-    ignored = "/data/\n/models/\n/plots/\n/predictions/\n/pictures/\n/report.html\n/mlflow.db*\n"
+    ignored = "/data/\n/models/\n/plots/\n/predictions/\n/analyses/\n/report.html\n/mlflow.db*\n"
     (root / ".gitignore").write_text(f"{ignored}/mlartifacts/\n__pycache__/\n", encoding="utf-8")
     project.run("git", "init", "-q")
     project.run("dvc", "init", "-q")
@@ -244,7 +252,7 @@ def _made(root: Path) -> Project:
 
 
 class _Plain(yaml.SafeDumper):
-    """Without anchors for what stands there twice."""
+    """YAML without anchors."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -252,10 +260,10 @@ class _Plain(yaml.SafeDumper):
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Run, tracked and committed, with an experiment of another order; not yet sealed."""
+    """A project that ran, with a committed experiment of another order; not yet sealed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        project = _made(tmp_path_factory.mktemp("proof") / "project")
+        project = _create(tmp_path_factory.mktemp("proof") / "project")
         project.commit("code")
         project.run("dvc", "repro")
         project.track()
@@ -264,19 +272,19 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Project:
         (project.root / "params.yaml").write_text(text.replace("order: 3", "order: 2"), "utf-8")
         project.run("dvc", "repro")
         project.track()
-        other = project.commit("of an experiment")
-        place = f"refs/exps/{first[:2]}/{first[2:]}/{EXPERIMENT}"
-        project.run("git", "update-ref", place, other)
+        experiment = project.commit("experiment")
+        ref = f"refs/exps/{first[:2]}/{first[2:]}/{EXPERIMENT}"
+        project.run("git", "update-ref", ref, experiment)
         project.run("git", "reset", "-q", "--hard", first)
         project.run("dvc", "checkout", "-q", "--force")
     return project
 
 
-def copied(base: Project, root: Path) -> Project:
-    """A copy of a project, with artifacts of its own."""
+def copy_project(base: Project, root: Path) -> Project:
+    """Copy a project with its artifacts."""
     from mlflow.tracking._tracking_service import utils
 
-    # MLflow remembers for each run of a process where its artifacts are: here, of every copy.
+    # MLflow caches the artifact folder of each run, which differs between the copies.
     utils._artifact_repos_cache.clear()
     shutil.copytree(base.root, root, symlinks=True)
     copy = Project(root)
@@ -291,24 +299,24 @@ def copied(base: Project, root: Path) -> Project:
 
 @pytest.fixture
 def project(base: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A copy of it, to be changed; commands run there."""
+    """A copy of the project to edit; it is the current folder."""
     root = tmp_path / "project"
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    copy = copied(base, root)
+    copy = copy_project(base, root)
     monkeypatch.chdir(root)
     return copy
 
 
 @pytest.fixture(scope="session")
 def sealed(base: Project, tmp_path_factory: pytest.TempPathFactory) -> run_store.RunStore:
-    """The runs of another copy, sealed: for tests that change files, and no run."""
-    copy = copied(base, tmp_path_factory.mktemp("sealed") / "project")
+    """Sealed runs of another copy: for tests that edit files and no run."""
+    copy = copy_project(base, tmp_path_factory.mktemp("sealed") / "project")
     copy.seal()
-    return copy.ledger()
+    return copy.runs()
 
 
 @pytest.fixture
-def subject(project: Project, sealed: run_store.RunStore) -> Iterator[verify_targets.VerifyTarget]:
-    """The model of the copy beside the sealed runs; files are read when they are asked for."""
-    with snapshots.opened(project.root) as version:
-        yield verify_targets.of_model(MODEL, version, sealed)
+def target(project: Project, sealed: run_store.RunStore) -> Iterator[verify_targets.VerifyTarget]:
+    """The model of the copy with the sealed runs; files are read when they are needed."""
+    with snapshots.open_snapshot(project.root) as snapshot:
+        yield verify_targets.of_model(MODEL, snapshot, sealed)

@@ -13,7 +13,7 @@ import yaml
 
 from commands.verify import verify
 from pipelines import console
-from pipelines.lineage import dvc_project, provenance
+from pipelines.lineage import dvc_project, hashing
 from pipelines.tracking import run_store
 from pipelines.verification import rerun, sandbox
 
@@ -150,7 +150,7 @@ def test_datasets_carry_the_hash_that_dvc_gives(walked):
     for split in ("train", "valid", "test"):
         path = f"data/prepared/days/{split}.parquet"
         assert digests[f"days-{split}"] == hashes[path]
-        assert provenance.file_hash(project.folder / path) == hashes[path]
+        assert hashing.file_md5(project.folder / path) == hashes[path]
 
 
 def test_the_logged_model_loads_and_predicts_as_ours(walked):

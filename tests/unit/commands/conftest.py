@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from commands import templates
-from tests.unit.tiny_project import base, project, sealed, subject
+from tests.unit.tiny_project import base, project, sealed, target
 
-__all__ = ["base", "project", "sealed", "subject"]
+__all__ = ["base", "project", "sealed", "target"]
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 GOALS: dict[str, list[dict[str, Any]]] = {

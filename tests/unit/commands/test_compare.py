@@ -7,101 +7,107 @@ import pytest
 from commands.compare import compare
 from pipelines.errors import UserError
 from pipelines.tracking import store
-
-MODEL, EXPERIMENT = "mine-markov", "lower"
+from tests.unit.tiny_project import EVALUATE, EXPERIMENT, MODEL
 
 
 @pytest.fixture
-def compared(project, capsys):
-    """Gives what `compare --json` says of words."""
+def compare_json(project, capsys):
+    """Return a function that runs `compare --json`."""
 
-    def ask(*words, sentences=0):
-        compare(words, sentences, level=0.05, as_json=True)
+    def run(*names, sentences=0):
+        compare(names, sentences, level=0.05, as_json=True)
         return json.loads(capsys.readouterr().out)
 
-    return ask
+    return run
 
 
-def test_an_experiment_beside_the_folder(compared):
-    """Their models have one name; their predictions are in the folder and in the cache."""
-    (found,) = compared(MODEL, EXPERIMENT)
-    assert (found["first"], found["second"]) == (MODEL, f"{MODEL} (experiment {EXPERIMENT})")
-    assert found["differences"]["parameters"] == {"model.order": ["3", "2"]}
-    assert found["differences"]["data"] == found["differences"]["environment"] == {}
-    assert found["items"] == 8
-    (finding,) = found["findings"]
-    assert finding["key"] == "test_bits_per_character"
-    assert finding["first"] > finding["second"]
-    assert finding["verdict"] == "better"  # each of eight items is: p is 2 / 256, about
-    assert finding["p"] == pytest.approx(2 / 2**8, abs=0.005)
+def test_an_experiment_and_the_workspace(compare_json):
+    """Both have the same model; their predictions are in the workspace and in the cache."""
+    (comparison,) = compare_json(MODEL, EXPERIMENT)
+    assert (comparison["first"], comparison["second"]) == (
+        MODEL,
+        f"{MODEL} (experiment {EXPERIMENT})",
+    )
+    assert comparison["differences"]["parameters"] == {"model.order": ["3", "2"]}
+    assert comparison["differences"]["data"] == comparison["differences"]["environment"] == {}
+    assert comparison["items"] == 8
+    (result,) = comparison["findings"]
+    assert result["key"] == "test_bits_per_character"
+    assert result["first"] > result["second"]
+    assert result["verdict"] == "better"  # in each of eight items: p is about 2 / 256
+    assert result["p"] == pytest.approx(2 / 2**8, abs=0.005)
 
 
-def test_two_commits_and_a_run(compared, project):
+def test_commits_and_runs(compare_json, project):
     head = project.run("git", "rev-parse", "HEAD")
-    (found,) = compared(head, EXPERIMENT)
-    assert found["second"] == f"{MODEL} (experiment {EXPERIMENT})"
-    run = project.ledger().runs[0]  # the newest is that of the experiment
-    (again,) = compared(MODEL, run.id[:8])
-    assert again["second"] == f"{MODEL} (run {run.id[:8]})"
-    assert again["findings"] == found["findings"]
+    (comparison,) = compare_json(head, EXPERIMENT)
+    assert comparison["second"] == f"{MODEL} (experiment {EXPERIMENT})"
+    run = project.runs().runs[0]  # the newest run is that of the experiment
+    (other,) = compare_json(MODEL, run.id[:8])
+    assert other["second"] == f"{MODEL} (run {run.id[:8]})"
+    assert other["findings"] == comparison["findings"]
 
 
-def test_a_model_beside_itself_is_flat(compared):
-    (found,) = compared(MODEL, MODEL)
-    assert not any(found["differences"].values())
-    assert [one["verdict"] for one in found["findings"]] == ["not significant"]
-    assert found["findings"][0]["p"] == 1.0
+def test_a_model_does_not_differ_from_itself(compare_json):
+    (comparison,) = compare_json(MODEL, MODEL)
+    assert not any(comparison["differences"].values())
+    assert [result["verdict"] for result in comparison["findings"]] == ["not significant"]
+    assert comparison["findings"][0]["p"] == 1.0
 
 
-def test_the_run_of_one_seed_means_its_group(compared, project):
-    above = project.ledger().runs[0]
+def test_the_run_of_a_seed_stands_for_its_group(compare_json, project):
+    group = project.runs().runs[0]
     client = store.client(store.tracking_uri(project.root), project.root)
-    experiment = client.get_run(above.id).info.experiment_id
-    below = client.create_run(experiment, tags={"mlflow.parentRunId": above.id}).info.run_id
-    (found,) = compared(MODEL, below)
-    assert found["second"] == f"{MODEL} (run {above.short_id})"
+    experiment = client.get_run(group.id).info.experiment_id
+    member = client.create_run(experiment, tags={"mlflow.parentRunId": group.id}).info.run_id
+    (comparison,) = compare_json(MODEL, member)
+    assert comparison["second"] == f"{MODEL} (run {group.short_id})"
 
 
-def test_without_runs_the_environment_is_not_known(compared, project):
+def test_without_runs_the_environment_is_unknown(compare_json, project):
     (project.root / "mlflow.db").unlink()
-    (found,) = compared(MODEL, EXPERIMENT)
-    assert found["unknown"] == ["code", "environment"]  # its stages run no code of ours
+    (comparison,) = compare_json(MODEL, EXPERIMENT)
+    assert comparison["unknown"] == ["code", "environment"]  # its stages do not run pipelines/
 
 
-def test_sentences_are_those_that_differ_most(compared):
-    (found,) = compared(MODEL, EXPERIMENT, sentences=3)
-    assert len(found["apart"]) == 3
-    assert {"item", "text", "first, nats", "second, nats"} == set(found["apart"][0])
+def test_sentences_are_the_most_different_items(compare_json):
+    (comparison,) = compare_json(MODEL, EXPERIMENT, sentences=3)
+    assert len(comparison["most_different_items"]) == 3
+    assert {"item", "text", "first, nats", "second, nats"} == set(
+        comparison["most_different_items"][0]
+    )
 
 
-def test_for_people(project, capsys):
+def test_the_text_output(project, capsys):
     compare([MODEL, EXPERIMENT], 1, level=0.05, as_json=False)
-    said = capsys.readouterr().out
-    assert "model.order: 3 -> 2" in said
-    assert f"{MODEL} (experiment {EXPERIMENT}) is better than {MODEL} in bits per character" in said
+    output = capsys.readouterr().out
+    assert "model.order: 3 -> 2" in output
+    assert (
+        f"{MODEL} (experiment {EXPERIMENT}) is better than {MODEL} in bits per character" in output
+    )
     compare([MODEL, EXPERIMENT], 0, level=0.001, as_json=False)
     assert "is not significant in bits per character: p 0.0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("names", "message"),
     [
-        ([MODEL], "One alone cannot be compared"),
+        ([MODEL], "at least two"),
         ([MODEL, "mine-markow"], "did you mean 'mine-markov'"),
-        ([MODEL, "mine"], "'mine' is the corpus mine: there is no evaluation of a model in it"),
-        ([MODEL, "HEAD~1"], "which has no dvc.lock"),
+        ([MODEL, "mine"], "'mine' is the corpus mine, which has no evaluated model"),
+        ([MODEL, "HEAD~1"], r"HEAD~1.*no dvc\.lock"),
     ],
 )
-def test_what_cannot_be_compared_is_one_sentence(project, words, sentence):
-    with pytest.raises(UserError, match=sentence):
-        compare(words, 0, level=0.05, as_json=False)
+def test_invalid_comparisons_are_errors(project, names, message):
+    with pytest.raises(UserError, match=message):
+        compare(names, 0, level=0.05, as_json=False)
 
 
-def test_predictions_that_are_nowhere_are_named(project):
+def test_missing_predictions_are_an_error(project):
     path = f"predictions/{MODEL}.parquet"
     (project.root / path).unlink()
     compare([MODEL, EXPERIMENT], 0, level=0.05, as_json=False)  # from the cache
-    md5 = project.locked()[f"evaluate@{MODEL}"].outs[path]
-    (project.root / project.cached(md5)).unlink()
-    with pytest.raises(UserError, match=f"{path}, {md5[:8]}.* neither in the folder nor in DVC's"):
+    md5 = project.locked()[EVALUATE].outs[path]
+    (project.root / project.cache_path(md5)).unlink()
+    with pytest.raises(UserError, match=f"{path}, {md5[:8]}.* neither in .* cache"):
         compare([MODEL, EXPERIMENT], 0, level=0.05, as_json=False)

@@ -54,7 +54,7 @@ def test_the_whole_project_is_committed(project: Path) -> None:
 
 
 def test_dvc_reads_its_graph(project: Path) -> None:
-    with dvc_project.opened(project) as repo:
+    with dvc_project.open_project(project) as repo:
         stages = dvc_project.load_stages(repo)
     outs = {out for stage in stages.values() for out in stage.outs}
     assert "metrics/shakespeare-lstm.json" in outs

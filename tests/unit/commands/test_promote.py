@@ -62,7 +62,7 @@ def test_each_corpus_has_a_champion_of_its_own(
 def test_invalid_promotions_are_refused(root: Path) -> None:
     run_id = _train(root, "verses-plain", model=False)
     with pytest.raises(
-        UserError, match=r"\(verses-plain\) has no logged model.*evaluate@verses-plain"
+        UserError, match=r"\(verses-plain\) has no logged model.*evaluate verses-plain"
     ):
         promote(run_id, "champion")
     with pytest.raises(UserError, match="'verses-atention' is neither a model nor a run; did you"):

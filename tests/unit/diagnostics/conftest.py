@@ -1,5 +1,5 @@
 """Fixtures: a project of one small model."""
 
-from tests.unit.tiny_project import base, project, sealed, subject
+from tests.unit.tiny_project import base, project, sealed, target
 
-__all__ = ["base", "project", "sealed", "subject"]
+__all__ = ["base", "project", "sealed", "target"]

@@ -1,4 +1,4 @@
-"""The door to DVC: a dvc.lock is read whole, and files are read again whatever DVC remembers."""
+"""DVC projects: parsing dvc.lock, and hashing files whatever DVC has cached."""
 
 import os
 import subprocess
@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project, snapshots
+from pipelines.lineage.stages import FileHash, Stage
 
 LOCK = """\
 schema: '2.0'
@@ -42,7 +43,7 @@ stages:
 """
 
 
-def test_a_lock_is_read_stage_by_stage_as_it_is_whole():
+def test_parsing_by_blocks_gives_the_same_as_parsing_the_whole_file():
     by_stage = dvc_project.parse_lock(LOCK)
     whole = dvc_project.parse_lock(LOCK.replace("schema: '2.0'", "schema: '2.0' # of DVC"))
     assert by_stage == whole
@@ -71,14 +72,14 @@ def test_a_lock_is_read_stage_by_stage_as_it_is_whole():
         LOCK.replace("    outs:", "    outs"),
     ],
 )
-def test_a_damaged_lock_is_refused(text):
-    with pytest.raises(UserError, match=r"^dvc\.lock is damaged: take it back from Git"):
+def test_a_damaged_lock_is_an_error(text):
+    with pytest.raises(UserError, match=r"dvc\.lock is damaged.*dvc repro"):
         dvc_project.parse_lock(text)
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder of DVC with one stage and two commits."""
+    """A DVC project with one stage and two commits."""
     (tmp_path / "folder").mkdir()
     for name, text in (
         ("folder/one", "1"),
@@ -100,46 +101,44 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def git(root: Path, *words: str) -> str:
-    who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-    command = ["git", "-C", str(root), *who, *words]
+def git(root: Path, *arguments: str) -> str:
+    author = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    command = ["git", "-C", str(root), *author, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_the_graph_and_the_values_of_the_folder_and_of_a_commit(root):
+def test_stages_and_params_of_the_workspace_and_of_a_commit(root):
     first = git(root, "rev-parse", "HEAD~1")
     for commit, rate in ((None, 2), (first, 1)):
-        with snapshots.opened(root, commit) as version:
-            stage = version.stages["s"]
-            assert stage == dvc_project.Stage(
-                "run", ("folder",), {"out": True, "score": False}, {"rate": rate}
-            )
-            assert version.text("params.yaml") == f"rate: {rate}\n"
-            assert version.text("nothing") is version.text("folder") is None
-            assert version.locked == {}
+        with snapshots.open_snapshot(root, commit) as snapshot:
+            stage = snapshot.stages["s"]
+            assert stage == Stage("run", ("folder",), {"out": True, "score": False}, {"rate": rate})
+            assert snapshot.text("params.yaml") == f"rate: {rate}\n"
+            assert snapshot.text("nothing") is snapshot.text("folder") is None
+            assert snapshot.locked == {}
 
 
-def test_a_changed_byte_is_seen_though_size_and_time_are_the_same(root):
+def test_a_modified_byte_changes_the_hash_though_size_and_time_are_the_same(root):
     first = git(root, "rev-parse", "HEAD~1")
-    with snapshots.opened(root) as version:
-        before = version.content("folder")
+    with snapshots.open_snapshot(root) as snapshot:
+        before = snapshot.file_hash("folder")
         assert (before.size, before.count) == (2, 2)
         assert before.md5.endswith(".dir")
-    was = (root / "folder" / "one").stat()
+    status = (root / "folder" / "one").stat()
     (root / "folder" / "one").write_text("3", encoding="utf-8")
-    os.utime(root / "folder" / "one", ns=(was.st_atime_ns, was.st_mtime_ns))
-    with snapshots.opened(root) as version:
-        after = version.content("folder")
+    os.utime(root / "folder" / "one", ns=(status.st_atime_ns, status.st_mtime_ns))
+    with snapshots.open_snapshot(root) as snapshot:
+        after = snapshot.file_hash("folder")
         assert after.md5 != before.md5
-        assert version.content("folder/one") == dvc_project.FileHash(
+        assert snapshot.file_hash("folder/one") == FileHash(
             "eccbc87e4b5ce2fe28308fd9f2a7baf3", 1, None
         )
-        assert version.content("out") is version.content("folder/one/x") is None
-    with snapshots.opened(root, first) as version:
-        assert version.content("folder") == before
+        assert snapshot.file_hash("out") is snapshot.file_hash("folder/one/x") is None
+    with snapshots.open_snapshot(root, first) as snapshot:
+        assert snapshot.file_hash("folder") == before
 
 
-def test_experiments_and_what_a_name_means(root):
+def test_experiments_and_revisions(root):
     head = git(root, "rev-parse", "HEAD")
     assert dvc_project.experiments(root) == {}
     git(root, "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/mine", head)
@@ -150,19 +149,19 @@ def test_experiments_and_what_a_name_means(root):
     assert dvc_project.revision(root, "nothing") is dvc_project.revision(root, "-x") is None
 
 
-def test_what_the_cache_does_not_have(root):
-    with snapshots.opened(root) as version:
-        assert version.members("0" * 32 + ".dir") == {}
-        place = version.kept("ab" + "0" * 30 + ".dir")
-        assert place == root / ".dvc/cache/files/md5/ab" / ("0" * 30 + ".dir")
-        place.parent.mkdir(parents=True)
+def test_folders_that_the_cache_lacks(root):
+    with snapshots.open_snapshot(root) as snapshot:
+        assert snapshot.members("0" * 32 + ".dir") == {}
+        path = snapshot.cache_path("ab" + "0" * 30 + ".dir")
+        assert path == root / ".dvc/cache/files/md5/ab" / ("0" * 30 + ".dir")
+        path.parent.mkdir(parents=True)
         for damaged in ("", "[", "{}", '["a"]', '[{"relpath": "a"}]', "[1]"):
-            place.write_text(damaged, encoding="utf-8")
-            assert version.members("ab" + "0" * 30 + ".dir") == {}
-            assert place.is_file()
+            path.write_text(damaged, encoding="utf-8")
+            assert snapshot.members("ab" + "0" * 30 + ".dir") == {}
+            assert path.is_file()
 
 
-def test_in_a_repository_without_commits_no_name_means_one(tmp_path):
-    for words in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
-        subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
+def test_a_repository_without_commits_has_no_revision(tmp_path):
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert dvc_project.revision(tmp_path, "main") is None

@@ -1,4 +1,6 @@
-"""Stages follow those whose files they read, whatever order they stand in."""
+"""The stage graph: stages are ordered by their files, whatever order they are listed in."""
+
+from dataclasses import dataclass
 
 import pytest
 
@@ -6,83 +8,103 @@ from pipelines.errors import UserError
 from pipelines.lineage import lockfiles
 from pipelines.lineage.stage_graph import StageGraph
 
-READS = {
-    "report": ["metrics", "code.py"],
-    "evaluate@b": ["models/b", "data/test"],
-    "evaluate@a": ["models/a", "data/test"],
-    "train@a": ["data/train"],
-    "train@b": ["models/a/weights", "data/train"],  # one file of what another stage left
-    "split": ["raw"],
+
+@dataclass(frozen=True)
+class Files:
+    deps: tuple[str, ...]
+    outs: tuple[str, ...]
+
+
+STAGES = {
+    "report": Files(("metrics", "code.py"), ("report.html",)),
+    "evaluate@b": Files(("models/b", "data/test"), ("metrics/b.json",)),
+    "evaluate@a": Files(("models/a", "data/test"), ("metrics/a.json",)),
+    "train@a": Files(("data/train",), ("models/a",)),
+    # Reads a single file of an out.
+    "train@b": Files(("models/a/weights", "data/train"), ("models/b",)),
+    "split": Files(("raw",), ("data/train", "data/test")),
 }
-LEAVES = {
-    "report": ["report.html"],
-    "evaluate@a": ["metrics/a.json"],
-    "evaluate@b": ["metrics/b.json"],
-    "train@a": ["models/a"],
-    "train@b": ["models/b"],
-    "split": ["data/train", "data/test"],
-}
-CHAIN = StageGraph(READS, LEAVES)
+ORDER = ["split", "train@a", "evaluate@a", "train@b", "evaluate@b", "report"]
+GRAPH = StageGraph(STAGES)
 
 
-def test_it_goes_up_and_down_in_walking_order():
-    assert CHAIN.order == ["split", "train@a", "evaluate@a", "train@b", "evaluate@b", "report"]
-    assert CHAIN.above(["evaluate@b"]) == ["split", "train@a", "train@b"]
-    assert CHAIN.below(["train@a"]) == ["evaluate@a", "train@b", "evaluate@b", "report"]
-    assert CHAIN.above(["split"]) == CHAIN.below(["report"]) == []
+def test_ancestors_and_descendants_are_in_topological_order():
+    assert GRAPH.order == ORDER
+    assert GRAPH.ancestors(["evaluate@b"]) == ["split", "train@a", "train@b"]
+    assert GRAPH.descendants(["train@a"]) == ["evaluate@a", "train@b", "evaluate@b", "report"]
+    assert GRAPH.ancestors(["split"]) == GRAPH.descendants(["report"]) == []
+    assert GRAPH.ancestors(["train@a", "train@b"]) == ["split"]
 
 
-def test_who_leaves_and_who_reads_a_path():
-    assert CHAIN.makers("models/a/weights") == CHAIN.makers("models/a") == ["train@a"]
-    assert CHAIN.makers("metrics") == ["evaluate@a", "evaluate@b"]
-    assert CHAIN.makers("raw") == CHAIN.makers("model") == []
-    assert CHAIN.readers("models/a") == ["evaluate@a", "train@b"]
-    assert CHAIN.readers("models/a/note") == ["evaluate@a"]
+def test_the_order_does_not_depend_on_the_order_of_the_stages():
+    assert StageGraph(dict(reversed(STAGES.items()))).order == ORDER
+    shuffled = dict(sorted(STAGES.items()))
+    assert StageGraph(shuffled).ancestors(["report"]) == ORDER[:-1]
 
 
-def test_a_circle_is_refused():
-    reads = {"one": ["b"], "two": ["a"]}
-    with pytest.raises(UserError, match="in a circle"):
-        _ = StageGraph(reads, {"one": ["a"], "two": ["b"]}).order
+def test_producers_and_consumers_of_a_path():
+    assert GRAPH.producers("models/a/weights") == GRAPH.producers("models/a") == ["train@a"]
+    assert sorted(GRAPH.producers("metrics")) == ["evaluate@a", "evaluate@b"]
+    assert GRAPH.producers("raw") == GRAPH.producers("model") == []
+    assert sorted(GRAPH.consumers("models/a")) == ["evaluate@a", "train@b"]
+    assert GRAPH.consumers("models/a/note") == ["evaluate@a"]
+
+
+def test_a_stage_has_the_files_of_all_sources():
+    edited = {"train@a": Files((), ()), "new": Files(("models/a",), ())}
+    graph = StageGraph(STAGES, edited)
+    assert graph.ancestors(["new"]) == ["split", "train@a"]
+    assert set(graph.order) == {*STAGES, "new"}
+
+
+def test_a_circle_is_an_error():
+    stages = {"left": Files(("b",), ("a",)), "right": Files(("a",), ("b",))}
+    with pytest.raises(UserError, match=r"dvc\.lock is damaged.*circle"):
+        _ = StageGraph(stages).order
 
 
 @pytest.mark.parametrize(
-    ("command", "found"),
+    ("stage", "kind"),
     [
-        ("python -m x --model models/a", "models/a"),
-        ("python -m x --model", None),
-        ("python -m x 'open --model a", None),
-        ("", None),
+        ("train_baseline@x", "training"),
+        ("train_lstm@x", "training"),
+        ("fine_tune@x", "training"),
+        ("train_seq2seq@x", "training"),
+        ("evaluate_baseline@x", "evaluation"),
+        ("evaluate_lstm@x", "evaluation"),
+        ("evaluate_fine_tuned@x", "evaluation"),
+        ("evaluate_seq2seq@x", "evaluation"),
+        ("evaluate@x", "evaluation"),  # in the dvc.lock of old commits
+        ("preprocess@x", None),
+        ("report", None),
     ],
 )
-def test_what_a_command_gives_to_an_option(command, found):
-    assert lockfiles.option(command, "model") == found
+def test_the_part_of_a_run_that_a_stage_makes(stage, kind):
+    assert lockfiles.stage_kind(stage) == kind
 
 
-def test_which_part_of_a_run_a_stage_makes():
-    made = {
-        stage: lockfiles.stage_kind(stage)
-        for stage in ("fine_tune@x", "evaluate@x", "preprocess@x")
-    }
-    assert made == {"fine_tune@x": "training", "evaluate@x": "evaluation", "preprocess@x": None}
+def test_the_evaluation_of_a_model():
+    stages = ["train_lstm@a", "evaluate_lstm@b", "evaluate_lstm@a", "evaluate_baseline@a"]
+    assert lockfiles.evaluation_of("a", stages) == "evaluate_lstm@a"
+    assert lockfiles.evaluation_of("c", stages) is None
 
 
-def test_of_many_the_first_few_are_named():
+def test_long_lists_are_truncated():
     assert lockfiles.truncated("abc") == "a, b, c"
     assert lockfiles.truncated("abcde") == "a, b, c and 2 more"
 
 
-def test_locks_of_the_folder_its_commit_and_the_experiments(project):
+def test_lockfiles_of_the_workspace_its_commit_and_the_experiments(project):
     commit = project.run("git", "rev-parse", "HEAD")
-    places = [lock.place for lock in lockfiles.lockfiles(project.root)]
-    assert places == ["", f"commit {commit[:8]}", "experiment lower"]
-    here, same, other = lockfiles.lockfiles(project.root)
-    assert here.entries == same.entries != other.entries
+    locations = [lock.location for lock in lockfiles.lockfiles(project.root)]
+    assert locations == ["", f"commit {commit[:8]}", "experiment lower"]
+    workspace, head, experiment = lockfiles.lockfiles(project.root)
+    assert workspace.entries == head.entries != experiment.entries
     assert lockfiles.at_revision(project.root, "HEAD~1", "there") is None
 
 
-def test_a_damaged_lock_of_an_experiment_is_named(project):
+def test_a_damaged_lockfile_of_an_experiment_is_an_error(project):
     (project.root / "dvc.lock").write_text("stages: 3\n", encoding="utf-8")
     commit = project.commit("damaged")
-    with pytest.raises(UserError, match=r"^The dvc\.lock of experiment x is damaged\.$"):
+    with pytest.raises(UserError, match=r"dvc\.lock of experiment x is damaged"):
         lockfiles.at_revision(project.root, commit, "experiment x")

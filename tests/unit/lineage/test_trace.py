@@ -1,4 +1,4 @@
-"""`seqproof trace`: every kind of word is understood, and the chain is whole, both ways."""
+"""`seqproof trace`: every kind of target is found, with all stages upstream and downstream."""
 
 import json
 import re
@@ -7,192 +7,184 @@ import pytest
 
 from commands.trace import trace
 from pipelines.errors import UserError
+from tests.unit.tiny_project import EVALUATE, MODEL, TRAIN
 
-MODEL = "mine-markov"
-TRAIN, EVALUATE = f"train_baseline@{MODEL}", f"evaluate@{MODEL}"
-UP, DOWN, ITSELF = "upstream", "downstream", "itself"
-WHOLE = {
+METRICS, ANALYSIS = f"metrics/{MODEL}.json", f"analyses/{MODEL}.json"
+UP, DOWN, TARGET = "upstream", "downstream", "target"
+PARTS = {
     "fetch@mine": UP,
     "build_vocab@mine": UP,
     TRAIN: UP,
-    EVALUATE: ITSELF,
+    EVALUATE: TARGET,
     "report": DOWN,
 }
 
 
 @pytest.fixture
-def traced(project, capsys):
-    """Gives what `trace --json` says of a word."""
+def trace_json(project, capsys):
+    """Return a function that runs `trace --json`."""
 
-    def ask(what):
-        trace(str(what), as_json=True)
+    def run(name):
+        trace(str(name), as_json=True)
         return json.loads(capsys.readouterr().out)
 
-    return ask
+    return run
 
 
-def parts(said):
-    return {link["stage"]: link["part"] for link in said["links"]}
+def parts(result):
+    return {stage["stage"]: stage["part"] for stage in result["stages"]}
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
-        EVALUATE,
-        f"metrics/{MODEL}.json",
-        f"./metrics/{MODEL}.json",
-        f"pictures/{MODEL}",
-        f"pictures/{MODEL}/sample.txt",
-    ],
-)
-def test_a_stage_a_metric_and_a_picture(traced, what):
-    said = traced(what)
-    # A picture is read by no stage.
-    assert parts(said) == {
-        stage: part for stage, part in WHOLE.items() if part != DOWN or "pictures" not in what
-    }
-    assert list(parts(said)) == [stage for stage in WHOLE if stage in parts(said)]
-    assert said["missing"] == []
+@pytest.mark.parametrize("name", [EVALUATE, METRICS, f"./{METRICS}"])
+def test_a_stage_and_its_metrics(trace_json, name):
+    result = trace_json(name)
+    assert parts(result) == PARTS
+    assert list(parts(result)) == list(PARTS)
+    assert result["problems"] == []
 
 
-def test_for_people_a_metric_file_says_its_numbers(project, capsys):
-    """And no signature, which is none."""
-    trace(f"metrics/{MODEL}.json", as_json=False)
+def test_a_file_that_no_stage_reads_has_nothing_downstream(trace_json):
+    upstream = {stage: part for stage, part in PARTS.items() if part != DOWN}
+    assert parts(trace_json(ANALYSIS)) == upstream
+
+
+def test_the_text_output_shows_metrics_but_no_signatures(project, capsys):
+    trace(METRICS, as_json=False)
     assert ": perplexity 4.5, tokens 7\n" in capsys.readouterr().out
 
 
-def test_a_model_by_its_name_its_folder_and_a_file(traced, project):
-    said = traced(MODEL)
-    assert parts(said) == {**WHOLE, TRAIN: ITSELF}
-    for what in (f"models/{MODEL}", project.root / "models" / MODEL / "counts", "models"):
-        assert parts(traced(what)) == {**WHOLE, TRAIN: ITSELF, EVALUATE: DOWN}
+def test_a_model_by_its_name_its_folder_and_a_file(trace_json, project):
+    assert parts(trace_json(MODEL)) == {**PARTS, TRAIN: TARGET}
+    for name in (f"models/{MODEL}", project.root / "models" / MODEL / "counts", "models"):
+        assert parts(trace_json(name)) == {**PARTS, TRAIN: TARGET, EVALUATE: DOWN}
 
 
-def test_a_corpus_and_text_of_ones_own(traced):
-    up = {"fetch@mine": ITSELF, "build_vocab@mine": ITSELF, TRAIN: DOWN, EVALUATE: DOWN}
-    assert parts(traced("mine")) == {**up, "report": DOWN}
-    said = traced("texts/mine.txt")
-    assert set(parts(said).values()) == {DOWN}
-    assert len(said["links"]) == 5
+def test_a_corpus_and_a_text_of_the_user(trace_json):
+    corpus = {"fetch@mine": TARGET, "build_vocab@mine": TARGET, TRAIN: DOWN, EVALUATE: DOWN}
+    assert parts(trace_json("mine")) == {**corpus, "report": DOWN}
+    result = trace_json("texts/mine.txt")
+    assert set(parts(result).values()) == {DOWN}
+    assert len(result["stages"]) == 5
 
 
-def test_one_out_goes_on_to_those_that_read_it_alone(traced):
-    """The vocabulary is read by the training, the test split by the evaluation only."""
-    assert parts(traced("data/mine.json"))[TRAIN] == DOWN
-    assert TRAIN not in parts(traced("data/test.parquet"))
+def test_downstream_of_an_out_are_only_the_stages_that_read_it(trace_json):
+    """The training reads the vocabulary; only the evaluation reads the test split."""
+    assert parts(trace_json("data/vocabulary/mine.json"))[TRAIN] == DOWN
+    assert TRAIN not in parts(trace_json("data/prepared/mine/test.parquet"))
 
 
-def test_an_md5_of_an_out_of_a_file_inside_and_of_an_experiment(traced, project):
-    md5 = project.locked()[EVALUATE].outs[f"metrics/{MODEL}.json"]
-    assert parts(traced(md5[:6])) == WHOLE
+def test_the_md5_of_an_out_of_a_file_in_it_and_of_an_experiment(trace_json, project):
+    md5 = project.locked()[EVALUATE].outs[METRICS]
+    assert parts(trace_json(md5[:6])) == PARTS
     folder = project.locked()[TRAIN].outs[f"models/{MODEL}"]
-    assert parts(traced(folder))[TRAIN] == ITSELF
-    inside = json.loads((project.root / project.cached(folder)).read_text(encoding="utf-8"))
-    said = traced(inside[0]["md5"])
-    assert said["what"] == f"models/{MODEL}/counts, left by {TRAIN}"
-    lock = project.run("git", "show", f"{reference(project)}:dvc.lock")
-    other = re.search(rf"metrics/{MODEL}.json\n      hash: md5\n      md5: (\w+)", lock).group(1)
-    said = traced(other)
-    assert said["place"] == "experiment lower"
-    assert said["what"] == f"metrics/{MODEL}.json, left by {EVALUATE} in experiment lower"
+    assert parts(trace_json(folder))[TRAIN] == TARGET
+    members = json.loads((project.root / project.cache_path(folder)).read_text(encoding="utf-8"))
+    result = trace_json(members[0]["md5"])
+    assert result["target"] == f"models/{MODEL}/counts, written by {TRAIN}"
+    lock = project.run("git", "show", f"{experiment_ref(project)}:dvc.lock")
+    other = re.search(rf"{METRICS}\n      hash: md5\n      md5: (\w+)", lock).group(1)
+    result = trace_json(other)
+    assert result["location"] == "experiment lower"
+    assert result["target"] == f"{METRICS}, written by {EVALUATE} in experiment lower"
 
 
-def reference(project):
+def experiment_ref(project):
     return project.run("git", "for-each-ref", "--format=%(refname)", "refs/exps")
 
 
-def test_a_run_is_traced_in_the_lock_that_has_what_it_read(traced, project):
+def test_a_run_is_traced_in_the_lockfile_that_has_its_inputs(trace_json, project):
     project.seal()
-    of_the_experiment, of_the_commit = project.ledger().runs
-    said = traced(of_the_commit.id[:8])
-    assert said["place"] == ""
-    assert parts(said) == {**WHOLE, TRAIN: ITSELF}
-    said = traced(of_the_experiment.id)
-    assert said["place"] == "experiment lower"
-    (link,) = [link for link in said["links"] if link["stage"] == EVALUATE]
-    assert link["run"]["id"] == of_the_experiment.id
-    assert link["run"]["sealed"] == "yes"
-    assert link["run"]["locks"] == "lower"
-    metric = next(file for file in link["leaves"] if file["path"].startswith("metrics/"))
-    assert metric["numbers"] == {"test_perplexity": 3.0, "test_tokens": 7}
-    assert metric["here"] == "another one here"
-    project.run("git", "update-ref", "-d", reference(project))
-    (missing,) = traced(of_the_experiment.id)["missing"]
-    assert missing.startswith(f"No dvc.lock at hand has what run {of_the_experiment.short_id} read")
+    experiment_run, workspace_run = project.runs().runs
+    result = trace_json(workspace_run.id[:8])
+    assert result["location"] == ""
+    assert parts(result) == {**PARTS, TRAIN: TARGET}
+    result = trace_json(experiment_run.id)
+    assert result["location"] == "experiment lower"
+    (stage,) = [stage for stage in result["stages"] if stage["stage"] == EVALUATE]
+    assert stage["run"]["id"] == experiment_run.id
+    assert stage["run"]["sealed"] == "yes"
+    assert stage["run"]["locks"] == "lower"
+    file = next(file for file in stage["outs"] if file["path"] == METRICS)
+    assert file["metrics"] == {"test_perplexity": 3.0, "test_tokens": 7}
+    assert file["state"] == "modified"
+    project.run("git", "update-ref", "-d", experiment_ref(project))
+    (problem,) = trace_json(experiment_run.id)["problems"]
+    assert re.search(rf"No dvc\.lock .*run {experiment_run.short_id}", problem)
 
 
-@pytest.mark.parametrize("what", ["HEAD", "lower", "commit", "branch"])
-def test_a_commit_a_branch_and_an_experiment_are_the_chain_there(traced, project, what):
+@pytest.mark.parametrize("name", ["HEAD", "lower", "commit", "branch"])
+def test_of_a_commit_a_branch_and_an_experiment_all_stages_are_targets(trace_json, project, name):
     head = project.run("git", "rev-parse", "HEAD")
     branch = project.run("git", "branch", "--show-current")
-    said = traced({"commit": head[:10], "branch": branch}.get(what, what))
-    assert said["place"] == ("experiment lower" if what == "lower" else f"commit {head[:8]}")
-    assert parts(said) == dict.fromkeys(WHOLE, ITSELF)
+    result = trace_json({"commit": head[:10], "branch": branch}.get(name, name))
+    location = "experiment lower" if name == "lower" else f"commit {head[:8]}"
+    assert result["location"] == location
+    assert parts(result) == dict.fromkeys(PARTS, TARGET)
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("name", "hint"),
     [
         ("mine-markoff", "did you mean 'mine-markov'?"),
-        (f"metrics/{MODEL}.jsn", f"did you mean 'metrics/{MODEL}.json'?"),
+        (f"metrics/{MODEL}.jsn", f"did you mean '{METRICS}'?"),
         (f"models/{MODEL}/count", f"did you mean 'models/{MODEL}/counts'?"),
         ("lowr", "did you mean 'lower'?"),
-        ("", "name a file that a stage leaves or reads, a model, a corpus, a stage, an MD5, a run"),
-        ("0" * 32, "name a file that"),
-        ("/etc/hostname", "name a file that"),
+        ("", "a model, a corpus, a stage, an MD5, a run or a commit"),
+        ("0" * 32, "Name a file"),
+        ("/etc/hostname", "Name a file"),
     ],
 )
-def test_an_unknown_word_is_one_sentence_with_the_nearest_name(project, what, said):
-    with pytest.raises(UserError) as refusal:
-        trace(what, as_json=False)
-    assert str(refusal.value).startswith(f"Nothing here is called '{what}': ")
-    assert said in str(refusal.value)
+def test_the_error_of_an_unknown_target_has_the_nearest_name(project, name, hint):
+    with pytest.raises(UserError) as error:
+        trace(name, as_json=False)
+    assert f"'{name}'" in str(error.value)
+    assert hint in str(error.value)
 
 
-def test_a_commit_without_a_lock_says_so(project):
-    with pytest.raises(UserError, match=r"which has no dvc\.lock: there is no chain to trace"):
+def test_a_commit_without_a_lockfile_is_an_error(project):
+    with pytest.raises(UserError, match=r"HEAD~1.*no dvc\.lock"):
         trace("HEAD~1", as_json=False)
 
 
-def test_what_is_missing_is_said(traced, project, capsys):
+def test_missing_and_modified_files_are_reported(project, capsys):
     project.sql("update runs set lifecycle_stage = 'deleted'")
-    project.change(f"models/{MODEL}/counts")
-    (project.root / "data" / "mine.json").unlink()
-    (project.root / project.cached(project.locked()[EVALUATE].outs[f"pictures/{MODEL}"])).unlink()
+    project.flip_bit(f"models/{MODEL}/counts")
+    (project.root / "data" / "vocabulary" / "mine.json").unlink()
+    analysis = project.locked()[EVALUATE].outs[ANALYSIS]
+    (project.root / project.cache_path(analysis)).unlink()
     (project.root / "report.html").unlink()
     project.replace("dvc.lock", "\n  report:", "\n  other:")
     trace(MODEL, as_json=False)
-    out = capsys.readouterr().out
-    missing = out.partition("Missing:\n")[2].splitlines()
-    assert [line.partition(":")[0].strip() for line in missing[:2]] == [
-        "data/mine.json is not here",
-        f"models/{MODEL} is not what {TRAIN} left",
+    problems = capsys.readouterr().out.partition("Problems:\n")[2].splitlines()
+    assert problems[:2] == [
+        "  data/vocabulary/mine.json is missing. Run `dvc checkout data/vocabulary/mine.json`.",
+        f"  models/{MODEL} was modified after {TRAIN} wrote it. Run `seqproof verify`.",
     ]
-    assert any(line.startswith(f"  pictures/{MODEL} (") for line in missing)
-    assert sum("No run in MLflow read what" in line for line in missing) == 2
-    assert any("report never ran here: `dvc repro report` runs it." in line for line in missing)
+    assert any(line.startswith(f"  {ANALYSIS} ({analysis[:8]}) is missing") for line in problems)
+    assert sum("No MLflow run has the inputs of" in line for line in problems) == 2
+    assert "  report never ran. Run `dvc repro report`." in problems
 
 
-def test_it_reads_as_a_tree(project, capsys):
+def test_the_text_output_is_a_tree(project, capsys):
     project.seal()
     trace(f"models/{MODEL}", as_json=False)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"models/{MODEL}, left by {TRAIN}"
-    assert lines[1] == "It comes from:"
-    assert "    from files texts/mine.txt" in lines
-    assert lines.index("It is:") < lines.index(f"  {TRAIN}") < lines.index("From it comes:")
+    assert lines[0] == f"models/{MODEL}, written by {TRAIN}"
+    assert lines[1] == "Upstream:"
+    assert "    source: files texts/mine.txt" in lines
+    assert lines.index("Target:") < lines.index(f"  {TRAIN}") < lines.index("Downstream:")
     md5 = project.locked()[TRAIN].outs[f"models/{MODEL}"][:8]
-    assert f"  > models/{MODEL}  {md5}  as in dvc.lock, in the cache" in lines
-    run = project.ledger().runs[1]
-    made = f"    run {run.short_id} ({MODEL} in seqproof/mine), commit "
-    assert any(line.startswith(made) and ", sealed, in dvc.lock of " in line for line in lines)
+    assert f"  > models/{MODEL}  {md5}  unchanged, cached" in lines
+    run = project.runs().runs[1]
+    start = f"    run {run.short_id} ({MODEL} in seqproof/mine), commit "
+    assert any(line.startswith(start) and ", sealed, in dvc.lock of " in line for line in lines)
     assert any(line.endswith(": perplexity 4.5, tokens 7") for line in lines)
-    assert lines[-1] == "Nothing is missing."
+    assert lines[-1] == "No problems."
 
 
-def test_without_its_server_the_chain_is_still_traced(traced, monkeypatch):
+def test_without_the_tracking_server_the_stages_are_still_traced(trace_json, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    said = traced(f"metrics/{MODEL}.json")
-    assert parts(said) == WHOLE
-    (missing,) = said["missing"]
-    assert missing.startswith("The runs of tracking server http://127.0.0.1:9 cannot be read")
+    result = trace_json(METRICS)
+    assert parts(result) == PARTS
+    (problem,) = result["problems"]
+    assert "http://127.0.0.1:9" in problem

@@ -8,6 +8,7 @@ import pytest
 from filelock import FileLock
 
 from pipelines.errors import UserError
+from pipelines.lineage import run_tags
 from pipelines.tracking import run_store, runs, store
 
 
@@ -21,7 +22,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             run.log_params({"units": 3})
             run.log_metrics({"loss": 2.0}, step=1)
             run.log_metrics({"loss": 1.5}, step=2)
-            run.set_tags({runs.INPUT_HASH.format("training"): f"hash of {name}"})
+            run.set_tags({run_tags.INPUT_HASH.format("training"): f"hash of {name}"})
             run.log_text('{"name": "ü"}', "provenance/training.json")
         time.sleep(0.01)
     store.client(store.tracking_uri(tmp_path), tmp_path).delete_run(run.id)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from pipelines.config import params
-from pipelines.lineage import provenance
+from pipelines.lineage import hashing, run_tags
 from pipelines.tracking import offline_queue, runs, store
 from tests.unit.tracking.servers import Server, closed_port
 
@@ -90,7 +90,7 @@ def test_a_run_holds_what_was_logged(
     assert record.data.tags["corpus"] == "opinions"
     assert record.data.tags["git"] == "none"
     (dataset,) = record.inputs.dataset_inputs
-    assert dataset.dataset.digest == provenance.file_hash(train)
+    assert dataset.dataset.digest == hashing.file_md5(train)
     assert json.loads(dataset.dataset.profile)["num_rows"] == 2
     names = [column["name"] for column in json.loads(dataset.dataset.schema)["mlflow_colspec"]]
     assert names == ["document", "line"]
@@ -106,7 +106,7 @@ def test_training_and_evaluation_land_in_one_run(root: Path, identity: runs.RunI
         with runs.training(identity, root, uuid.uuid4().hex) as run:
             run.log_metrics({"loss": loss})
             run.log_params({"units": 100})
-            run.set_tags({runs.MODEL_HASH: "one"})
+            run.set_tags({run_tags.MODEL_HASH: "one"})
         time.sleep(0.01)
     with runs.evaluation(identity, root, "one") as run:
         run.log_params({"units": 200, "beam": 1})
@@ -124,7 +124,7 @@ def test_an_evaluation_without_a_training_run_is_tagged(
     root: Path, identity: runs.RunIdentity
 ) -> None:
     with runs.training(identity, root, uuid.uuid4().hex) as run:
-        run.set_tags({runs.MODEL_HASH: "one"})
+        run.set_tags({run_tags.MODEL_HASH: "one"})
     with runs.evaluation(identity, root, "another"):
         pass
     newest, _ = experiment_runs(root, identity)
@@ -245,7 +245,7 @@ def test_a_server_that_stops_during_a_run_receives_the_rest_after_a_restart(
         run.log_metrics({"loss": 0.5}, step=2)
         run.log_metrics({"loss": 0.4}, step=3)
         run.log_model(*model, ["in"], ["out"])
-        run.set_tags({runs.MODEL_HASH: "one"})
+        run.set_tags({run_tags.MODEL_HASH: "one"})
     assert time.monotonic() - started < 20
     with runs.evaluation(identity, tmp_path, "one") as run:  # of a run that is partly queued
         run.log_metrics({"test_bleu": 3.0})

@@ -55,9 +55,11 @@ class Work:
 
     def train(self, stop_after: int = len(ROWS)) -> None:
         """Log a training, resumed from its checkpoints; interrupt it after some epochs."""
-        inputs = provenance.inputs("train_seq2seq", self.folder)
+        inputs = provenance.inputs(f"train_seq2seq@{NAME}", self.folder)
         device = {"device": "cpu", "kernel": "blocks"}
-        with checkpoints.open_checkpoints(self.folder, inputs.stage, inputs.key, 100) as saved:
+        with checkpoints.open_checkpoints(
+            self.folder, inputs.stage, inputs.input_hash, 100
+        ) as saved:
             with stage_runs.training_run(self.config, NAME, inputs, device, saved) as run:
                 logger = EpochLogger(run)
                 for row in ROWS[:stop_after]:
@@ -80,7 +82,7 @@ class Work:
             predictions=["out"],
             seed_metrics=seed_metrics or {},
         )
-        inputs = provenance.inputs("evaluate", self.folder)
+        inputs = provenance.inputs(f"evaluate_seq2seq@{NAME}", self.folder)
         device = {"device": "cpu", "kernel": "blocks"}
         stage_runs.log_evaluation(self.config, NAME, inputs, device, evaluation)
 

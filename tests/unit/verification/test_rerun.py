@@ -1,4 +1,4 @@
-"""How far two trainings and two evaluations are apart, and in what the machines differ."""
+"""Differences between two trainings, two evaluations and two machines."""
 
 import json
 import math
@@ -6,13 +6,13 @@ import math
 import numpy as np
 import pytest
 
-from pipelines.lineage import provenance
+from pipelines.lineage import environment
 from pipelines.training.step_metrics import write_step_metrics
 from pipelines.verification import rerun, sandbox
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "place"),
+    ("left", "right", "index"),
     [
         ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], None),
         ([1.0, 2.0, 3.0], [1.0, 2.0 + 1e-15, 3.0], 1),
@@ -20,50 +20,52 @@ from pipelines.verification import rerun, sandbox
         ([], [], None),
     ],
 )
-def test_the_first_difference_is_found_to_the_last_bit(one, other, place):
-    assert rerun.first_difference(np.array(one), np.array(other)) == place
+def test_the_first_difference_is_exact_to_the_last_bit(left, right, index):
+    assert rerun.first_difference(np.array(left), np.array(right)) == index
 
 
-def losses(folder, values):
+def write_losses(folder, values):
     folder.mkdir()
-    losses = np.array(values)
-    write_step_metrics(losses, None, folder)
+    write_step_metrics(np.array(values), None, folder)
     return folder
 
 
-def test_a_training_is_as_far_as_its_last_tenth(tmp_path):
-    then = losses(tmp_path / "then", np.linspace(5, 2, 30))
-    now = losses(tmp_path / "now", np.append(np.linspace(5, 2, 30)[:-3], [2.3, 2.2, 2.1]))
-    worst, said = rerun._trained(now, then)
-    assert worst == pytest.approx(1 - np.linspace(5, 2, 30)[-3:].mean() / 2.2)
-    assert said[0] == "the first step that differs is 28 of 30"
-    shorter = losses(tmp_path / "shorter", np.linspace(5, 2, 29))
-    assert rerun._trained(shorter, then) == (math.inf, ["it has other steps"])
+def test_trainings_are_compared_by_their_last_tenth(tmp_path):
+    recorded = write_losses(tmp_path / "recorded", np.linspace(5, 2, 30))
+    model = write_losses(tmp_path / "model", np.append(np.linspace(5, 2, 30)[:-3], [2.3, 2.2, 2.1]))
+    difference, details = rerun._compare_losses(model, recorded)
+    assert difference == pytest.approx(1 - np.linspace(5, 2, 30)[-3:].mean() / 2.2)
+    assert details[0] == "the first step that differs is 28 of 30"
+    shorter = write_losses(tmp_path / "shorter", np.linspace(5, 2, 29))
+    assert rerun._compare_losses(shorter, recorded) == (
+        math.inf,
+        ["it has a different number of steps"],
+    )
 
 
-def test_an_evaluation_is_as_far_as_its_worst_number(tmp_path):
-    then, now = tmp_path / "then.json", tmp_path / "now.json"
-    then.write_text(json.dumps({"a": 100, "b": 2.0, "task": "x"}), encoding="utf-8")
-    now.write_text(json.dumps({"a": 101, "b": 2.5, "task": "x"}), encoding="utf-8")
-    worst, said = rerun._measured(now, then)
-    assert worst == pytest.approx(0.2)
-    assert said == ["b is 2.5 and was 2"]
-    assert rerun._measured(then, then) == (0, ["its metrics are the same"])
-    now.write_text(json.dumps({"a": 100, "task": "x"}), encoding="utf-8")
-    assert rerun._measured(now, then) == (math.inf, ["it has other metrics"])
+def test_evaluations_are_compared_by_the_metric_that_differs_most(tmp_path):
+    recorded, file = tmp_path / "recorded.json", tmp_path / "file.json"
+    recorded.write_text(json.dumps({"a": 100, "b": 2.0, "task": "x"}), encoding="utf-8")
+    file.write_text(json.dumps({"a": 101, "b": 2.5, "task": "x"}), encoding="utf-8")
+    difference, details = rerun._compare_metrics(file, recorded)
+    assert difference == pytest.approx(0.2)
+    assert details == ["b is 2.5 and was 2"]
+    assert rerun._compare_metrics(recorded, recorded) == (0, ["its metrics are the same"])
+    file.write_text(json.dumps({"a": 100, "task": "x"}), encoding="utf-8")
+    assert rerun._compare_metrics(file, recorded) == (math.inf, ["it has different metrics"])
 
 
-def test_what_differs_of_the_machine_and_its_packages_is_named():
-    then = {
-        "environment": provenance.environment() | {"cpu": "another", "kernel": "fused"},
-        "packages": {"numpy": "1.0", "gone": "2.0"},
+def test_differences_of_machine_and_packages_are_named():
+    record = {
+        "environment": environment.machine() | {"cpu": "another", "kernel": "fused"},
+        "packages": {"numpy": "1.0", "removed": "2.0"},
     }
-    said = sandbox.environment(then, {"numpy": "1.1", "new": "3.0"})
-    assert said == [
-        f"cpu was another and is {provenance.processor()}",
-        "gone was 2.0 and is not there",
-        "new was not there and is 3.0",
+    differences = sandbox.environment_differences(record, {"numpy": "1.1", "new": "3.0"})
+    assert differences == [
+        f"cpu was another and is {environment.processor()}",
+        "new was missing and is 3.0",
         "numpy was 1.0 and is 1.1",
+        "removed was 2.0 and is missing",
     ]
-    same = {"environment": provenance.environment(), "packages": {"numpy": "1.1"}}
-    assert sandbox.environment(same, {"numpy": "1.1"}) == []
+    same = {"environment": environment.machine(), "packages": {"numpy": "1.1"}}
+    assert sandbox.environment_differences(same, {"numpy": "1.1"}) == []
