@@ -201,7 +201,7 @@ def test_a_modified_artifact_is_reported(project, path, part):
 def test_an_edited_record_of_provenance_is_reported(project, old, new, part):
     project.seal()
     runs = project.runs()
-    project.replace(f"{runs.runs[1].folder}/provenance/training.json", old, new)
+    project.replace(f"{runs.runs[1].artifact_folder}/provenance/training.json", old, new)
     (finding,) = check(project, runs)
     assert f"recorded different inputs than {TRAIN} has in dvc.lock: {part}" in finding
 
