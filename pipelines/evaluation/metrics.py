@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -18,10 +18,12 @@ from pipelines.errors import UserError, suggest
 from pipelines.evaluation import calibration, item_statistics
 from pipelines.evaluation.item_statistics import ItemStatistics
 from pipelines.inference import scores
-from pipelines.models.serialization import ModelSpec
 from pipelines.tasks import lookup
 from pipelines.tasks.base import Evaluation
 from pipelines.types import SUB_WORDS, TASKS, Task, Tokens
+
+if TYPE_CHECKING:
+    from pipelines.models.serialization import ModelSpec
 
 Direction = Literal["higher", "lower"]
 MetricValues = dict[str, float | int | str]

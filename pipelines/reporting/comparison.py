@@ -9,9 +9,7 @@ from pathlib import Path
 
 from pipelines import paths
 from pipelines.config.params import (
-    BETTER,
     BagOfWords,
-    Better,
     Model,
     NGram,
     Params,
@@ -19,30 +17,12 @@ from pipelines.config.params import (
     Tokens,
 )
 from pipelines.errors import UserError
+from pipelines.evaluation import metrics as metric_registry
 from pipelines.evaluation import seed_statistics
+from pipelines.evaluation.metrics import Metric
 from pipelines.reporting import published
 
 Metrics = Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of numbers: the key in the metrics file, the title and the number format."""
-
-    key: str
-    title: str
-    format: str
-
-    @property
-    def direction(self) -> Better | None:
-        """Return `higher` or `lower`, whichever is better; None if neither is."""
-        return BETTER.get(self.key)
-
-    @property
-    def heading(self) -> str:
-        """Return the title with an arrow that points to the better side."""
-        arrow = {"higher": " ↑", "lower": " ↓", None: ""}[self.direction]
-        return self.title + arrow
 
 
 @dataclass(frozen=True)
@@ -92,40 +72,11 @@ class CorpusTable:
 
     corpus: str
     task: Task
-    columns: tuple[Column, ...]
+    columns: tuple[Metric, ...]
     rows: tuple[ModelRow, ...]
     published: tuple[PublishedRow, ...]
     missing: tuple[str, ...]
     remark: str
-
-
-BITS = Column("test_bits_per_character", "bits per character", ".3f")
-NATS = Column("test_nats_per_character", "nats per character", ".3f")
-PERPLEXITY = Column("test_perplexity", "perplexity", ",.2f")
-NETWORK = Column("test_network_perplexity", "perplexity, network alone", ",.2f")
-NGRAMS = Column("test_ngram_perplexity", "perplexity, n-grams alone", ",.2f")
-ACCURACY = Column("test_accuracy", "accuracy", ".3f")
-MACRO_F1 = Column("test_macro_f1", "macro F1", ".3f")
-CALIBRATION = Column("test_calibration_error", "ECE", ".3f")
-MAJORITY = Column("majority_accuracy", "majority class", ".3f")
-BLEU = Column("test_bleu", "BLEU", ".1f")
-SACREBLEU = Column("test_sacrebleu", "sacreBLEU", ".1f")  # of sub-words
-CHRF = Column("test_chrf", "chrF", ".1f")
-EXACT = Column("test_exact_match", "exact match", ".3f")
-COST = (
-    Column("parameters", "parameters", ",.0f"),
-    Column("train_tokens_seen", "training tokens seen", ",.0f"),
-)
-COLUMNS: Mapping[tuple[Task, Tokens], tuple[Column, ...]] = {
-    ("language_modelling", "characters"): (BITS, PERPLEXITY),
-    ("language_modelling", "words"): (PERPLEXITY, BITS),
-    ("classification", "characters"): (ACCURACY, MACRO_F1, CALIBRATION, MAJORITY),
-    ("classification", "words"): (ACCURACY, MACRO_F1, CALIBRATION, MAJORITY),
-    ("translation", "characters"): (EXACT, BLEU, PERPLEXITY),
-    ("translation", "words"): (BLEU, SACREBLEU, CHRF, EXACT, PERPLEXITY),
-}
-# Columns that are shown only next to a published number.
-OPTIONAL_COLUMNS = (NATS, NETWORK, NGRAMS)
 
 
 def compare(config: Params, root: Path) -> list[CorpusTable]:
@@ -203,24 +154,22 @@ def _table(
 
 def _columns(
     task: Task, tokens: Tokens, results: Sequence[published.PublishedResult]
-) -> list[Column]:
-    """Return the columns of the task, of published metrics and of the training cost."""
-    columns = COLUMNS[task, "characters" if tokens == "characters" else "words"]
-    optional = [
-        column
-        for column in OPTIONAL_COLUMNS
-        if any(column.key in result.numbers for result in results)
+) -> list[Metric]:
+    """Return the metrics of a corpus; optional ones only if they were published."""
+    return [
+        metric
+        for metric in metric_registry.of_task(task, tokens)
+        if not metric.optional or any(metric.key in result.numbers for result in results)
     ]
-    return [*columns, *optional, *COST]
 
 
 def _cells(
-    column: Column, metrics: Mapping[str, Metrics], results: Sequence[published.PublishedResult]
+    column: Metric, metrics: Mapping[str, Metrics], results: Sequence[published.PublishedResult]
 ) -> list[TableCell]:
     """Return the cells of a column; values that round to the same number are equally good."""
     rounded = {name: _rounded(values, column) for name, values in metrics.items()}
     numbers = [value for value in rounded.values() if value is not None]
-    best = {"higher": max, "lower": min}[column.direction](numbers) if column.direction else None
+    best = column.best(numbers)
     return [
         TableCell(
             _text(metrics[name], column),
@@ -232,32 +181,31 @@ def _cells(
 
 
 def _gaps(
-    model: str, value: float | None, column: Column, results: Sequence[published.PublishedResult]
+    model: str, value: float | None, column: Metric, results: Sequence[published.PublishedResult]
 ) -> Iterator[published.Gap]:
     """Yield the gaps to the published numbers of a model, both rounded as they are shown."""
     for result in results:
         number = _rounded(result.numbers, column)
         if value is not None and number is not None and (model, column.key) in result.targets:
-            lead = value - number if column.direction == "higher" else number - value
-            yield published.gap(result, lead, column.format)
+            yield published.gap(result, column.lead(value, number), column.form)
 
 
-def _text(metrics: Metrics, column: Column) -> str:
+def _text(metrics: Metrics, column: Metric) -> str:
     """Format a number, for several seeds with its standard deviation."""
     value, statistics = metrics.get(column.key), seed_statistics.statistics_of(metrics, column.key)
     if value is None:
         return "-"
-    deviation = "" if statistics is None else f" ± {format(statistics.sd, column.format)}"
-    return format(value, column.format) + deviation
+    deviation = "" if statistics is None else f" ± {column.format(statistics.sd)}"
+    return column.format(value) + deviation
 
 
-def _rounded(metrics: Metrics, column: Column) -> float | None:
+def _rounded(metrics: Metrics, column: Metric) -> float | None:
     """Round a number as the table shows it."""
     value = metrics.get(column.key)
-    return None if value is None else float(format(value, column.format).replace(",", ""))
+    return None if value is None else column.rounded(value)
 
 
-def _remark(models: Mapping[str, Model], metrics: Mapping[str, Metrics], column: Column) -> str:
+def _remark(models: Mapping[str, Model], metrics: Mapping[str, Metrics], column: Metric) -> str:
     """Name, for every model, the best simpler model that is at least as good."""
     sign = -1.0 if column.direction == "lower" else 1.0
     rounded = {name: _rounded(values, column) for name, values in metrics.items()}
@@ -278,12 +226,8 @@ def _remark(models: Mapping[str, Model], metrics: Mapping[str, Metrics], column:
     return " ".join(sentences)
 
 
-def _advantage(name: str, lead: float, column: Column) -> str:
-    return (
-        f"as good as {name}"
-        if lead == 0
-        else f"better than {name} by {format(lead, column.format)}"
-    )
+def _advantage(name: str, lead: float, column: Metric) -> str:
+    return f"as good as {name}" if lead == 0 else f"better than {name} by {column.format(lead)}"
 
 
 def _complexity(model: Model, metrics: Metrics) -> tuple[int, float]:

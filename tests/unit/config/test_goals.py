@@ -8,7 +8,6 @@ import pytest
 
 from pipelines.config import params
 from pipelines.errors import UserError
-from pipelines.reporting import comparison
 
 TEXT = (Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8")
 GOAL = {
@@ -73,8 +72,3 @@ def test_a_target_alone_and_one_number_for_several_models_are_goals(tmp_path: Pa
     assert [goal.better for goal in goals] == ["higher", "higher", "lower", "higher"]
     assert goals[0].gap(30.0, 28.0) == 2.0
     assert goals[2].gap(30.0, 28.0) == -2.0
-
-
-def test_the_report_can_show_every_metric() -> None:
-    shown = {column.key for columns in comparison.COLUMNS.values() for column in columns}
-    assert shown | {column.key for column in comparison.OPTIONAL_COLUMNS} >= set(params.BETTER)

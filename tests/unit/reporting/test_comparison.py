@@ -9,6 +9,7 @@ import pytest
 from pipelines import paths
 from pipelines.config import params
 from pipelines.errors import UserError
+from pipelines.evaluation import metrics
 from pipelines.reporting.comparison import CorpusTable, compare
 
 
@@ -132,3 +133,15 @@ def test_a_damaged_file_is_named(project: Path) -> None:
     (project / "metrics" / "opinions-rnn.json").write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match=r"opinions-rnn\.json .*`dvc repro evaluate"):
         tables(project)
+
+
+def test_a_new_metric_is_a_column_and_lower_is_best(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ter = metrics.Metric("test_ter", "TER", ".1f", "lower", ("translation",))
+    monkeypatch.setattr(metrics, "METRICS", (*metrics.METRICS, ter))
+    write_metrics(project, "verses-fixed", test_bleu=7.1, test_ter=80.0, parameters=1000)
+    write_metrics(project, "verses-attention", test_bleu=20.9, test_ter=60.0, parameters=2000)
+    table = tables(project)["verses"]
+    assert "TER ↓" in [column.heading for column in table.columns]
+    assert best_models(table, "test_ter") == ["verses-attention"]
