@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import paths
 from pipelines.config import params
+from pipelines.evaluation import metrics as registry
 from pipelines.evaluation import seed_statistics
+from pipelines.evaluation.metrics import MetricValues
 from pipelines.lineage import dvc_project, git
+from pipelines.tasks import lookup
+from pipelines.tasks.base import Task
 from pipelines.training.history import by_seed
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "mlflow.note.content"  # tag that MLflow shows as the description
 NONE = "none"
-SIZES = ("examples", "tokens")  # of the test split; they are no scores
+SIZES = {"test_examples": "examples", "test_tokens": "tokens"}  # of the test split
 HYPERPARAMETERS = (
     *("embedding", "units", "layers", "hidden", "order", "bidirectional", "dropout"),
     *("batch_size", "epochs"),
@@ -56,7 +59,7 @@ def describe(
     name: str,
     root: Path,
     history: pd.DataFrame,
-    metrics: Mapping[str, float | int | str] | None = None,
+    metrics: MetricValues | None = None,
     seed: int | None = None,
 ) -> str:
     """Describe a model, its results and the commands that reproduce it, in Markdown.
@@ -70,15 +73,15 @@ def describe(
         seed: seed of a member of a group; None for a single model or the group.
     """
     entry = config.models[name]
-    task = config.corpora[entry.corpus].task.replace("_", " ")
+    task = lookup.get(config.corpora[entry.corpus].task)
     hyperparameters = [
         f"{key.replace('_', ' ')} {_format(getattr(entry, key))}"
         for key in HYPERPARAMETERS
         if getattr(entry, key, None) is not None
     ]
     paragraphs = [
-        f"{name}: {_architecture(entry)}, on {entry.corpus} ({task}).",
-        *([] if metrics is None else [_test_results(metrics)]),
+        f"{name}: {_architecture(entry)}, on {entry.corpus} ({task.title}).",
+        *([] if metrics is None else [_test_results(task, metrics)]),
         _validation_results(history),
         f"{', '.join(hyperparameters)}; {_seeds(config, name, seed)}.".capitalize(),
         _reproduction(config, name, root, seed),
@@ -86,32 +89,42 @@ def describe(
     return "\n\n".join(paragraphs) + "\n"
 
 
-def _test_results(metrics: Mapping[str, float | int | str]) -> str:
-    """List the test results, those of a group with their spread over the seeds.
+def format_scores(task: Task, metrics: MetricValues, with_interval: bool) -> list[str]:
+    """Format the test scores of a model, those of a group with their spread over the seeds.
 
-    Text values such as signatures stand in backticks: they may hold characters of Markdown.
+    Args:
+        task: the model's task.
+        metrics: its metrics file.
+        with_interval: add the 95 % interval of the mean to the standard deviation.
     """
-    scores, sizes, texts = [], [], []
-    for key in seed_statistics.result_keys(metrics):
-        name, value = key.removeprefix("test_").replace("_", " "), metrics[key]
-        if isinstance(value, str):
-            texts.append(f"{name} `{value}`")
-        elif name in SIZES:
-            sizes.append(f"{_format_number(value)} {name}")
-        else:
-            scores.append(
-                f"{name} {_format_number(value)}"
-                f"{_spread(seed_statistics.statistics_of(metrics, key))}"
-            )
+    scores = []
+    for metric in registry.of_task(task.name):
+        value = metrics.get(metric.key)
+        if not metric.has_goals or value is None:
+            continue
+        text = f"{metric.title} {metric.format(float(value))}"
+        statistics = seed_statistics.statistics_of(metrics, metric.key)
+        if statistics is not None:
+            sd, low, high = map(metric.format, statistics)
+            text += f" ({sd}; {low} to {high})" if with_interval else f" ± {sd}"
+        scores.append(text)
+    return scores
+
+
+def _test_results(task: Task, metrics: MetricValues) -> str:
+    """List test scores, sizes and signatures.
+
+    Signatures stand in backticks: they may hold characters of Markdown.
+    """
+    sizes = [f"{metrics[key]:,} {name}" for key, name in SIZES.items() if key in metrics]
+    signatures = [
+        f"{metric.title} signature `{metrics[f'{metric.key}_signature']}`"
+        for metric in registry.of_task(task.name)
+        if f"{metric.key}_signature" in metrics
+    ]
     title = "Test, mean (standard deviation; 95 % interval)" if "seeds" in metrics else "Test"
-    return f"{title}: {', '.join(scores)}; {', '.join([*sizes, *texts])}."
-
-
-def _spread(statistics: seed_statistics.SeedStatistics | None) -> str:
-    if statistics is None:
-        return ""
-    sd, low, high = map(_format_number, statistics)
-    return f" ({sd}; {low} to {high})"
+    scores = format_scores(task, metrics, with_interval=True)
+    return f"{title}: {', '.join(scores)}; {', '.join([*sizes, *signatures])}."
 
 
 def _seeds(config: params.Params, name: str, seed: int | None) -> str:
@@ -180,8 +193,3 @@ def _format(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return " ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-
-
-def _format_number(value: float) -> str:
-    """Format a count in full and any other number with four digits."""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from pipelines import console, paths
 from pipelines.config import params
-from pipelines.evaluation import seed_statistics
+from pipelines.evaluation.metrics import MetricValues
 from pipelines.lineage import git, hashing, provenance, run_tags
 from pipelines.lineage.stages import Inputs
+from pipelines.tasks import lookup
 from pipelines.tracking import descriptions, energy, runs, system_metrics
 from pipelines.tracking.callbacks import EpochLogger
 from pipelines.tracking.runs import Run, RunIdentity
@@ -24,8 +25,6 @@ from pipelines.training.checkpoints import CheckpointManager
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Metrics = Mapping[str, float | int | str]
 
 SECONDS, TOKENS_PER_SECOND = "train_seconds", "train_tokens_per_second"  # metrics of a run
 
@@ -42,11 +41,11 @@ class EvaluationLog:
         seed_metrics: results of each seed of a group.
     """
 
-    metrics: Metrics
+    metrics: MetricValues
     plots: Mapping[str, str]
     example: list[str]
     predictions: list[str]
-    seed_metrics: Mapping[int, Metrics] = field(default_factory=dict)
+    seed_metrics: Mapping[int, MetricValues] = field(default_factory=dict)
 
 
 def run_identity(config: params.Params, name: str) -> RunIdentity:
@@ -163,7 +162,10 @@ def log_evaluation(
             corpus.samples,
             corpus.search,
         )
-    console.echo(f"{name}: {', '.join(_results(metrics))}")
+    scores = descriptions.format_scores(
+        lookup.get(identity.task), evaluation.metrics, with_interval=False
+    )
+    console.echo(f"{name}: {', '.join(scores)}")
     histories_by_seed = histories.by_seed(history)
     for seed, seed_metrics in evaluation.seed_metrics.items():
         with runs.seed_evaluation(identity, root, model_hash, seed) as run:
@@ -228,22 +230,12 @@ def _log_description(
     config: params.Params,
     name: str,
     history: pd.DataFrame,
-    metrics: Metrics | None = None,
+    metrics: MetricValues | None = None,
     seed: int | None = None,
 ) -> None:
     text = descriptions.describe(config, name, console.root(), history, metrics, seed)
     run.set_tags({descriptions.DESCRIPTION: text})
 
 
-def _numbers(metrics: Metrics) -> dict[str, float]:
+def _numbers(metrics: MetricValues) -> dict[str, float]:
     return {key: float(value) for key, value in metrics.items() if not isinstance(value, str)}
-
-
-def _results(metrics: Mapping[str, float]) -> Iterator[str]:
-    """Yield each test result as text, that of a group with its standard deviation."""
-    for key in seed_statistics.result_keys(metrics):
-        statistics = seed_statistics.statistics_of(metrics, key)
-        deviation = "" if statistics is None else f" ± {statistics.sd:.2g}"
-        value = metrics[key]
-        number = f"{value:,.0f}" if value.is_integer() else f"{value:,.4g}"
-        yield f"{key.removeprefix('test_')} {number}{deviation}"

@@ -26,14 +26,14 @@ def test_the_description_names_model_results_and_commands_that_reproduce_it(work
     summary, results, *_ = run.data.tags[descriptions.DESCRIPTION].split("\n\n")
     assert summary == text.split("\n\n")[0]
     # MLflow folds away what comes after three lines.
-    assert results == "Test: bleu 20.5; 3 examples, bleu signature `nrefs:1|case:mixed`."
+    assert results == "Test: BLEU 20.5; 3 examples, BLEU signature `nrefs:1|case:mixed`."
 
 
 def test_scores_of_a_seed_group_have_their_spread(work: Work) -> None:
     spread = {"seeds": 3, "test_bleu_sd": 0.5, "test_bleu_low": 19.25, "test_bleu_high": 21.75}
     history = pd.DataFrame(ROWS)
     text = descriptions.describe(work.config, NAME, work.folder, history, METRICS | spread)
-    expected = "Test, mean (standard deviation; 95 % interval): bleu 20.5 (0.5; 19.25 to 21.75); "
+    expected = "Test, mean (standard deviation; 95 % interval): BLEU 20.5 (0.5; 19.2 to 21.8); "
     assert text.split("\n\n")[1] == f"{expected}3 examples."
 
 

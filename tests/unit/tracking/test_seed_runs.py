@@ -102,8 +102,8 @@ def test_the_descriptions_have_mean_and_seed(group: Work) -> None:
     parent, child = (
         by_name[name].data.tags[descriptions.DESCRIPTION] for name in (NAME, f"{NAME}, seed 1")
     )
-    assert "bleu 21 (1.414; 8.294 to 33.71); 9 tokens" in parent
+    assert "BLEU 21.0 (1.4; 8.3 to 33.7); 9 tokens" in parent
     assert "seeds 3 1" in parent
     assert "- seed 1: lowest loss 2.75 nats in epoch 2 of 2, best bleu 10.5" in parent
     assert "seed 1, one of 2" in child
-    assert "Test: bleu 22; 9 tokens." in child
+    assert "Test: BLEU 22.0; 9 tokens." in child

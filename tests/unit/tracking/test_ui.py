@@ -100,5 +100,5 @@ def test_mlflows_pages_show_runs_and_descriptions(
     assert ">verses-fixed<" in run_list
     run_page = page(f"{runs_page}/{evaluated.info.run_id}")
     assert "verses-attention: seq2seq of lstm cells with general attention" in run_page
-    assert "Test: bleu 20.5; 3 examples." in run_page
+    assert "Test: BLEU 20.5; 3 examples." in run_page
     assert "verses-train" in run_page  # name of the dataset
