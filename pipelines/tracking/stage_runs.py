@@ -148,8 +148,7 @@ def log_evaluation(
         run.log_metrics(metrics)
         run.log_dataset(test_data, "test", f"{identity.corpus}-{test_data.stem}")
         run.log_file(paths.predictions(name), "predictions")
-        if paths.analysis(name).is_file():
-            run.log_file(paths.analysis(name), "analysis")
+        run.log_file(paths.analysis(name), "analysis")
         for file, text in evaluation.plots.items():
             run.log_text(text, f"pictures/{file}")
         _log_description(run, config, name, history, evaluation.metrics)
