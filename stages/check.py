@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipelines import console, files, paths
 from pipelines.config import params
+from pipelines.evaluation import metrics
 
 
 def main() -> None:
@@ -14,6 +15,7 @@ def main() -> None:
     again. The other stages depend on a constant file, so they run after this one and not again.
     """
     config = params.load(paths.PARAMS)
+    metrics.check_goals(config)
     with files.atomic_write(paths.CHECKED) as folder:
         folder.mkdir()
         files.write_text(folder / paths.PARAMS_CHECKED.name, "params.yaml is valid\n")

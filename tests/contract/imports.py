@@ -24,9 +24,18 @@ OBSERVERS = frozenset(
         "pipelines/paths.py",
         "pipelines/reporting",
         "pipelines/tracking",
+        "pipelines/types.py",
         "pipelines/verification",
     }
 )
+# Modules that import the files of a folder by name.
+LOOKUPS = {
+    Path("pipelines/data/corpus.py"): Path(
+        "pipelines/data/readers"
+    ),  # calls the reader of params.yaml
+    Path("pipelines/layers/cell.py"): Path("pipelines/layers/cells"),
+    Path("pipelines/tasks/lookup.py"): Path("pipelines/tasks"),
+}
 
 
 def files() -> list[Path]:
@@ -52,9 +61,13 @@ def modules(file: Path) -> frozenset[str]:
 def first_party(file: Path) -> frozenset[Path]:
     """The first-party files that a file imports; packages' own docstrings are left out."""
     names = (Path(*name.split(".")) for name in modules(file) if name.split(".")[0] in FIRST_PARTY)
-    return frozenset(
+    imported = {
         name.with_suffix(".py") for name in names if (ROOT / name.with_suffix(".py")).is_file()
-    )
+    }
+    if file in LOOKUPS:
+        folder = LOOKUPS[file]
+        imported |= {other for other in files() if other.parent == folder}
+    return frozenset(imported - {file})
 
 
 def closure(file: Path, skip: Collection[str] = ()) -> set[Path]:

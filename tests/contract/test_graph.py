@@ -17,6 +17,14 @@ PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 BODIES = {name: stage.get("do", stage) for name, stage in GRAPH.items()}
 CODE = ("pipelines", "stages")
 HELPERS = {"__init__", "training"}  # files of stages/ that are no stage
+# Code of tasks and models that only training stages call; the rest reads what a training wrote.
+READ_BY_ALL = {"history.py", "samples.py", "step_metrics.py", "seeding.py"}
+RUNS_MODELS = ("beam_search", "decoding", "likelihood", "predictor", "sampling")
+TRAINER = {
+    file.as_posix()
+    for file in files()
+    if file.parent.as_posix() == "pipelines/training" and file.name not in READ_BY_ALL
+}
 # Directories that users edit; no function of paths.py is needed for them.
 FOLDERS = {"texts", "verified", "experiments", "metrics", "predictions", "analyses", "plots"}
 
@@ -48,10 +56,16 @@ def data_deps(stage: str) -> list[str]:
 def can_change_outs(stage: str) -> set[Path]:
     """First-party files that a stage imports, without those that only validate, track or print."""
     own = Path("stages") / f"{module(stage)}.py"
-    observers = OBSERVERS - {"pipelines/config"} if stage == "check" else OBSERVERS
+    if stage == "check":  # all that it imports only validates
+        return {own, Path("pipelines/files.py")}
+    skip = set(OBSERVERS)
+    if not stage.startswith(("train_", "fine_")):
+        skip |= TRAINER
     if stage == "report":
-        observers = observers - {"pipelines/reporting", "pipelines/lineage"}
-    return closure(own, skip=observers)
+        skip -= {"pipelines/reporting", "pipelines/lineage"}
+        skip |= {"pipelines/layers", "pipelines/models", "pipelines/text", "pipelines/data"}
+        skip |= {f"pipelines/inference/{file}.py" for file in RUNS_MODELS}
+    return closure(own, skip=skip)
 
 
 def test_every_stage_has_its_file():
@@ -65,7 +79,7 @@ def test_every_stage_has_its_file():
 def test_the_graph_is_short():
     lines = (ROOT / "dvc.yaml").read_text(encoding="utf-8").splitlines()
     assert len(lines) < 200
-    assert max(map(len, lines)) <= 132
+    assert max(map(len, lines)) <= 120
 
 
 @pytest.mark.parametrize("stage", GRAPH)
@@ -76,7 +90,9 @@ def test_all_code_that_can_change_the_outs_is_a_dependency(stage):
 
 @pytest.mark.parametrize("stage", GRAPH)
 def test_no_other_code_is_a_dependency(stage):
-    """Else editing it would rerun the stage for nothing."""
+    """Else editing it would rerun the stage for nothing. The report is cheap and exempt."""
+    if stage == "report":
+        return
     reachable = can_change_outs(stage)
     for dep in code_deps(stage):
         covered = [file for file in files() if file == dep or file.is_relative_to(dep)]
