@@ -77,7 +77,7 @@ class NGram:
         return sum(map(len, self.codes))
 
     def log_probabilities(self, stream: Ids) -> Real:
-        """Return the log probabilities (N - 1,) of a stream (N,) without its first token, in nats."""
+        """Return log probabilities (N - 1,) in nats of a stream (N,) without its first token."""
         probability = np.full(len(stream), 1 / self.vocabulary)
         histories = np.zeros(len(stream), np.int64)
         for level in self._levels:
