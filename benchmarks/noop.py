@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("project", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    with dvc_project.opened(arguments.project) as repo:
+    with dvc_project.open_project(arguments.project) as repo:
         stages = len(repo.index.stages)
     with tempfile.TemporaryDirectory() as folder:
         empty_graph(Path(folder), stages)

@@ -21,7 +21,7 @@ from pipelines.lineage.snapshots import ProjectSnapshot
 from pipelines.lineage.stage_graph import StageGraph
 from pipelines.lineage.stages import Inputs, LockedStage, flatten
 from pipelines.lineage.targets import Target
-from pipelines.lineage.tracked_runs import Run, TrackedRun, TrackedRuns
+from pipelines.lineage.tracked_runs import RunT, TrackedRun, TrackedRuns
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ModelVersion:
 
 
 def resolve_versions(
-    names: Sequence[str], root: Path, workspace: ProjectSnapshot, runs: TrackedRuns[Run] | None
+    names: Sequence[str], root: Path, workspace: ProjectSnapshot, runs: TrackedRuns[RunT] | None
 ) -> list[list[ModelVersion]]:
     """Find the model versions to compare, grouped by model.
 
@@ -86,7 +86,7 @@ def resolve_versions(
     ]
 
 
-def _evaluations(name: str, target: Target[Run]) -> dict[str, str]:
+def _evaluations(name: str, target: Target) -> dict[str, str]:
     """Return the evaluation stage of each model of a target by the model's name."""
     if target.lock is None:
         raise UserError(
@@ -130,9 +130,9 @@ def _match(names: Sequence[str], evaluations: Sequence[Mapping[str, str]]) -> li
 def _model_version(
     name: str,
     stage: str,
-    target: Target[Run],
+    target: Target,
     workspace: ProjectSnapshot,
-    runs: TrackedRuns[Run] | None,
+    runs: TrackedRuns[RunT] | None,
 ) -> ModelVersion:
     assert target.lock is not None
     entries = target.lock.entries
@@ -157,7 +157,7 @@ def _model_version(
     )
 
 
-def _description(model: str, target: Target[Run]) -> str:
+def _description(model: str, target: Target) -> str:
     if target.run is not None:
         return f"{model} (run {target.run.short_id})"
     location = target.lock.location if target.lock else ""
@@ -224,7 +224,7 @@ def _data(entries: Mapping[str, LockedStage], stages: Sequence[str]) -> dict[str
 
 
 def _environment(
-    input_hash: str, run: TrackedRun | None, runs: TrackedRuns[Run] | None
+    input_hash: str, run: TrackedRun | None, runs: TrackedRuns[RunT] | None
 ) -> dict[str, str]:
     """Return machine and packages of a training as its run recorded them; empty without a run."""
     if runs is None:

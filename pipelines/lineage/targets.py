@@ -8,20 +8,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic
 
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project, lockfiles, tracked_runs
 from pipelines.lineage.lockfiles import Lockfile, instance, stage_kind, truncated
 from pipelines.lineage.snapshots import ProjectSnapshot
 from pipelines.lineage.stage_graph import StageGraph, within
-from pipelines.lineage.tracked_runs import Run, TrackedRuns
+from pipelines.lineage.tracked_runs import RunT, TrackedRun, TrackedRuns
 
 MIN_DIGITS = 6  # of an MD5 that identify a file
 
 
 @dataclass(frozen=True)
-class Target(Generic[Run]):
+class Target:
     """The meaning of an argument of `trace` or `compare`.
 
     Attributes:
@@ -38,12 +37,12 @@ class Target(Generic[Run]):
     graph: StageGraph
     stages: tuple[str, ...]
     path: str | None = None
-    run: Run | None = None
+    run: TrackedRun | None = None
 
 
 def resolve(
-    text: str, root: Path, workspace: ProjectSnapshot, runs: TrackedRuns[Run] | None
-) -> Target[Run]:
+    text: str, root: Path, workspace: ProjectSnapshot, runs: TrackedRuns[RunT] | None
+) -> Target:
     """Find the target that a user named.
 
     Args:
@@ -57,7 +56,7 @@ def resolve(
     """
     lock = Lockfile("", workspace.locked, None)
     graph = StageGraph(workspace.stages, workspace.locked)
-    target: Target[Run] | None = (
+    target = (
         _resolve_name(text, lock, graph)
         or _resolve_path(text, root, workspace, lock, graph)
         or _resolve_md5(text, workspace, lock, graph)
@@ -70,7 +69,7 @@ def resolve(
     return target
 
 
-def _resolve_name(text: str, lock: Lockfile, graph: StageGraph) -> Target[Run] | None:
+def _resolve_name(text: str, lock: Lockfile, graph: StageGraph) -> Target | None:
     if text in graph.order:
         return Target(f"the stage {text}", lock, graph, (text,))
     stages = tuple(name for name in graph.order if instance(name) == text)
@@ -82,7 +81,7 @@ def _resolve_name(text: str, lock: Lockfile, graph: StageGraph) -> Target[Run] |
 
 def _resolve_path(
     text: str, root: Path, workspace: ProjectSnapshot, lock: Lockfile, graph: StageGraph
-) -> Target[Run] | None:
+) -> Target | None:
     # Links are not resolved: dvc.yaml has the paths as the user types them.
     path = Path(os.path.relpath(root / text, root)).as_posix()
     producers = tuple(name for name in graph.order if _produces(name, path, workspace, lock))
@@ -110,7 +109,7 @@ def _produces(stage: str, path: str, workspace: ProjectSnapshot, lock: Lockfile)
 
 def _resolve_md5(
     text: str, workspace: ProjectSnapshot, lock: Lockfile, graph: StageGraph
-) -> Target[Run] | None:
+) -> Target | None:
     """Find an out, a file in an out, or a dependency by its hash."""
     if not re.fullmatch(rf"[0-9a-f]{{{MIN_DIGITS},32}}(\.dir)?", text):
         return None
@@ -144,7 +143,7 @@ def _hashes(
                 yield from ((f"{path}/{file}", member) for file, member in members.items())
 
 
-def _resolve_run(text: str, root: Path, runs: TrackedRuns[Run] | None) -> Target[Run] | None:
+def _resolve_run(text: str, root: Path, runs: TrackedRuns[RunT] | None) -> Target | None:
     run = tracked_runs.find_run(text, runs.runs) if runs else None
     if run is None:
         return None
@@ -164,7 +163,7 @@ def _resolve_run(text: str, root: Path, runs: TrackedRuns[Run] | None) -> Target
     return Target(description + location, lock, graph, stages, run=run)
 
 
-def _resolve_commit(text: str, root: Path) -> Target[Run] | None:
+def _resolve_commit(text: str, root: Path) -> Target | None:
     commit = dvc_project.revision(root, text) if text else None  # Git reads an empty text as HEAD
     if commit is None:
         return None
@@ -177,18 +176,13 @@ def _resolve_commit(text: str, root: Path) -> Target[Run] | None:
     return Target(location, lock, graph, tuple(graph.order))
 
 
-def _resolve_in_history(text: str, root: Path, workspace: ProjectSnapshot) -> Target[Run] | None:
+def _resolve_in_history(text: str, root: Path, workspace: ProjectSnapshot) -> Target | None:
     """Find a hash in the dvc.lock of the commit and of the experiments."""
     if not re.fullmatch(rf"[0-9a-f]{{{MIN_DIGITS},}}(\.dir)?", text):
         return None
-    for lock in lockfiles.lockfiles(root):
-        if lock.commit is not None:
-            target: Target[Run] | None = _resolve_md5(
-                text, workspace, lock, StageGraph(lock.entries)
-            )
-            if target is not None:
-                return target
-    return None
+    history = (lock for lock in lockfiles.lockfiles(root) if lock.commit is not None)
+    matches = (_resolve_md5(text, workspace, lock, StageGraph(lock.entries)) for lock in history)
+    return next((target for target in matches if target is not None), None)
 
 
 def _unknown(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any
 
 from pipelines import console, paths
 from pipelines.lineage import git, run_tags, tracked_runs
@@ -15,7 +15,7 @@ from pipelines.lineage.snapshots import ProjectSnapshot
 from pipelines.lineage.stage_graph import StageGraph
 from pipelines.lineage.stages import LockedStage
 from pipelines.lineage.targets import Target
-from pipelines.lineage.tracked_runs import Run, TrackedRun, TrackedRuns
+from pipelines.lineage.tracked_runs import RunT, TrackedRun, TrackedRuns
 
 UNCHANGED, MODIFIED, MISSING = "unchanged", "modified", "missing"  # against dvc.lock
 UPSTREAM, TARGET, DOWNSTREAM = "upstream", "target", "downstream"
@@ -81,7 +81,7 @@ class Trace:
 
 
 def trace(
-    target: Target[Run], root: Path, workspace: ProjectSnapshot, runs: TrackedRuns[Run] | None
+    target: Target, root: Path, workspace: ProjectSnapshot, runs: TrackedRuns[RunT] | None
 ) -> Trace:
     """Trace a target through the graph of its dvc.lock.
 
@@ -112,15 +112,15 @@ def trace(
 
 
 @dataclass(frozen=True)
-class LineageBuilder(Generic[Run]):
+class LineageBuilder:
     """Combines a dvc.lock with the workspace and the runs."""
 
     lock: Lockfile
     graph: StageGraph
     root: Path
     workspace: ProjectSnapshot
-    runs: TrackedRuns[Run] | None
-    preferred_run: Run | None
+    runs: TrackedRuns[Any] | None
+    preferred_run: TrackedRun | None
 
     def stage(self, name: str, part: str) -> TracedStage:
         """Return a stage with its files and its run."""

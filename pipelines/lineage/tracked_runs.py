@@ -43,26 +43,26 @@ class TrackedRun(Protocol):
         """Return the input hash of the run's training or evaluation."""
 
 
-Run = TypeVar("Run", bound=TrackedRun)
+RunT = TypeVar("RunT", bound=TrackedRun)
 
 
-class TrackedRuns(Protocol[Run]):
+class TrackedRuns(Protocol[RunT]):
     """The runs of a project."""
 
     @property
-    def runs(self) -> Sequence[Run]:
+    def runs(self) -> Sequence[RunT]:
         """All runs, the newest first."""
 
-    def find(self, kind: str, input_hash: str) -> Sequence[Run]:
+    def find(self, kind: str, input_hash: str) -> Sequence[RunT]:
         """Return the runs whose training or evaluation had these inputs, the newest first."""
 
-    def read_text(self, run: Run, path: str) -> str | None:
+    def read_text(self, run: RunT, path: str) -> str | None:
         """Return the content of a text artifact; None if it does not exist."""
 
 
 def run_of_stage(
-    stage: str, input_hash: str, runs: TrackedRuns[Run], preferred: TrackedRun | None
-) -> Run | None:
+    stage: str, input_hash: str, runs: TrackedRuns[RunT], preferred: TrackedRun | None
+) -> RunT | None:
     """Return the run that a stage made: the preferred run, the newest that ended, or the newest.
 
     Args:
@@ -92,7 +92,7 @@ def recorded_outs(run: TrackedRun, kind: str) -> str | None:
     return run.tags.get(run_tags.OUTS.format(kind))
 
 
-def find_run(prefix: str, runs: Sequence[Run]) -> Run | None:
+def find_run(prefix: str, runs: Sequence[RunT]) -> RunT | None:
     """Return the run whose id begins with a prefix; for a run of a seed group that of the group.
 
     Raises:

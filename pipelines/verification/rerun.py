@@ -19,7 +19,7 @@ from pipelines.lineage import environment, provenance, snapshots
 from pipelines.lineage.lockfiles import EVALUATION, TRAINING, instance, stage_kind
 from pipelines.training import step_metrics
 from pipelines.verification import sandbox
-from pipelines.verification.results import CLOSE, DIFFERENT, IDENTICAL, CheckResult
+from pipelines.verification.check_result import CLOSE, DIFFERENT, IDENTICAL, CheckResult
 from pipelines.verification.sandbox import Sandbox
 from pipelines.verification.verify_targets import VerifyTarget
 

@@ -13,7 +13,7 @@ from pipelines.lineage import provenance
 from pipelines.lineage.lockfiles import TRAINING, stage_kind
 from pipelines.tracking import energy, stage_runs
 from pipelines.verification import hash_checks, rerun
-from pipelines.verification.results import DIFFERENT, IDENTICAL, CheckResult
+from pipelines.verification.check_result import DIFFERENT, IDENTICAL, CheckResult
 from pipelines.verification.verify_targets import VerifyTarget
 
 VERIFIED = "verified"  # tag of a run

@@ -288,7 +288,7 @@ def test_an_experiment_by_dvc(changed):
     assert not {"train_lstm@plain-lstm"} & _ran(printed)
     # Those of the commit, and the two of the experiment.
     sealed = changed.run("seqproof", "seal")
-    assert sealed == "16 stages are sealed by their runs, 16 of them now.\n"
+    assert sealed == "16 stages are sealed, 16 of them newly.\n"
     refused = changed.run("dvc", "exp", "run", "-S", "models.plain-markov.ordr=2", ok=False)
     assert "ordr" in refused
 
@@ -500,12 +500,16 @@ def test_ui_outside_a_project_starts_nothing(tmp_path, walked):
 
 def test_what_was_walked_is_sealed_traced_and_verified(changed):
     stages = 2 * len(MODELS)
-    for now in (stages, 0):
+    for new in (stages, 0):
         sealed = changed.run("seqproof", "seal")
-        assert sealed == f"{stages} stages are sealed by their runs, {now} of them now.\n"
-    traced = changed.run("seqproof", "trace", "pictures/moods-tuned")
-    assert traced.endswith("Nothing is missing.\n")
-    for stage in ("train_lstm@phrases-rnn", "fine_tune@moods-tuned", "evaluate@moods-tuned"):
+        assert sealed == f"{stages} stages are sealed, {new} of them newly.\n"
+    traced = changed.run("seqproof", "trace", "analyses/moods-tuned.json")
+    assert traced.endswith("No problems.\n")
+    for stage in (
+        "train_lstm@phrases-rnn",
+        "fine_tune@moods-tuned",
+        "evaluate_fine_tuned@moods-tuned",
+    ):
         assert f"\n  {stage}\n" in traced
     verified = changed.run("seqproof", "verify", "--all")
     assert verified.count("level 0: identical") == len(MODELS)
@@ -520,7 +524,8 @@ def test_what_was_walked_is_sealed_traced_and_verified(changed):
     # Of the classifier that starts from it, too.
     found = changed.run("seqproof", "verify", "moods-tuned", ok=False)
     assert "moods-tuned: level 0: 1 finding" in found
-    assert "models/phrases-rnn is not what train_lstm@phrases-rnn left: model.weights.h5 (" in found
+    modified = "models/phrases-rnn was modified after train_lstm@phrases-rnn wrote it"
+    assert f"{modified}: model.weights.h5 (" in found
     assert _ran(changed.run("dvc", "repro", "--single-item", "report")) == {"report"}
     page = (changed.folder / "report.html").read_text(encoding="utf-8")
     assert page.count("verified, level 0</span>") == len(MODELS) - 1
@@ -538,7 +543,7 @@ def test_what_was_trained_is_trained_again_in_a_clean_copy(changed, monkeypatch,
     said = capsys.readouterr().out
     assert f"{name}: level 2: identical" in said
     assert f"train_baseline@{name}: the first 18 steps have the same losses." in said
-    for stage in ("check", "fetch@moods", f"train_baseline@{name}", f"evaluate@{name}"):
+    for stage in ("check", "fetch@moods", f"train_baseline@{name}", f"evaluate_baseline@{name}"):
         assert f"\n  {stage}: identical\n" in said
 
     run = sandbox.Sandbox.run
@@ -557,7 +562,7 @@ def test_what_was_trained_is_trained_again_in_a_clean_copy(changed, monkeypatch,
         verify(name, 2)
     said = capsys.readouterr().out
     assert f"{name}: level 2: 1 finding" in said
-    assert f"train_baseline@{name} is the first stage that left something else" in said
+    assert f"train_baseline@{name} is the first stage with different outs" in said
     assert "the first step that differs is 9 of 18" in said
     assert "\n  build_vocab@moods: identical\n" in said
     assert changed.outs() == before

@@ -11,7 +11,7 @@ from pipelines.console import Exit
 from pipelines.errors import UserError
 from pipelines.lineage import environment, hashing
 from pipelines.verification import verify as verification
-from pipelines.verification.results import CheckResult
+from pipelines.verification.check_result import CheckResult
 from tests.unit.tiny_project import MODEL
 
 SHOW = "Run `dvc repro report` to show the verdict in the report."
