@@ -28,9 +28,8 @@ class Interrupted(Exception):
 
     def after(self, step: int) -> Interrupted:
         """Return the same exception for a training that can be resumed from a step."""
-        return Interrupted(
-            self.by, self.code, f"after step {step:,}; the same command goes on from there"
-        )
+        where = f"after step {step:,}. Run the same command again to resume"
+        return Interrupted(self.by, self.code, where)
 
 
 def suggest(name: str, names: Iterable[object]) -> str:
