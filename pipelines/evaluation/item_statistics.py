@@ -38,7 +38,7 @@ class ItemStatistics:
     tokens: Literal["any", "same", "different"] = "any"
 
     def applies(self, first: pd.DataFrame, second: pd.DataFrame) -> bool:
-        """Return True if the metric can compare these predictions."""
+        """Return whether the metric can compare these predictions."""
         if self.tokens == "any":
             return True
         same = list(first["tokens"]) == list(second["tokens"])

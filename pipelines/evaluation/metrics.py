@@ -80,7 +80,7 @@ class Metric:
         return other - value if self.direction == "lower" else value - other
 
     def reaches(self, value: float, target: float) -> bool:
-        """Return True if a value is at least as good as a target."""
+        """Return whether a value is at least as good as a target."""
         return self.lead(value, target) >= 0
 
     def best(self, values: Sequence[float]) -> float | None:

@@ -1,4 +1,4 @@
-"""Beam search, compiled: what every step of it left behind, for one batch of sources.
+"""Beam search, compiled: it records every step for one batch of sources.
 
 Shapes: B batch, K beam, S source steps, T steps, V target vocabulary, C candidates of one prefix.
 """
@@ -11,17 +11,17 @@ import tensorflow as tf
 
 from pipelines.text.vocabulary import END, PAD, START
 
-DEAD = float("-inf")  # log probability of what is not there
+MINUS_INFINITY = float("-inf")  # log probability of an impossible or ended prefix
 
 
 class BeamHistory(NamedTuple):
-    """Every step of a search. Prefix k of a step is its k-th likeliest that has not ended.
+    """Every step of a search. Prefix k of a step is the k-th most likely that has not ended.
 
     Attributes:
-        tokens: (T, B, K), the token that each prefix took at this step.
-        parents: (T, B, K), the prefix of the step before that took it.
-        weights: (T, B, K, S), what each prefix of the step before attended to at this step.
-        ended: (T, B, K), log probability of the hypotheses that ended here; -inf where none did.
+        tokens: (T, B, K), the token that extended each prefix at this step.
+        parents: (T, B, K), the prefix of the step before that was extended.
+        weights: (T, B, K, S), the attention of each prefix of the step before at this step.
+        ended: (T, B, K), log probabilities of the hypotheses that ended at this step; -inf if none.
         origins: (T, B, K), the prefix of the step before that ended.
     """
 
@@ -33,46 +33,50 @@ class BeamHistory(NamedTuple):
 
 
 class _Beam(NamedTuple):
-    """Between two steps: the prefixes' last tokens and log probabilities (B, K), their states."""
+    """The prefixes between two steps: last tokens and log probabilities (B, K), and states."""
 
-    last: tf.Tensor
-    logs: tf.Tensor
+    last_tokens: tf.Tensor
+    log_probabilities: tf.Tensor
     states: Any
-    ended: tf.Tensor  # (B,), how many hypotheses have ended
+    ended: tf.Tensor  # (B,), number of hypotheses that have ended
 
 
 def beam_search(model: Any, memory: Any, states: Any, width: int, limit: int) -> BeamHistory:
-    """Keep the K likeliest prefixes at every step, until K hypotheses have ended.
+    """Keep the K most likely prefixes at every step, until K hypotheses have ended.
 
-    Of the 2 K likeliest continuations of all prefixes, those by `</s>` that stand among the first K
-    have ended and are kept; the first K others go on. A sentence for which K have ended takes no
-    more, however long its batch goes on. With K = 1 this is greedy search.
+    Of the 2 K most likely continuations of all prefixes, those by `</s>` among the first K have
+    ended; the K most likely others continue. A sentence with K ended hypotheses accepts no more,
+    however long the rest of its batch continues. With K = 1 this is greedy search.
 
     Args:
-        model: its `decode` is called, with K rows for each source.
-        memory: of `model.encode`, one row for each source.
-        states: the same.
+        model: its `decode` is called with K rows for each source.
+        memory: encoder output of `model.encode`, one row for each source.
+        states: decoder states of `model.encode`, one row for each source.
         width: K.
-        limit: most tokens of a hypothesis; `</s>`, not counted, is all that may follow them.
+        limit: maximum number of tokens of a hypothesis, without `</s>`.
     """
     count = tf.shape(tf.nest.flatten(memory)[0])[0]
-    memory, states = _repeated((memory, states), width)
-    logs = tf.concat([tf.zeros((count, 1)), tf.fill((count, width - 1), DEAD)], axis=1)
-    beam = _Beam(tf.fill((count, width), START), logs, states, tf.zeros((count,), tf.int32))
+    memory, states = _repeat_rows((memory, states), width)
+    log_probabilities = tf.concat(
+        [tf.zeros((count, 1)), tf.fill((count, width - 1), MINUS_INFINITY)], axis=1
+    )
+    beam = _Beam(
+        tf.fill((count, width), START), log_probabilities, states, tf.zeros((count,), tf.int32)
+    )
     integers, floats = (tf.int32, (None, width)), (tf.float32, (None, width))
-    kinds = BeamHistory(integers, integers, (tf.float32, (None, width, None)), floats, integers)
+    types = BeamHistory(integers, integers, (tf.float32, (None, width, None)), floats, integers)
     arrays = BeamHistory(
         *(
-            tf.TensorArray(kind, size=0, dynamic_size=True, element_shape=shape)
-            for kind, shape in kinds
+            tf.TensorArray(dtype, size=0, dynamic_size=True, element_shape=shape)
+            for dtype, shape in types
         )
     )
 
     def step(
         t: tf.Tensor, beam: _Beam, arrays: BeamHistory
     ) -> tuple[tf.Tensor, _Beam, BeamHistory]:
-        beam, left = _step(model, memory, beam, width, t >= limit)
-        written = (array.write(t, part) for array, part in zip(arrays, left, strict=True))
+        beam, records = _step(model, memory, beam, width, t >= limit)
+        written = (array.write(t, record) for array, record in zip(arrays, records, strict=True))
         return t + 1, beam, BeamHistory(*written)
 
     _, _, arrays = tf.while_loop(
@@ -84,58 +88,66 @@ def beam_search(model: Any, memory: Any, states: Any, width: int, limit: int) ->
 
 
 def _step(
-    model: Any, memory: Any, beam: _Beam, width: int, closing: tf.Tensor
+    model: Any, memory: Any, beam: _Beam, width: int, at_limit: tf.Tensor
 ) -> tuple[_Beam, BeamHistory]:
-    logits, states, weights = model.decode(tf.reshape(beam.last, (-1, 1)), beam.states, memory)
-    tokens, logs = _continuations(logits[:, 0], 2 * width, closing)
-    each = tokens.shape[1]
-    # The best 2 K of the whole beam: at most K of them end, so that K can go on.
-    logs = tf.reshape(tf.reshape(beam.logs, (-1, 1)) + logs, (-1, width * each))
-    logs, at = tf.math.top_k(logs, 2 * width)
-    tokens = tf.gather(tf.reshape(tokens, (-1, width * each)), at, batch_dims=1)
-    parents = at // each
-    ends = (tokens == END) & (logs > DEAD)
-    fresh = ends[:, :width]
-    fresh &= tf.cumsum(tf.cast(fresh, tf.int32), axis=1) <= width - beam.ended[:, None]
-    ended = tf.where(fresh, logs[:, :width], DEAD)
+    logits, states, weights = model.decode(
+        tf.reshape(beam.last_tokens, (-1, 1)), beam.states, memory
+    )
+    tokens, scores = _continuations(logits[:, 0], 2 * width, at_limit)
+    candidates = tokens.shape[1]
+    # The best 2 K of the whole beam: at most K of them end, so K can continue.
+    scores = tf.reshape(
+        tf.reshape(beam.log_probabilities, (-1, 1)) + scores, (-1, width * candidates)
+    )
+    scores, indices = tf.math.top_k(scores, 2 * width)
+    tokens = tf.gather(tf.reshape(tokens, (-1, width * candidates)), indices, batch_dims=1)
+    parents = indices // candidates
+    ends = (tokens == END) & (scores > MINUS_INFINITY)
+    new_ends = ends[:, :width]
+    new_ends &= tf.cumsum(tf.cast(new_ends, tf.int32), axis=1) <= width - beam.ended[:, None]
+    ended = tf.where(new_ends, scores[:, :width], MINUS_INFINITY)
 
-    live, at = tf.math.top_k(tf.where(ends, DEAD, logs), width)
-    tokens = tf.gather(tokens, at, batch_dims=1)
-    origins, parents = parents[:, :width], tf.gather(parents, at, batch_dims=1)
-    left = BeamHistory(tokens, parents, _by_beam(weights[:, 0], width), ended, origins)
-    count = beam.ended + tf.reduce_sum(tf.cast(fresh, tf.int32), axis=1)
-    return _Beam(tokens, live, _chosen(states, parents), count), left
+    live, indices = tf.math.top_k(tf.where(ends, MINUS_INFINITY, scores), width)
+    tokens = tf.gather(tokens, indices, batch_dims=1)
+    origins, parents = parents[:, :width], tf.gather(parents, indices, batch_dims=1)
+    records = BeamHistory(tokens, parents, _by_prefix(weights[:, 0], width), ended, origins)
+    count = beam.ended + tf.reduce_sum(tf.cast(new_ends, tf.int32), axis=1)
+    return _Beam(tokens, live, _select_states(states, parents), count), records
 
 
 def _continuations(
-    logits: tf.Tensor, count: int, closing: tf.Tensor
+    logits: tf.Tensor, count: int, at_limit: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The likeliest next tokens of each prefix and their log probabilities, (B K, C).
+    """Return the most likely next tokens of each prefix and their log probabilities, (B K, C).
 
-    `<pad>` and `<s>` are never a target: they must not be in a hypothesis either, so two more are
-    asked for. With `closing` nothing but `</s>` may follow.
+    `<pad>` and `<s>` are never targets and must not be in a hypothesis: two more candidates make up
+    for them. At the limit only `</s>` may follow.
     """
     size = logits.shape[1]
     total = tf.reduce_logsumexp(logits, axis=1, keepdims=True)
-    logits = tf.cond(closing, lambda: tf.where(tf.range(size) == END, logits, DEAD), lambda: logits)
+    logits = tf.cond(
+        at_limit,
+        lambda: tf.where(tf.range(size) == END, logits, MINUS_INFINITY),
+        lambda: logits,
+    )
     best, tokens = tf.math.top_k(logits, min(count + 2, size))
-    never = (tokens == PAD) | (tokens == START)
-    return tokens, tf.where(never, DEAD, best - total)
+    impossible = (tokens == PAD) | (tokens == START)
+    return tokens, tf.where(impossible, MINUS_INFINITY, best - total)
 
 
-def _repeated(nest: Any, width: int) -> Any:
-    """Every row K times, the K rows of a source side by side."""
-    return tf.nest.map_structure(lambda part: tf.repeat(part, width, axis=0), nest)
+def _repeat_rows(nest: Any, width: int) -> Any:
+    """Repeat every row K times; the K rows of a source are adjacent."""
+    return tf.nest.map_structure(lambda tensor: tf.repeat(tensor, width, axis=0), nest)
 
 
-def _by_beam(rows: tf.Tensor, width: int) -> tf.Tensor:
-    """(B K, N) -> (B, K, N)."""
+def _by_prefix(rows: tf.Tensor, width: int) -> tf.Tensor:
+    """Reshape (B K, N) to (B, K, N)."""
     return tf.reshape(rows, (-1, width, tf.shape(rows)[1]))
 
 
-def _chosen(states: Any, parents: tf.Tensor) -> Any:
-    """The states of the prefixes (B, K) that went on."""
+def _select_states(states: Any, parents: tf.Tensor) -> Any:
+    """Select the states of the prefixes (B, K) that were extended."""
     width = parents.shape[1]
-    first = tf.range(tf.shape(parents)[0])[:, None] * width
-    rows = tf.reshape(first + parents, (-1,))
+    offsets = tf.range(tf.shape(parents)[0])[:, None] * width
+    rows = tf.reshape(offsets + parents, (-1,))
     return tf.nest.map_structure(lambda state: tf.gather(state, rows), states)

@@ -1,4 +1,4 @@
-"""Target sentences from an encoder-decoder: what a search found, scored and in order.
+"""Translations of an encoder-decoder: the hypotheses of a search, scored and sorted.
 
 Shapes: B batch, K beam, N hypotheses, S source steps, T target steps.
 """
@@ -24,18 +24,18 @@ Floats = npt.NDArray[np.float32]
 
 ROWS = 256  # prefixes decoded together
 GREEDY = params.Search(beam=1)
-UNSEEN = 1e-10  # instead of 0, whose logarithm is infinite
+MIN_COVERAGE = 1e-10  # replaces 0, whose logarithm is infinite
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One target sentence.
+    """One translation.
 
     Attributes:
         ids: (T,), without `</s>`.
-        nats: minus its log probability, `</s>` counted.
-        weights: (T, S), the attention of each token over the real source steps.
-        score: what the search makes large; minus `nats` without penalties.
+        nats: minus its log probability, `</s>` included.
+        weights: (T, S), the attention of each token over the source without padding.
+        score: the score that the search maximises; minus `nats` without penalties.
     """
 
     ids: Ids
@@ -45,57 +45,60 @@ class Hypothesis:
 
 
 class Decoder:
-    """Beam search, compiled once for all batches; greedy search with a beam of 1.
+    """Beam search, compiled once for all batches; a beam of 1 is greedy search.
 
-    Beside the beam's own, the greedy hypothesis is always a candidate: a beam never finds less.
+    The greedy hypothesis is always a candidate, so a beam never scores lower than greedy search.
 
     Args:
         model: a trained Seq2Seq, or an Ensemble of them.
-        limit: most target tokens of a hypothesis, `</s>` not counted.
-        search: its beam and penalties; greedy if None.
+        limit: maximum number of target tokens of a hypothesis, without `</s>`.
+        search: beam and penalties; None for greedy search.
     """
 
     def __init__(self, model: Any, limit: int, search: params.Search | None = None) -> None:
         self.model, self.limit, self.search = model, limit, search or GREEDY
         self._compiled = tf.function(
-            self._trellises, input_signature=[tf.TensorSpec((None, None), tf.int32)]
+            self._search, input_signature=[tf.TensorSpec((None, None), tf.int32)]
         )
 
     def __call__(self, sources: Sequence[Ids], n_best: int = 1) -> list[list[Hypothesis]]:
-        """Translate sources of ids (S,), in their order; none may be empty.
+        """Translate sources of ids (S,); none may be empty.
 
         Returns:
-            For each source at most `n_best` different hypotheses, the best first.
+            For each source, in their order, at most `n_best` different hypotheses, best first.
         """
-        found: list[list[Hypothesis]] = [[] for _ in sources]
+        results: list[list[Hypothesis]] = [[] for _ in sources]
         size = max(1, ROWS // self.search.beam)
-        together = batching.by_length([len(source) for source in sources], size)
-        # What a person typed is one batch, and its translation all that is to be printed.
-        with _progress(len(sources)) if len(together) > 1 else nullcontext() as bar:
-            for indices in together:
-                decoded = self._decoded([sources[i] for i in indices])
+        batches = batching.by_length([len(source) for source in sources], size)
+        # A single batch, such as text that a user typed, needs no progress bar.
+        with _progress(len(sources)) if len(batches) > 1 else nullcontext() as bar:
+            for indices in batches:
+                decoded = self._decode([sources[i] for i in indices])
                 for i, hypotheses in zip(indices, decoded, strict=True):
-                    found[i] = hypotheses[:n_best]
+                    results[i] = hypotheses[:n_best]
                 if bar is not None:
                     bar.advance(len(indices))
-        return found
+        return results
 
-    def _trellises(self, source: tf.Tensor) -> list[BeamHistory]:
+    def _search(self, source: tf.Tensor) -> list[BeamHistory]:
         memory, states = self.model.encode(source)
         widths = dict.fromkeys((self.search.beam, 1))
         return [beam_search(self.model, memory, states, width, self.limit) for width in widths]
 
-    def _decoded(self, batch: list[Ids]) -> list[list[Hypothesis]]:
-        """All different hypotheses of each source, the best first."""
-        found: list[dict[bytes, Hypothesis]] = [{} for _ in batch]
-        for trellis in self._compiled(batching.pad(batch)):
-            for row, ids, nats, weights in _traced(
-                BeamHistory(*(part.numpy() for part in trellis))
-            ):
-                weights = weights[:, : len(batch[row])].copy()  # not a view of a whole batch
-                one = Hypothesis(ids, nats, weights, hypothesis_score(nats, weights, self.search))
-                found[row].setdefault(ids.tobytes(), one)
-        return [sorted(one.values(), key=lambda each: -each.score) for one in found]
+    def _decode(self, batch: list[Ids]) -> list[list[Hypothesis]]:
+        """Return all different hypotheses of each source, best first."""
+        results: list[dict[bytes, Hypothesis]] = [{} for _ in batch]
+        for history in self._compiled(batching.pad(batch)):
+            arrays = BeamHistory(*(tensor.numpy() for tensor in history))
+            for row, ids, nats, weights in _trace_back(arrays):
+                weights = weights[:, : len(batch[row])].copy()  # frees the array of the batch
+                score = hypothesis_score(nats, weights, self.search)
+                hypothesis = Hypothesis(ids, nats, weights, score)
+                results[row].setdefault(ids.tobytes(), hypothesis)
+        return [
+            sorted(hypotheses.values(), key=lambda hypothesis: -hypothesis.score)
+            for hypotheses in results
+        ]
 
 
 def _progress(sentences: int) -> AbstractContextManager[console.Progress]:
@@ -103,52 +106,52 @@ def _progress(sentences: int) -> AbstractContextManager[console.Progress]:
 
 
 def hypothesis_score(nats: float, weights: Floats, search: params.Search) -> float:
-    """What a search makes large: s(Y, X) of Wu et al. (2016, section 7, equation 14).
+    """Compute the score of a hypothesis, s(Y, X) of Wu et al. (2016, section 7, equation 14).
 
-    The log probability over lp = ((5 + |Y|) / 6) ** alpha, so that long hypotheses are not the
-    worse for their length, plus cp = beta times the sum over the source of log(min(attention it
-    got from all tokens, 1)), so that none of the source is left out. `</s>` counts in |Y|; its
-    attention is not kept, and counts in nothing.
+    The log probability is divided by lp = ((5 + |Y|) / 6) ** alpha, so that long hypotheses are not
+    penalised for their length. The term cp = beta times the sum over the source of
+    log(min(attention from all tokens, 1)) penalises sources that are left out. `</s>` counts in
+    |Y|, but its attention is not recorded and has no part in cp.
 
     Args:
         nats: minus the log probability.
         weights: (T, S).
-        search: alpha is its `length_penalty`, beta its `coverage_penalty`; left out, they are 0.
+        search: alpha is its `length_penalty`, beta its `coverage_penalty`; None counts as 0.
     """
     length = len(weights) + 1
-    found = -nats / ((5 + length) / 6) ** (search.length_penalty or 0.0)
+    score = -nats / ((5 + length) / 6) ** (search.length_penalty or 0.0)
     if search.coverage_penalty:
-        covered = np.clip(weights.sum(axis=0), UNSEEN, 1.0)
-        found += search.coverage_penalty * float(np.log(covered).sum())
-    return found
+        coverage = np.clip(weights.sum(axis=0), MIN_COVERAGE, 1.0)
+        score += search.coverage_penalty * float(np.log(coverage).sum())
+    return score
 
 
 def describe_search(search: params.Search | None) -> str:
-    """A search in words, for a metrics file: "greedy", or "beam 5, length penalty 1"."""
+    """Describe a search for a metrics file: "greedy", or "beam 5, length penalty 1"."""
     search = search or GREEDY
-    words = ["greedy" if search.beam == 1 else f"beam {search.beam}"]
+    parts = ["greedy" if search.beam == 1 else f"beam {search.beam}"]
     if search.length_penalty:
-        words.append(f"length penalty {search.length_penalty:g}")
+        parts.append(f"length penalty {search.length_penalty:g}")
     if search.coverage_penalty:
-        words.append(f"coverage penalty {search.coverage_penalty:g}")
+        parts.append(f"coverage penalty {search.coverage_penalty:g}")
     if search.replace_unknown:
-        words.append("unknown words replaced")
-    return ", ".join(words)
+        parts.append("unknown words replaced")
+    return ", ".join(parts)
 
 
-def _traced(trellis: BeamHistory) -> Iterator[tuple[int, Ids, float, Floats]]:
-    """Row, ids (T,), nats and weights (T, S) of every hypothesis, followed back from its end."""
-    ends, rows, places = np.nonzero(np.isfinite(trellis.ended))
-    logs = trellis.ended[ends, rows, places]
-    prefixes = trellis.origins[ends, rows, places]
-    steps, source = len(trellis.tokens), trellis.weights.shape[3]
+def _trace_back(history: BeamHistory) -> Iterator[tuple[int, Ids, float, Floats]]:
+    """Yield row, ids (T,), nats and weights (T, S) of every hypothesis, from its end backwards."""
+    ends, rows, places = np.nonzero(np.isfinite(history.ended))
+    log_probabilities = history.ended[ends, rows, places]
+    prefixes = history.origins[ends, rows, places]
+    steps, source = len(history.tokens), history.weights.shape[3]
     ids = np.zeros((len(ends), steps), np.int32)
     weights = np.zeros((len(ends), steps, source), np.float32)
     for t in reversed(range(steps)):
-        on = ends > t
-        at = rows[on], prefixes[on]
-        ids[on, t] = trellis.tokens[t][at]
-        prefixes[on] = trellis.parents[t][at]
-        weights[on, t] = trellis.weights[t][rows[on], prefixes[on]]
-    for one, (end, row) in enumerate(zip(ends, rows, strict=True)):
-        yield int(row), ids[one, :end], -float(logs[one]), weights[one, :end]
+        longer = ends > t
+        indices = rows[longer], prefixes[longer]
+        ids[longer, t] = history.tokens[t][indices]
+        prefixes[longer] = history.parents[t][indices]
+        weights[longer, t] = history.weights[t][rows[longer], prefixes[longer]]
+    for i, (end, row) in enumerate(zip(ends, rows, strict=True)):
+        yield int(row), ids[i, :end], -float(log_probabilities[i]), weights[i, :end]

@@ -1,8 +1,8 @@
-"""How likely a trained model finds text. N tokens, V vocabulary."""
+"""Likelihood of text under a trained model. N tokens, V vocabulary."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,16 +10,22 @@ import numpy.typing as npt
 from pipelines import console
 from pipelines.models.ngram import NGram
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.inference.predictor import Predictor
+
 Ids = npt.NDArray[np.int32]
 Nats = npt.NDArray[np.float64]
 
-STEPS = 1000  # tokens a call: the state is carried, so this changes the speed and nothing else
+STEPS = 1000  # tokens per call; the carried state makes the result independent of it
+BATCH_SIZE = 64  # sentence pairs
 
 
 def stream_loss(model: Any, stream: Ids) -> Nats:
-    """Nats (N - 1,) of every token of a stream (N,) but the first, given all that stand before it.
+    """Compute the loss (N - 1,) in nats of every token of a stream (N,) but the first.
 
-    One continuous stream: a recurrent state is carried from beginning to end and never reset.
+    The stream is one continuous text: a recurrent state is carried from beginning to end.
     """
     if isinstance(model, NGram):
         return -model.log_probabilities(stream)
@@ -45,17 +51,20 @@ def stream_loss(model: Any, stream: Ids) -> Nats:
     return np.concatenate(parts)
 
 
-def translation_loss(predictor: Any, test: Any) -> tuple[Nats, Nats]:
-    """Of each reference (N,): its nats under teacher forcing, and its tokens, `</s>` counted."""
+def translation_loss(predictor: Predictor, test: pd.DataFrame) -> tuple[Nats, Nats]:
+    """Compute the loss of each reference under teacher forcing.
+
+    Returns:
+        Nats (N,) and numbers of tokens (N,) of N references, `</s>` included.
+    """
     import tensorflow as tf
 
-    from pipelines.text import batching
-    from pipelines.text import encoding as encode
+    from pipelines.text import batching, encoding
     from pipelines.text.vocabulary import PAD
 
     columns = predictor.vocabularies.columns
-    source = encode.encode_rows(test["source"], columns["source"])
-    target = encode.encode_rows(test["target"], columns["target"], ends=True)
+    source = encoding.encode_rows(test["source"], columns["source"])
+    target = encoding.encode_rows(test["target"], columns["target"], ends=True)
     shape = tf.TensorSpec((None, None), tf.int32)
 
     @tf.function(input_signature=(shape, shape))
@@ -64,8 +73,8 @@ def translation_loss(predictor: Any, test: Any) -> tuple[Nats, Nats]:
         nats = tf.nn.sparse_softmax_cross_entropy_with_logits(target[:, 1:], logits)
         return tf.reduce_sum(nats * tf.cast(target[:, 1:] != PAD, tf.float32), axis=1)
 
-    found = np.zeros(len(source))
-    for indices in batching.by_length([len(row) for row in target], 64):
-        parts = (batching.pad([rows[i] for i in indices]) for rows in (source, target))
-        found[indices] = score(*parts).numpy()
-    return found, np.array([len(row) - 1 for row in target])
+    nats = np.zeros(len(source))
+    for indices in batching.by_length([len(ids) for ids in target], BATCH_SIZE):
+        batch = (batching.pad([rows[i] for i in indices]) for rows in (source, target))
+        nats[indices] = score(*batch).numpy()
+    return nats, np.array([len(ids) - 1 for ids in target])

@@ -1,4 +1,4 @@
-"""Text that a language model writes, token by token. V vocabulary, N tokens."""
+"""Sampling of text from a language model, token by token. V vocabulary, N tokens."""
 
 from __future__ import annotations
 
@@ -15,27 +15,24 @@ from pipelines.text.vocabulary import END, PAD, START, UNK
 
 Ids = npt.NDArray[np.int32]
 Real = npt.NDArray[np.float64]
-Step = Callable[[int], Real]  # a token -> log probabilities (V,) of the next
+Step = Callable[[int], Real]  # a token -> log probabilities (V,) of the next token
 
 
 def make_sampler(model: Any) -> Callable[[], Step]:
-    """A language model as a function from each token of a text to what may follow it.
+    """Return a function that starts a new text.
 
-    Each call begins another text; what is compiled is compiled once, and sees the weights of now.
+    It returns the step function of that text: a token -> log probabilities of the next token. All
+    texts share one compiled function, which reads the current weights.
     """
     if isinstance(model, Interpolated):
-        parts = [make_sampler(part) for part in (model.network, model.ngram)]
-        return lambda: _mixed(model, *(begin() for begin in parts))
+        network, ngram = make_sampler(model.network), make_sampler(model.ngram)
+        return lambda: _interpolated_step(model, network(), ngram())
     if isinstance(model, NGram):
-        return lambda: _ngram_steps(model)
+        return lambda: _ngram_step(model)
     import tensorflow as tf
 
     compiled = tf.function(lambda ids, states: model(ids, states=states))
-    return lambda: _recurrent_steps(compiled, model.zero_state(1))
-
-
-def _mixed(model: Interpolated, network: Step, ngram: Step) -> Step:
-    return lambda token: model.mix(network(token), ngram(token))
+    return lambda: _recurrent_step(compiled, model.zero_state(1))
 
 
 def sample(
@@ -45,67 +42,73 @@ def sample(
     random: np.random.Generator,
     advance: Callable[[float], None] | None = None,
 ) -> Ids:
-    """Draw tokens after a beginning.
+    """Sample the tokens after a beginning.
 
     Args:
-        step: takes the next token and gives the log probabilities of the one after it.
+        step: takes the next token and returns the log probabilities of the token after it.
         beginning: (N,), N >= 1.
-        samples: how many tokens, and from what they are drawn.
-        random: where chance comes from.
-        advance: told of every token drawn.
+        samples: number of tokens and sampling options.
+        random: random number generator.
+        advance: called after every sampled token.
 
     Returns:
-        (length,), what was drawn.
+        (length,), the sampled tokens.
     """
     for token in beginning[:-1]:
         step(int(token))
-    last, drawn = int(beginning[-1]), []
+    last, tokens = int(beginning[-1]), []
     for _ in range(samples.length):
-        probability = distribution(step(last), samples)
-        last = int(random.choice(len(probability), p=probability))
-        drawn.append(last)
+        probabilities = distribution(step(last), samples)
+        last = int(random.choice(len(probabilities), p=probabilities))
+        tokens.append(last)
         if advance is not None:
             advance(1)
-    return np.array(drawn, dtype=np.int32)
+    return np.array(tokens, dtype=np.int32)
 
 
 def distribution(log_probabilities: Real, samples: params.Samples) -> Real:
-    """What the next token is drawn from, (V,); it sums to 1.
+    """Return the probabilities (V,) that the next token is sampled from.
 
-    The temperature divides the logarithms: near 0 the likeliest token always wins. Then only the
-    `top_k` likeliest tokens stay (Fan et al. 2018), and of these the fewest that together have at
-    least the share `top_p` (the nucleus of Holtzman et al. 2020). Of equals the lower id stays.
+    The temperature divides the logarithms: near 0 the most likely token always wins. Then only the
+    `top_k` most likely tokens remain (Fan et al. 2018), and of these the fewest with at least
+    `top_p` of their probability (the nucleus of Holtzman et al. 2020). Of equals the lower id
+    remains.
 
     Args:
-        log_probabilities: (V,), nats below 0; a constant added to all changes nothing.
+        log_probabilities: (V,), in nats; a constant added to all of them changes nothing.
         samples: temperature, `top_k` and `top_p`.
     """
     logits = log_probabilities.astype(np.float64)
-    logits[[PAD, UNK, START]] = -np.inf  # what stands for no text is never drawn
-    with np.errstate(over="ignore"):  # near 0 the unlikely end at minus infinity, as they should
+    logits[[PAD, UNK, START]] = -np.inf  # these tokens stand for no text
+    with np.errstate(over="ignore"):  # at a low temperature unlikely tokens overflow to -inf
         probability = np.exp((logits - logits.max()) / samples.temperature)
     probability /= probability.sum()
-    kept = np.argsort(-probability, kind="stable")[: samples.top_k]
+    top = np.argsort(-probability, kind="stable")[: samples.top_k]
     if samples.top_p is not None:
-        together = np.cumsum(probability[kept])
-        kept = kept[: np.searchsorted(together, samples.top_p * together[-1]) + 1]
-    narrowed = np.zeros_like(probability)
-    narrowed[kept] = probability[kept]
-    return narrowed / narrowed.sum()
+        cumulative = np.cumsum(probability[top])
+        top = top[: np.searchsorted(cumulative, samples.top_p * cumulative[-1]) + 1]
+    truncated = np.zeros_like(probability)
+    truncated[top] = probability[top]
+    return truncated / truncated.sum()
 
 
-def _ngram_steps(model: NGram) -> Step:
-    past = [END]
+def _interpolated_step(model: Interpolated, network: Step, ngram: Step) -> Step:
+    return lambda token: model.mix(network(token), ngram(token))
+
+
+def _ngram_step(model: NGram) -> Step:
+    context = [END]
 
     def step(token: int) -> Real:
-        past.append(token)
-        return np.log(model.next_probabilities(np.array(past[-model.order :], dtype=np.int32)))
+        context.append(token)
+        ids = np.array(context[-model.order :], dtype=np.int32)
+        return np.log(model.next_probabilities(ids))
 
     return step
 
 
-def _recurrent_steps(compiled: Any, states: Any) -> Step:
-    """The state is carried from one step to the next."""
+def _recurrent_step(compiled: Any, states: Any) -> Step:
+    """Carry the state from step to step."""
     import tensorflow as tf
 
     _, states = compiled(tf.constant([[END]]), states)

@@ -1,5 +1,4 @@
-"""A small encoder-decoder without weights, every number of which hangs on all tokens so far; and a
-translator that was never trained."""
+"""A small encoder-decoder without weights, and an untrained translator."""
 
 import dataclasses
 from itertools import product
@@ -16,26 +15,28 @@ HASHES = 257
 
 
 class Toy:
-    """Logits and attention are drawn once for each state; a state is a hash of source and tokens.
+    """An encoder-decoder whose state is a hash of the source and all tokens so far.
+
+    Logits and attention of each state are random numbers.
 
     Args:
-        seed: of all that is drawn.
-        size: V, four special tokens among them.
-        more: added to the logits of these ids, so that they are likelier.
+        seed: seed of the random numbers.
+        size: V, with the four special tokens.
+        bias: added to the logits of some ids.
     """
 
-    def __init__(self, seed, size, more=None):
-        self.more = more or {}
+    def __init__(self, seed, size, bias=None):
+        self.bias = bias or {}
         # Variables, so that a search is compiled once for many models.
         self._logits = tf.Variable(tf.zeros((HASHES, size)))
         self._attention = tf.Variable(tf.zeros((HASHES, 20)))
         self.draw(seed)
 
     def draw(self, seed):
-        """Become another model."""
+        """Draw new logits and attention, those of another model."""
         random = np.random.default_rng(seed)
         self.logits = random.normal(0, 1.5, self._logits.shape).astype(np.float32)
-        for token, amount in self.more.items():
+        for token, amount in self.bias.items():
             self.logits[:, token] += amount
         self.attention = random.normal(0, 2, self._attention.shape).astype(np.float32)
         self._logits.assign(self.logits)
@@ -52,7 +53,7 @@ class Toy:
         return tf.gather(self._logits, state)[:, None], [state], tf.nn.softmax(scores)[:, None]
 
     def follow(self, source, ids):
-        """Nats of a target, `</s>` counted, and its weights (T, S): by hand, token by token."""
+        """Compute the nats of a target with its `</s>` and its weights (T, S), token by token."""
         state, last, nats, weights = int(source.sum()) % HASHES, START, 0.0, []
         for token in [*ids, END]:
             state = (state * 31 + last + 1) % HASHES
@@ -64,7 +65,7 @@ class Toy:
         return nats, np.array(weights[:-1]).reshape(len(ids), len(source))
 
     def greedy(self, source, limit):
-        """The likeliest token at each step, by hand."""
+        """Return the most likely token of each step."""
         state, ids = int(source.sum()) % HASHES, []
         while len(ids) < limit:
             state = (state * 31 + (ids[-1] if ids else START) + 1) % HASHES
@@ -76,19 +77,19 @@ class Toy:
         return ids
 
     def all(self, limit):
-        """Every target of at most `limit` tokens."""
+        """Return all targets of at most `limit` tokens."""
         words = [UNK, *range(4, self.logits.shape[1])]
         return [list(ids) for length in range(limit + 1) for ids in product(words, repeat=length)]
 
 
 def translator(make, tokens="words", search=None, **changes):
-    """An untrained translator of text of another kind, and a frame of such text."""
+    """Return the predictor of an untrained translator for these tokens, and a frame."""
     frame = make.frame("seq2seq")
     columns = {name: vocabulary.build(list(frame[name]), tokens, 30, None) for name in frame}
-    card = dataclasses.replace(make.card("seq2seq", **changes), tokens=tokens)
-    words = vocabulary.Vocabularies(columns)
-    model = serialization.build(card.entry, words)
-    # Always the same, and far from the start, where it says what is frequent whatever it reads.
+    spec = dataclasses.replace(make.card("seq2seq", **changes), tokens=tokens)
+    vocabularies = vocabulary.Vocabularies(columns)
+    model = serialization.build(spec.entry, vocabularies)
+    # Larger than initial weights, with which the translation would not depend on the source.
     random = np.random.default_rng(0)
-    model.set_weights([random.normal(0, 0.5, one.shape) for one in model.get_weights()])
-    return Predictor(model, card, words, None, search), frame
+    model.set_weights([random.normal(0, 0.5, weights.shape) for weights in model.get_weights()])
+    return Predictor(model, spec, vocabularies, search=search), frame
