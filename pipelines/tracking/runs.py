@@ -18,18 +18,16 @@ from pipelines import console
 from pipelines.config.params import Samples, Search
 from pipelines.errors import Interrupted
 from pipelines.lineage import git
+from pipelines.lineage.lockfiles import EVALUATION, TRAINING
 from pipelines.lineage.run_tags import COMMIT, DIRTY, MODEL_HASH
 from pipelines.lineage.stages import flatten
 from pipelines.tracking import log_events, mlflow_model, offline_queue, store
 from pipelines.tracking.log_events import LogEvent
-from pipelines.tracking.run_writer import RESUMED, RunWriter
-
-__all__ = ["ATTEMPT", "RESUMED", "TRAINING"]
+from pipelines.tracking.run_writer import RunWriter
 
 # Tags of a run.
-TRAINING = "seqproof.training"
+ORIGIN = "seqproof.training"  # of a run without a training: where its model comes from
 ATTEMPT = "seqproof.attempt"  # the same in all processes of a training
-TRAINING_WORK, EVALUATION_WORK = "training", "evaluation"
 EXPERIMENT = "DVC_EXP_NAME"  # variable in which `dvc exp run` passes the experiment's name
 
 
@@ -49,7 +47,7 @@ class Run:
     Args:
         identity: names of the run.
         root: the project's root.
-        work: "training" or "evaluation".
+        kind: "training" or "evaluation".
 
     Attributes:
         failure: why the server is unreachable; None while it is reachable.
@@ -57,10 +55,10 @@ class Run:
 
     failure: str | None
 
-    def __init__(self, identity: RunIdentity, root: Path, work: str) -> None:
+    def __init__(self, identity: RunIdentity, root: Path, kind: str) -> None:
         uri = store.tracking_uri(root)
         self.failure = None
-        self._identity, self._root, self._work = identity, root, work
+        self._identity, self._root, self._kind = identity, root, kind
         self._server = store.redact(uri)
         self._writer = RunWriter(uri, root)
         self._start_event: LogEvent | None = None
@@ -175,11 +173,11 @@ class Run:
         """Queue all events from now on, beginning with the one by which the run is found."""
         self.failure = reason
         console.echo(
-            f"Tracking server {self._server} is unreachable ({reason}). The {self._work} "
+            f"Tracking server {self._server} is unreachable ({reason}). The {self._kind} "
             "continues, and its log is queued on disk."
         )
         if self._start_event is not None:
-            key = self._start_event.payload["value" if self._work == TRAINING_WORK else "id"]
+            key = self._start_event.payload["value" if self._kind == TRAINING else "id"]
             self._queue = offline_queue.open_run(self._root, key, self._server)
             try:
                 self._resources.enter_context(self._queue.exclusive_lock(offline_queue.TIMEOUT))
@@ -197,7 +195,7 @@ class Run:
     def _stop_queueing(self, error: Exception) -> None:
         self._queue = None
         console.echo(
-            f"The log of this {self._work} cannot be queued on disk ({store.summary(error)}), so "
+            f"The log of this {self._kind} cannot be queued on disk ({store.summary(error)}), so "
             "it is incomplete."
         )
 
@@ -252,7 +250,7 @@ class Run:
         self._resources.close()
         if self._queue is not None:
             console.echo(
-                f"The log of this {self._work} is stored in {self._queue.folder}. Run `seqproof "
+                f"The log of this {self._kind} is stored in {self._queue.folder}. Run `seqproof "
                 f"sync` to upload it to {self._server}."
             )
 
@@ -268,7 +266,7 @@ def training(identity: RunIdentity, root: Path, attempt: str) -> Iterator[Run]:
         root: the project's root.
         attempt: unique id of the training, equal in all of its processes.
     """
-    run = Run(identity, root, TRAINING_WORK)
+    run = Run(identity, root, TRAINING)
     run.open(ATTEMPT, attempt, {}, overwrite=False)
     with _closing(run):
         yield run
@@ -283,8 +281,8 @@ def evaluation(identity: RunIdentity, root: Path, model_hash: str) -> Iterator[R
         root: the project's root.
         model_hash: hash of the model's folder.
     """
-    run = Run(identity, root, EVALUATION_WORK)
-    run.open(MODEL_HASH, model_hash, {TRAINING: "taken from the cache"}, overwrite=True)
+    run = Run(identity, root, EVALUATION)
+    run.open(MODEL_HASH, model_hash, {ORIGIN: "taken from the cache"}, overwrite=True)
     with _closing(run):
         yield run
 
@@ -299,7 +297,7 @@ def seed_evaluation(identity: RunIdentity, root: Path, model_hash: str, seed: in
         model_hash: hash of the group's folder.
         seed: the seed.
     """
-    run = Run(identity, root, EVALUATION_WORK)
+    run = Run(identity, root, EVALUATION)
     run.open(MODEL_HASH, model_hash, {}, overwrite=True, seed=seed)
     with _closing(run):
         yield run
@@ -307,7 +305,7 @@ def seed_evaluation(identity: RunIdentity, root: Path, model_hash: str, seed: in
 
 @contextmanager
 def _closing(run: Run) -> Iterator[None]:
-    """Close the run with the status that corresponds to the end of the work."""
+    """Close the run with the status that corresponds to the end of the stage."""
     status = "FAILED"
     try:
         yield

@@ -15,6 +15,7 @@ from pipelines import console, paths
 from pipelines.config import params
 from pipelines.evaluation.metrics import MetricValues
 from pipelines.lineage import git, hashing, provenance, run_tags
+from pipelines.lineage.lockfiles import EVALUATION, TRAINING
 from pipelines.lineage.stages import Inputs
 from pipelines.tasks import lookup
 from pipelines.tracking import descriptions, energy, runs, system_metrics
@@ -75,7 +76,7 @@ def training_run(
     with runs.training(run_identity(config, name), console.root(), checkpoints.attempt) as run:
         _log_setup(run, config, name)
         run.set_tags(device)
-        _log_provenance(run, runs.TRAINING_WORK, inputs, device)
+        _log_provenance(run, TRAINING, inputs, device)
         meter, is_resumed = energy.EnergyMeter(), checkpoints.can_resume
         with system_metrics.sampling(run.log_system_metrics, meter.update):
             yield run
@@ -152,7 +153,7 @@ def log_evaluation(
         for file, text in evaluation.plots.items():
             run.log_text(text, f"pictures/{file}")
         _log_description(run, config, name, history, evaluation.metrics)
-        _log_provenance(run, runs.EVALUATION_WORK, inputs, device)
+        _log_provenance(run, EVALUATION, inputs, device)
         run.log_model(
             paths.model(name),
             paths.vocabulary(identity.corpus),
@@ -208,14 +209,14 @@ def _log_setup(run: Run, config: params.Params, name: str, seed: int | None = No
             run.log_dataset(path, context, f"{entry.corpus}-{path.stem}")
 
 
-def _log_provenance(run: Run, work: str, inputs: Inputs, device: Mapping[str, str]) -> None:
+def _log_provenance(run: Run, kind: str, inputs: Inputs, device: Mapping[str, str]) -> None:
     """Log the inputs of a stage and, if the working tree differs from the commit, a patch."""
     root = console.root()
-    run.set_tags({run_tags.INPUT_HASH.format(work): inputs.input_hash})
-    run.log_text(provenance.record(inputs, root, device), provenance.record_path(work))
+    run.set_tags({run_tags.INPUT_HASH.format(kind): inputs.input_hash})
+    run.log_text(provenance.record(inputs, root, device), provenance.record_path(kind))
     patch = git.working_tree_patch(root)
     if patch:
-        run.log_text(patch, provenance.patch_path(work))
+        run.log_text(patch, provenance.patch_path(kind))
 
 
 def _log_history(run: Run, history: pd.DataFrame) -> None:

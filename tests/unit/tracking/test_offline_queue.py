@@ -10,7 +10,7 @@ import pytest
 from commands.sync import sync
 from pipelines import paths
 from pipelines.console import Exit
-from pipelines.tracking import log_events, offline_queue, runs, store
+from pipelines.tracking import log_events, offline_queue, run_writer, store
 from pipelines.tracking.log_events import LogEvent
 from tests.unit.tracking.work import METRICS, NAME, Work
 
@@ -48,7 +48,7 @@ def _state(work: Work) -> dict[str, Any]:
         "datasets": len(run.inputs.dataset_inputs),
         "models": [(str(model.status), len(model.metrics)) for model in work.models()],
         "files": sorted(str(file.relative_to(folder)) for file in folder.rglob("*.*")),
-        "resumed": run.data.tags[runs.RESUMED],
+        "resumed": run.data.tags[run_writer.RESUMED],
     }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.tracking import registry, run_store, runs
+from pipelines.tracking import registry, run_store, run_writer
 from tests.unit.tracking.servers import Postgres, Server
 from tests.unit.tracking.work import CORPUS, Work
 
@@ -59,7 +59,7 @@ def test_a_training_stopped_resumed_and_evaluated_among_a_thousand_runs(
         assert len(records.runs) == OTHERS + 1
         assert len(pages) == 2  # no request per run
         run = records.runs[0]
-        assert (run.name, run.tags[runs.RESUMED]) == ("verses-attention", "1")
+        assert (run.name, run.tags[run_writer.RESUMED]) == ("verses-attention", "1")
         assert len(run.datasets) == 3
         assert records.logged_model(run) is not None
 

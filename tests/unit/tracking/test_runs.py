@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.config import params
 from pipelines.lineage import hashing, run_tags
-from pipelines.tracking import offline_queue, runs, store
+from pipelines.tracking import offline_queue, run_writer, runs, store
 from tests.unit.tracking.servers import Server, closed_port
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -128,7 +128,7 @@ def test_an_evaluation_without_a_training_run_is_tagged(
     with runs.evaluation(identity, root, "another"):
         pass
     newest, _ = experiment_runs(root, identity)
-    assert newest.data.tags[runs.TRAINING] == "taken from the cache"
+    assert newest.data.tags[runs.ORIGIN] == "taken from the cache"
     with runs.evaluation(identity, root, "another"):
         pass
     assert len(experiment_runs(root, identity)) == 2
@@ -274,7 +274,7 @@ def test_a_server_that_stops_during_a_run_receives_the_rest_after_a_restart(
     assert record.data.metrics == {"loss": 0.4, "test_bleu": 3.0, "test_tokens": 7.0}
     assert len(client.get_metric_history(record.info.run_id, "test_bleu")) == 1
     assert record.info.status == "FINISHED"
-    assert runs.RESUMED not in record.data.tags
+    assert run_writer.RESUMED not in record.data.tags
     assert [file.path for file in client.list_artifacts(record.info.run_id)] == ["words"]
     (logged,) = record.outputs.model_outputs
     assert str(client.get_logged_model(logged.model_id).status) == "READY"

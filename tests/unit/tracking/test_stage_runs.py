@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pipelines import paths
-from pipelines.tracking import descriptions, runs
+from pipelines.tracking import descriptions, run_writer, runs
 from tests.unit.tracking.work import CORPUS, METRICS, Work
 
 
@@ -40,7 +40,7 @@ def test_a_resumed_training_logs_nothing_twice(work: Work) -> None:
     work.train()
     (run,) = work.runs()
     assert run.info.status == "FINISHED"
-    assert run.data.tags[runs.RESUMED] == "1"
+    assert run.data.tags[run_writer.RESUMED] == "1"
     assert work.points("valid_bleu") == [(1, 2.0), (2, 9.5)]
     assert work.points("by_tokens/valid_bleu") == [(500, 2.0), (1000, 9.5)]
     assert len(run.inputs.dataset_inputs) == 2
@@ -69,7 +69,7 @@ def test_the_run_of_a_cached_model_has_everything_of_its_training(work: Work) ->
     work.evaluate()
     work.evaluate()
     (run,) = work.runs()
-    assert run.data.tags[runs.TRAINING] == "taken from the cache"
+    assert run.data.tags[runs.ORIGIN] == "taken from the cache"
     assert run.data.params["optimizer.name"] == "adam"
     assert work.points("by_tokens/train_loss") == [(500, 3.25), (1000, 2.5)]
     contexts = {item.tags[0].value: item.dataset for item in run.inputs.dataset_inputs}
