@@ -23,5 +23,5 @@ def predict(name: str, texts: list[str]) -> None:
     trained = predictor.load(
         paths.model(name), paths.vocabulary(entry.corpus), corpus.samples, corpus.search
     )
-    for prediction in lookup.get(trained.spec.task).predict_raw(trained, texts):
+    for prediction in lookup.get(trained.spec.task).predict(trained, texts):
         console.echo(prediction)

@@ -67,7 +67,7 @@ def main(
         metrics=metrics,
         plots=pictures.draw_from_files(name, entry, console.root()),
         example=example,
-        predictions=task.predict_raw(model, example),
+        predictions=task.predict(model, example),
         seed_metrics={seed: result.metrics for seed, result in by_seed.items()},
     )
     inputs = provenance.inputs(paths.evaluation_stage(config, name), console.root())

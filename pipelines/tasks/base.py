@@ -196,16 +196,16 @@ class Task(ABC):
     # Prediction and evaluation
 
     @abstractmethod
-    def predict(self, predictor: Predictor, texts: Sequence[str]) -> list[str]:
+    def predict_prepared(self, predictor: Predictor, texts: Sequence[str]) -> list[str]:
         """Predict the answer to each prepared text: its continuation, label or translation."""
 
-    def predict_raw(self, predictor: Predictor, texts: Sequence[str]) -> list[str]:
+    def predict(self, predictor: Predictor, texts: Sequence[str]) -> list[str]:
         """Prepare texts like the corpus of the model, and predict the answer to each.
 
         Raises:
             UserError: a text is empty after cleaning.
         """
-        return self.predict(predictor, predictor.prepare(texts))
+        return self.predict_prepared(predictor, predictor.prepare(texts))
 
     @abstractmethod
     def evaluate(self, predictor: Predictor, test: pd.DataFrame) -> Evaluation:

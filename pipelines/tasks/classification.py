@@ -82,7 +82,9 @@ class Classification(Task):
         texts, actual = list(valid["text"]), list(valid["label"])
 
         def macro_f1(predictor: Predictor) -> float:
-            return scores.macro_f1(self.predict(predictor, texts), actual, vocabularies.labels)
+            return scores.macro_f1(
+                self.predict_prepared(predictor, texts), actual, vocabularies.labels
+            )
 
         return "macro_f1", macro_f1
 
@@ -92,7 +94,7 @@ class Classification(Task):
         """Return None: a classifier writes no text."""
         return None
 
-    def predict(self, predictor: Predictor, texts: Sequence[str]) -> list[str]:
+    def predict_prepared(self, predictor: Predictor, texts: Sequence[str]) -> list[str]:
         """Predict the label of each text."""
         best = predict_logits(predictor, _encode(predictor, texts)).argmax(axis=1)
         return [predictor.vocabularies.labels[label] for label in best]

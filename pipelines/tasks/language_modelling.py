@@ -148,7 +148,7 @@ class LanguageModelling(Task):
         samples = params.Samples(beginning=beginning, length=LENGTH, temperature=TEMPERATURE)
         return lambda predictor: write(predictor, beginning, samples)
 
-    def predict(self, predictor: Predictor, texts: Sequence[str]) -> list[str]:
+    def predict_prepared(self, predictor: Predictor, texts: Sequence[str]) -> list[str]:
         """Continue each text."""
         return [write(predictor, text) for text in texts]
 

@@ -114,7 +114,7 @@ class Translation(Task):
         name, score = scores.translation_score(*_scored_text(spec))
         return (
             name.lower().replace(" ", "_"),
-            lambda predictor: score(self.predict(predictor, sources), references),
+            lambda predictor: score(self.predict_prepared(predictor, sources), references),
         )
 
     def validation_sample(
@@ -124,12 +124,12 @@ class Translation(Task):
         sources, references = (list(valid[column][:SAMPLES]) for column in ("source", "target"))
 
         def sample(predictor: Predictor) -> str:
-            translations = self.predict(predictor, sources)
+            translations = self.predict_prepared(predictor, sources)
             return "\n\n".join(map(SAMPLE.format, sources, translations, references))
 
         return sample
 
-    def predict(self, predictor: Predictor, texts: Sequence[str]) -> list[str]:
+    def predict_prepared(self, predictor: Predictor, texts: Sequence[str]) -> list[str]:
         """Translate each text."""
         return [
             hypothesis_text(predictor, hypotheses[0], source)

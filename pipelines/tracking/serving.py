@@ -44,7 +44,7 @@ class TextModel(mlflow.pyfunc.PythonModel):
         from pipelines.tasks import lookup
 
         task = lookup.get(self._predictor.spec.task)
-        return task.predict_raw(self._predictor, list(model_input))
+        return task.predict(self._predictor, list(model_input))
 
 
 mlflow.models.set_model(TextModel())

@@ -133,6 +133,6 @@ def test_the_predictor_returns_text(make):
     trained, _, spec = train_model(make, "seq2seq", epochs=120)
     predictor = Predictor(trained, spec, make.words("seq2seq"))
     task = lookup.get(spec.task)
-    assert task.predict_raw(predictor, ["a b c d", "B  c"]) == ["d c b a", "c b"]
+    assert task.predict(predictor, ["a b c d", "B  c"]) == ["d c b a", "c b"]
     with pytest.raises(UserError, match=r"2.*empty"):
-        task.predict_raw(predictor, ["a", "  "])
+        task.predict(predictor, ["a", "  "])

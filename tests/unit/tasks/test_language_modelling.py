@@ -28,7 +28,7 @@ def test_every_call_writes_the_same_text(make):
     predictor = _predictor(make, _samples(40))
     text = language_modelling.write(predictor, "to")
     assert text == language_modelling.write(predictor, "to")
-    assert language_modelling.TASK.predict(predictor, ["to"]) == [text]
+    assert language_modelling.TASK.predict_prepared(predictor, ["to"]) == [text]
     assert text.startswith("to")
     assert len(text) == 42
     assert set(text) <= set("to be or not that is the question\n")

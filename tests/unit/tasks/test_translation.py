@@ -45,7 +45,7 @@ def test_an_unknown_word_becomes_the_source_word_with_the_most_attention(make):
 def test_unknown_words_of_a_translation_are_replaced(make):
     # This model writes <unk> up to the limit.
     predictor = dataclasses.replace(_predictor(make, REPLACE_UNKNOWN), model=Toy(0, 8, {UNK: 50.0}))
-    (text,) = translation.TASK.predict_raw(predictor, ["Basel zu"])
+    (text,) = translation.TASK.predict(predictor, ["Basel zu"])
     assert set(text.split(" ")) <= {"basel", "zu"}
     assert len(text.split(" ")) == predictor.spec.cleaning.max_length
 
@@ -68,7 +68,7 @@ def test_only_whole_words_are_replaced(make, tokens):
 def test_options_that_are_off_need_no_attention(make):
     search = params.Search(beam=2, coverage_penalty=0.0, replace_unknown=False)
     predictor = _predictor(make, search, attention="none", bidirectional=False)
-    assert len(translation.TASK.predict_raw(predictor, ["a b"])) == 1
+    assert len(translation.TASK.predict(predictor, ["a b"])) == 1
 
 
 def test_n_best_lists_are_sorted_and_start_with_the_prediction(make):
@@ -81,7 +81,7 @@ def test_n_best_lists_are_sorted_and_start_with_the_prediction(make):
         scores = [hypothesis.score for hypothesis in hypotheses]
         assert scores == sorted(scores, reverse=True)
         best = translation.hypothesis_text(predictor, hypotheses[0], source)
-        assert translation.TASK.predict_raw(predictor, [source]) == [best]
+        assert translation.TASK.predict(predictor, [source]) == [best]
 
 
 def test_a_limit_in_words_leaves_room_for_sub_words(make):

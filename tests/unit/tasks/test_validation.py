@@ -126,7 +126,7 @@ def test_a_translator_shows_its_first_sentences_with_their_references(make):
     predictor = Predictor(serialization.build(spec.entry, vocabularies), spec, vocabularies)
     text = translation.TASK.validation_sample(spec, vocabularies, frame)(predictor)
     rows = frame[: translation.SAMPLES]
-    translations = translation.TASK.predict(predictor, list(rows["source"]))
+    translations = translation.TASK.predict_prepared(predictor, list(rows["source"]))
     assert text == "\n\n".join(
         f"source:      {source}\ntranslation: {output}\nreference:   {reference}"
         for source, output, reference in zip(

@@ -296,7 +296,7 @@ def _tiny_model(folder: Path, vocabulary: Path) -> list[str]:
     card = serialization.ModelSpec.of(config, "opinions-perceptron")
     serialization.save(serialization.build(card.entry, load(vocabulary)), card, vocabulary, folder)
     loaded = predictor.load(folder, vocabulary)
-    return classification.TASK.predict_raw(loaded, ["good", "bad bad"])
+    return classification.TASK.predict(loaded, ["good", "bad bad"])
 
 
 # Keras on NumPy 2, when it saves weights.
