@@ -36,8 +36,7 @@ def _print_table(table: CorpusTable) -> None:
         columns = ["model", *(column.heading for column in table.columns)]
         rows = [[row.model, *(_markup(cell) for cell in row.cells)] for row in table.rows]
         rows += [[f"published [{row.result.number}]", *row.texts] for row in table.published]
-        title = f"{table.corpus}: {table.task.replace('_', ' ')}"
-        console.out().print(console.table(title, columns, rows))
+        console.out().print(console.table(f"{table.corpus}: {table.task}", columns, rows))
     for row in table.published:
         console.echo(f"[{row.result.number}] {row.result.reference}: {row.result.source}")
     if table.remark:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipelines.config.params import Goal
+from pipelines.evaluation import metrics as registry
+from pipelines.evaluation.metrics import Metric
 from pipelines.reporting.benchmark_results import BenchmarkRow, BenchmarkRun
 
 HEAD = """\
@@ -26,19 +28,6 @@ COLUMNS = (
     "training seconds",
 )
 TEXT_COLUMNS = ("model", "metric", "published", "target")  # aligned left; numbers to the right
-# Titles and number formats of metrics; the title of any other metric is its key.
-METRICS: Mapping[str, tuple[str, str]] = {
-    "test_perplexity": ("perplexity", ",.2f"),
-    "test_network_perplexity": ("perplexity, network alone", ",.3f"),
-    "test_ngram_perplexity": ("perplexity, n-grams alone", ",.3f"),
-    "test_nats_per_character": ("nats per character", ".4f"),
-    "test_bits_per_character": ("bits per character", ".3f"),
-    "test_accuracy": ("accuracy", ".4f"),
-    "test_macro_f1": ("macro F1", ".4f"),
-    "test_bleu": ("BLEU of tokens", ".2f"),
-    "test_sacrebleu": ("sacreBLEU", ".2f"),
-    "test_exact_match": ("exact match", ".4f"),
-}
 
 
 def render(results: Mapping[str, BenchmarkRun]) -> str:
@@ -51,12 +40,12 @@ def goal_lines(goals: Sequence[Goal]) -> list[str]:
     """Describe targets and published numbers of a template, a line for each goal that has any."""
     lines = []
     for goal in goals:
-        title, form = _metric(goal.metric)
+        metric = registry.get(goal.metric)
         parts = [text for text, _ in _targets(goal)]
         if goal.published is not None:
-            parts.append(f"published: {_reference(goal, format(goal.published, form))}")
+            parts.append(f"published: {_reference(goal)}")
         if parts:
-            lines.append(f"{', '.join(goal.models)}: {title} {'; '.join(parts)}")
+            lines.append(f"{', '.join(goal.models)}: {metric.title} {'; '.join(parts)}")
     return lines
 
 
@@ -64,7 +53,7 @@ def _section(name: str, run: BenchmarkRun) -> str:
     alignment = [":--" if column in TEXT_COLUMNS else "--:" for column in COLUMNS]
     rows = [COLUMNS, alignment, *(_cells(row) for row in run.rows)]
     signatures = dict.fromkeys(
-        (_metric(row.goal.metric)[0], row.signature) for row in run.rows if row.signature
+        (registry.get(row.goal.metric).title, row.signature) for row in run.rows if row.signature
     )
     parts = [
         f"## {name}",
@@ -87,37 +76,42 @@ def _origin(run: BenchmarkRun) -> str:
 
 
 def _cells(row: BenchmarkRow) -> list[str]:
-    goal, (title, form) = row.goal, _metric(row.goal.metric)
+    goal, metric = row.goal, registry.get(row.goal.metric)
     seeds = f", {len(row.values)} seeds" if row.deviation is not None else ""
+    deviation = "" if row.deviation is None else f" ± {_format(metric, row.deviation)}"
     targets = (
-        f"{text} {'reached' if goal.is_reached(row.mean, value) else 'missed'}"
+        f"{text} {'reached' if metric.reaches(row.mean, value) else 'missed'}"
         for text, value in _targets(goal)
     )
     return [
         f"{goal.models[0]}{seeds}",
-        title,
-        format(row.mean, form) + ("" if row.deviation is None else f" ± {row.deviation:{form}}"),
-        "" if goal.published is None else _reference(goal, format(goal.published, form)),
-        "" if row.gap is None else format(row.gap, f"+{form}"),
+        metric.title,
+        _format(metric, row.mean) + deviation,
+        _reference(goal),
+        "" if row.gap is None else _format(metric, row.gap, "+"),
         ", ".join(targets),
         f"{row.parameters:,}",
         "" if row.seconds is None else f"{row.seconds:,.0f}",
     ]
 
 
-def _reference(goal: Goal, number: str) -> str:
-    """Return a published number with its model and source."""
-    return "; ".join(part for part in (number, goal.reference, goal.source) if part)
+def _reference(goal: Goal) -> str:
+    """Return the published number of a goal with its model and source; empty if it has none."""
+    if goal.published is None:
+        return ""
+    return "; ".join([f"{goal.published:,}", goal.reference or "", goal.source or ""])
 
 
 def _targets(goal: Goal) -> list[tuple[str, float]]:
-    sign = "≤" if goal.better == "lower" else "≥"
+    sign = "≤" if registry.get(goal.metric).direction == "lower" else "≥"
     targets = (("", goal.target), ("stretch ", goal.stretch))
     return [(f"{name}{sign} {value:g}", value) for name, value in targets if value is not None]
 
 
-def _metric(key: str) -> tuple[str, str]:
-    return METRICS.get(key, (key.removeprefix("test_").replace("_", " "), ".4g"))
+def _format(metric: Metric, value: float, sign: str = "") -> str:
+    """Format a value with one digit more than the tables of the report."""
+    digits = int(metric.form[-2]) + 1  # of `,.2f`
+    return format(value, f"{sign}{metric.form[:-2]}{digits}f")
 
 
 def _table_line(cells: Sequence[str]) -> str:

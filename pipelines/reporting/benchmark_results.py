@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipelines import files
 from pipelines.config.params import ConfigModel, Goal
 from pipelines.errors import UserError
+from pipelines.evaluation import metrics as registry
 
 
 class BenchmarkRow(ConfigModel):
@@ -136,13 +137,14 @@ def row(
     mean = fmean(values)
     times = [seconds[model] for model in goal.models if model in seconds]
     first = metrics[goal.models[0]]
+    metric = registry.get(goal.metric)
     return BenchmarkRow(
         goal=goal,
         values=values,
         mean=_rounded(mean),
         deviation=_rounded(stdev(values)) if len(values) > 1 else None,
-        gap=None if goal.published is None else _rounded(goal.gap(mean, goal.published)),
-        reached=None if goal.target is None else goal.is_reached(mean, goal.target),
+        gap=None if goal.published is None else _rounded(metric.lead(mean, goal.published)),
+        reached=None if goal.target is None else metric.reaches(mean, goal.target),
         parameters=int(first["parameters"]),
         seconds=_rounded(fmean(times)) if len(times) == len(values) else None,
         signature=_signature(first, goal.metric),

@@ -10,7 +10,7 @@ import pandas as pd
 from pipelines import console, paths
 from pipelines.config.params import Params
 from pipelines.errors import UserError
-from pipelines.evaluation import significance
+from pipelines.evaluation import metrics, significance
 from pipelines.evaluation.significance import TestResult, format_p
 from pipelines.reporting.comparison import CorpusTable
 
@@ -48,7 +48,7 @@ class BestModelTests:
 
     Attributes:
         best: name of the best model.
-        metric: key of the metric in which they are compared.
+        metric: title of the metric in which they are compared.
         items: number of test items.
         others: the other models, in the order of params.yaml.
     """
@@ -94,7 +94,7 @@ def compare_with_best(table: CorpusTable, config: Params, root: Path) -> BestMod
             bar.advance(1)
     return BestModelTests(
         best=best,
-        metric=tests[0][0].key,
+        metric=metrics.get(tests[0][0].key).title,
         items=len(frames[best]),
         others=tuple(
             ComparedModel(name, test, _verdict_text(test))

@@ -8,19 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines import paths
-from pipelines.config.params import (
-    BagOfWords,
-    Model,
-    NGram,
-    Params,
-    Task,
-    Tokens,
-)
+from pipelines.config.params import BagOfWords, Model, NGram, Params
 from pipelines.errors import UserError
-from pipelines.evaluation import metrics as metric_registry
+from pipelines.evaluation import metrics as registry
 from pipelines.evaluation import seed_statistics
 from pipelines.evaluation.metrics import Metric
 from pipelines.reporting import published
+from pipelines.tasks import lookup
 
 Metrics = Mapping[str, float]
 
@@ -62,8 +56,8 @@ class CorpusTable:
 
     Attributes:
         corpus: its name.
-        task: its task.
-        columns: those that any model has; the first decides which model is best.
+        task: title of its task.
+        columns: the metrics that any model has; the first decides which model is best.
         rows: the evaluated models in the order of params.yaml.
         published: rows of published results.
         missing: models without metrics.
@@ -71,7 +65,7 @@ class CorpusTable:
     """
 
     corpus: str
-    task: Task
+    task: str
     columns: tuple[Metric, ...]
     rows: tuple[ModelRow, ...]
     published: tuple[PublishedRow, ...]
@@ -124,20 +118,19 @@ def _table(
     models: Mapping[str, Model],
     metrics: Mapping[str, Metrics | None],
 ) -> CorpusTable:
-    task, tokens = config.corpora[corpus].task, config.corpora[corpus].tokens
     evaluated = {name: values for name, values in metrics.items() if values is not None}
     results = published.published_results(
         [goal for goal in config.goals if goal.models[0] in models]
     )
     columns = tuple(
         column
-        for column in _columns(task, tokens, results)
+        for column in _columns(config, corpus, results)
         if any(column.key in values for values in evaluated.values())
     )
     cells = [_cells(column, evaluated, results) for column in columns]
     return CorpusTable(
         corpus=corpus,
-        task=task,
+        task=lookup.get(config.corpora[corpus].task).title,
         columns=columns,
         rows=tuple(
             ModelRow(name, tuple(column[position] for column in cells))
@@ -153,12 +146,13 @@ def _table(
 
 
 def _columns(
-    task: Task, tokens: Tokens, results: Sequence[published.PublishedResult]
+    config: Params, corpus: str, results: Sequence[published.PublishedResult]
 ) -> list[Metric]:
-    """Return the metrics of a corpus; optional ones only if they were published."""
+    """Return the metrics of a corpus; optional ones only next to a published number."""
+    entry = config.corpora[corpus]
     return [
         metric
-        for metric in metric_registry.of_task(task, tokens)
+        for metric in registry.of_task(entry.task, entry.tokens)
         if not metric.optional or any(metric.key in result.numbers for result in results)
     ]
 

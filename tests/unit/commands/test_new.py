@@ -63,7 +63,7 @@ def test_dvc_reads_its_graph(project: Path) -> None:
 def test_the_readme_lists_the_goals(project: Path) -> None:
     readme = (project / "README.md").read_text(encoding="utf-8")
     assert "# plays\n\nAll of plays: a test.\n" in readme
-    goal = "bits per character ≤ 2.4; stretch ≤ 2.2; published: 2.500; a published model; a paper\n"
+    goal = "bits per character ≤ 2.4; stretch ≤ 2.2; published: 2.5; a published model; a paper\n"
     assert f"- shakespeare-rnn, shakespeare-lstm: {goal}" in readme
     assert "markov" not in readme  # its goal has neither target nor published number
 

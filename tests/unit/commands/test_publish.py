@@ -89,7 +89,7 @@ def test_results_are_compared_with_published_numbers(plays: Path, data: Path, pa
     assert group["reached"] is True
     assert group["seconds"] == 150.0
     assert markov["gap"] is None
-    assert "| shakespeare-rnn, 2 seeds | bits per character | 2.300 ± 0.141 " in page.read_text(
+    assert "| shakespeare-rnn, 2 seeds | bits per character | 2.3000 ± 0.1414 " in page.read_text(
         encoding="utf-8"
     )
 

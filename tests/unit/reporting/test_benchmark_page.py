@@ -74,13 +74,13 @@ def test_a_row_with_target_and_published_number() -> None:
         source="a paper",
     )
     assert table_row(page(result)) == (
-        "| a | perplexity | 91.26 | 92.00; LSTM \\| tied; a paper | +0.74 | "
+        "| a | perplexity | 91.256 | 92.0; LSTM \\| tied; a paper | +0.744 | "
         "≤ 90 missed, stretch ≤ 80 missed | 1,234 | 1,234 |"
     )
 
 
 def test_a_row_without_a_published_number() -> None:
-    assert table_row(page(row(91.256))) == "| a | perplexity | 91.26 |  |  |  | 1,234 | 1,234 |"
+    assert table_row(page(row(91.256))) == "| a | perplexity | 91.256 |  |  |  | 1,234 | 1,234 |"
 
 
 @pytest.mark.parametrize(("cores", "text"), [(1, "P, 1 core, 8 GiB"), (16, "P, 16 cores, 8 GiB")])
@@ -152,5 +152,5 @@ def test_goals_are_described_before_anything_has_run() -> None:
     target = goal(
         models=("a", "b"), target=90.0, published=92.0, reference="LSTM", source="a paper"
     )
-    line = "a, b: perplexity ≤ 90; published: 92.00; LSTM; a paper"
+    line = "a, b: perplexity ≤ 90; published: 92.0; LSTM; a paper"
     assert benchmark_page.goal_lines([target, goal()]) == [line]
