@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import files, paths
+from pipelines import paths
 from pipelines.config.params import Model, NGram
 from pipelines.evaluation import analysis as analyses
 from pipelines.evaluation.calibration import calibration_error_of_bins
@@ -19,9 +19,6 @@ from pipelines.training.step_metrics import read_norms
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-    from pipelines.evaluation.evaluate import EvaluationResult
-    from pipelines.inference.predictor import Predictor
 
 # File names; attention maps are numbered.
 LEARNING_CURVE = "learning-curve.svg"
@@ -114,27 +111,3 @@ def _samples_by_epoch(name: str, samples: Sequence[Sample]) -> str:
         text = textwrap.indent(sample.text, "    ", lambda line: True)
         parts.append(f"## Epoch {sample.epoch}\n\n{text}\n")
     return "\n".join(parts)
-
-
-def write(
-    name: str,
-    evaluation: EvaluationResult,
-    predictor: Predictor,
-    folder: Path,
-    history: Path,
-    out: Path,
-) -> None:
-    """Write the pictures of an evaluation into a folder."""
-    entry = predictor.spec.entry
-    pictures = draw(
-        name,
-        evaluation.analysis,
-        read_history(history),
-        read_norms(folder),
-        read_samples(folder),
-        None if isinstance(entry, NGram) else entry.optimizer.clip_norm,
-    )
-    with files.atomic_write(out) as temporary:
-        temporary.mkdir()
-        for file, text in pictures.items():
-            (temporary / file).write_text(text, encoding="utf-8", newline="\n")

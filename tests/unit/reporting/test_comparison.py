@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pipelines import paths
 from pipelines.config import params
@@ -64,12 +65,9 @@ def test_several_seeds_show_mean_and_deviation(project: Path) -> None:
 
 def test_translations_of_sub_words_are_compared_by_sacrebleu(project: Path) -> None:
     path = project / "params.yaml"
-    words = "tokens: words\n    split: {method: shuffled, valid: 0.05, test: 0.1}\n"
-    sizes = "    vocabulary: {max_size: 10000, min_count: 2}\n    checks: {min_rows: 6000"
-    text = path.read_text(encoding="utf-8")
-    assert words + sizes in text
-    sub_words = words.replace("words", "bpe") + sizes.replace(", min_count: 2", "")
-    path.write_text(text.replace(words + sizes, sub_words), encoding="utf-8")
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["corpora"]["verses"] |= {"tokens": "bpe", "vocabulary": {"max_size": 10000}}
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
     for name, score in (("verses-fixed", 9.0), ("verses-attention", 20.0)):
         write_metrics(project, name, test_sacrebleu=score, test_exact_match=0.5)
     table = tables(project)["verses"]
