@@ -1,9 +1,9 @@
-"""The pictures of this folder, from a project that was trained, promoted and verified.
+"""Take the pictures of this folder, from a project that was trained, promoted and verified.
 
     python docs/pictures.py PROJECT
 
-Starts `seqproof ui` there, looks at its pages and at the report in Chromium without a window, over
-the DevTools protocol, and writes them into `pictures/`; TensorBoard's if `uvx` is there.
+Starts `seqproof ui` in the project, and opens its pages and the report in headless Chromium, over
+the DevTools protocol. Takes TensorBoard's picture if `uvx` is installed.
 """
 
 from __future__ import annotations
@@ -32,97 +32,100 @@ from commands import browser
 from pipelines.tracking import run_store
 
 PICTURES = Path(__file__).with_name("pictures")
-WIDE, SECONDS = 1200, 120
+WIDTH = 1200  # pixels
+TIMEOUT = 120  # seconds
 COLUMNS = ["metrics.`test_macro_f1`", "metrics.`test_accuracy`", "tags.`cell`", "tags.`verified`"]
 
 
 class Tab:
-    """A page of the browser."""
+    """A tab of the browser."""
 
     def __init__(self, socket: Any) -> None:
         self._socket, self._number = socket, 0
 
-    async def call(self, method: str, **said: Any) -> Any:
-        """What a method of the protocol answers."""
+    async def call(self, method: str, **params: Any) -> Any:
+        """Call a method of the DevTools protocol and return its result."""
         self._number += 1
-        await self._socket.send_json({"id": self._number, "method": method, "params": said})
+        await self._socket.send_json({"id": self._number, "method": method, "params": params})
         while True:
-            answer = json.loads((await self._socket.receive()).data)
-            if answer.get("id") == self._number:
-                return answer["result"]
+            message = json.loads((await self._socket.receive()).data)
+            if message.get("id") == self._number:
+                return message["result"]
 
-    async def run(self, script: str) -> Any:
-        """What a script gives."""
-        said = await self.call("Runtime.evaluate", expression=script, returnByValue=True)
-        return said["result"].get("value")
+    async def evaluate(self, script: str) -> Any:
+        """Evaluate a script and return its value."""
+        response = await self.call("Runtime.evaluate", expression=script, returnByValue=True)
+        return response["result"].get("value")
 
-    async def picture(self, name: str, address: str, high: int, until: str, script: str) -> None:
-        """Open an address, wait for a text, run a script, and write what is to be seen."""
-        size = {"width": WIDE, "height": high, "deviceScaleFactor": 1, "mobile": False}
+    async def take_picture(
+        self, name: str, url: str, height: int, text: str = "", script: str = ""
+    ) -> None:
+        """Open a URL, wait for a text, run a script, and save a screenshot."""
+        size = {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
         await self.call("Emulation.setDeviceMetricsOverride", **size)
         await self.call("Page.navigate", url="about:blank")
-        await self.call("Page.navigate", url=address)
-        begun = time.monotonic()
-        while not await self.run(f"document.body?.innerText.includes({json.dumps(until)})"):
-            if time.monotonic() - begun > SECONDS:
-                raise TimeoutError(f"{address} does not show {until}")
+        await self.call("Page.navigate", url=url)
+        start = time.monotonic()
+        while not await self.evaluate(f"document.body?.innerText.includes({json.dumps(text)})"):
+            if time.monotonic() - start > TIMEOUT:
+                raise TimeoutError(f"{url} does not show {text}")
             await asyncio.sleep(0.2)
-        await self.run(script)
-        await asyncio.sleep(5)  # charts move until they stand
-        said = await self.call("Page.captureScreenshot", format="png")
-        image = Image.open(io.BytesIO(base64.b64decode(said["data"]))).convert("RGB")
-        few = image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        few.save(PICTURES / f"{name}.png", optimize=True)
+        await self.evaluate(script)
+        await asyncio.sleep(5)  # wait for the animation of charts
+        screenshot = await self.call("Page.captureScreenshot", format="png")
+        image = Image.open(io.BytesIO(base64.b64decode(screenshot["data"]))).convert("RGB")
+        palette = image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        palette.save(PICTURES / f"{name}.png", optimize=True)
 
 
-async def looked(act: Callable[[Tab], Awaitable[None]]) -> None:
-    """Let something be done in a browser with a profile of its own."""
-    found = next(path for name in browser.NAMES if (path := shutil.which(name)))
+async def use_browser(action: Callable[[Tab], Awaitable[None]]) -> None:
+    """Run an action in a browser with a temporary profile."""
+    program = next(path for name in browser.NAMES if (path := shutil.which(name)))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        words = ["--headless", "--no-sandbox", "--hide-scrollbars", "--remote-debugging-port=0"]
+        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--remote-debugging-port=0"]
         process = subprocess.Popen(
-            [found, *words, f"--user-data-dir={profile}", "about:blank"], stderr=subprocess.DEVNULL
+            [program, *options, f"--user-data-dir={profile}", "about:blank"],
+            stderr=subprocess.DEVNULL,
         )
         try:
-            said = Path(profile) / "DevToolsActivePort"
-            while not (said.exists() and said.read_text(encoding="utf-8")):
+            port_file = Path(profile) / "DevToolsActivePort"
+            while not (port_file.exists() and port_file.read_text(encoding="utf-8")):
                 await asyncio.sleep(0.1)
-            port = said.read_text(encoding="utf-8").split("\n")[0]
+            port = port_file.read_text(encoding="utf-8").split("\n")[0]
             async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
                 tabs = await (await session.get("/json")).json()
-                place = next(tab for tab in tabs if tab["type"] == "page")["webSocketDebuggerUrl"]
-                async with session.ws_connect(place, max_msg_size=0) as opened:
-                    await act(Tab(opened))
+                url = next(tab for tab in tabs if tab["type"] == "page")["webSocketDebuggerUrl"]
+                async with session.ws_connect(url, max_msg_size=0) as connection:
+                    await action(Tab(connection))
         finally:
             process.terminate()
             process.wait()
 
 
 @contextmanager
-def served(words: list[str], project: Path) -> Iterator[str]:
-    """The address of a server, started on a free port."""
+def start_server(command: list[str], project: Path) -> Iterator[str]:
+    """Start a server on a free port and yield its URL."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([*words, "--port", str(port)], cwd=project, **quiet)
+    process = subprocess.Popen([*command, "--port", str(port)], cwd=project, **quiet)
     try:
-        for _ in range(SECONDS):
+        for _ in range(TIMEOUT):
             try:
-                urllib.request.urlopen(address).close()
+                urllib.request.urlopen(url).close()
                 break
             except OSError:
                 time.sleep(1)
-        yield address
+        yield url
     finally:
         process.terminate()
         process.wait()
 
 
-def stored(experiment: str) -> str:
-    """What a browser remembers of somebody who has looked before: the side for trainings, no
-    assistant, columns of the runs' list, and the charts of a comparison."""
+def local_storage_script(experiment: str) -> str:
+    """Return a script that stores MLflow's settings: workflow, columns and charts."""
     keys = ("test_accuracy", "test_macro_f1", "by_tokens/valid_loss", "by_tokens/valid_macro_f1")
     common = {"metricSectionId": "1", "runsCountToCompare": 10, "xAxisKey": "step"}
     charts = [
@@ -130,7 +133,7 @@ def stored(experiment: str) -> str:
         | {"metricKey": key, "displayName": key}
         for key in keys
     ]
-    sections = [  # the others are folded
+    sections = [  # all but the first are collapsed
         {"uuid": str(number), "name": name, "display": number == 1}
         for number, name in enumerate(
             ("Compared", "by_tokens", "Model metrics", "System metrics"), 1
@@ -138,58 +141,61 @@ def stored(experiment: str) -> str:
     ]
     page = {"selectedColumns": COLUMNS, "compareRunCharts": charts, "compareRunSections": sections}
     page |= {"isAccordionReordered": True}
-    said = {
+    page_key = f'MLflowLocalStorage-1.1-ExperimentPage-["{experiment}"]-ReactComponentState'
+    items = {
         "mlflow.workflowType_v1": '"machine_learning"',
         "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
-        f'MLflowLocalStorage-1.1-ExperimentPage-["{experiment}"]-ReactComponentState': json.dumps(
-            page
-        ),
+        page_key: json.dumps(page),
     }
-    return f"for (const one of Object.entries({json.dumps(said)})) localStorage.setItem(...one)"
+    return f"for (const item of Object.entries({json.dumps(items)})) localStorage.setItem(...item)"
 
 
 def main() -> None:
-    """Write all pictures."""
+    """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path)
     project = parser.parse_args().project.resolve()
-    kept = run_store.open_store(project)
-    of = {run.name: run for run in reversed(kept.runs)}
-    ids = {
-        name: kept.call(lambda client, name=name: client.get_run(of[name].id)).info.experiment_id
-        for name in ("opinions-lstm", "verses-attention")
-    }
-    opinions, verses = ids.values()
+    store = run_store.open_store(project)
+    latest = {run.name: run for run in reversed(store.runs)}
 
-    async def act(tab: Tab) -> None:
+    def experiment(name: str) -> str:
+        run = store.call(lambda client: client.get_run(latest[name].id))
+        return str(run.info.experiment_id)
+
+    opinions, verses = experiment("opinions-lstm"), experiment("verses-attention")
+
+    async def take_pictures(tab: Tab) -> None:
         await tab.call("Page.enable")
-        await tab.call("Page.addScriptToEvaluateOnNewDocument", source=stored(opinions))
-        mlflow = f"{ui}/#/experiments"
-        hidden = "document.head.insertAdjacentHTML('beforeend', '<style>.modebar {display: none}')"
-        runs, run = (
-            f"{mlflow}/{opinions}/runs",
-            f"{mlflow}/{verses}/runs/{of['verses-attention'].id}",
+        script = local_storage_script(opinions)
+        await tab.call("Page.addScriptToEvaluateOnNewDocument", source=script)
+        experiments = f"{ui}/#/experiments"
+        style = "document.head.insertAdjacentHTML('beforeend', '<style>.modebar {display: none}')"
+        runs = f"{experiments}/{opinions}/runs"
+        run = f"{experiments}/{verses}/runs/{latest['verses-attention'].id}"
+        model = f"{ui}/#/models/seqproof-opinions"
+        await tab.take_picture("runs", runs, 560, "opinions-perceptron", style)
+        await tab.take_picture("run", run, 1000, "Show more", style)
+        await tab.take_picture(
+            "comparison", f"{runs}?compareRunsMode=CHART", 900, "Compared", style
         )
-        await tab.picture("runs", runs, 560, "opinions-perceptron", hidden)
-        await tab.picture("run", run, 1000, "Show more", hidden)
-        compared = f"{runs}?compareRunsMode=CHART"
-        await tab.picture("comparison", compared, 900, "Compared", hidden)
-        await tab.picture("registered", f"{ui}/#/models/seqproof-opinions", 600, "champion", hidden)
+        await tab.take_picture("registered", model, 600, "champion", style)
         report = (project / "report.html").as_uri()
-        await tab.picture("report", report, 1000, "", "")
-        await tab.picture("laboratory", f"{report}#laboratory", 1000, "", "")
-        if board is not None:
-            # The tab of the embeddings is there when TensorBoard is asked for the second time.
-            urllib.request.urlopen(f"{board}/data/plugins_listing").close()
-            await tab.picture("tensorboard", board, 900, "epoch", "")
+        await tab.take_picture("report", report, 1000)
+        await tab.take_picture("experiments", f"{report}#experiments", 1000)
+        if tensorboard is not None:
+            # The Projector tab appears from the second request on.
+            urllib.request.urlopen(f"{tensorboard}/data/plugins_listing").close()
+            await tab.take_picture("tensorboard", tensorboard, 900, "epoch")
 
     PICTURES.mkdir(exist_ok=True)
     with ExitStack() as stack:
         seqproof = str(Path(sys.executable).with_name("seqproof"))
-        ui = stack.enter_context(served([seqproof, "ui"], project))
-        words = ["uvx", "tensorboard", "--logdir", ".seqproof/tensorboard"]
-        board = stack.enter_context(served(words, project)) if shutil.which("uvx") else None
-        asyncio.run(looked(act))
+        ui = stack.enter_context(start_server([seqproof, "ui"], project))
+        command = ["uvx", "tensorboard", "--logdir", ".seqproof/tensorboard"]
+        tensorboard = (
+            stack.enter_context(start_server(command, project)) if shutil.which("uvx") else None
+        )
+        asyncio.run(use_browser(take_pictures))
 
 
 if __name__ == "__main__":

@@ -1,24 +1,39 @@
-"""README and docs name commands, stages and keys that exist, and all of the keys."""
+"""README and docs name only commands, stages, models, keys and files that exist."""
 
 import re
 
+import pytest
 import yaml
 
 from commands.app import STAGES, app
 from pipelines.config import params
 from tests.contract.imports import ROOT, sections
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHELL = "\n".join(re.findall(r"```bash\n(.*?)```", README, flags=re.S))
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = {file.name: file.read_text(encoding="utf-8") for file in DOCUMENTS}
+README = TEXTS["README.md"]
+# The commands in all documents, a line each.
+COMMANDS = [
+    line
+    for text in TEXTS.values()
+    for block in re.findall(r"```bash\n(.*?)```", text, flags=re.S)
+    for line in block.splitlines()
+]
+CONFIG = params.load(ROOT / "params.yaml")
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+def test_readme_is_short():
+    assert len(README.splitlines()) <= 150
 
 
 def test_make_targets_exist():
     files = [ROOT / "Makefile", ROOT / "development.mk"]
     makefile = "\n".join(file.read_text(encoding="utf-8") for file in files)
-    named = set(re.findall(r"^make (\w+)", SHELL, flags=re.M))
-    assert {"repro", "test", "ui", "check", "install"} <= named
-    for target in named:
+    targets = {match[1] for line in COMMANDS if (match := re.match(r"make (\w+)", line))}
+    assert {"repro", "test", "ui", "check", "install"} <= targets
+    for target in targets:
         assert re.search(rf"^{target}:", makefile, flags=re.M), target
 
 
@@ -27,46 +42,72 @@ def test_make_repro_seals_what_dvc_ran():
     assert recipe.index("dvc repro") < recipe.index("seqproof seal") < recipe.index("\nui:")
 
 
-def test_seqproof_verbs_exist():
+def test_seqproof_commands_exist():
     verbs = {command.name or command.callback.__name__ for command in app.registered_commands}
     assert set(STAGES) <= verbs
-    named = set(re.findall(r"seqproof ([a-z-]+)", SHELL))
-    assert named
+    named = {match for line in COMMANDS for match in re.findall(r"\bseqproof ([a-z-]+)", line)}
+    assert len(named) > 10
     assert named <= verbs
 
 
-def test_stages_and_models_exist():
-    graph = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    for stage, name in re.findall(r"dvc repro (\w+)@([\w-]+)", SHELL):
-        assert stage in graph
-        models = {model for family in PARAMS["models"].values() for model in family}
-        assert name in models or name in PARAMS["corpora"]
-    for family, model, key in re.findall(r"-S models\.(\w+)\.([\w-]+)\.(\w+)=", SHELL):
-        assert key in PARAMS["models"][family][model]
+def test_every_command_is_documented():
+    verbs = {command.name or command.callback.__name__ for command in app.registered_commands}
+    named = {match for text in TEXTS.values() for match in re.findall(r"seqproof ([a-z-]+)", text)}
+    assert verbs - set(STAGES) <= named
 
 
-def test_the_example_of_ones_own_text_is_sound(tmp_path):
+@pytest.mark.parametrize("name", TEXTS)
+def test_stages_and_their_items_exist(name):
+    items = {**CONFIG.models, **CONFIG.corpora}
+    experiments = {item for stage in PARAMS["experiments"].values() for item in stage}
+    for stage, item in re.findall(r"\b([a-z_0-9]+)@([a-z][a-z-]*)", TEXTS[name]):
+        if item != "champion" and stage != "stage":
+            assert stage in GRAPH, f"{name}: {stage}@{item}"
+            assert item in items or item in experiments, f"{name}: {stage}@{item}"
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_keys_set_from_the_command_line_exist(name):
+    for path in re.findall(r"-S ([a-z_0-9.-]+)=(?!null)", TEXTS[name]):
+        tree = PARAMS
+        for key in path.split("."):
+            assert key in tree, f"{name}: {path}"
+            tree = tree[key]
+
+
+def test_the_example_of_your_own_text_is_valid(tmp_path):
     example = yaml.safe_load(re.search(r"```yaml\n(.*?)```", README, flags=re.S).group(1))
-    tree = PARAMS | {"corpora": PARAMS["corpora"] | example["corpora"]}
-    models = {family: {**entries} for family, entries in PARAMS["models"].items()}
-    for family, entries in example["models"].items():
-        models[family] |= entries
-    tree["models"] = models
+    models = PARAMS["models"] | {"lstm": PARAMS["models"]["lstm"] | example["models"]["lstm"]}
+    config = PARAMS | {"corpora": PARAMS["corpora"] | example["corpora"], "models": models}
+    goals = re.search(r"```yaml\n(goals:.*?)```", TEXTS["usage.md"], flags=re.S).group(1)
     path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
-    assert params.load(path).models["diary-lstm"].corpus == "diary"
+    path.write_text(yaml.safe_dump(config | yaml.safe_load(goals)), encoding="utf-8")
+    loaded = params.load(path)
+    assert loaded.models["diary-lstm"].corpus == "diary"
+    assert loaded.goals[0].models == ("diary-lstm",)
 
 
 def test_every_key_is_documented():
-    text = (ROOT / "docs" / "params.md").read_text(encoding="utf-8")
     for section in sections():
-        for key in section.model_fields:
-            if not key.endswith("_models"):
-                assert re.search(rf"\b{key}\b", text), f"{section.__name__}.{key}"
+        for key, field in section.model_fields.items():
+            key = field.alias or key
+            assert re.search(rf"\b{key}\b", TEXTS["params.md"]), f"{section.__name__}.{key}"
 
 
-def test_links_lead_to_files():
-    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for link in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
-            if "://" not in link:
-                assert (document.parent / link).exists(), f"{document.name}: {link}"
+def test_no_removed_key_is_documented():
+    removed = "laboratory|accumulate|resample|random_steps|fine_tune models|train_lstm models"
+    for name, text in TEXTS.items():
+        assert not re.search(rf"\b({removed})\b", text), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_links_lead_to_files_and_headings(document):
+    for link, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", TEXTS[document.name]):
+        if "://" in link:
+            continue
+        target = document.parent / link if link else document
+        assert target.exists(), f"{document.name}: {link}"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), flags=re.M)
+            slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
+            assert anchor in slugs, f"{document.name}: {link}#{anchor}"
