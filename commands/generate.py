@@ -26,7 +26,11 @@ def generate(name: str, options: Mapping[str, Any]) -> None:
     entry = params.require(config.models, name, "model")
     corpus = config.corpora[entry.corpus]
     if corpus.samples is None:
-        language_models = [key for key, model in config.models.items() if _is_language_model(model)]
+        language_models = [
+            key
+            for key, model in config.models.items()
+            if config.corpora[model.corpus].samples is not None
+        ]
         raise UserError(
             f"'{name}' is a {entry.model}, and only a language model generates text"
             f"{suggest(name, language_models)}."
@@ -47,10 +51,6 @@ def generate(name: str, options: Mapping[str, Any]) -> None:
     with _progress(samples.length) as bar:
         text = language_modelling.write(trained, beginning, advance=bar.advance if bar else None)
     console.echo(text)
-
-
-def _is_language_model(entry: params.Model) -> bool:
-    return params.TASK_OF[entry.model] == "language_modelling"
 
 
 def _progress(length: int) -> AbstractContextManager[console.Progress | None]:

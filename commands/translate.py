@@ -28,13 +28,18 @@ def translate(name: str, texts: list[str], n_best: int | None, options: Mapping[
     """
     config = params.load(paths.PARAMS)
     entry = params.require(config.models, name, "model")
-    if params.TASK_OF[entry.model] != "translation":
-        translators = [key for key, model in config.models.items() if model.model == "seq2seq"]
+    corpus = config.corpora[entry.corpus]
+    if corpus.task != "translation":
+        translators = [
+            key
+            for key, model in config.models.items()
+            if config.corpora[model.corpus].task == "translation"
+        ]
         raise UserError(
             f"'{name}' is a {entry.model}, and only a seq2seq model translates"
             f"{suggest(name, translators)}."
         )
-    search = override(config.corpora[entry.corpus].search or GREEDY, options)
+    search = override(corpus.search or GREEDY, options)
     if n_best is not None and n_best > search.beam:
         raise UserError(
             f"--n-best is {n_best}, and a beam of {search.beam} yields at most {search.beam}. "
