@@ -82,7 +82,7 @@ class LoggedModel:
 
 
 class RunStore:
-    """All runs of a tracking store.
+    """Runs of a tracking store.
 
     Args:
         client: MLflow's client; None if the store does not exist yet.
@@ -95,7 +95,7 @@ class RunStore:
 
     @cached_property
     def runs(self) -> tuple[RunRecord, ...]:
-        """All runs that are not deleted, the newest first."""
+        """Runs that are not deleted, the newest first."""
         return () if self._client is None else self._call(lambda: tuple(self._read_runs()))
 
     def find(self, kind: str, input_hash: str) -> list[RunRecord]:
