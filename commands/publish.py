@@ -12,6 +12,7 @@ from pipelines import console, paths
 from pipelines.config import params
 from pipelines.diagnostics.machine import memory_gib
 from pipelines.errors import UserError
+from pipelines.evaluation import metrics as registry
 from pipelines.lineage import dvc_project, environment
 from pipelines.reporting import benchmark_page, benchmark_results
 
@@ -92,6 +93,7 @@ def _collect(project: Path, origin: dict[str, str]) -> benchmark_results.Benchma
 def _load_unchanged(project: Path, template: str) -> params.Params:
     """Load the params of a project, and require that they are those of its template."""
     config = params.load(project / paths.PARAMS)
+    registry.check_goals(config)
     expected = params.load(templates.find(template))
     # Goals have no influence on the results.
     own, original = (

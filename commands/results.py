@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pipelines import console, paths
 from pipelines.config import params
+from pipelines.evaluation import metrics
 from pipelines.reporting.comparison import CorpusTable, TableCell, compare
 
 
@@ -17,6 +18,7 @@ def results(stages: Iterable[str]) -> None:
     """
     root = console.root()
     config = params.load(root / paths.PARAMS)
+    metrics.check_goals(config)
     for table in compare(config, root):
         _print_table(table)
         for name in table.missing:

@@ -6,9 +6,12 @@ from pipelines.config import params
 
 def main() -> None:
     """Write the report."""
+    from pipelines.evaluation import metrics
     from pipelines.reporting import page
 
-    page.write(params.load(paths.PARAMS), console.root())
+    config = params.load(paths.PARAMS)
+    metrics.check_goals(config)
+    page.write(config, console.root())
 
 
 if __name__ == "__main__":

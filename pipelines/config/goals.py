@@ -3,40 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import model_validator
 
-from pipelines.config.corpora import Corpus
 from pipelines.config.models import Model
 from pipelines.errors import suggest
-from pipelines.types import ConfigModel, Names, Task
-
-Better = Literal["higher", "lower"]
-
-# Metrics of each task with their better direction, by their keys in the metrics files.
-METRICS: Mapping[Task, Mapping[str, Better]] = {
-    "language_modelling": {
-        "test_perplexity": "lower",
-        "test_bits_per_character": "lower",
-        "test_nats_per_character": "lower",
-        "test_network_perplexity": "lower",
-        "test_ngram_perplexity": "lower",
-    },
-    "classification": {
-        "test_accuracy": "higher",
-        "test_macro_f1": "higher",
-        "test_calibration_error": "lower",
-    },
-    "translation": {
-        "test_bleu": "higher",
-        "test_sacrebleu": "higher",
-        "test_chrf": "higher",
-        "test_exact_match": "higher",
-        "test_perplexity": "lower",
-    },
-}
-BETTER = {metric: side for metrics in METRICS.values() for metric, side in metrics.items()}
+from pipelines.types import ConfigModel, Names
 
 
 class Goal(ConfigModel):
@@ -44,7 +17,7 @@ class Goal(ConfigModel):
 
     Attributes:
         models: one model, or the same model trained from several seeds.
-        metric: key in their metrics files.
+        metric: key of a metric of `evaluation/metrics.py`.
         target: value to reach.
         stretch: more ambitious value.
         published: published number, in the unit of the metric.
@@ -66,28 +39,12 @@ class Goal(ConfigModel):
             raise ValueError("set all of 'published', 'reference' and 'source', or none of them")
         return self
 
-    @property
-    def better(self) -> Better:
-        """Direction of improvement."""
-        return BETTER[self.metric]
-
-    def is_reached(self, value: float, target: float) -> bool:
-        """Return whether a value is as good as a target."""
-        return value <= target if self.better == "lower" else value >= target
-
-    def gap(self, value: float, other: float) -> float:
-        """Return the improvement of a value over another; negative if it is worse."""
-        return other - value if self.better == "lower" else value - other
-
-    def check_references(
-        self, key: str, corpora: Mapping[str, Corpus], models: Mapping[str, Model]
-    ) -> None:
-        """Check that the models exist, share a corpus, and have the metric.
+    def check_models(self, key: str, models: Mapping[str, Model]) -> None:
+        """Check that the models exist and share a corpus.
 
         Args:
-            key: of the goal in params.yaml.
-            corpora: by name.
-            models: by name.
+            key: key of the goal in params.yaml.
+            models: models by name.
 
         Raises:
             ValueError: they do not; the message names the key.
@@ -101,15 +58,12 @@ class Goal(ConfigModel):
                 raise ValueError(
                     f"{key}.models must share one corpus, but theirs are '{corpus}' and '{other}'"
                 )
-        metrics = METRICS[corpora[corpus].task]
-        if self.metric not in metrics:
-            raise ValueError(f"{key}.metric is '{self.metric}'{suggest(self.metric, metrics)}")
 
 
-def check_goals(
-    goals: Sequence[Goal], corpora: Mapping[str, Corpus], models: Mapping[str, Model]
-) -> None:
-    """Check the references of all goals, and that no reference has two numbers in one metric.
+def check_goals(goals: Sequence[Goal], models: Mapping[str, Model]) -> None:
+    """Check the models of all goals, and that no reference has two numbers in one metric.
+
+    `evaluation.metrics.check_goals` checks their metrics.
 
     Raises:
         ValueError: a reference is invalid; the message names the key.
@@ -117,7 +71,7 @@ def check_goals(
     published: dict[tuple[str | None, ...], float] = {}
     for index, goal in enumerate(goals):
         key = f"goals.{index}"
-        goal.check_references(key, corpora, models)
+        goal.check_models(key, models)
         if goal.published is not None:
             reference = (models[goal.models[0]].corpus, goal.metric, goal.reference, goal.source)
             if published.setdefault(reference, goal.published) != goal.published:

@@ -42,7 +42,7 @@ from pipelines.config.experiments import (
     SyntheticTask,
     WordOrder,
 )
-from pipelines.config.goals import BETTER, Better, Goal, check_goals
+from pipelines.config.goals import Goal, check_goals
 from pipelines.config.models import (
     FAMILIES,
     FAMILY_OF_STAGE,
@@ -76,13 +76,11 @@ from pipelines.types import (
 )
 
 __all__ = [
-    "BETTER",
     "FAMILIES",
     "STAGES",
     "SUB_WORDS",
     "TASK_OF",
     "BagOfWords",
-    "Better",
     "Cell",
     "CellConfig",
     "Checkpoints",
@@ -212,7 +210,7 @@ class Params(ConfigModel):
                     )
                 _check_translation(key, model, corpus)
         self.experiments.check_references(self.corpora, self.models)
-        check_goals(self.goals, self.corpora, self.models)
+        check_goals(self.goals, self.models)
         return self
 
     def _check_init_from(self, key: str, model: Model) -> None:

@@ -322,14 +322,14 @@ def compute(evaluation: Evaluation, spec: ModelSpec[Any]) -> MetricValues:
     return values
 
 
-def check_goals(params: Params) -> None:
-    """Check that the models of each goal have its metric.
+def check_goals(config: Params) -> None:
+    """Check that the metric of each goal is one of its models' task.
 
     Raises:
-        UserError: they do not.
+        UserError: it is not; the message names the key.
     """
-    for number, goal in enumerate(params.goals):
-        task = params.corpora[params.models[goal.models[0]].corpus].task
+    for number, goal in enumerate(config.goals):
+        task = config.corpora[config.models[goal.models[0]].corpus].task
         keys = [metric.key for metric in of_task(task) if metric.has_goals]
         if goal.metric not in keys:
             raise UserError(
