@@ -23,7 +23,7 @@ def seal() -> None:
     params.load(root / "params.yaml")
     with run_store.exclusive_lock(root):
         summary = _record(root)
-    count = summary.new + summary.known
+    count = summary.new + summary.existing
     for line in (
         f"{count} stages are sealed, {summary.new} of them newly.",
         *summary.missing,

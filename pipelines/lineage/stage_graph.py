@@ -61,11 +61,11 @@ class StageGraph:
 
     def producers(self, path: str) -> list[str]:
         """Return the stages that write a path, a folder around it or a file in it."""
-        return [name for name, outs in self._outs.items() if _overlaps(path, outs)]
+        return [name for name, outs in self._outs.items() if overlaps(path, outs)]
 
     def consumers(self, path: str) -> list[str]:
         """Return the stages that read a path, a folder around it or a file in it."""
-        return [name for name, deps in self._deps.items() if _overlaps(path, deps)]
+        return [name for name, deps in self._deps.items() if overlaps(path, deps)]
 
     def ancestors(self, stages: Iterable[str]) -> list[str]:
         """Return the stages that these depend on, without these, in topological order."""
@@ -108,5 +108,6 @@ def within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
-def _overlaps(path: str, others: Iterable[str]) -> bool:
+def overlaps(path: str, others: Iterable[str]) -> bool:
+    """Return True if a path lies in one of the others or contains one of them."""
     return any(within(path, other) or within(other, path) for other in others)

@@ -53,7 +53,7 @@ class RecordSummary:
     """Counts of stages whose hashes are on their runs; findings; stages without a run."""
 
     new: int = 0
-    known: int = 0
+    existing: int = 0
     findings: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
@@ -157,7 +157,7 @@ def _record(
     if recorded is not None and recorded != text:
         summary.findings.append(_different_outs(run, outputs, recorded))
         return
-    summary.known += recorded is not None
+    summary.existing += recorded is not None
     summary.new += recorded is None
     tags[run_tags.OUTS.format(outputs.kind)] = text
     tags[run_tags.SEALED.format(outputs.kind)] = outputs.entry.inputs.input_hash

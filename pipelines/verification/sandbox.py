@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from pipelines import console
 from pipelines.lineage import environment, git, snapshots
 from pipelines.lineage.lockfiles import truncated
-from pipelines.lineage.stage_graph import within
+from pipelines.lineage.stage_graph import overlaps
 from pipelines.verification.verify_targets import VerifyTarget
 
 MAX_OUTPUT = 300  # characters of a failed stage's output in a message
@@ -51,7 +51,7 @@ class Sandbox:
         outs = {path for entry in self.target.entries.values() for path in entry.outs}
         deps = self.target.entries[stage].deps
         return self._restore_all(
-            {path: md5 for path, md5 in deps.items() if not _overlaps(path, outs)}
+            {path: md5 for path, md5 in deps.items() if not overlaps(path, outs)}
         )
 
     def _restore_all(self, files: Mapping[str, str]) -> str:
@@ -128,11 +128,6 @@ def open_sandbox(target: VerifyTarget, commit: str, patch: str) -> Iterator[Sand
     """
     with git.worktree(console.root(), commit, patch) as folder:
         yield Sandbox(folder, target)
-
-
-def _overlaps(path: str, others: Collection[str]) -> bool:
-    """Return True if a path is in another or contains it."""
-    return any(within(path, other) or within(other, path) for other in others)
 
 
 def _copy(source: Path, destination: Path) -> None:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_every_run_gets_the_hashes_of_its_outs(project):
-    assert project.seal() == RecordSummary(new=4, known=0)
+    assert project.seal() == RecordSummary(new=4, existing=0)
     experiment_tags, head_tags = project.tags()
     entries = project.locked()
     for kind, stage in (("training", TRAIN), ("evaluation", EVALUATE)):
@@ -40,7 +40,7 @@ def test_every_run_gets_the_hashes_of_its_outs(project):
 def test_sealing_twice_writes_once(project, monkeypatch):
     project.seal()
     monkeypatch.setattr(run_store.RunStore, "set_tags", lambda *_: pytest.fail("written again"))
-    assert project.seal() == RecordSummary(new=0, known=4)
+    assert project.seal() == RecordSummary(new=0, existing=4)
 
 
 def test_a_stage_restored_from_the_cache_is_connected_to_the_run_that_made_it(project):
@@ -50,7 +50,7 @@ def test_a_stage_restored_from_the_cache_is_connected_to_the_run_that_made_it(pr
     assert "is cached - skipping run" in output
     assert "Running stage" not in output
     commit = project.commit("same as the experiment")
-    assert project.seal() == RecordSummary(new=2, known=0)
+    assert project.seal() == RecordSummary(new=2, existing=0)
     experiment_tags, first_tags = project.tags()
     assert experiment_tags[run_tags.LOCKS] == f"{commit[:8]}, lower"
     outs = project.locked()[EVALUATE].outs
@@ -81,7 +81,7 @@ def test_a_run_with_different_hashes_is_reported_and_not_overwritten(project, ca
 def test_a_stage_without_a_run_is_reported(project):
     project.sql("update runs set lifecycle_stage = 'deleted'")
     summary = project.seal()
-    assert summary.new == summary.known == 0
+    assert summary.new == summary.existing == 0
     assert [line.partition(" has no run")[0] for line in summary.missing] == [
         TRAIN,
         EVALUATE,
