@@ -79,7 +79,9 @@ def _gradient_flow(
 ) -> ExperimentFigure:
     max_lag = int(table["lag"].max())
     diverged = table[(table["when"] != "start") & table["loss"].isna()]
-    failures = " and ".join(f"{cell} ({when})" for cell, when in _pairs(diverged, "cell", "when"))
+    failures = " and ".join(
+        f"{cell} ({weights})" for cell, weights in _pairs(diverged, "cell", "when")
+    )
     explanation = (
         f"The plot shows the norm of the gradient of the last step's loss with respect to the "
         f"state k steps earlier, divided by its norm at the last state (Bengio et al. 1994; "

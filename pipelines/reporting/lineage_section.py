@@ -38,7 +38,7 @@ class LineageStage:
 
 @dataclass(frozen=True)
 class ModelLineage:
-    """All stages behind the metrics of a model.
+    """The stages behind the metrics of a model.
 
     Attributes:
         path: the metrics file.
@@ -97,18 +97,18 @@ def _current_stages(
 def _lineage_stages(
     names: Collection[str], lock: Mapping[str, LockedStage]
 ) -> Iterator[LineageStage]:
-    seen: set[str] = set()
+    shown_keys: set[str] = set()
     for name in names:
         stage = lock[name]
         files = tuple((path, stage.outs[path][:MD5_DIGITS]) for path in sorted(stage.outs))
-        yield LineageStage(name, files, tuple(_new_params(stage.inputs.params, seen)))
+        yield LineageStage(name, files, tuple(_new_params(stage.inputs.params, shown_keys)))
 
 
-def _new_params(values: Mapping[str, Any], seen: set[str]) -> Iterator[tuple[str, str]]:
-    """Yield the params that are not in `seen`, and add them: all stages of a corpus read it."""
+def _new_params(values: Mapping[str, Any], shown_keys: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield the params that are not in `shown_keys`, and add them to it."""
     for key in sorted(values):
-        new = {path: value for path, value in _leaves(key, values[key]) if path not in seen}
-        seen |= set(new)
+        new = {path: value for path, value in _leaves(key, values[key]) if path not in shown_keys}
+        shown_keys |= set(new)
         texts = [f"{path[len(key) + 1 :]} {_text(value)}".lstrip() for path, value in new.items()]
         if texts:
             yield key, ", ".join(texts)

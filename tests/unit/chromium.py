@@ -1,4 +1,4 @@
-"""Pages as a real browser shows them, without a window."""
+"""Pages as headless Chromium renders them."""
 
 import shutil
 import subprocess
@@ -8,22 +8,23 @@ import pytest
 
 from commands import browser
 
-CHROMIUM = next((found for name in browser.NAMES if (found := shutil.which(name))), None)
+CHROMIUM = next((path for name in browser.NAMES if (path := shutil.which(name))), None)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
-def drawn(address: str, profile: Path, *options: str, milliseconds: int = 5000) -> tuple[str, str]:
-    """A page as it is once it is drawn, as HTML, and what was said against it in the console.
+def render(url: str, profile: Path, *options: str, milliseconds: int = 5000) -> tuple[str, str]:
+    """Render a page, and return its HTML and the messages of its console.
 
     Args:
-        address: of the page.
-        profile: a folder of the browser's own.
-        options: more words for the browser.
-        milliseconds: of the page's own clock, which stands still while it waits for the network or
-            a slow machine.
+        url: address of the page.
+        profile: folder of the browser's profile.
+        options: more options of the browser.
+        milliseconds: time on the page's own clock, which stands still while it waits for the
+            network or a slow machine.
     """
-    words = [str(CHROMIUM), "--headless", "--disable-gpu", "--no-sandbox", "--no-first-run"]
-    words += [f"--user-data-dir={profile}", "--enable-logging=stderr", *options]
-    words += [f"--virtual-time-budget={milliseconds}", "--dump-dom", address]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+    command = [str(CHROMIUM), "--headless", "--disable-gpu", "--no-sandbox", "--no-first-run"]
+    command += [f"--user-data-dir={profile}", "--enable-logging=stderr", *options]
+    command += [f"--virtual-time-budget={milliseconds}", "--dump-dom", url]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    console = [line for line in process.stderr.splitlines() if "CONSOLE" in line]
+    return process.stdout, "\n".join(console)

@@ -13,7 +13,7 @@ from pipelines import paths
 from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.reporting import page
-from tests.unit.chromium import drawn, needs_chromium
+from tests.unit.chromium import needs_chromium, render
 
 # Measures the rendered page, and adds the result to it, where --dump-dom shows it.
 PROBE = """<script>
@@ -55,7 +55,7 @@ def measure(report: Path, *options: str, width: int = 1000) -> tuple[dict[str, A
     probed = report.with_name("probed.html")
     probed.write_text(policy.sub("", html).replace("</head>", PROBE + "</head>"), encoding="utf-8")
     window = f"--window-size={width},900"
-    html, console = drawn(probed.as_uri(), report.parent / "profile", window, *options)
+    html, console = render(probed.as_uri(), report.parent / "profile", window, *options)
     output = re.search(r'<pre id="measurements">(.*?)</pre>', html, flags=re.S)
     assert output, console
     return json.loads(output[1]), console

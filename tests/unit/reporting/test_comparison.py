@@ -111,7 +111,7 @@ def test_of_two_networks_the_one_with_fewer_parameters_is_simpler(project: Path)
 
 
 def test_a_network_is_never_simpler_than_a_count_model(project: Path) -> None:
-    """Whatever the number of its parameters: the Markov model of the fixture has 90,000."""
+    """The Markov model has more parameters than the networks, and is the simpler model."""
     remark = tables(project)["shakespeare"].remark
     assert "markov" not in remark
     write_metrics(project, "shakespeare-markov", test_bits_per_character=2.0, parameters=90_000_000)

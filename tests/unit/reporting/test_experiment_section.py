@@ -23,13 +23,13 @@ def norms() -> pd.DataFrame:
     """Gradients of tanh halve at each step and diverge without clipping; the other's stay equal."""
     parts = []
     for cell, factor in (("tanh", 0.5), ("relu-identity", 1.0)):
-        for when in ("start", "clipped", "unclipped"):
-            diverged = cell == "tanh" and when == "unclipped"
+        for weights in ("start", "clipped", "unclipped"):
+            diverged = cell == "tanh" and weights == "unclipped"
             norm = np.full(5, np.nan) if diverged else 3 * factor ** np.arange(5)
             loss = np.nan if diverged else 0.1
             parts.append(
                 pd.DataFrame(
-                    {"cell": cell, "when": when, "loss": loss, "lag": range(5), "norm": norm}
+                    {"cell": cell, "when": weights, "loss": loss, "lag": range(5), "norm": norm}
                 )
             )
     return pd.concat(parts)

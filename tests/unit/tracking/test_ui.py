@@ -10,7 +10,7 @@ import pytest
 from commands.ui import ui
 from pipelines.errors import UserError
 from pipelines.tracking import runs
-from tests.unit.chromium import drawn, needs_chromium
+from tests.unit.chromium import needs_chromium, render
 from tests.unit.tracking.servers import Server, closed_port
 from tests.unit.tracking.work import CORPUS, Work
 
@@ -92,7 +92,7 @@ def test_mlflows_pages_show_runs_and_descriptions(
     query = "?workflowType=machine_learning"  # without it MLflow shows its page for traces
 
     def page(address: str) -> str:
-        html, _ = drawn(address + query, work.folder / "profile", milliseconds=30_000)
+        html, _ = render(address + query, work.folder / "profile", milliseconds=30_000)
         return html
 
     run_list = page(runs_page)
