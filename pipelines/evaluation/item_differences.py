@@ -29,7 +29,7 @@ def most_different_items(
     """
     task = lookup.get(corpus.task)
     score = task.item_score(first)
-    shown = {
+    answer_columns = {
         column: title
         for column, title in {**task.answer_columns, score.column: score.column}.items()
         if column in first
@@ -42,7 +42,7 @@ def most_different_items(
         answers = {
             f"{which}, {title}": _plain(frame[column].iloc[place])
             for which, frame in (("first", first), ("second", second))
-            for column, title in shown.items()
+            for column, title in answer_columns.items()
         }
         yield {"item": int(place) + 1, **item, **answers}
 
@@ -51,11 +51,9 @@ def _values(frame: pd.DataFrame, score: ItemScore) -> Any:
     values = frame[score.column].to_numpy(float)
     if not score.higher_is_better:
         values = -values
-    return values / frame["tokens"].to_numpy(float) if _per_token(frame, score) else values
-
-
-def _per_token(frame: pd.DataFrame, score: ItemScore) -> bool:
-    return score.per_token and "tokens" in frame
+    if score.per_token and "tokens" in frame:
+        values = values / frame["tokens"].to_numpy(float)
+    return values
 
 
 def _plain(value: Any) -> Any:

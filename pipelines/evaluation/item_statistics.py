@@ -22,7 +22,7 @@ Pair = tuple[Statistics, Statistics]
 
 @dataclass(frozen=True)
 class ItemStatistics:
-    """How a metric is computed from statistics of each item.
+    """Computation of a metric from statistics of each item.
 
     Attributes:
         per_item: predictions of two models of the same items -> their statistics (N, K) each.

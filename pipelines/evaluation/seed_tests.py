@@ -70,6 +70,6 @@ def compare_seeds(
             for paired in paired_metrics.pair(frame, opponent, corpus):
                 scores.setdefault(paired.metric.key, ([], []))[side].append(paired.first_score())
     return {
-        key: SeedTest(tuple(ours), tuple(theirs), resampling.welch(ours, theirs))
-        for key, (ours, theirs) in scores.items()
+        key: SeedTest(tuple(left), tuple(right), resampling.welch(left, right))
+        for key, (left, right) in scores.items()
     }

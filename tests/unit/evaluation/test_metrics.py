@@ -142,7 +142,7 @@ def test_sub_words_ignore_the_case_only_if_cleaning_removed_it(lowercase):
 
 
 def test_chrf_by_hand():
-    """Of "abc" against "abd": 2 of 3 letters, 1 of 2 pairs, 0 of 1 triple, as many on each side."""
+    """2 of 3 letters match, 1 of 2 pairs and 0 of 1 triple, in precision and in recall."""
     chrf = _sacrebleu("bpe", False)["test_chrf"]
     score = scores.corpus_score(chrf, ["abc"], ["abd"])
     assert score.value == pytest.approx(100 * (2 / 3 + 1 / 2 + 0) / 3)

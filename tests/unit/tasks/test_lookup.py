@@ -31,7 +31,7 @@ def test_tasks_are_light_to_import():
         "[lookup.get(name) for name in task_schemas.SCHEMAS];"
         "print({'tensorflow', 'keras', 'pandas', 'sklearn', 'sacrebleu'} & set(sys.modules))"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
-    assert done.stdout.strip() == "set()"
+    assert process.stdout.strip() == "set()"
