@@ -21,7 +21,7 @@ def main(
         from pipelines.data import corpus as readers
 
     checker = expectations.Checker(entry)
-    order = sources.names(entry.source)
+    order = sources.file_names(entry.source)
     raw = readers.read(paths.raw(corpus), entry.reader, entry.task, order, entry.split)
     checker.raw(raw)
     cleaned = cleaning.clean(raw, entry)
@@ -48,7 +48,7 @@ def unknown_rates(
     """
     from pipelines.text import vocabulary
 
-    estimate = vocabulary.vocabulary_estimate(parts["train"], corpus).columns
+    estimate = vocabulary.estimate_vocabularies(parts["train"], corpus).columns
     return {
         split: {
             column: vocabulary.unknown_rate(estimate[column], part[column]) for column in estimate

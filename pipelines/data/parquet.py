@@ -1,4 +1,4 @@
-"""Frames on disk: one table, one Parquet file, the same bytes whenever the content is the same."""
+"""Frames as Parquet files, whose bytes depend on the content only."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ from pipelines.errors import UserError
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
-    """The frame in a Parquet file.
+    """Return the frame in a Parquet file.
 
     Raises:
-        Refusal: the file is missing or is no Parquet file.
+        UserError: the file is missing or damaged.
     """
     try:
-        # Opened by us: pyarrow takes a path for a data set, whose folder names may become columns.
+        # Given a path, pyarrow reads a data set, whose folder names may become columns.
         with path.open("rb") as file:
             frame: pd.DataFrame = pq.read_table(file).to_pandas()
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run the stage that writes it first.") from None
+        raise UserError(
+            f"{path} does not exist. Run `dvc repro` for the stage that writes it."
+        ) from None
     except (OSError, pa.ArrowException):
         raise UserError(
-            f"{path} is no sound Parquet file: delete it and run its stage again."
+            f"{path} is not a valid Parquet file. Delete it and run `dvc repro` for its stage."
         ) from None
     return frame
 
 
 def write_parquet(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame, without its index; a reader never sees half of it."""
+    """Write a frame atomically, without its index."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    with files.atomic_write(path) as beside:
-        # Without the stored schema neither pandas nor Arrow leaves its own versions and types.
-        pq.write_table(table, beside, compression="zstd", store_schema=False)
+    with files.atomic_write(path) as temporary:
+        # Without the stored schema the file does not depend on the versions of pandas and Arrow.
+        pq.write_table(table, temporary, compression="zstd", store_schema=False)

@@ -1,9 +1,8 @@
-"""Text that is made rather than found: human dates beside their ISO form."""
+"""Synthetic dates: as people write them, and in ISO 8601."""
 
 from __future__ import annotations
 
 import datetime
-import difflib
 import re
 
 import numpy as np
@@ -12,7 +11,7 @@ from babel.dates import DateTimePattern
 from babel.localedata import locale_identifiers
 
 from pipelines.config.params import GeneratedSource
-from pipelines.errors import UserError
+from pipelines.errors import UserError, close_match
 
 LENGTHS = ("full", "long", "medium")
 _QUOTED = re.compile(r"'[^']*'")
@@ -20,13 +19,13 @@ _MONTH_IN_LETTERS = re.compile(r"(?<![ML])[ML]{3,4}(?![ML])")
 _WHOLE_YEAR = re.compile(r"(?<!y)(y|y{4})(?!y)")
 
 
-def dates(source: GeneratedSource, seed: int) -> list[tuple[str, str]]:
-    """Distinct pairs (date as people write it, the same date in ISO 8601).
+def date_pairs(source: GeneratedSource, seed: int) -> list[tuple[str, str]]:
+    """Return distinct pairs of a date as people write it and the same date in ISO 8601.
 
-    Day, locale and pattern are drawn evenly; a span too short for `examples` distinct pairs gives
-    those that were met.
+    Day, locale and pattern are sampled uniformly. If the time span is too short for `examples`
+    distinct pairs, there are fewer.
     """
-    written = [(locale, patterns(locale)) for locale in map(_locale, source.locales)]
+    patterns_of = [(locale, patterns(locale)) for locale in map(_locale, source.locales)]
     generator = np.random.default_rng(seed)
     days = (source.end - source.start).days + 1
     pairs: dict[tuple[str, str], None] = {}
@@ -34,28 +33,33 @@ def dates(source: GeneratedSource, seed: int) -> list[tuple[str, str]]:
         if len(pairs) == source.examples:
             break
         date = source.start + datetime.timedelta(days=int(generator.integers(days)))
-        locale, known = written[int(generator.integers(len(written)))]
-        pattern = known[int(generator.integers(len(known)))]
+        locale, choices = patterns_of[int(generator.integers(len(patterns_of)))]
+        pattern = choices[int(generator.integers(len(choices)))]
         pairs[pattern.apply(date, locale), date.isoformat()] = None
     return list(pairs)
 
 
 def patterns(locale: Locale) -> list[DateTimePattern]:
-    """The CLDR date patterns of a locale that mean one day: month in letters, year in full.
+    """Return the unambiguous CLDR date patterns of a locale: month in letters, year in full.
 
-    "03/04/05" is another day in another country, and nothing in the text says which country.
+    "03/04/05" is a different day in different countries.
+
+    Raises:
+        UserError: the locale has no such pattern.
     """
-    known = [locale.date_formats[length] for length in LENGTHS]
-    kept = [pattern for pattern in known if _means_one_day(_QUOTED.sub("", pattern.pattern))]
-    if not kept:
+    choices = [locale.date_formats[length] for length in LENGTHS]
+    unambiguous = [
+        pattern for pattern in choices if _is_unambiguous(_QUOTED.sub("", pattern.pattern))
+    ]
+    if not unambiguous:
         raise UserError(
-            f"The locale '{locale}' writes months in digits only, which may mean several days: "
-            "take it out of 'locales'."
+            f"The locale '{locale}' writes months as numbers only, which is ambiguous: remove it "
+            "from 'locales'."
         )
-    return kept
+    return unambiguous
 
 
-def _means_one_day(pattern: str) -> bool:
+def _is_unambiguous(pattern: str) -> bool:
     return bool(_MONTH_IN_LETTERS.search(pattern) and _WHOLE_YEAR.search(pattern))
 
 
@@ -63,5 +67,5 @@ def _locale(name: str) -> Locale:
     try:
         return Locale.parse(name)
     except (UnknownLocaleError, ValueError):
-        near = difflib.get_close_matches(name, locale_identifiers(), n=1, cutoff=0)
-        raise UserError(f"Babel knows no locale '{name}'; the nearest is '{near[0]}'.") from None
+        similar = close_match(name, locale_identifiers(), cutoff=0)
+        raise UserError(f"Babel has no locale '{name}'; did you mean '{similar}'?") from None

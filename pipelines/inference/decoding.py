@@ -69,7 +69,7 @@ class Decoder:
         """
         results: list[list[Hypothesis]] = [[] for _ in sources]
         size = max(1, ROWS // self.search.beam)
-        batches = batching.by_length([len(source) for source in sources], size)
+        batches = batching.batches_by_length([len(source) for source in sources], size)
         # A single batch, such as text that a user typed, needs no progress bar.
         with _progress(len(sources)) if len(batches) > 1 else nullcontext() as bar:
             for indices in batches:

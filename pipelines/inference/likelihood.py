@@ -74,7 +74,7 @@ def translation_loss(predictor: Predictor, test: pd.DataFrame) -> tuple[Nats, Na
         return tf.reduce_sum(nats * tf.cast(target[:, 1:] != PAD, tf.float32), axis=1)
 
     nats = np.zeros(len(source))
-    for indices in batching.by_length([len(ids) for ids in target], BATCH_SIZE):
+    for indices in batching.batches_by_length([len(ids) for ids in target], BATCH_SIZE):
         batch = (batching.pad([rows[i] for i in indices]) for rows in (source, target))
         nats[indices] = score(*batch).numpy()
     return nats, np.array([len(ids) - 1 for ids in target])

@@ -97,7 +97,7 @@ def _shared_weights(
     folder: Path, model: Any, source: Vocabulary, target: Vocabulary
 ) -> PretrainedWeights:
     special = np.arange(len(SPECIALS))
-    ids = source.ids(target.tokens[len(SPECIALS) :])
+    ids = source.encode_tokens(target.tokens[len(SPECIALS) :])
     shared = np.flatnonzero(ids != UNK)
     if not len(shared):
         raise UserError(

@@ -138,7 +138,7 @@ def predict_logits(
 
     compiled = predictor.cached(_compile)
     logits = np.zeros((len(rows), len(predictor.vocabularies.labels)), np.float32)
-    for indices in batching.by_length([len(ids) for ids in rows], BATCH_SIZE):
+    for indices in batching.batches_by_length([len(ids) for ids in rows], BATCH_SIZE):
         logits[indices] = compiled(batching.pad([rows[i] for i in indices])).numpy()
     return logits
 

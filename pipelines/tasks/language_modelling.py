@@ -84,7 +84,7 @@ class LanguageModelling(Task):
         def read(epoch: int) -> EpochBatches:
             lengths = step_lengths(epoch)
             return datasets.EpochBatches(
-                len(lengths), lambda: batching.contiguous(train, size, lengths)
+                len(lengths), lambda: batching.contiguous_batches(train, size, lengths)
             )
 
         def learning_rate_scale(batch: Batch) -> float:
@@ -97,7 +97,7 @@ class LanguageModelling(Task):
         return datasets.TrainingData(
             train=read,
             valid=datasets.EpochBatches(
-                len(valid_lengths), lambda: batching.contiguous(valid, rows, valid_lengths)
+                len(valid_lengths), lambda: batching.contiguous_batches(valid, rows, valid_lengths)
             ),
             tokens_per_epoch=size * sum(step_lengths(1)),
             initial_state=model.zero_state(size),

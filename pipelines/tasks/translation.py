@@ -74,7 +74,7 @@ class Translation(Task):
                 if epoch is None or entry.subword_sampling is None:
                     columns.append(encoding.encode_rows(frame[column], vocabulary, ends=ends))
                 else:
-                    rows = vocabulary.resampled(
+                    rows = vocabulary.encode_sampled(
                         list(frame[column]), entry.subword_sampling, seed + epoch
                     )
                     columns.append([encoding.add_boundaries(ids) if ends else ids for ids in rows])
@@ -171,7 +171,7 @@ class Translation(Task):
                 (
                     hypothesis.weights,
                     columns["source"].split(source),
-                    columns["target"].words(hypothesis.ids),
+                    columns["target"].decode_tokens(hypothesis.ids),
                 )
                 for hypothesis, source in pairs[: ATTENTION_MAPS if attends else 0]
             ),
@@ -227,7 +227,7 @@ def hypothesis_text(predictor: Predictor, hypothesis: Hypothesis, source: str) -
     from pipelines.text.vocabulary import UNK
 
     target = predictor.vocabularies.columns["target"]
-    tokens = target.words(hypothesis.ids)
+    tokens = target.decode_tokens(hypothesis.ids)
     if predictor.search is not None and predictor.search.replace_unknown:
         source_tokens = predictor.vocabularies.columns["source"].split(source)
         for position in np.flatnonzero(hypothesis.ids == UNK):

@@ -1,1 +1,1 @@
-"""From raw bytes to ids; no TensorFlow here."""
+"""Text: normalisation, tokenizers, sub-words, vocabularies, encoding and batching."""

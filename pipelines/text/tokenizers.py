@@ -1,6 +1,7 @@
-"""Prepared text -> tokens, and back; all but characters stand between single blanks in it.
+"""Tokenizers: normalised text to tokens, and back.
 
-Sub-words are cut from the words between blanks, by what `build_vocab` has learnt: see `subwords`.
+All tokens but characters are separated by single blanks. Sub-words are pieces of such words, which
+`build_vocab` learns: see `subwords`.
 """
 
 from __future__ import annotations
@@ -10,27 +11,27 @@ from collections.abc import Iterable
 
 from pipelines.config.params import Tokens
 
-# The elision of French and Italian stays with its apostrophe ("l' homme"); English follows suit
-# ("don' t"): which language a corpus holds is nowhere said.
+# An elision keeps its apostrophe, as in French and Italian ("l' homme"). English contractions are
+# cut in the same way ("don' t"), because a corpus does not name its language.
 _WORD = re.compile(r"\w+'(?=\w)|\w+|[^\w\s]")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'"})  # noqa: RUF001
 
 
 def words(text: str) -> str:
-    """Raw text as prepared words: words and single signs of punctuation between single spaces.
+    """Return the words and punctuation marks of raw text, separated by single blanks.
 
-    Only for raw text: a second time, "l' homme" would become "l ' homme".
+    Only for raw text: tokenised again, "l' homme" would become "l ' homme".
     """
     return " ".join(_WORD.findall(text.translate(_APOSTROPHES)))
 
 
 def split(text: str, tokens: Tokens) -> list[str]:
-    """The characters of prepared text, or what stands between its blanks; of no text, nothing."""
+    """Return the characters of normalised text, or its words between blanks."""
     if tokens == "characters":
         return list(text)
     return text.split(" ") if text else []
 
 
 def join(tokens: Iterable[str], kind: Tokens) -> str:
-    """Prepared text again: `join(split(text, kind), kind) == text`."""
+    """Return the text of tokens: `join(split(text, kind), kind) == text`."""
     return ("" if kind == "characters" else " ").join(tokens)

@@ -1,4 +1,4 @@
-"""Tokens <-> ids. Four ids are always the same: padding, unknown, start and end of a sequence."""
+"""Vocabularies: tokens and their ids. The first four are padding, unknown, start and end."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ Ids = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The tokens of one column by id, and how often each stands in the training split.
+    """Tokens of one column by id, and their counts in the training split.
 
-    `counts[UNK]` are the training tokens outside the vocabulary, `counts[END]` the training rows.
+    `counts[UNK]` is the number of training tokens outside the vocabulary, `counts[END]` that of
+    training rows.
 
     Attributes:
         tokens: (V,), by id.
-        counts: (V,).
-        kind: how its text is cut into tokens.
-        segmenter: what cuts sub-words; None of all other kinds.
+        counts: (V,), by id.
+        kind: kind of the tokens.
+        segmenter: model of the sub-words; None for other kinds.
     """
 
     tokens: tuple[str, ...]
@@ -51,68 +52,69 @@ class Vocabulary:
 
     @cached_property
     def _id_of(self) -> dict[str, int]:
-        # Text that spells a special token is unknown.
-        return {token: at for at, token in enumerate(self.tokens) if at >= len(SPECIALS)}
+        # A special token that is spelled out in a text is unknown.
+        return {token: index for index, token in enumerate(self.tokens) if index >= len(SPECIALS)}
 
     def split(self, text: str) -> list[str]:
-        """The tokens of prepared text, known or not."""
+        """Return the tokens of normalised text, in the vocabulary or not."""
         return _splitter(self.kind, self.segmenter)(text)
 
     def encode(self, text: str) -> Ids:
-        """The ids of prepared text, (T,)."""
-        return self.ids(self.split(text))
+        """Return the ids of normalised text, (T,)."""
+        return self.encode_tokens(self.split(text))
 
-    def ids(self, tokens: Sequence[str]) -> Ids:
-        """Ids, (T,); UNK for every token outside the vocabulary."""
-        find = self._id_of.get
-        return np.fromiter((find(token, UNK) for token in tokens), np.int32, len(tokens))
+    def encode_tokens(self, tokens: Sequence[str]) -> Ids:
+        """Return the ids of tokens, (T,); `UNK` for a token outside the vocabulary."""
+        id_of = self._id_of.get
+        return np.fromiter((id_of(token, UNK) for token in tokens), np.int32, len(tokens))
 
-    def resampled(self, texts: Sequence[str], share: float, seed: int) -> list[Ids]:
-        """Ids (T,) of each prepared text in other sub-words, a pure function of the arguments.
+    def encode_sampled(self, texts: Sequence[str], strength: float, seed: int) -> list[Ids]:
+        """Return the ids (T,) of each normalised text in randomly sampled sub-words.
 
         Args:
-            texts: prepared.
-            share: how far from the likeliest sub-words; see `subwords.resampled`.
-            seed: of the draw.
+            texts: normalised texts.
+            strength: see `subwords.sample_segmentations`.
+            seed: seed of the sampling.
 
         Raises:
-            Refusal: the tokens are no sub-words.
+            UserError: the tokens are not sub-words.
         """
         if self.segmenter is None:
             raise UserError(
-                f"'subword_sampling' draws other sub-words, and this corpus has "
-                f"'tokens: {self.kind}': take it out, or take {' or '.join(SUB_WORDS)}."
+                f"'subword_sampling' needs sub-words, but this corpus has 'tokens: {self.kind}'. "
+                f"Remove it, or use {' or '.join(SUB_WORDS)}."
             )
-        drawn = subwords.resampled(texts, self.kind, self.segmenter.scores, share, seed)
-        return [self.ids(pieces) for pieces in drawn]
+        scores = self.segmenter.scores
+        sampled = subwords.sample_segmentations(texts, self.kind, scores, strength, seed)
+        return [self.encode_tokens(pieces) for pieces in sampled]
 
-    def words(self, ids: Iterable[int]) -> list[str]:
-        """The tokens of ids, (T,), the four special ones as they are written."""
-        return [self.tokens[position] for position in ids]
+    def decode_tokens(self, ids: Iterable[int]) -> list[str]:
+        """Return the tokens of ids (T,), special tokens included."""
+        return [self.tokens[index] for index in ids]
 
-    def text(self, ids: Iterable[int]) -> str:
-        """Prepared text again: `text(encode(x)) == x` where every token of x is known."""
-        return self.join(self.words(ids))
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of ids: `decode(encode(x)) == x` if all tokens of x are known."""
+        return self.join(self.decode_tokens(ids))
 
     def join(self, tokens: Sequence[str]) -> str:
-        """Prepared text of tokens, known or not: `join(split(x)) == x`."""
+        """Return the text of tokens: `join(split(x)) == x`."""
         return subwords.join(tokens) if self.segmenter else tokenizers.join(tokens, self.kind)
 
     def log_frequencies(self) -> npt.NDArray[np.float32]:
-        """Natural logarithm of each token's smoothed share of the training tokens, (V,).
+        """Return the log of each token's relative frequency in the training split, (V,).
 
-        Every count is raised by one (Laplace), so that no logarithm is infinite.
+        Every count is increased by one (Laplace smoothing), so that no logarithm is infinite.
         """
-        raised = np.asarray(self.counts, np.float64) + 1
-        logarithms: npt.NDArray[np.float32] = np.log(raised / raised.sum()).astype(np.float32)
+        counts = np.asarray(self.counts, np.float64) + 1
+        logarithms: npt.NDArray[np.float32] = np.log(counts / counts.sum()).astype(np.float32)
         return logarithms
 
 
 @dataclass(frozen=True)
 class Vocabularies:
-    """One vocabulary for each text column of a corpus, and its labels in sorted order.
+    """Vocabularies of the text columns of a corpus, and its sorted labels.
 
-    Shared ones have the same tokens, and each its own counts.
+    Shared vocabularies have the same tokens, but each has its own counts.
     """
 
     columns: dict[str, Vocabulary]
@@ -125,58 +127,57 @@ class Vocabularies:
 def build(
     texts: Sequence[str], kind: Tokens, max_size: int, min_count: int | None = None
 ) -> Vocabulary:
-    """The `max_size` most frequent tokens of prepared texts that occur at least `min_count` times.
+    """Return the `max_size` most frequent tokens that occur at least `min_count` times.
 
-    The order is by falling count, then by code point. The four special tokens come on top of
-    `max_size`; text that spells one of them is unknown. Sub-words are learnt first.
+    They are in order of decreasing count, then of code points. The four special tokens do not count
+    towards `max_size`; a special token that is spelled out in a text is unknown. Sub-words are
+    learnt first.
     """
     segmenter = subwords.train(texts, kind, max_size) if kind in SUB_WORDS else None
-    counted = _count(texts, _splitter(kind, segmenter))
-    candidates = list(segmenter.scores) if segmenter else counted
-    kept = [
-        token
-        for token in candidates
-        if counted[token] >= (min_count or 0) and token not in SPECIALS
+    counts = _count(texts, _splitter(kind, segmenter))
+    candidates = list(segmenter.scores) if segmenter else counts
+    frequent = [
+        token for token in candidates if counts[token] >= (min_count or 0) and token not in SPECIALS
     ]
-    kept = sorted(kept, key=lambda token: (-counted[token], token))[:max_size]
-    tokens = (*SPECIALS, *kept)
-    return Vocabulary(tokens, _counts(tokens, counted, len(texts)), kind, segmenter)
+    frequent = sorted(frequent, key=lambda token: (-counts[token], token))[:max_size]
+    tokens = (*SPECIALS, *frequent)
+    return Vocabulary(tokens, _counts_by_id(tokens, counts, len(texts)), kind, segmenter)
 
 
 def build_vocabularies(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:
-    """The vocabularies of a prepared training frame."""
+    """Return the vocabularies of a prepared training frame."""
     schema = task_schemas.get(corpus.task)
-    tokens, how = corpus.tokens, corpus.vocabulary
+    tokens, config = corpus.tokens, corpus.vocabulary
     texts = {column: list(frame[column]) for column in schema.text_columns}
-    if how.shared:
-        together = [text for column in texts.values() for text in column]
-        shared = build(together, tokens, how.max_size, how.min_count)
-        columns = {column: _recounted(shared, rows) for column, rows in texts.items()}
+    if config.shared:
+        all_texts = [text for column in texts.values() for text in column]
+        shared = build(all_texts, tokens, config.max_size, config.min_count)
+        columns = {column: _with_counts_of(shared, rows) for column, rows in texts.items()}
     else:
         columns = {
-            column: build(rows, tokens, how.max_size, how.min_count)
+            column: build(rows, tokens, config.max_size, config.min_count)
             for column, rows in texts.items()
         }
     labels = sorted(set(frame[schema.label_column])) if schema.label_column else []
     return Vocabularies(columns, tuple(labels))
 
 
-def vocabulary_estimate(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:
-    """What `of_frame` will know, but for sub-words their characters: those take long to learn."""
+def estimate_vocabularies(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:
+    """Return vocabularies, with characters in place of sub-words, which are slow to learn."""
     if corpus.tokens not in SUB_WORDS:
         return build_vocabularies(frame, corpus)
-    every = VocabularyParams(max_size=10**9, min_count=1, shared=corpus.vocabulary.shared)
+    unlimited = VocabularyParams(max_size=10**9, min_count=1, shared=corpus.vocabulary.shared)
     return build_vocabularies(
-        frame, corpus.model_copy(update={"tokens": "characters", "vocabulary": every})
+        frame, corpus.model_copy(update={"tokens": "characters", "vocabulary": unlimited})
     )
 
 
 def unknown_rate(vocabulary: Vocabulary, texts: Iterable[str]) -> float:
-    """Share of the tokens of prepared texts that are outside the vocabulary; 0 of no tokens."""
-    counted = _count(texts, vocabulary.split)
+    """Return the fraction of tokens outside the vocabulary; 0 if there are no tokens."""
+    counts = _count(texts, vocabulary.split)
     known = set(vocabulary.tokens) - set(SPECIALS)
-    unknown = sum(count for token, count in counted.items() if token not in known)
-    return unknown / max(1, counted.total())
+    unknown = sum(count for token, count in counts.items() if token not in known)
+    return unknown / max(1, counts.total())
 
 
 def _splitter(kind: Tokens, segmenter: Segmenter | None) -> Callable[[str], list[str]]:
@@ -187,14 +188,14 @@ def _count(texts: Iterable[str], split: Callable[[str], list[str]]) -> Counter[s
     return Counter(token for text in texts for token in split(text))
 
 
-def _counts(tokens: Sequence[str], counted: Counter[str], rows: int) -> tuple[int, ...]:
-    kept = [counted[token] for token in tokens[len(SPECIALS) :]]
-    return (0, counted.total() - sum(kept), 0, rows, *kept)
+def _counts_by_id(tokens: Sequence[str], counts: Counter[str], rows: int) -> tuple[int, ...]:
+    known = [counts[token] for token in tokens[len(SPECIALS) :]]
+    return (0, counts.total() - sum(known), 0, rows, *known)
 
 
-def _recounted(shared: Vocabulary, texts: Sequence[str]) -> Vocabulary:
-    """The same tokens with the counts of one column."""
-    counts = _counts(shared.tokens, _count(texts, shared.split), len(texts))
+def _with_counts_of(shared: Vocabulary, texts: Sequence[str]) -> Vocabulary:
+    """Return the same tokens with the counts of one column."""
+    counts = _counts_by_id(shared.tokens, _count(texts, shared.split), len(texts))
     return dataclasses.replace(shared, counts=counts)
 
 
@@ -202,9 +203,9 @@ def _recounted(shared: Vocabulary, texts: Sequence[str]) -> Vocabulary:
 
 
 def save(vocabularies: Vocabularies, path: Path) -> None:
-    """Write all vocabularies of a corpus as one JSON file; a reader never sees half of it."""
+    """Write all vocabularies of a corpus as one JSON file."""
     tree: dict[str, Any] = {
-        "columns": {name: _as_tree(column) for name, column in vocabularies.columns.items()}
+        "columns": {name: _to_tree(column) for name, column in vocabularies.columns.items()}
     }
     if vocabularies.labels:
         tree["labels"] = list(vocabularies.labels)
@@ -212,23 +213,27 @@ def save(vocabularies: Vocabularies, path: Path) -> None:
 
 
 def load(path: Path) -> Vocabularies:
-    """Read what `save` wrote.
+    """Load the vocabularies of a corpus.
 
     Raises:
-        Refusal: the file is missing, or is no vocabulary.
+        UserError: the file is missing or damaged.
     """
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
-        columns = {name: _of_tree(column) for name, column in tree["columns"].items()}
+        columns = {name: _from_tree(column) for name, column in tree["columns"].items()}
         return Vocabularies(columns, tuple(tree.get("labels", ())))
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run build_vocab first.") from None
+        raise UserError(
+            f"{path} does not exist. Run `dvc repro build_vocab@{path.stem}`."
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        sentence = f"{path} is no vocabulary ({error}): delete it and run build_vocab again."
-        raise UserError(sentence) from None
+        raise UserError(
+            f"{path} is not a valid vocabulary ({error}). Delete it and run "
+            f"`dvc repro build_vocab@{path.stem}`."
+        ) from None
 
 
-def _as_tree(vocabulary: Vocabulary) -> dict[str, Any]:
+def _to_tree(vocabulary: Vocabulary) -> dict[str, Any]:
     tree: dict[str, Any] = {
         "kind": vocabulary.kind,
         "tokens": list(vocabulary.tokens),
@@ -239,17 +244,17 @@ def _as_tree(vocabulary: Vocabulary) -> dict[str, Any]:
     return tree
 
 
-def _of_tree(tree: dict[str, Any]) -> Vocabulary:
+def _from_tree(tree: dict[str, Any]) -> Vocabulary:
     tokens, counts, kind = tuple(tree["tokens"]), tuple(tree["counts"]), tree["kind"]
     if tokens[: len(SPECIALS)] != SPECIALS:
-        raise ValueError("it does not begin with the four special tokens")
+        raise ValueError("it does not start with the four special tokens")
     if len(tokens) != len(counts) or len(set(tokens)) != len(tokens):
-        raise ValueError("its tokens are not one to one with their counts")
+        raise ValueError("tokens and counts do not match")
     if kind not in get_args(Tokens):
-        raise ValueError(f"it is of no known kind, '{kind}'")
+        raise ValueError(f"unknown kind '{kind}'")
     if kind not in SUB_WORDS:
         return Vocabulary(tokens, counts, kind)
     segmenter = Segmenter(base64.b64decode(tree["segmenter"], validate=True))
     if set(segmenter.scores) != set(tokens[len(SPECIALS) :]):
-        raise ValueError("its tokens are not those of its segmenter")
+        raise ValueError("tokens and segmenter do not match")
     return Vocabulary(tokens, counts, kind, segmenter)

@@ -114,9 +114,9 @@ def bucketed_data(
     def read(epoch: int) -> EpochBatches:
         split = train if resample is None else resample(epoch)
         sizes = {"batch_size": config.batch_size, "batch_tokens": config.batch_tokens}
-        return split.batches(batching.bucketed(split.lengths(), seed, epoch, **sizes))
+        return split.batches(batching.bucketed_batches(split.lengths(), seed, epoch, **sizes))
 
-    valid_order = batching.by_length(list(valid.lengths()[:, 0]), VALID_BATCH_SIZE)
+    valid_order = batching.batches_by_length(list(valid.lengths()[:, 0]), VALID_BATCH_SIZE)
     return TrainingData(
         train=read,
         valid=valid.batches(valid_order),

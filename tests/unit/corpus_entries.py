@@ -1,4 +1,4 @@
-"""A tiny corpus entry, to be changed key by key."""
+"""Fixture: a tiny corpus entry."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ Maker = Callable[..., params.Corpus]
 
 @pytest.fixture
 def make_corpus() -> Maker:
-    """`make_corpus(task, cleaning={...}, checks={...})`: only what differs is given."""
+    """Return a function that makes a corpus: `make_corpus(task, cleaning={...}, checks={...})`."""
 
     def make(task: str = "language_modelling", **sections: Any) -> params.Corpus:
         tree: dict[str, Any] = {

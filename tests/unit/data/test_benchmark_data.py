@@ -1,6 +1,6 @@
-"""The benchmarks' own files give the counts that published numbers are computed on.
+"""The files of the benchmarks have the counts that published numbers are based on.
 
-They are skipped where the files are not at hand: nobody may pass them on with this project.
+They are skipped without the files, which may not be distributed with this project.
 """
 
 from pathlib import Path
@@ -25,8 +25,8 @@ EMOTIONS = {"0": "anger", "1": "joy", "2": "optimism", "3": "sadness"}
 Parts = dict[str, pd.DataFrame]
 
 
-def prepared(folder: Path, entry: params.Corpus, *files: str) -> Parts:
-    """The parts of a corpus of these files, which are linked into the folder."""
+def prepare(folder: Path, entry: params.Corpus, *files: str) -> Parts:
+    """Return the splits of a corpus of these files, which are linked into the folder."""
     names = []
     for file in files:
         (folder / Path(file).name).symlink_to(DATA / file)
@@ -39,7 +39,7 @@ def sizes(parts: Parts) -> list[int]:
     return [len(part) for part in parts.values()]
 
 
-def given(train: str, valid: str, test: str, *endings: str) -> params.GivenSplit:
+def given_split(train: str, valid: str, test: str, *endings: str) -> params.GivenSplit:
     parts = {"train": train, "valid": valid, "test": test}
     lists = {part: tuple(name + ending for ending in endings) for part, name in parts.items()}
     return params.GivenSplit.model_validate({"method": "given", **lists})
@@ -49,27 +49,27 @@ def test_penn_treebank_has_its_tokens_with_the_ends_of_lines(tmp_path: Path, mak
     entry = make_corpus(
         tokens="spaces",
         cleaning=LONG,
-        split=given("ptb.train", "ptb.valid", "ptb.test", ".txt"),
+        split=given_split("ptb.train", "ptb.valid", "ptb.test", ".txt"),
         vocabulary={"max_size": 10_000, "min_count": 1},
     )
     files = [f"ptb/ptb.{part}.txt" for part in ("train", "valid", "test")]
-    parts = prepared(tmp_path, entry, *files)
+    parts = prepare(tmp_path, entry, *files)
     words = vocabulary.build_vocabularies(parts["train"], entry)
     # One `</s>` stands before the first token and is not predicted.
     tokens = [len(encoding.encode_stream(part, words)) - 1 for part in parts.values()]
     assert tokens == [929_589, 73_760, 82_430]
     # 10,000 types: these, <unk> and the end of a line; <pad> and <s> are ours.
     assert len(words.columns["text"]) == 9_998 + 2 + 2
-    written = parts["train"]["text"].str.count("<unk>").sum()
-    assert words.columns["text"].counts[vocabulary.UNK] == written == 45_020
+    unknown = parts["train"]["text"].str.count("<unk>").sum()
+    assert words.columns["text"].counts[vocabulary.UNK] == unknown == 45_020
 
 
 def test_multi30k(tmp_path: Path, make_corpus) -> None:
     names = ("train", "val", "test_2016_flickr")
-    split = given(*names, ".de.gz", ".en.gz")
+    split = given_split(*names, ".de.gz", ".en.gz")
     entry = make_corpus("translation", cleaning={**LONG, "lowercase": True}, split=split)
     files = [f"multi30k/{name}.{side}.gz" for name in names for side in ("de", "en")]
-    parts = prepared(tmp_path, entry, *files)
+    parts = prepare(tmp_path, entry, *files)
     assert sizes(parts) == [29_000, 1_014, 1_000]
     first = parts["test"].iloc[0]
     assert first["source"] == "ein mann mit einem orangefarbenen hut , der etwas anstarrt ."
@@ -77,15 +77,15 @@ def test_multi30k(tmp_path: Path, make_corpus) -> None:
 
 
 def test_tweeteval_emotion(tmp_path: Path, make_corpus) -> None:
-    split = given("train", "val", "test", "_text.txt", "_labels.txt")
+    split = given_split("train", "val", "test", "_text.txt", "_labels.txt")
     reader = ParallelReader(format="parallel", labels=EMOTIONS)
     entry = make_corpus("classification", cleaning=LONG, split=split, reader=reader)
     files = [
-        f"tweeteval/emotion/{part}_{what}.txt"
+        f"tweeteval/emotion/{part}_{column}.txt"
         for part in ("train", "val", "test")
-        for what in ("text", "labels")
+        for column in ("text", "labels")
     ]
-    parts = prepared(tmp_path, entry, *files)
+    parts = prepare(tmp_path, entry, *files)
     assert sizes(parts) == [3_257, 374, 1_421]
     assert set(parts["test"]["label"]) == set(EMOTIONS.values())
     assert parts["train"]["label"].iloc[0] == "optimism"
@@ -95,7 +95,7 @@ def test_airline_tweets_keep_the_shares_of_their_labels(tmp_path: Path, make_cor
     reader = {**TABLE, "columns": {"text": "text", "label": "airline_sentiment"}}
     split = {"method": "stratified", "valid": 0.1, "test": 0.2}
     entry = make_corpus("classification", cleaning=LONG, split=split, reader=reader)
-    parts = prepared(tmp_path, entry, "introdeeplearning/sentiment-tweets.csv")
+    parts = prepare(tmp_path, entry, "introdeeplearning/sentiment-tweets.csv")
     assert sum(sizes(parts)) == 14_640
     for part in parts.values():
         assert (part["label"] == "negative").mean() == pytest.approx(0.627, abs=0.001)
@@ -113,7 +113,7 @@ def test_tweets_of_two_sources_in_one_corpus(tmp_path: Path, make_corpus) -> Non
         update={"reader": ByFileReader.model_validate(reader)}
     )
     files = ("introdeeplearning/sentiment-tweets.csv", "tweeteval/emotion/train_text.txt")
-    assert sum(sizes(prepared(tmp_path, entry, *files))) == 14_640 + 3_257
+    assert sum(sizes(prepare(tmp_path, entry, *files))) == 14_640 + 3_257
 
 
 def test_tinyshakespeare_is_cut_within_a_line_of_its_last_tenth(
@@ -121,9 +121,9 @@ def test_tinyshakespeare_is_cut_within_a_line_of_its_last_tenth(
 ) -> None:
     split = {"method": "contiguous", "valid": 0.05, "test": 0.1}
     entry = make_corpus(tokens="characters", cleaning=LONG, split=split)
-    parts = prepared(tmp_path, entry, "tinyshakespeare/input.txt")
+    parts = prepare(tmp_path, entry, "tinyshakespeare/input.txt")
     characters = {name: (part["text"].str.len() + 1).sum() for name, part in parts.items()}
-    # Eighteen blanks, doubled or at the end of a line, are all that cleaning takes away.
+    # Cleaning removes eighteen blanks, doubled or at the end of a line.
     assert sum(characters.values()) == 1_115_394 - 18
     assert characters["test"] == pytest.approx(1_115_394 / 10, abs=40)
     text = (DATA / "tinyshakespeare" / "input.txt").read_text(encoding="utf-8")

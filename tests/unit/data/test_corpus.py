@@ -34,7 +34,7 @@ def rows(frame: Any, *columns: str) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in frame[list(columns)].itertuples(index=False)]
 
 
-def test_plays_lose_their_markdown_and_nothing_else(tmp_path: Path) -> None:
+def test_plays_lose_only_their_markdown(tmp_path: Path) -> None:
     text = (
         "# The Tempest\n\n## ACT I\n\n\n_Enter *two* men_\n\n**KING**  \nA bed--  \nof *thorns* "
         "\\--odours  \n\n_\\[Within]_  \n1\\. End\n"
@@ -106,19 +106,19 @@ def bible(path: Path) -> None:
     database.close()
 
 
-def test_verses_are_aligned_and_those_of_one_side_skipped(tmp_path: Path) -> None:
-    bible(tmp_path / "a b#.db")  # signs that an address must escape
+def test_verses_without_a_translation_are_skipped(tmp_path: Path) -> None:
+    bible(tmp_path / "a b#.db")  # characters that a URI must escape
     before = (tmp_path / "a b#.db").read_bytes()
     frame = corpus.read(tmp_path, BIBLE, "translation")
     assert rows(frame, "document", "line", "source", "target") == [
         ("a b#.db", 1, "In the beginning", "Au commencement"),
         ("a b#.db", 4, "Now", "Voici"),
     ]
-    assert [file.name for file in tmp_path.iterdir()] == ["a b#.db"], "no journal beside it"
+    assert [file.name for file in tmp_path.iterdir()] == ["a b#.db"], "no journal file"
     assert (tmp_path / "a b#.db").read_bytes() == before
 
 
-def test_several_targets_are_asked_for_by_the_first_word(tmp_path: Path) -> None:
+def test_the_first_word_names_the_target_language(tmp_path: Path) -> None:
     """Johnson et al. (2017): one model for all; the rows of a verse share its number."""
     bible(tmp_path / "b.db")
     reader = BibleReader(format="bible", source="k", targets={"fr": "l", "xx": "c"})
@@ -140,7 +140,7 @@ def test_unknown_bibles_are_refused(tmp_path: Path) -> None:
         corpus.read(tmp_path, BIBLE, "translation")
 
 
-def test_lines_lose_no_character_but_empty_beginnings(tmp_path: Path) -> None:
+def test_lines_lose_only_empty_lines_at_the_beginning(tmp_path: Path) -> None:
     text = "\none\n\n\ntwo \nthree\n"
     (tmp_path / "a.txt").write_text(text, encoding="utf-8")
     frame = corpus.read(tmp_path, LINES, "language_modelling")
@@ -156,7 +156,7 @@ def test_table_cells_may_be_quoted_over_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("id,moods,said\n1,a,b\n", r"a\.csv:1 has no column 'mood'; did you mean 'moods'"),
         ("mood,said\na,b\nc\n", r"a\.csv:3 has 1 cells, but the header has 2"),
@@ -165,9 +165,9 @@ def test_table_cells_may_be_quoted_over_lines(tmp_path: Path) -> None:
         (" \n", r"a\.csv is empty"),
     ],
 )
-def test_broken_tables_are_refused(text: str, says: str, tmp_path: Path) -> None:
+def test_broken_tables_are_refused(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         corpus.read(tmp_path, table(text="said", label="mood"), "classification")
 
 
@@ -182,7 +182,7 @@ def test_parallel_files_follow_the_order_of_params(tmp_path: Path) -> None:
     assert corpus.read(tmp_path, PARALLEL, "translation")["source"].tolist() == ["eins", "zwei"]
 
 
-def test_unlike_parallel_files_are_refused(tmp_path: Path) -> None:
+def test_parallel_files_of_different_lengths_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1\n2\n3\n", encoding="utf-8")
     with pytest.raises(UserError, match="needs 2 files, source and target, but 'source' has 1: a"):
         corpus.read(tmp_path, PARALLEL, "translation")
@@ -205,7 +205,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         corpus.read(tmp_path, LINES, "language_modelling")
 
 
-def test_labels_may_be_numbers_that_stand_for_names(tmp_path: Path) -> None:
+def test_labels_may_be_renamed(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("so good \n\nbad: \u2028 yes\n", encoding="utf-8")
     (tmp_path / "labels.txt").write_bytes(b"1\r\n\r\n0 \r\n")
     order = ["text.txt", "labels.txt"]
@@ -224,7 +224,7 @@ def test_labels_may_be_numbers_that_stand_for_names(tmp_path: Path) -> None:
         corpus.read(tmp_path, few, "classification", order)
 
 
-def given(**parts: list[str]) -> params.GivenSplit:
+def given_split(**parts: list[str]) -> params.GivenSplit:
     return params.GivenSplit.model_validate({"method": "given", **parts})
 
 
@@ -232,7 +232,7 @@ def test_given_parts_are_read_in_their_own_order(tmp_path: Path) -> None:
     for part, lines in (("tr", "1\n2\n"), ("va", "3\n"), ("te", "4\n5\n")):
         for side in ("de", "en"):
             (tmp_path / f"{part}.{side}").write_text(f"{side} {lines}", encoding="utf-8")
-    split = given(train=["tr.de", "tr.en"], valid=["va.de", "va.en"], test=["te.en", "te.de"])
+    split = given_split(train=["tr.de", "tr.en"], valid=["va.de", "va.en"], test=["te.en", "te.de"])
     frame = corpus.read(tmp_path, PARALLEL, "translation", ["te.de", "tr.en"], split)
     assert rows(frame, "document", "line", "source", "target") == [
         ("tr.de", 1, "de 1", "en 1"),
@@ -246,11 +246,11 @@ def test_given_parts_are_read_in_their_own_order(tmp_path: Path) -> None:
 def test_given_parts_name_every_file_and_no_other(tmp_path: Path) -> None:
     for name in ("train.txt", "valid.txt", "test.txt"):
         (tmp_path / name).write_text("a\n", encoding="utf-8")
-    split = given(train=["train.txt"], valid=["val.txt"], test=["test.txt"])
-    says = r"'split' names 'val\.txt', but 'source' has no such file \(did you mean 'valid\.txt'"
-    with pytest.raises(UserError, match=says):
+    split = given_split(train=["train.txt"], valid=["val.txt"], test=["test.txt"])
+    message = r"'split' names 'val\.txt', but 'source' has no such file \(did you mean 'valid\.txt'"
+    with pytest.raises(UserError, match=message):
         corpus.read(tmp_path, LINES, "language_modelling", (), split)
-    split = given(train=["train.txt"], valid=["valid.txt"], test=["test.txt"])
+    split = given_split(train=["train.txt"], valid=["valid.txt"], test=["test.txt"])
     assert len(corpus.read(tmp_path, LINES, "language_modelling", (), split)) == 3
     (tmp_path / "mapping.txt").write_text("a\n", encoding="utf-8")
     with pytest.raises(

@@ -54,15 +54,17 @@ def rates(splits: Splits, value: float = 0.0, columns: tuple[str, ...] = ("text"
     return {name: dict.fromkeys(columns, value) for name in splits}
 
 
-def refused(corpus: params.Corpus, splits: Splits, unknown: Mapping[str, Any] | None = None) -> str:
+def error_of(
+    corpus: params.Corpus, splits: Splits, unknown: Mapping[str, Any] | None = None
+) -> str:
     columns = ("text",) if corpus.task == "classification" else ("source", "target")
     checker = Checker(corpus)
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         checker.prepared(splits, unknown or rates(splits, columns=columns))
-    return str(caught.value)
+    return str(error.value)
 
 
-def test_sound_data_passes_and_the_report_is_stable(opinions: params.Corpus) -> None:
+def test_valid_data_passes_and_the_report_is_stable(opinions: params.Corpus) -> None:
     reports = []
     for _ in range(2):
         checker = Checker(opinions)
@@ -71,30 +73,30 @@ def test_sound_data_passes_and_the_report_is_stable(opinions: params.Corpus) -> 
         reports.append(files.dump_json(checker.report))
     assert reports[0] == reports[1]
     report = json.loads(reports[0])
-    assert all(found["success"] and found["unexpected"] == 0 for found in report)
-    assert [found["frame"] for found in report] == sorted(found["frame"] for found in report)
-    assert {found["frame"] for found in report} == {"raw", "train", "valid", "test", "splits"}
+    assert all(result["success"] and result["unexpected"] == 0 for result in report)
+    assert [result["frame"] for result in report] == sorted(result["frame"] for result in report)
+    assert {result["frame"] for result in report} == {"raw", "train", "valid", "test", "splits"}
     keys = {"frame", "rule", "expectation", "column", "observed", "unexpected", "success"}
-    assert {frozenset(found) for found in report} == {frozenset(keys)}
-    observed = {(found["frame"], found["rule"]): found["observed"] for found in report}
+    assert {frozenset(result) for result in report} == {frozenset(keys)}
+    observed = {(result["frame"], result["rule"]): result["observed"] for result in report}
     assert observed["train", "no text has more than 10 tokens"] == 2
     assert observed["splits", "there are at least 3 rows"] == 4
     rule = "at most 1 of the words of text are outside the vocabulary"
     assert observed["valid", rule] == 0.25
 
 
-def test_sound_verses_pass(verses: params.Corpus) -> None:
+def test_valid_verses_pass(verses: params.Corpus) -> None:
     checker = Checker(verses)
     checker.prepared(verse_splits(), rates(verse_splits(), columns=("source", "target")))
-    rules = [found["rule"] for found in checker.report if found["frame"] == "splits"]
-    assert rules == ["no target stands in two splits", "there are at least 1 rows"]
+    rules = [result["rule"] for result in checker.report if result["frame"] == "splits"]
+    assert rules == ["no target is in two splits", "there are at least 1 rows"]
 
 
 RAW = {"text": ["a", "b", "c"], "label": ["good", "bad", "good"]}
 
 
 @pytest.mark.parametrize(
-    ("broken", "says"),
+    ("rows", "messages"),
     [
         (
             frame(label=["good"] * 3, text=["a"] * 3),
@@ -121,75 +123,77 @@ RAW = {"text": ["a", "b", "c"], "label": ["good", "bad", "good"]}
     ids=["schema", "rows", "empty", "long", "labels", "no label"],
 )
 def test_each_rule_for_raw_rows(
-    broken: pd.DataFrame, says: list[str], opinions: params.Corpus
+    rows: pd.DataFrame, messages: list[str], opinions: params.Corpus
 ) -> None:
     checker = Checker(opinions)
-    with pytest.raises(UserError) as caught:
-        checker.raw(broken)
-    for part in says:
-        assert re.search(part, str(caught.value), re.MULTILINE), str(caught.value)
-    assert "nothing is written" in str(caught.value)
+    with pytest.raises(UserError) as error:
+        checker.raw(rows)
+    for message in messages:
+        assert re.search(message, str(error.value), re.MULTILINE), str(error.value)
+    assert "nothing was written" in str(error.value)
 
 
 def test_prepared_rows_that_are_empty_or_too_long(opinions: params.Corpus) -> None:
     splits = opinion_splits()
     splits["valid"] = frame(11, text=["", "a " * 10 + "a", "ok"], label=["good"] * 3)
-    said = refused(opinions, splits)
-    assert "valid: no text is empty; 1 of 3 rows break this:\n    d.txt:11" in said
-    assert "valid: no text has more than 10 tokens; 1 of 3 rows break this:\n    d.txt:12" in said
+    message = error_of(opinions, splits)
+    assert "valid: no text is empty; 1 of 3 rows break this:\n    d.txt:11" in message
+    assert (
+        "valid: no text has more than 10 tokens; 1 of 3 rows break this:\n    d.txt:12" in message
+    )
 
 
 def test_at_most_five_rows_are_shown(opinions: params.Corpus) -> None:
     splits = opinion_splits()
     splits["test"] = frame(21, text=[""] * 9, label=["bad"] * 9)
-    said = refused(opinions, splits)
-    assert "9 of 9 rows break this" in said
-    assert re.findall(r"d\.txt:(\d+)", said) == ["21", "22", "23", "24", "25"]
+    message = error_of(opinions, splits)
+    assert "9 of 9 rows break this" in message
+    assert re.findall(r"d\.txt:(\d+)", message) == ["21", "22", "23", "24", "25"]
 
 
-def test_signs_that_a_terminal_obeys_are_not_shown(opinions: params.Corpus) -> None:
+def test_control_characters_are_not_shown(opinions: params.Corpus) -> None:
     splits = opinion_splits()
     splits["test"] = frame(21, text=["\x1b[31m " * 11], label=["bad"])
-    assert "\x1b" not in refused(opinions, splits)
+    assert "\x1b" not in error_of(opinions, splits)
 
 
 def test_every_label_occurs_in_training(opinions: params.Corpus) -> None:
     splits = opinion_splits()
     splits["train"]["label"] = "good"
-    said = refused(opinions, splits)
-    assert "train: each of the labels bad, good occurs; found: no " in said
+    message = error_of(opinions, splits)
+    assert "train: each of the labels bad, good occurs; found: no " in message
     splits["train"]["label"] = ["good", "odd"]
-    assert "train: every label is one of bad, good; 1 of 2 rows" in refused(opinions, splits)
+    assert "train: every label is one of bad, good; 1 of 2 rows" in error_of(opinions, splits)
 
 
-def test_splits_that_are_too_small_together(make_corpus) -> None:
+def test_splits_with_too_few_rows(make_corpus) -> None:
     corpus = make_corpus("classification", checks={"min_rows": 5})
-    assert "splits: there are at least 5 rows; found: 4" in refused(corpus, opinion_splits())
+    assert "splits: there are at least 5 rows; found: 4" in error_of(corpus, opinion_splits())
 
 
 def test_texts_in_two_splits(opinions: params.Corpus, make_corpus) -> None:
     splits = opinion_splits()
     splits["test"]["text"] = "b c"
-    said = refused(opinions, splits)
-    assert "splits: no text stands in two splits; 1 of 4 rows break this:\n    d.txt:21  b" in said
+    message = error_of(opinions, splits)
+    assert "splits: no text is in two splits; 1 of 4 rows break this:\n    d.txt:21  b" in message
     splits["test"]["text"] = splits["valid"]["text"]
-    assert "no text stands in two splits; 1 of 4" in refused(opinions, splits)
+    assert "no text is in two splits; 1 of 4" in error_of(opinions, splits)
     free = make_corpus("classification", cleaning={"drop_repeated": False})
     Checker(free).prepared(splits, rates(splits))
 
 
 def test_targets_in_two_splits_where_the_split_is_by_target(verses: params.Corpus) -> None:
-    splits = verse_splits()  # its test source stands in train, which is no matter here
+    splits = verse_splits()  # a repeated source is allowed here
     splits["test"]["target"] = "z"
-    assert "no target stands in two splits; 1 of 4" in refused(verses, splits)
+    assert "no target is in two splits; 1 of 4" in error_of(verses, splits)
 
 
-def test_sides_of_unlike_length(verses: params.Corpus) -> None:
+def test_length_ratio(verses: params.Corpus) -> None:
     splits = verse_splits()
     splits["train"] = frame(1, source=["a b c", "b", "c"], target=["x", "u v w", "y y"])
-    said = refused(verses, splits)
+    message = error_of(verses, splits)
     rule = "neither source nor target is more than 2 times as long as the other"
-    assert f"train: {rule}; 2 of 3 rows break this:\n    d.txt:1  a b c\n    d.txt:2  b" in said
+    assert f"train: {rule}; 2 of 3 rows break this:\n    d.txt:1  a b c\n    d.txt:2  b" in message
 
 
 def test_too_many_unknown_tokens(make_corpus) -> None:
@@ -197,9 +201,9 @@ def test_too_many_unknown_tokens(make_corpus) -> None:
     unknown = rates(opinion_splits(), 0.1)
     Checker(corpus).prepared(opinion_splits(), unknown)
     unknown["test"]["text"] = 0.14
-    said = refused(corpus, opinion_splits(), unknown)
+    message = error_of(corpus, opinion_splits(), unknown)
     rule = "at most 0.1 of the words of text are outside the vocabulary"
-    assert f"test: {rule}; found: 0.14" in said
+    assert f"test: {rule}; found: 0.14" in message
 
 
 GIVEN = params.GivenSplit(method="given", train=("a",), valid=("b",), test=("c",))
@@ -213,9 +217,9 @@ def test_given_rows_may_be_long_and_repeated_but_never_empty(make_corpus) -> Non
     splits["test"] = frame(21, text=["a", "d e f"], label=["bad", "good"])
     Checker(corpus).prepared(splits, rates(splits))
     splits["train"]["text"] = ["a", "d e f"]
-    assert "train: no text has more than 2 tokens; 1 of 2" in refused(corpus, splits)
+    assert "train: no text has more than 2 tokens; 1 of 2" in error_of(corpus, splits)
     splits["train"]["text"], splits["test"]["text"] = ["a", "b"], ["", "c"]
-    assert "test: no text is empty; 1 of 2 rows break this:\n    d.txt:21" in refused(
+    assert "test: no text is empty; 1 of 2 rows break this:\n    d.txt:21" in error_of(
         corpus, splits
     )
 
@@ -225,7 +229,7 @@ def test_rows_of_a_verse_in_two_splits(make_corpus) -> None:
     splits = verse_splits()
     Checker(corpus).prepared(splits, rates(splits, columns=("source", "target")))
     splits["test"]["line"] = 2
-    assert "no line stands in two splits; 1 of 4" in refused(corpus, splits)
+    assert "no line is in two splits; 1 of 4" in error_of(corpus, splits)
 
 
 def test_sub_words_are_checked_as_words_and_characters(make_corpus) -> None:
@@ -239,20 +243,22 @@ def test_sub_words_are_checked_as_words_and_characters(make_corpus) -> None:
     splits = opinion_splits()
     checker = Checker(corpus)
     checker.prepared(splits, rates(splits, 0.05))
-    rules = {found["rule"]: found["observed"] for found in checker.report}
+    rules = {result["rule"]: result["observed"] for result in checker.report}
     assert rules["no text has more than 2 words"] is not None
     assert "at most 0.1 of the characters of text are outside the vocabulary" in rules
     splits["train"]["text"] = ["good", "one two three"]
-    assert "no text has more than 2 words; 1 of 2" in refused(corpus, splits)
+    assert "no text has more than 2 words; 1 of 2" in error_of(corpus, splits)
 
 
 def test_columns_of_a_prepared_frame(opinions: params.Corpus) -> None:
     splits = opinion_splits()
     splits["valid"] = splits["valid"].drop(columns="label")
-    assert "valid: the columns are document, line, text, label; found:" in refused(opinions, splits)
+    assert "valid: the columns are document, line, text, label; found:" in error_of(
+        opinions, splits
+    )
 
 
-def test_nothing_appears_on_the_screen() -> None:
+def test_checks_print_nothing() -> None:
     code = (
         "import pandas as pd\n"
         "from pathlib import Path\n"
@@ -264,7 +270,7 @@ def test_nothing_appears_on_the_screen() -> None:
         "Checker(corpus).raw(pd.DataFrame({'document': ['d'], 'line': [1], 'text': ['t'],"
         " 'label': ['neutral']}))\n"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
         capture_output=True,
@@ -272,4 +278,4 @@ def test_nothing_appears_on_the_screen() -> None:
         check=False,
         timeout=120,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (process.returncode, process.stdout, process.stderr) == (0, "", "")

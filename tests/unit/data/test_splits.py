@@ -16,7 +16,7 @@ def split(rows: pd.DataFrame, config: params.Split, seed: int = 1) -> dict[str, 
     return splits.split(rows, config, task, seed)
 
 
-def how(
+def split_config(
     method: str = "shuffled", by: str | None = None, share: float = 0.1, **more: object
 ) -> params.FractionSplit:
     tree: dict[str, Any] = {"method": method, "by": by, "valid": share, "test": share, **more}
@@ -35,7 +35,7 @@ def lines(parts: dict[str, pd.DataFrame], name: str) -> list[int]:
 
 @pytest.mark.parametrize("method", ["shuffled", "contiguous"])
 def test_every_row_is_in_one_split(method: str) -> None:
-    parts = split(frame(), how(method), seed=1)
+    parts = split(frame(), split_config(method), seed=1)
     assert {name: len(part) for name, part in parts.items()} == {
         "train": 80,
         "valid": 10,
@@ -45,7 +45,7 @@ def test_every_row_is_in_one_split(method: str) -> None:
 
 
 def test_contiguous_keeps_the_order_whatever_the_seed() -> None:
-    parts = split(frame(), how("contiguous"), seed=3)
+    parts = split(frame(), split_config("contiguous"), seed=3)
     assert lines(parts, "train") == list(range(80))
     assert lines(parts, "valid") == list(range(80, 90))
     assert lines(parts, "test") == list(range(90, 100))
@@ -54,45 +54,45 @@ def test_contiguous_keeps_the_order_whatever_the_seed() -> None:
 def test_whole_documents_38_plays_are_34_2_2() -> None:
     plays = [f"{number:02d}.md" for number in range(38) for _ in range(number + 1)]
     rows = pd.DataFrame({"document": plays, "line": range(len(plays))})
-    parts = split(rows, how("contiguous", "document", 0.05), seed=1)
+    parts = split(rows, split_config("contiguous", "document", 0.05), seed=1)
     assert parts["train"]["document"].unique().tolist() == [f"{n:02d}.md" for n in range(34)]
     assert parts["valid"]["document"].unique().tolist() == ["34.md", "35.md"]
     assert parts["test"]["document"].unique().tolist() == ["36.md", "37.md"]
 
 
 def test_shuffled_order_is_a_pure_function_of_the_seed() -> None:
-    one, again, other = (split(frame(), how(), seed) for seed in (1, 1, 2))
-    assert all(lines(one, name) == lines(again, name) for name in one)
-    assert lines(one, "train") != lines(other, "train")
-    assert lines(one, "train") != sorted(lines(one, "train"))
+    first, repeated, other = (split(frame(), split_config(), seed) for seed in (1, 1, 2))
+    assert all(lines(first, name) == lines(repeated, name) for name in first)
+    assert lines(first, "train") != lines(other, "train")
+    assert lines(first, "train") != sorted(lines(first, "train"))
 
 
 def test_groups_stay_together() -> None:
-    parts = split(frame(400, groups=40), how(by="target"), seed=1)
+    parts = split(frame(400, groups=40), split_config(by="target"), seed=1)
     sets = [set(part["target"]) for part in parts.values()]
     assert [len(targets) for targets in sets] == [32, 4, 4]
     assert not sets[0] & sets[1] | sets[0] & sets[2] | sets[1] & sets[2]
-    # Rows of one group are not left side by side: training reads them in this order.
+    # Rows of a group are not consecutive: training reads them in this order.
     neighbours = parts["train"]["target"]
     assert (neighbours == neighbours.shift()).mean() < 0.2
 
 
-def test_large_groups_are_drawn_like_small_ones() -> None:
+def test_large_groups_are_as_likely_as_small_ones() -> None:
     rows = pd.DataFrame({"document": "d", "line": range(90), "target": [*range(40), *[99] * 50]})
-    parts = [split(rows, how(by="target", share=0.3), seed) for seed in range(40)]
+    parts = [split(rows, split_config(by="target", share=0.3), seed) for seed in range(40)]
     trained = sum(99 in set(part["train"]["target"]) for part in parts)
     assert 5 < trained < 30  # 16 expected of 40
 
 
 def test_at_least_one_each_and_too_few_are_refused() -> None:
-    parts = split(frame(3), how(share=0.01), seed=1)
+    parts = split(frame(3), split_config(share=0.01), seed=1)
     assert [len(part) for part in parts.values()] == [1, 1, 1]
     with pytest.raises(UserError, match="2 rows are too few"):
-        split(frame(2), how(), seed=1)
+        split(frame(2), split_config(), seed=1)
     with pytest.raises(UserError, match="1 different values of 'document' are too few"):
-        split(frame(9), how("contiguous", "document"), seed=1)
+        split(frame(9), split_config("contiguous", "document"), seed=1)
     with pytest.raises(UserError, match="0 rows"):
-        split(frame(0), how(), seed=1)
+        split(frame(0), split_config(), seed=1)
 
 
 def labelled(**counts: int) -> pd.DataFrame:
@@ -101,7 +101,7 @@ def labelled(**counts: int) -> pd.DataFrame:
 
 
 def test_stratified_keeps_the_shares_of_each_label() -> None:
-    parts = split(labelled(bad=627, fine=212, good=161), how("stratified", share=0.1), 1)
+    parts = split(labelled(bad=627, fine=212, good=161), split_config("stratified", share=0.1), 1)
     for name, counts in {
         "train": {"bad": 501, "fine": 170, "good": 129},
         "valid": {"bad": 63, "fine": 21, "good": 16},
@@ -112,57 +112,57 @@ def test_stratified_keeps_the_shares_of_each_label() -> None:
 
 
 def test_stratified_rows_are_shuffled_by_the_seed() -> None:
-    one, again, other = (
-        split(labelled(bad=60, good=40), how("stratified"), seed) for seed in (1, 1, 2)
+    first, repeated, other = (
+        split(labelled(bad=60, good=40), split_config("stratified"), seed) for seed in (1, 1, 2)
     )
-    assert all(lines(one, name) == lines(again, name) for name in one)
-    assert set(lines(one, "test")) != set(lines(other, "test"))
-    neighbours = one["train"]["label"]
-    assert (neighbours == neighbours.shift()).mean() < 0.8, "labels do not stand in blocks"
+    assert all(lines(first, name) == lines(repeated, name) for name in first)
+    assert set(lines(first, "test")) != set(lines(other, "test"))
+    neighbours = first["train"]["label"]
+    assert (neighbours == neighbours.shift()).mean() < 0.8, "labels are not in blocks"
 
 
 def test_a_rare_label_is_in_every_part_or_refused() -> None:
-    parts = split(labelled(bad=50, rare=3), how("stratified"), 1)
+    parts = split(labelled(bad=50, rare=3), split_config("stratified"), 1)
     assert ["rare" in set(part["label"]) for part in parts.values()] == [True] * 3
     with pytest.raises(UserError, match="2 rows of the label 'rare' are too few to split"):
-        split(labelled(bad=50, rare=2), how("stratified"), 1)
+        split(labelled(bad=50, rare=2), split_config("stratified"), 1)
 
 
 def running(lengths: list[int]) -> pd.DataFrame:
-    """Rows that are so long with the line end that follows each."""
+    """Return rows of these lengths, each with its line end."""
     texts = ["x" * (length - 1) for length in lengths]
     return pd.DataFrame({"document": "d", "line": range(len(texts)), "text": texts})
 
 
 def test_a_running_text_is_cut_by_its_characters() -> None:
-    """Ninety short rows and ten long ones: of 1,000 characters each row has 1, or 91."""
-    parts = split(running([1] * 90 + [91] * 10), how("contiguous"), seed=1)
+    """Ninety rows of 1 character and ten of 91: 1,000 characters."""
+    parts = split(running([1] * 90 + [91] * 10), split_config("contiguous"), seed=1)
     sizes = {name: (part["text"].str.len() + 1).sum() for name, part in parts.items()}
     assert sizes == {"train": 90 + 8 * 91, "valid": 91, "test": 91}
     assert lines(parts, "train") == list(range(98))
 
 
 def test_the_nearest_end_of_a_row_is_the_cut() -> None:
-    # The cuts are meant at 60 and 80 of 100 characters.
-    parts = split(running([30, 25, 29, 10, 6]), how("contiguous", share=0.2), seed=1)
+    # The ideal cuts are at 60 and 80 of 100 characters.
+    parts = split(running([30, 25, 29, 10, 6]), split_config("contiguous", share=0.2), seed=1)
     assert [lines(parts, name) for name in parts] == [[0, 1], [2], [3, 4]]
-    parts = split(running([30, 34, 13, 23]), how("contiguous", share=0.2), seed=1)
+    parts = split(running([30, 34, 13, 23]), split_config("contiguous", share=0.2), seed=1)
     assert [lines(parts, name) for name in parts] == [[0, 1], [2], [3]]
 
 
 @pytest.mark.parametrize("lengths", [[1, 1, 98], [98, 1, 1], [1, 98, 1]])
 def test_no_part_of_a_running_text_is_empty(lengths: list[int]) -> None:
-    parts = split(running(lengths), how("contiguous"), seed=1)
+    parts = split(running(lengths), split_config("contiguous"), seed=1)
     assert [len(part) for part in parts.values()] == [1, 1, 1]
     with pytest.raises(UserError, match="2 rows are too few"):
-        split(running(lengths[:2]), how("contiguous"), seed=1)
+        split(running(lengths[:2]), split_config("contiguous"), seed=1)
 
 
 @pytest.mark.parametrize("measured", [False, True])
-def test_with_the_validation_first_the_training_text_reaches_up_to_the_test(measured: bool) -> None:
+def test_with_valid_first_the_training_text_reaches_up_to_the_test(measured: bool) -> None:
     rows = running([10] * 100) if measured else frame()
-    chosen = how("contiguous", share=0.2, valid_first=True)
-    parts = split(rows, chosen, seed=1)
+    config = split_config("contiguous", share=0.2, valid_first=True)
+    parts = split(rows, config, seed=1)
     assert lines(parts, "valid") == list(range(20))
     assert lines(parts, "train") == list(range(20, 80))
     assert lines(parts, "test") == list(range(80, 100))
@@ -170,36 +170,36 @@ def test_with_the_validation_first_the_training_text_reaches_up_to_the_test(meas
 
 @pytest.mark.parametrize("lengths", [[1, 1, 98], [98, 1, 1], [1, 98, 1]])
 def test_no_part_is_empty_with_the_validation_first(lengths: list[int]) -> None:
-    parts = split(running(lengths), how("contiguous", valid_first=True), seed=1)
+    parts = split(running(lengths), split_config("contiguous", valid_first=True), seed=1)
     assert [lines(parts, name) for name in ("valid", "train", "test")] == [[0], [1], [2]]
 
 
 def test_labelled_rows_are_counted_and_not_measured() -> None:
     frame = running([1] * 90 + [91] * 10).assign(label="a")
-    parts = split(frame, how("contiguous"), seed=1)
+    parts = split(frame, split_config("contiguous"), seed=1)
     assert [len(part) for part in parts.values()] == [80, 10, 10]
 
 
 def test_rows_of_one_line_stay_together() -> None:
     rows = pd.DataFrame({"document": "d", "line": [n // 2 for n in range(200)], "target": "t"})
-    parts = split(rows, how(by="line"), seed=1)
+    parts = split(rows, split_config(by="line"), seed=1)
     assert [len(part) for part in parts.values()] == [160, 20, 20]
     assert all((part["line"].value_counts() == 2).all() for part in parts.values())
 
 
 def test_an_unknown_task_is_refused() -> None:
     with pytest.raises(UserError, match=r"no task 'tagging'.*language_modelling, classification"):
-        splits.split(frame(), how(), "tagging", seed=1)  # type: ignore[arg-type]
+        splits.split(frame(), split_config(), "tagging", seed=1)  # type: ignore[arg-type]
 
 
-def given(**files: str) -> params.GivenSplit:
+def given_split(**files: str) -> params.GivenSplit:
     lists = {name: (file,) for name, file in files.items()}
     return params.GivenSplit.model_validate({"method": "given", **lists})
 
 
-def test_given_parts_are_those_of_their_files() -> None:
+def test_given_splits_are_those_of_their_files() -> None:
     rows = pd.DataFrame({"document": [*"bbbacca"], "line": [1, 2, 3, 1, 1, 2, 2], "text": "x"})
-    parts = split(rows, given(train="b", valid="c", test="a"), seed=1)
+    parts = split(rows, given_split(train="b", valid="c", test="a"), seed=1)
     assert {name: set(part["document"]) for name, part in parts.items()} == {
         "train": {"b"},
         "valid": {"c"},
@@ -212,4 +212,4 @@ def test_given_parts_are_those_of_their_files() -> None:
 def test_a_given_part_that_is_empty_is_refused() -> None:
     rows = pd.DataFrame({"document": ["b", "c"], "line": [1, 1], "text": "x"})
     with pytest.raises(UserError, match=r"'train' has no rows of a\.txt"):
-        split(rows, given(train="a.txt", valid="c", test="b"), seed=1)
+        split(rows, given_split(train="a.txt", valid="c", test="b"), seed=1)

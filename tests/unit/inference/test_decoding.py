@@ -79,7 +79,7 @@ def _rows(reverser):
 def test_unseen_sequences_are_reversed(reverser, search):
     model, unseen, vocabularies = reverser
     translations = Decoder(model, 12, search)(_rows(reverser))
-    texts = [vocabularies.columns["target"].text(best.ids) for (best,) in translations]
+    texts = [vocabularies.columns["target"].decode(best.ids) for (best,) in translations]
     assert np.mean(np.array(texts) == unseen["target"].to_numpy(str)) >= 0.98
 
 

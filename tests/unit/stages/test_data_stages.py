@@ -108,7 +108,7 @@ def test_sub_words_are_learnt_from_the_training_rows(
     words = vocabulary.load(Path("one.json")).columns["text"]
     assert (words.kind, words.counts[vocabulary.END]) == (tokens, len(parquet.read_parquet(train)))
     for text in parquet.read_parquet(valid)["text"]:
-        assert words.text(words.encode(text)) == text
+        assert words.decode(words.encode(text)) == text
     rules = [found["rule"] for found in json.loads(checks.read_text("utf-8"))]
     assert "at most 0.5 of the characters of text are outside the vocabulary" in rules
 

@@ -63,13 +63,13 @@ def test_texts_keep_their_labels_and_their_translations(make):
     vocabularies, frame = make.words("classifier"), make.frame("classifier")
     for ids, labels in _bucketed(make, "classifier", batch_size=6).train(1).read():
         for row, label in zip(ids, labels, strict=True):
-            text = vocabularies.columns["text"].text(row[row != PAD])
+            text = vocabularies.columns["text"].decode(row[row != PAD])
             assert frame["label"][frame["text"] == text].tolist() == [vocabularies.labels[label]]
     columns = make.words("seq2seq").columns
     for sources, targets in _bucketed(make, "seq2seq", batch_size=3).train(3).read():
         for source, target in zip(sources, targets, strict=True):
-            source_text = columns["source"].text(source[source != PAD])
-            target_text = columns["target"].text(target[target != PAD][1:-1])
+            source_text = columns["source"].decode(source[source != PAD])
+            target_text = columns["target"].decode(target[target != PAD][1:-1])
             assert target_text == source_text[::-1]
 
 
@@ -121,7 +121,7 @@ def test_each_epoch_segments_the_training_text_into_other_sub_words(make):
     def sources(batches):
         ((source, _),) = batches.read()
         rows = (row[row != PAD] for row in source)
-        return sorted(tuple(vocabularies.columns["source"].words(row)) for row in rows)
+        return sorted(tuple(vocabularies.columns["source"].decode_tokens(row)) for row in rows)
 
     first, repeated, second, valid = map(
         sources, (data.train(1), data.train(1), data.train(2), data.valid)

@@ -31,7 +31,7 @@ def _hypothesis(ids, weights):
 
 def test_an_unknown_word_becomes_the_source_word_with_the_most_attention(make):
     target = make.words("seq2seq").columns["target"]
-    a = int(target.ids(["a"])[0])
+    a = int(target.encode_tokens(["a"])[0])
     weights = [[0.1, 0.2, 0.7], [0.4, 0.35, 0.25], [0.1, 0.8, 0.1]]
     hypothesis = _hypothesis([UNK, a, UNK], weights)
     predictor = _predictor(make, REPLACE_UNKNOWN)

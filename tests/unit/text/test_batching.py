@@ -11,63 +11,63 @@ LENGTHS = np.random.default_rng(0).integers(1, 40, size=(5000, 2))
 BY_SIZE, BY_TOKENS = {"batch_size": 16}, {"batch_tokens": 300}
 
 
-@pytest.mark.parametrize("how", [BY_SIZE, BY_TOKENS])
-def test_every_example_comes_once_an_epoch(how):
-    found = np.concatenate(batching.bucketed(LENGTHS, 1, 2, **how))
-    assert sorted(found) == list(range(5000))
-    found = np.concatenate(batching.by_length(LENGTHS[:, 0], 16))
-    assert sorted(found) == list(range(5000))
+@pytest.mark.parametrize("sizes", [BY_SIZE, BY_TOKENS])
+def test_every_example_comes_once_an_epoch(sizes):
+    batches = np.concatenate(batching.bucketed_batches(LENGTHS, 1, 2, **sizes))
+    assert sorted(batches) == list(range(5000))
+    batches = np.concatenate(batching.batches_by_length(LENGTHS[:, 0], 16))
+    assert sorted(batches) == list(range(5000))
 
 
-@pytest.mark.parametrize("how", [BY_SIZE, BY_TOKENS])
-def test_order_is_a_function_of_seed_and_epoch(how):
+@pytest.mark.parametrize("sizes", [BY_SIZE, BY_TOKENS])
+def test_order_is_a_function_of_seed_and_epoch(sizes):
     def order(seed, epoch):
-        return np.concatenate(batching.bucketed(LENGTHS, seed, epoch, **how)).tolist()
+        return np.concatenate(batching.bucketed_batches(LENGTHS, seed, epoch, **sizes)).tolist()
 
     assert order(1, 2) == order(1, 2)
     assert order(1, 2) != order(1, 3)
     assert order(1, 2) != order(2, 2)
 
 
-@pytest.mark.parametrize("how", [BY_SIZE, BY_TOKENS])
-def test_buckets_save_padding_and_are_shuffled(how):
+@pytest.mark.parametrize("sizes", [BY_SIZE, BY_TOKENS])
+def test_buckets_save_padding_and_are_shuffled(sizes):
     first = LENGTHS[:, 0]
-    found = batching.bucketed(LENGTHS, 1, 1, **how)
-    padded = sum(len(batch) * first[batch].max() for batch in found)
+    batches = batching.bucketed_batches(LENGTHS, 1, 1, **sizes)
+    padded = sum(len(batch) * first[batch].max() for batch in batches)
     assert padded < 1.1 * first.sum()
-    longest = [first[batch].max() for batch in found]
+    longest = [first[batch].max() for batch in batches]
     assert longest != sorted(longest)
 
 
-def test_of_like_first_lengths_the_second_are_alike_too():
+def test_examples_are_sorted_by_the_second_length_too():
     lengths = LENGTHS // [13, 1]
-    found = batching.bucketed(lengths, 1, 1, batch_size=4)
-    alone = batching.bucketed(lengths[:, :1], 1, 1, batch_size=4)
+    batches = batching.bucketed_batches(lengths, 1, 1, batch_size=4)
+    unsorted = batching.bucketed_batches(lengths[:, :1], 1, 1, batch_size=4)
 
-    def padding(some):
-        return sum(len(batch) * lengths[batch, 1].max() for batch in some) / lengths[:, 1].sum()
+    def padding(batches):
+        return sum(len(batch) * lengths[batch, 1].max() for batch in batches) / lengths[:, 1].sum()
 
-    assert padding(found) < 0.8 * padding(alone)
+    assert padding(batches) < 0.8 * padding(unsorted)
 
 
 def test_a_batch_has_its_size_but_for_the_last_of_a_pool():
-    sizes = [len(batch) for batch in batching.bucketed(LENGTHS, 1, 1, batch_size=16)]
+    sizes = [len(batch) for batch in batching.bucketed_batches(LENGTHS, 1, 1, batch_size=16)]
     assert max(sizes) == 16
     assert sum(size < 16 for size in sizes) <= 5000 / (16 * batching.POOL) + 1
 
 
 def test_token_batches_never_exceed_their_limit_and_come_near_it():
     first = LENGTHS[:, 0]
-    found = batching.bucketed(LENGTHS, 1, 1, batch_tokens=300)
-    tokens = [len(batch) * first[batch].max() for batch in found]
+    batches = batching.bucketed_batches(LENGTHS, 1, 1, batch_tokens=300)
+    tokens = [len(batch) * first[batch].max() for batch in batches]
     assert max(tokens) <= 300
     assert np.mean(tokens) > 270
 
 
-def test_an_example_longer_than_the_limit_stands_alone():
+def test_an_example_longer_than_the_limit_is_a_batch():
     lengths = np.array([[3], [50], [4], [60], [10], [11]])
-    found = batching.bucketed(lengths, 1, 1, batch_tokens=20)
-    assert {tuple(sorted(batch)) for batch in found} == {(0, 2), (1,), (3,), (4,), (5,)}
+    batches = batching.bucketed_batches(lengths, 1, 1, batch_tokens=20)
+    assert {tuple(sorted(batch)) for batch in batches} == {(0, 2), (1,), (3,), (4,), (5,)}
 
 
 def test_pad_fills_at_the_right():
@@ -76,17 +76,17 @@ def test_pad_fills_at_the_right():
 
 
 @pytest.mark.parametrize("random", [False, True])
-def test_contiguous_rows_go_on_where_they_ended(random):
+def test_contiguous_rows_are_continued(random):
     stream = np.arange(403, dtype=np.int32)
     steps = batching.even_steps(403, 4, 6)
     if random:
         steps = batching.random_steps(403, 4, 6, seed=1, epoch=1)
-    found = list(batching.contiguous(stream, 4, steps))
-    assert [inputs.shape for inputs, _ in found] == [(4, many) for many in steps]
-    for inputs, targets in found:
+    batches = list(batching.contiguous_batches(stream, 4, steps))
+    assert [inputs.shape for inputs, _ in batches] == [(4, length) for length in steps]
+    for inputs, targets in batches:
         assert (targets == inputs + 1).all()
-    for (before, _), (after, _) in pairwise(found):
-        assert (after[:, 0] == before[:, -1] + 1).all()
+    for (batch, _), (next_batch, _) in pairwise(batches):
+        assert (next_batch[:, 0] == batch[:, -1] + 1).all()
 
 
 def test_even_steps_leave_out_what_does_not_fill_a_batch():
@@ -97,23 +97,23 @@ def test_even_steps_leave_out_what_does_not_fill_a_batch():
 
 @pytest.mark.parametrize("epoch", range(40))
 def test_random_steps_cover_the_stream_in_no_steps_under_five(epoch):
-    drawn = batching.random_steps(2003, 2, 12, seed=1, epoch=epoch)
-    assert sum(drawn) == 1001
-    assert min(drawn) >= 5
-    assert max(drawn) < 12 + 5 * 5 + 5
+    steps = batching.random_steps(2003, 2, 12, seed=1, epoch=epoch)
+    assert sum(steps) == 1001
+    assert min(steps) >= 5
+    assert max(steps) < 12 + 5 * 5 + 5
 
 
 def test_random_steps_are_around_their_mean_and_half_of_it():
     """Merity et al. (2017), section 4.1."""
-    drawn = np.array(batching.random_steps(2_000_001, 2, 70, seed=1, epoch=1))
-    usual = drawn[drawn > 52]
-    assert np.mean(drawn <= 52) == pytest.approx(0.05, abs=0.01)
+    steps = np.array(batching.random_steps(2_000_001, 2, 70, seed=1, epoch=1))
+    usual = steps[steps > 52]
+    assert np.mean(steps <= 52) == pytest.approx(0.05, abs=0.01)
     assert np.mean(usual) == pytest.approx(70, abs=0.5)
     assert np.std(usual) == pytest.approx(5, abs=0.3)
-    assert np.mean(drawn[drawn <= 52]) == pytest.approx(35, abs=1)
+    assert np.mean(steps[steps <= 52]) == pytest.approx(35, abs=1)
 
 
-def test_every_epoch_cuts_elsewhere_and_again_the_same():
-    one, again, other = (batching.random_steps(2003, 2, 12, 1, epoch) for epoch in (1, 1, 2))
-    assert one == again != other
-    assert one != batching.random_steps(2003, 2, 12, 2, 1)
+def test_every_epoch_cuts_elsewhere_and_is_reproducible():
+    first, repeated, other = (batching.random_steps(2003, 2, 12, 1, epoch) for epoch in (1, 1, 2))
+    assert first == repeated != other
+    assert first != batching.random_steps(2003, 2, 12, 2, 1)

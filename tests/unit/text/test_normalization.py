@@ -5,7 +5,7 @@ from pipelines.config.params import Cleaning
 from pipelines.text.normalization import normalize
 
 
-def settings(lowercase: bool = False) -> Cleaning:
+def cleaning(lowercase: bool = False) -> Cleaning:
     return Cleaning(lowercase=lowercase, max_length=5, drop_repeated=False)
 
 
@@ -20,21 +20,21 @@ def settings(lowercase: bool = False) -> Cleaning:
     ],
 )
 def test_characters(raw: str, normalized: str) -> None:
-    assert normalize(raw, settings(), "characters") == normalized
-    assert normalize(normalized, settings(), "characters") == normalized
+    assert normalize(raw, cleaning(), "characters") == normalized
+    assert normalize(normalized, cleaning(), "characters") == normalized
 
 
-def test_words_are_lowered_composed_and_single_spaced() -> None:
-    assert normalize(" E\u0301t\u00c9 L'An\n2\x00 ", settings(True), "words") == "été l' an 2"
-    assert normalize("Ab", settings(False), "words") == "Ab"
+def test_words_are_lowercase_composed_and_separated_by_single_blanks() -> None:
+    assert normalize(" E\u0301t\u00c9 L'An\n2\x00 ", cleaning(True), "words") == "été l' an 2"
+    assert normalize("Ab", cleaning(False), "words") == "Ab"
 
 
 @pytest.mark.parametrize(
     ("tokens", "normalized"),
     [("spaces", "it's <unk> 3.5 a▁b Ｎ"), ("bpe", "it's <unk> 3.5 a_b Ｎ")],  # noqa: RUF001
 )
-def test_what_stands_between_blanks_stays(tokens: params.Tokens, normalized: str) -> None:
+def test_text_between_blanks_stays(tokens: params.Tokens, normalized: str) -> None:
     raw = " it's <unk>\t3.5\n\na▁b\u00a0Ｎ\u200b \n"  # noqa: RUF001
-    assert normalize(raw, settings(), tokens) == normalized
-    assert normalize(normalized, settings(), tokens) == normalized
-    assert normalize("A B", settings(True), tokens) == "a b"
+    assert normalize(raw, cleaning(), tokens) == normalized
+    assert normalize(normalized, cleaning(), tokens) == normalized
+    assert normalize("A B", cleaning(True), tokens) == "a b"

@@ -4,7 +4,7 @@ from pipelines.text import tokenizers
 
 
 @pytest.mark.parametrize(
-    ("raw", "prepared"),
+    ("raw", "tokenized"),
     [
         ("l'homme", "l' homme"),
         ("l’homme, dit-il!", "l' homme , dit - il !"),  # noqa: RUF001
@@ -15,8 +15,8 @@ from pipelines.text import tokenizers
         ("", ""),
     ],
 )
-def test_words(raw: str, prepared: str) -> None:
-    assert tokenizers.words(raw) == prepared
+def test_words(raw: str, tokenized: str) -> None:
+    assert tokenizers.words(raw) == tokenized
 
 
 def test_split_and_join_are_inverse() -> None:
