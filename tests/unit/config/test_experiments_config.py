@@ -6,10 +6,10 @@ import pytest
 
 from pipelines.config import params
 from pipelines.errors import UserError
+from tests.unit.config.shipped import TEXT
 
-TEXT = (Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8")
 HEAD, _, REST = TEXT.partition("\nexperiments:\n")
-EXPERIMENTS, MERGED, MODELS = REST.partition("\n# What the models are to reach")
+EXPERIMENTS, GOALS, _ = REST.partition("\ngoals: []\n")
 VERSES = "verses: {fixed: verses-fixed, attention: verses-attention, buckets: 6}"
 # By a name for the case: text of the shipped section, its replacement, and the error message.
 INVALID = {
@@ -62,7 +62,7 @@ INVALID = {
 
 def loaded(folder: Path, experiments: str) -> params.Experiments:
     path = folder / "params.yaml"
-    path.write_text(f"{HEAD}\nexperiments:\n{experiments}{MERGED}{MODELS}", encoding="utf-8")
+    path.write_text(f"{HEAD}\nexperiments:\n{experiments}{GOALS}", encoding="utf-8")
     return params.load(path).experiments
 
 

@@ -1,13 +1,10 @@
 """Error messages about the keys of models."""
 
-from pathlib import Path
-
 import pytest
 
 from pipelines.config import params
 from pipelines.errors import UserError
-
-TEXT = (Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8")
+from tests.unit.config.shipped import TEXT
 
 # ruff: noqa: E501
 OPTIMIZER = "optimizer: {name: adam, learning_rate: 0.002, schedule: linear"

@@ -1,15 +1,12 @@
 """Error messages of params.yaml name the file, the key and a similar valid key."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from pipelines.config import params
 from pipelines.errors import UserError
-
-SHIPPED = Path(__file__).parents[3] / "params.yaml"
-TEXT = SHIPPED.read_text(encoding="utf-8")
+from tests.unit.config.shipped import PATH, TEXT
 
 # ruff: noqa: E501
 INVALID = {
@@ -189,7 +186,7 @@ def _load(tmp_path, text):
 
 
 def test_the_shipped_file_is_valid():
-    loaded = params.load(SHIPPED)
+    loaded = params.load(PATH)
     assert {model.model for model in loaded.models.values()} == set(params.TASK_OF)
     assert set(loaded.corpora) == {"shakespeare", "opinions", "verses", "dates"}
 
@@ -267,11 +264,11 @@ def test_a_key_that_is_not_text(tmp_path):
 
 def test_params_are_frozen():
     with pytest.raises(ValueError, match="frozen"):
-        params.load(SHIPPED).seed = 2
+        params.load(PATH).seed = 2
 
 
 def test_an_unknown_name_suggests_a_similar_one():
     with pytest.raises(
         UserError, match="no model 'verses-atention'; did you mean 'verses-attention'"
     ):
-        params.require(params.load(SHIPPED).models, "verses-atention", "model")
+        params.require(params.load(PATH).models, "verses-atention", "model")

@@ -1,0 +1,8 @@
+"""The shipped params.yaml, which the tests edit."""
+
+import re
+from pathlib import Path
+
+PATH = Path(__file__).parents[3] / "params.yaml"
+# Without comments, so that an edit does not depend on them.
+TEXT = re.sub(r"(^| +)# .*$", "", PATH.read_text(encoding="utf-8"), flags=re.M)
