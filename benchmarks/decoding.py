@@ -58,7 +58,7 @@ def main() -> None:
     sources = [random.integers(4, WORDS, length).astype(np.int32) for length in lengths]
     rows = []
     for input_feeding in (False, True):
-        entry = params.Seq2Seq.model_validate(MODEL | {"input_feeding": input_feeding})
+        entry = params.Seq2SeqConfig.model_validate(MODEL | {"input_feeding": input_feeding})
         model = serialization.build(entry, vocabularies)
         for beam in (1, 5):
             decoder = Decoder(model, LIMIT, params.Search(beam=beam))

@@ -101,7 +101,7 @@ def main() -> None:
     vocabularies = vocabulary.Vocabularies(
         {swapped[name]: column for name, column in columns.items()}
     )
-    entry = params.Seq2Seq.model_validate(MODEL | {"precision": options.precision})
+    entry = params.Seq2SeqConfig.model_validate(MODEL | {"precision": options.precision})
     spec = serialization.ModelSpec(entry, corpus.task, corpus.tokens, corpus.cleaning, 1)
     callback = StopAtBleu(options.until)
     try:

@@ -175,7 +175,7 @@ def keras_training(config: params.Model, size: int, batches: list[Any]) -> Calla
 def make_benchmark(name: str, batch_count: int) -> tuple[params.Model, int, int, list[Any]]:
     """Return the config, vocabulary size, steps of a batch, and batches of a benchmark."""
     fields, size, steps = BENCHMARKS[name]
-    kinds = {"language_model": params.LanguageModel, "classifier": params.Classifier}
+    kinds = {"language_model": params.LanguageModelConfig, "classifier": params.ClassifierConfig}
     common = {"corpus": "c", "epochs": 10**6, "optimizer": OPTIMIZER}
     config = kinds[fields["model"]].model_validate(fields | common)
     return config, size, steps, make_batches(config, size, steps, batch_count)

@@ -17,7 +17,7 @@ def main(name: Name, fresh: console.Restart = False) -> None:
     def read_pretrained(entry: params.Model, vocabularies: "Vocabularies") -> "PretrainedWeights":
         from pipelines.models import pretrained
 
-        assert isinstance(entry, params.Classifier)
+        assert isinstance(entry, params.ClassifierConfig)
         assert entry.init_from is not None
         folder = paths.model(entry.init_from)
         weights = pretrained.read(folder, entry, vocabularies.columns["text"])

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self, TypeVar, get_args
 from pydantic import Field, model_validator
 
 from pipelines.config.corpora import Corpus
-from pipelines.config.models import BagOfWords, Classifier, Model, Order, Seq2Seq
+from pipelines.config.models import BagOfWordsConfig, ClassifierConfig, Model, Order, Seq2SeqConfig
 from pipelines.errors import suggest
 from pipelines.types import (
     Cell,
@@ -24,7 +24,7 @@ from pipelines.types import (
 )
 
 SyntheticTask = Literal["adding", "copying"]
-Kind = TypeVar("Kind", BagOfWords, Classifier, Seq2Seq)
+Kind = TypeVar("Kind", BagOfWordsConfig, ClassifierConfig, Seq2SeqConfig)
 Pair = Annotated[tuple[str, str], Field(strict=False)]
 
 
@@ -123,14 +123,14 @@ class Experiments(ConfigModel):
         for name, entry in self.word_order.items():
             key = f"experiments.word_order.{name}"
             corpus = _find_corpus(key, name, corpora)
-            _find_model(f"{key}.bag_of_words", entry.bag_of_words, name, BagOfWords, models)
-            _find_model(f"{key}.recurrent", entry.recurrent, name, Classifier, models)
+            _find_model(f"{key}.bag_of_words", entry.bag_of_words, name, BagOfWordsConfig, models)
+            _find_model(f"{key}.recurrent", entry.recurrent, name, ClassifierConfig, models)
             _check_labels(f"{key}.opposites", entry.opposites, corpus)
         for name, pair in self.source_length.items():
             key = f"experiments.source_length.{name}"
             _find_corpus(key, name, corpora)
-            fixed = _find_model(f"{key}.fixed", pair.fixed, name, Seq2Seq, models)
-            attention = _find_model(f"{key}.attention", pair.attention, name, Seq2Seq, models)
+            fixed = _find_model(f"{key}.fixed", pair.fixed, name, Seq2SeqConfig, models)
+            attention = _find_model(f"{key}.attention", pair.attention, name, Seq2SeqConfig, models)
             if fixed.attention != "none" or attention.attention == "none":
                 raise ValueError(
                     f"{key}: 'fixed' must name a model with 'attention: none', and 'attention' one "

@@ -72,7 +72,7 @@ def _check_dependent_key(section: ConfigModel, key: str, needed: bool, owner: st
 Order = Annotated[int, Field(ge=1, le=12)]
 
 
-class NGram(ConfigModel):
+class NGramConfig(ConfigModel):
     """Markov model of `order` tokens.
 
     The smoothing is that of Witten and Bell (1991), or modified Kneser-Ney (Chen and Goodman,
@@ -147,7 +147,7 @@ class _BucketedConfig(_TrainableConfig):
         return self
 
 
-class BagOfWords(_BucketedConfig):
+class BagOfWordsConfig(_BucketedConfig):
     """Softmax on word counts: a perceptron without `hidden` layers, an MLP with them."""
 
     task: ClassVar[Task] = "classification"
@@ -202,7 +202,7 @@ class Interpolation(ConfigModel):
     weight: Fraction
 
 
-class LanguageModel(_TrainableConfig, _RecurrentConfig):
+class LanguageModelConfig(_TrainableConfig, _RecurrentConfig):
     """Recurrent language model.
 
     `bptt_steps` is the length of truncated backpropagation through time. With `tied_embeddings`
@@ -231,7 +231,7 @@ class LanguageModel(_TrainableConfig, _RecurrentConfig):
         return self
 
 
-class Classifier(_BucketedConfig, _RecurrentConfig):
+class ClassifierConfig(_BucketedConfig, _RecurrentConfig):
     """Recurrent layers with a softmax on their last state, or on pooled outputs.
 
     `init_from` names the language model that initialises embedding and recurrent layers (Dai and
@@ -256,7 +256,7 @@ class Classifier(_BucketedConfig, _RecurrentConfig):
         return self
 
 
-class Seq2Seq(_BucketedConfig, _RecurrentConfig):
+class Seq2SeqConfig(_BucketedConfig, _RecurrentConfig):
     """Encoder and decoder; with `attention: none` one fixed vector connects them.
 
     `input_feeding` feeds the attention context of the previous step to the decoder (Luong et al.
@@ -305,9 +305,10 @@ class Seq2Seq(_BucketedConfig, _RecurrentConfig):
 
 
 Model = Annotated[
-    NGram | BagOfWords | LanguageModel | Classifier | Seq2Seq, Field(discriminator="model")
+    NGramConfig | BagOfWordsConfig | LanguageModelConfig | ClassifierConfig | Seq2SeqConfig,
+    Field(discriminator="model"),
 ]
-MODELS = (NGram, BagOfWords, LanguageModel, Classifier, Seq2Seq)
+MODELS = (NGramConfig, BagOfWordsConfig, LanguageModelConfig, ClassifierConfig, Seq2SeqConfig)
 TASK_OF: Mapping[str, Task] = {
     get_args(kind.model_fields["model"].annotation)[0]: kind.task for kind in MODELS
 }
@@ -334,7 +335,7 @@ def training_stage(entry: Model) -> str:
 
 def family_of(entry: Model) -> str:
     """Return the family of a model: `baseline`, `lstm`, `fine_tuned` or `seq2seq`."""
-    if isinstance(entry, Classifier) and entry.init_from is not None:
+    if isinstance(entry, ClassifierConfig) and entry.init_from is not None:
         return "fine_tuned"
     return entry.family
 

@@ -48,14 +48,14 @@ from pipelines.config.models import (
     FAMILY_OF_STAGE,
     STAGES,
     TASK_OF,
-    BagOfWords,
-    Classifier,
+    BagOfWordsConfig,
+    ClassifierConfig,
     Interpolation,
-    LanguageModel,
+    LanguageModelConfig,
     Model,
-    NGram,
+    NGramConfig,
     Optimizer,
-    Seq2Seq,
+    Seq2SeqConfig,
     seeds_of,
     training_stage,
 )
@@ -80,11 +80,11 @@ __all__ = [
     "STAGES",
     "SUB_WORDS",
     "TASK_OF",
-    "BagOfWords",
+    "BagOfWordsConfig",
     "Cell",
     "CellConfig",
     "Checkpoints",
-    "Classifier",
+    "ClassifierConfig",
     "Cleaning",
     "ConfigModel",
     "Corpus",
@@ -97,10 +97,10 @@ __all__ = [
     "Goal",
     "GradientFlow",
     "Interpolation",
-    "LanguageModel",
+    "LanguageModelConfig",
     "LongMemory",
     "Model",
-    "NGram",
+    "NGramConfig",
     "Name",
     "Optimizer",
     "PackageSource",
@@ -111,7 +111,7 @@ __all__ = [
     "Score",
     "Search",
     "Seed",
-    "Seq2Seq",
+    "Seq2SeqConfig",
     "Smoothing",
     "Source",
     "SourceLength",
@@ -215,12 +215,14 @@ class Params(ConfigModel):
 
     def _check_init_from(self, key: str, model: Model) -> None:
         """Check that a classifier starts from a language model of the same shape."""
-        if not isinstance(model, Classifier) or model.init_from is None:
+        if not isinstance(model, ClassifierConfig) or model.init_from is None:
             return
         start = self.models.get(model.init_from)
-        if not isinstance(start, LanguageModel):
+        if not isinstance(start, LanguageModelConfig):
             names = [
-                name for name, other in self.models.items() if isinstance(other, LanguageModel)
+                name
+                for name, other in self.models.items()
+                if isinstance(other, LanguageModelConfig)
             ]
             raise ValueError(
                 f"{key}.init_from: there is no language model '{model.init_from}'"
@@ -236,7 +238,7 @@ class Params(ConfigModel):
 
 def _check_translation(key: str, model: Model, corpus: Corpus) -> None:
     """Check that a translation model and its corpus agree."""
-    if not isinstance(model, Seq2Seq):
+    if not isinstance(model, Seq2SeqConfig):
         return
     if model.tied_embeddings == "all" and not corpus.vocabulary.shared:
         raise ValueError(

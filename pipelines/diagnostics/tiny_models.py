@@ -33,19 +33,19 @@ TRAINED = {"corpus": "random", "dropout": 0.0, "batch_size": BATCH, "epochs": ST
 RECURRENT = {"cell": "lstm", "embedding": 96, "units": 96, "layers": 1}
 
 
-def _language_model(**changes: Any) -> params.LanguageModel:
+def _language_model(**changes: Any) -> params.LanguageModelConfig:
     own = {"model": "language_model", "bptt_steps": WORDS}
-    return params.LanguageModel.model_validate(_described(own | RECURRENT, changes))
+    return params.LanguageModelConfig.model_validate(_described(own | RECURRENT, changes))
 
 
-def _classifier(**changes: Any) -> params.Classifier:
+def _classifier(**changes: Any) -> params.ClassifierConfig:
     own = {"model": "classifier", "bidirectional": True}
-    return params.Classifier.model_validate(_described(own | RECURRENT, changes))
+    return params.ClassifierConfig.model_validate(_described(own | RECURRENT, changes))
 
 
-def _seq2seq(**changes: Any) -> params.Seq2Seq:
+def _seq2seq(**changes: Any) -> params.Seq2SeqConfig:
     own = {"model": "seq2seq", "bidirectional": False}
-    return params.Seq2Seq.model_validate(_described(own | RECURRENT, changes))
+    return params.Seq2SeqConfig.model_validate(_described(own | RECURRENT, changes))
 
 
 def _described(own: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ TINY_MODELS: dict[str, TrainableModel] = {
         if score != "none"
     },
     **{f"{pooling} pooling": _classifier(pooling=pooling) for pooling in get_args(params.Pooling)},
-    "bag of words": params.BagOfWords.model_validate(
+    "bag of words": params.BagOfWordsConfig.model_validate(
         _described({"model": "bag_of_words", "hidden": (128,)}, {})
     ),
 }

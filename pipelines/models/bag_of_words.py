@@ -18,7 +18,7 @@ class BagOfWords(keras.Model):
         labels: L.
     """
 
-    def __init__(self, entry: params.BagOfWords, vocabulary: int, labels: int) -> None:
+    def __init__(self, entry: params.BagOfWordsConfig, vocabulary: int, labels: int) -> None:
         super().__init__()
         self.vocabulary = vocabulary
         self.hidden = [keras.layers.Dense(units, activation="relu") for units in entry.hidden]

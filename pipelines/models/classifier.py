@@ -21,7 +21,7 @@ class Classifier(keras.Model):
         labels: L.
     """
 
-    def __init__(self, entry: params.Classifier, vocabulary: int, labels: int) -> None:
+    def __init__(self, entry: params.ClassifierConfig, vocabulary: int, labels: int) -> None:
         super().__init__()
         self.embedding = Embedding(vocabulary, entry.embedding, entry.word_dropout)
         self.stack = RecurrentStack.of(entry, entry.bidirectional)

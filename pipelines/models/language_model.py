@@ -24,7 +24,7 @@ class LanguageModel(keras.Model):
     """
 
     def __init__(
-        self, entry: params.LanguageModel, log_frequencies: npt.NDArray[np.float32]
+        self, entry: params.LanguageModelConfig, log_frequencies: npt.NDArray[np.float32]
     ) -> None:
         super().__init__()
         self.activation_regularization = entry.activation_regularization

@@ -52,7 +52,7 @@ class PretrainedWeights:
             layer.set_weights(weights)
 
 
-def read(folder: Path, entry: params.Classifier, vocabulary: Vocabulary) -> PretrainedWeights:
+def read(folder: Path, entry: params.ClassifierConfig, vocabulary: Vocabulary) -> PretrainedWeights:
     """Read the weights that a classifier takes from a trained language model.
 
     Args:
@@ -83,7 +83,9 @@ def read(folder: Path, entry: params.Classifier, vocabulary: Vocabulary) -> Pret
     return _shared_weights(folder, member, source, vocabulary)
 
 
-def _require_shape(folder: Path, source: params.LanguageModel, target: params.Classifier) -> None:
+def _require_shape(
+    folder: Path, source: params.LanguageModelConfig, target: params.ClassifierConfig
+) -> None:
     for key in SHAPE:
         source_value, target_value = getattr(source, key), getattr(target, key)
         if source_value != target_value:

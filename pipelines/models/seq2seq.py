@@ -60,7 +60,7 @@ class Seq2Seq(keras.Model):
 
     def __init__(
         self,
-        entry: params.Seq2Seq,
+        entry: params.Seq2SeqConfig,
         source_vocabulary: int,
         log_frequencies: npt.NDArray[np.float32],
     ) -> None:
@@ -203,7 +203,7 @@ class Seq2Seq(keras.Model):
         return logits, weights
 
 
-def _bridge(entry: params.Seq2Seq) -> list[keras.layers.Layer]:
+def _bridge(entry: params.Seq2SeqConfig) -> list[keras.layers.Layer]:
     """Return one layer for each state tensor of each recurrent layer."""
     parts = entry.layers * get_cell(entry.cell).states
     if entry.bridge == "copy":

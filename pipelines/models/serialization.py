@@ -212,7 +212,7 @@ def _load_network(entry: params.Model, vocabularies: Vocabularies, file: Path) -
 
 
 def _load_ngram(
-    entry: params.NGram | params.Interpolation, vocabularies: Vocabularies, folder: Path
+    entry: params.NGramConfig | params.Interpolation, vocabularies: Vocabularies, folder: Path
 ) -> NGram:
     size = len(vocabularies.columns["text"])
     return NGram.load(folder, entry.order, size, entry.smoothing)

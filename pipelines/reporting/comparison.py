@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines import paths
-from pipelines.config.params import BagOfWords, Model, NGram, Params
+from pipelines.config.params import BagOfWordsConfig, Model, NGramConfig, Params
 from pipelines.errors import UserError
 from pipelines.evaluation import metrics as registry
 from pipelines.evaluation import seed_statistics
@@ -226,5 +226,5 @@ def _advantage(name: str, lead: float, column: Metric) -> str:
 
 def _complexity(model: Model, metrics: Metrics) -> tuple[int, float]:
     """Return a sort key: count models, bags of words, networks; then the number of parameters."""
-    kind = 0 if isinstance(model, NGram) else 1 if isinstance(model, BagOfWords) else 2
+    kind = 0 if isinstance(model, NGramConfig) else 1 if isinstance(model, BagOfWordsConfig) else 2
     return kind, metrics.get("parameters", 0)

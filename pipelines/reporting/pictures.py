@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import paths
-from pipelines.config.params import Model, NGram
+from pipelines.config.params import Model, NGramConfig
 from pipelines.evaluation import analysis as analyses
 from pipelines.evaluation.calibration import calibration_error_of_bins
 from pipelines.reporting import plots
@@ -100,7 +100,7 @@ def draw_from_files(name: str, model: Model, root: Path) -> dict[str, str]:
         read_history(root / paths.history(name)),
         read_norms(folder),
         read_samples(folder),
-        None if isinstance(model, NGram) else model.optimizer.clip_norm,
+        None if isinstance(model, NGramConfig) else model.optimizer.clip_norm,
     )
 
 

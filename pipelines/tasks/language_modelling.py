@@ -63,7 +63,7 @@ class LanguageModelling(Task):
         from pipelines.text import batching, encoding
         from pipelines.training import datasets
 
-        entry: params.LanguageModel = spec.entry
+        entry: params.LanguageModelConfig = spec.entry
         size, steps = entry.batch_size, entry.bptt_steps
         train, valid = (encoding.encode_stream(frame, vocabularies) for frame in frames)
         # A short validation text is cut into fewer rows, so that there is at least one batch.
@@ -124,8 +124,8 @@ class LanguageModelling(Task):
         """
         from pipelines.models.interpolated import Interpolated
 
-        entry: params.LanguageModel | params.NGram = spec.entry
-        if isinstance(entry, params.NGram):
+        entry: params.LanguageModelConfig | params.NGramConfig = spec.entry
+        if isinstance(entry, params.NGramConfig):
             return _count_ngrams(entry, frames, vocabularies, callbacks)
         result = super().train(spec, frames, vocabularies, callbacks, checkpoints, pretrained)
         if entry.ngram is None:
@@ -227,7 +227,7 @@ def _stream(frame: pd.DataFrame, vocabularies: Vocabularies) -> npt.NDArray[np.i
 
 
 def _ngram(
-    entry: params.NGram | params.Interpolation,
+    entry: params.NGramConfig | params.Interpolation,
     stream: npt.NDArray[np.int32],
     vocabularies: Vocabularies,
 ) -> Any:
@@ -237,7 +237,7 @@ def _ngram(
 
 
 def _count_ngrams(
-    entry: params.NGram,
+    entry: params.NGramConfig,
     frames: Frames,
     vocabularies: Vocabularies,
     callbacks: Sequence[Callback],

@@ -46,7 +46,7 @@ class Translation(Task):
         """Return the loss of the target under teacher forcing."""
         from pipelines.training import objectives
 
-        entry: params.Seq2Seq = spec.entry
+        entry: params.Seq2SeqConfig = spec.entry
         return objectives.translation_loss(entry.label_smoothing, entry.scheduled_sampling)
 
     def training_data(
@@ -65,7 +65,7 @@ class Translation(Task):
         from pipelines.text import encoding
         from pipelines.training import datasets
 
-        entry: params.Seq2Seq = spec.entry
+        entry: params.Seq2SeqConfig = spec.entry
 
         def encode(frame: pd.DataFrame, epoch: int | None = None) -> EncodedSplit:
             columns = []

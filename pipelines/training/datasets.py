@@ -88,7 +88,7 @@ def pad_column(
 
 
 def bucketed_data(
-    config: params.BagOfWords | params.Classifier | params.Seq2Seq,
+    config: params.BagOfWordsConfig | params.ClassifierConfig | params.Seq2SeqConfig,
     train: EncodedSplit,
     valid: EncodedSplit,
     *,

@@ -14,7 +14,12 @@ from pipelines.training.datasets import Batch, TrainingData
 from pipelines.training.objectives import Objective
 
 # The models that are trained by gradient descent.
-TrainableModel = params.BagOfWords | params.LanguageModel | params.Classifier | params.Seq2Seq
+TrainableModel = (
+    params.BagOfWordsConfig
+    | params.LanguageModelConfig
+    | params.ClassifierConfig
+    | params.Seq2SeqConfig
+)
 
 
 def make_optimizer(config: TrainableModel) -> keras.optimizers.Optimizer:

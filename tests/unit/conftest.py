@@ -23,11 +23,20 @@ SOURCES = ["a b c d", "b c", "d c b a a", "c", "a a b", "d d c b", "b a", "c a d
 def entry_of(model: str, **changes: object) -> params.Model:
     """An entry of params.yaml for a small model of this kind."""
     kinds = {
-        "ngram": (params.NGram, {"order": 3, "smoothing": "witten_bell"}),
-        "bag_of_words": (params.BagOfWords, {**TRAINED, "hidden": (16,)}),
-        "language_model": (params.LanguageModel, {**RECURRENT, "batch_size": 2, "bptt_steps": 10}),
-        "classifier": (params.Classifier, {**RECURRENT, "bidirectional": True, "pooling": "last"}),
-        "seq2seq": (params.Seq2Seq, {**RECURRENT, "bidirectional": True, "attention": "general"}),
+        "ngram": (params.NGramConfig, {"order": 3, "smoothing": "witten_bell"}),
+        "bag_of_words": (params.BagOfWordsConfig, {**TRAINED, "hidden": (16,)}),
+        "language_model": (
+            params.LanguageModelConfig,
+            {**RECURRENT, "batch_size": 2, "bptt_steps": 10},
+        ),
+        "classifier": (
+            params.ClassifierConfig,
+            {**RECURRENT, "bidirectional": True, "pooling": "last"},
+        ),
+        "seq2seq": (
+            params.Seq2SeqConfig,
+            {**RECURRENT, "bidirectional": True, "attention": "general"},
+        ),
     }
     kind, fields = kinds[model]
     return kind.model_validate({"model": model, "corpus": "c", **fields, **changes})

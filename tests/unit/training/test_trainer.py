@@ -63,7 +63,7 @@ def make_config(epochs=1, optimizer=None, **changes):
     sgd = {"name": "sgd", "learning_rate": 0.1, "schedule": "constant", "clip_norm": 1e9}
     fields = {"model": "bag_of_words", "corpus": "c", "hidden": (), "dropout": 0.0}
     fields |= {"batch_size": 4, "epochs": epochs, "optimizer": sgd | (optimizer or {})}
-    return params.BagOfWords.model_validate(fields | changes)
+    return params.BagOfWordsConfig.model_validate(fields | changes)
 
 
 def train(data, config, model=None, score=None, objective=squared_error):
