@@ -1,8 +1,8 @@
 """The registry of metrics.
 
 A metric is one entry of `METRICS`. Its value in `metrics/<model>.json`, the columns of the report,
-the best value of a column, goals, significance tests and the metric that decides which model is
-best all follow from the entry. The order of the entries is the order of the columns.
+the best value of a column, goals and significance tests all follow from the entry. The order of the
+entries is the order of the columns; the first metric of a task decides which model is best.
 """
 
 from __future__ import annotations
@@ -291,11 +291,6 @@ def get(key: str) -> Metric:
             return metric
     keys = [metric.key for metric in METRICS]
     raise ValueError(f"Unknown metric '{key}'{suggest(key, keys)}.")
-
-
-def deciding_metric(task: str, tokens: str) -> Metric:
-    """Return the metric that decides which model of a corpus is best."""
-    return next(metric for metric in of_task(task, tokens) if metric.has_goals)
 
 
 def compute(evaluation: Evaluation, spec: ModelSpec[Any]) -> MetricValues:

@@ -48,11 +48,3 @@ def statistics_of(metrics: Mapping[str, Any], key: str) -> SeedStatistics | None
     if not metrics.keys() >= set(keys):
         return None
     return SeedStatistics(*(float(metrics[key]) for key in keys))
-
-
-def result_keys(metrics: Mapping[str, Any]) -> list[str]:
-    """Return the keys of all test results in a metrics file, without those of their statistics."""
-    statistics = {
-        f"{key}_{suffix}" for key in metrics if statistics_of(metrics, key) for suffix in SUFFIXES
-    }
-    return [key for key in metrics if key.startswith("test_") and key not in statistics]
