@@ -106,7 +106,9 @@ def _run(run: Mapping[str, str]) -> str:
 
 
 def _file(file: TracedFile) -> str:
+    if not file.md5:
+        return f"{file.path}  never written"
     cached = {True: ", cached", False: ", not cached", None: ""}[file.cached]
     metrics = [f"{key.removeprefix('test_')} {value:.6g}" for key, value in file.metrics.items()]
     numbers = f": {', '.join(metrics)}" if metrics else ""
-    return f"{file.path}  {file.md5[:SHORT] or 'never written'}  {file.state}{cached}{numbers}"
+    return f"{file.path}  {file.md5[:SHORT]}  {file.state}{cached}{numbers}"
