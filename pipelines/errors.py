@@ -19,11 +19,11 @@ class Interrupted(Exception):
     Args:
         by: the signal, `SIGTERM` for instance.
         code: exit code of the process.
-        where: position of the training, as the end of the sentence.
+        progress: position of the training, as the end of the sentence.
     """
 
-    def __init__(self, by: str, code: int, where: str = "before its first step") -> None:
-        super().__init__(f"Stopped by {by} {where}.")
+    def __init__(self, by: str, code: int, progress: str = "before its first step") -> None:
+        super().__init__(f"Stopped by {by} {progress}.")
         self.by, self.code = by, code
 
     def after(self, step: int) -> Interrupted:

@@ -42,6 +42,6 @@ else:
 
 
 class ConfigModel(BaseModel):
-    """A section of `params.yaml`: frozen, without unknown keys or silent type conversions."""
+    """Section of `params.yaml`: frozen, without unknown keys or silent type conversions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

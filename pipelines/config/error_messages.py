@@ -29,35 +29,35 @@ def error_message(error: ErrorDetails, tree: Mapping[str, Any], root: type[Confi
     """
     path = [str(part) for part in _path_in_file(error["loc"], tree)]
     path += [str(error["loc"][-1])] if error["type"] == "missing" else []
-    where = ".".join(path)
+    location = ".".join(path)
     key = path[-1] if path else ""
     context = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
-            return f"{where} is not a valid key{_suggest_key(key, error['loc'], root)}"
+            return f"{location} is not a valid key{_suggest_key(key, error['loc'], root)}"
         case "missing":
-            return f"{where} is missing"
+            return f"{location} is missing"
         case "union_tag_invalid":
             tag, value = str(context["discriminator"]).strip("'"), str(context["tag"])
             choices = [part.strip(" '") for part in str(context["expected_tags"]).split(",")]
-            return f"{where}.{tag} is '{value}'{suggest(value, choices)}"
+            return f"{location}.{tag} is '{value}'{suggest(value, choices)}"
         case "union_tag_not_found":
-            return f"{where}.{str(context['discriminator']).strip(chr(39))} is missing"
+            return f"{location}.{str(context['discriminator']).strip(chr(39))} is missing"
         case "invalid_key":
-            return f"{where}: the key {_as_yaml(error['input'])} must be text"
+            return f"{location}: the key {_as_yaml(error['input'])} must be text"
         case "literal_error":
             value = _as_yaml(error["input"])
             expected = str(context["expected"]).replace(" or ", ", ")
             choices = [part.strip("' ") for part in expected.split(",")]
-            return f"{where} is '{value}'{suggest(value, choices)}"
+            return f"{location} is '{value}'{suggest(value, choices)}"
         case "value_error":
             problem = str(context["error"])
-            return f"{where}: {problem}" if where else problem
+            return f"{location}: {problem}" if location else problem
         case "string_pattern_mismatch" if path and path[-1] == "[key]":
             parent = ".".join(path[:-1])
             return f"{parent}: names consist of lower-case letters, digits and single hyphens"
         case _:
-            return f"{where} is {_quote(error['input'])}: it {_rule(error)}"
+            return f"{location} is {_quote(error['input'])}: it {_rule(error)}"
 
 
 def _as_yaml(value: Any) -> str:

@@ -101,7 +101,7 @@ class SourceLength(ConfigModel):
 
 
 class Experiments(ConfigModel):
-    """All experiments; each map may be empty."""
+    """Experiments of the report; each map may be empty."""
 
     cells: dict[Name, CellConfig]
     gradient_flow: dict[SyntheticTask, GradientFlow]
@@ -162,9 +162,9 @@ def _find_model(
 
 
 def _check_labels(key: str, labels: tuple[str, str], corpus: Corpus) -> None:
-    known = corpus.checks.labels or ()
+    known_labels = corpus.checks.labels or ()
     for label in labels:
-        if label not in known:
-            raise ValueError(f"{key}: there is no label '{label}'{suggest(label, known)}")
+        if label not in known_labels:
+            raise ValueError(f"{key}: there is no label '{label}'{suggest(label, known_labels)}")
     if labels[0] == labels[1]:
         raise ValueError(f"{key} must be two different labels, but both are '{labels[0]}'")

@@ -1,4 +1,4 @@
-"""The typed, frozen contents of `params.yaml`.
+"""Typed, frozen contents of `params.yaml`.
 
 Only this module reads YAML. Defaults are in `params.yaml`: the only default of a field is None,
 which disables a feature.
@@ -173,7 +173,7 @@ class Params(ConfigModel):
 
     @cached_property
     def models(self) -> dict[str, Model]:
-        """All models by name, baselines first."""
+        """Models of all families by name, baselines first."""
         return {name: model for family in FAMILIES for name, model in self.family(family).items()}
 
     def family(self, family: str) -> dict[str, Model]:

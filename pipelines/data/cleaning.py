@@ -58,12 +58,12 @@ def lengths(texts: pd.Series[str], tokens: Tokens) -> pd.Series[int]:
 
 def _is_new(texts: pd.DataFrame) -> list[bool]:
     """Return True for rows none of whose texts is in the same column of an earlier new row."""
-    seen: list[set[str]] = [set() for _ in texts.columns]
+    columns: list[set[str]] = [set() for _ in texts.columns]
     flags = []
     for row in texts.itertuples(index=False):
-        is_new = all(text not in earlier for text, earlier in zip(row, seen, strict=True))
+        is_new = all(text not in column for text, column in zip(row, columns, strict=True))
         flags.append(is_new)
         if is_new:
-            for text, earlier in zip(row, seen, strict=True):
-                earlier.add(text)
+            for text, column in zip(row, columns, strict=True):
+                column.add(text)
     return flags

@@ -188,10 +188,10 @@ def _labels(corpus: Corpus, all_occur: bool = False) -> list[Rule]:
     labels = list(corpus.checks.labels)
     listed = ", ".join(labels)
     present = gxe.ExpectColumnValuesToNotBeNull(column="label")
-    known = gxe.ExpectColumnValuesToBeInSet(column="label", value_set=labels)
+    in_set = gxe.ExpectColumnValuesToBeInSet(column="label", value_set=labels)
     rules = [
         Rule("every row has a label", present, "label"),
-        Rule(f"every label is one of {listed}", known, "label"),
+        Rule(f"every label is one of {listed}", in_set, "label"),
     ]
     if all_occur:
         occur = gxe.ExpectColumnDistinctValuesToContainSet(column="label", value_set=labels)

@@ -155,9 +155,9 @@ def _pip_failure(output: str, source: PackageSource) -> str:
     if actual:
         return _wrong_hash(package, source.sha256, actual[1])
     versions = re.search(r"from versions: (.*?)\)", output)
-    known = versions[1].split(", ") if versions and versions[1] != "none" else []
-    if known:
-        similar = close_match(source.version, known, cutoff=0)
+    available = versions[1].split(", ") if versions and versions[1] != "none" else []
+    if available:
+        similar = close_match(source.version, available, cutoff=0)
         return (
             f"The package registry has no {source.archive} of {package}. Correct 'version' and "
             f"'sha256'; a similar version is {similar}."
@@ -278,8 +278,8 @@ def _copy_files(source: FilesSource, folder: Path, root: Path) -> None:
             )
         if not path.is_file():
             files = (file for file in texts.rglob("*") if file.is_file())
-            known = [str(file.relative_to(texts.parent)) for file in files]
-            raise UserError(f"There is no file '{name}'{did_you_mean(name, known)}.")
+            available = [str(file.relative_to(texts.parent)) for file in files]
+            raise UserError(f"There is no file '{name}'{did_you_mean(name, available)}.")
         shutil.copyfile(path, folder / path.name)
 
 

@@ -38,7 +38,7 @@ def split(frame: pd.DataFrame, config: Split, task: Task, seed: int) -> dict[str
     if isinstance(config, FractionSplit) and config.method != "contiguous":
         frame = frame.iloc[generator.permutation(len(frame))]
     if isinstance(config, GivenSplit):
-        part = _given(frame, config)
+        part = _by_file(frame, config)
     elif config.method == "stratified":
         assert schema.label_column is not None  # the config refuses it otherwise
         part = _stratified(frame, schema.label_column, config)
@@ -78,7 +78,7 @@ def _order(config: FractionSplit) -> list[int]:
     return [VALID, TRAIN, TEST] if config.valid_first else [TRAIN, VALID, TEST]
 
 
-def _given(frame: pd.DataFrame, config: GivenSplit) -> Codes:
+def _by_file(frame: pd.DataFrame, config: GivenSplit) -> Codes:
     """Return the part of each row by its file, (rows,)."""
     files_of_parts = (config.train, config.valid, config.test)
     part_of = {file: number for number, files in enumerate(files_of_parts) for file in files}

@@ -175,8 +175,8 @@ def estimate_vocabularies(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:
 def unknown_rate(vocabulary: Vocabulary, texts: Iterable[str]) -> float:
     """Return the fraction of tokens outside the vocabulary; 0 if there are no tokens."""
     counts = _count(texts, vocabulary.split)
-    known = set(vocabulary.tokens) - set(SPECIALS)
-    unknown = sum(count for token, count in counts.items() if token not in known)
+    in_vocabulary = set(vocabulary.tokens) - set(SPECIALS)
+    unknown = sum(count for token, count in counts.items() if token not in in_vocabulary)
     return unknown / max(1, counts.total())
 
 
@@ -189,8 +189,8 @@ def _count(texts: Iterable[str], split: Callable[[str], list[str]]) -> Counter[s
 
 
 def _counts_by_id(tokens: Sequence[str], counts: Counter[str], rows: int) -> tuple[int, ...]:
-    known = [counts[token] for token in tokens[len(SPECIALS) :]]
-    return (0, counts.total() - sum(known), 0, rows, *known)
+    frequencies = [counts[token] for token in tokens[len(SPECIALS) :]]
+    return (0, counts.total() - sum(frequencies), 0, rows, *frequencies)
 
 
 def _with_counts_of(shared: Vocabulary, texts: Sequence[str]) -> Vocabulary:

@@ -40,12 +40,13 @@ class BibleReader(CorpusReader):
         """
         letters = {f"targets.{language}": letter for language, letter in self.targets.items()}
         bibles = _bibles(file, {"source": self.source} | letters)
-        several = len(self.targets) > 1
+        multilingual = len(self.targets) > 1
         for number, (place, source) in enumerate(bibles[self.source].items(), start=1):
             for language, letter in self.targets.items():
                 target = bibles[letter].get(place, "")
                 if source.strip() and target.strip():
-                    yield file.name, number, f"2{language} {source}" if several else source, target
+                    prefix = f"2{language} " if multilingual else ""
+                    yield file.name, number, prefix + source, target
 
 
 def _bibles(file: Path, letters: Mapping[str, str]) -> dict[str, Verses]:
@@ -59,12 +60,12 @@ def _bibles(file: Path, letters: Mapping[str, str]) -> dict[str, Verses]:
     try:
         database = sqlite3.connect(address, uri=True)
         try:
-            known = [row[0] for row in database.execute("SELECT DISTINCT bbName FROM bible")]
+            available = [row[0] for row in database.execute("SELECT DISTINCT bbName FROM bible")]
             for key, letter in letters.items():
-                if letter not in known:
+                if letter not in available:
                     raise UserError(
                         f"'reader.{key}' is '{letter}', but {file.name} has no such Bible; known: "
-                        f"{', '.join(sorted(known))}."
+                        f"{', '.join(sorted(available))}."
                     )
             return {
                 letter: {

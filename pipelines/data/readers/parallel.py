@@ -63,13 +63,13 @@ class ParallelReader(CorpusReader):
                 yield files[0].name, number, *named
 
 
-def _renamed(label: str, labels: Mapping[str, str] | None, where: str) -> str:
+def _renamed(label: str, labels: Mapping[str, str] | None, place: str) -> str:
     """Return the name of a label."""
     if labels is None:
         return label
     if label not in labels:
         raise UserError(
-            f"{where} is '{label}', but 'reader.labels' has no such label{suggest(label, labels)}."
+            f"{place} is '{label}', but 'reader.labels' has no such label{suggest(label, labels)}."
         )
     return labels[label]
 

@@ -1,4 +1,4 @@
-"""The shipped params.yaml, which the tests edit."""
+"""Text of the shipped params.yaml, for the tests to edit."""
 
 import re
 from pathlib import Path

@@ -27,7 +27,7 @@ TASKS: dict[str, dict[str, Any]] = {
         "checks": {**CHECKS, "max_length_ratio": 3.0},
     },
 }
-GIVEN = {"method": "given", "train": ["a"], "valid": ["b"], "test": ["c"]}
+GIVEN_SPLIT = {"method": "given", "train": ["a"], "valid": ["b"], "test": ["c"]}
 RATINGS = {"format": "ratings", "threshold": 0.5}
 
 
@@ -45,7 +45,7 @@ def corpus(task: str, **changes: Any) -> params.Corpus:
         ("translation", {"split": {**SECTIONS["split"], "by": "line"}}),
         ("classification", {"split": {"method": "stratified", "valid": 0.1, "test": 0.1}}),
         ("classification", {"reader": {"format": "parallel", "labels": {"0": "bad"}}}),
-        ("language_modelling", {"split": GIVEN}),
+        ("language_modelling", {"split": GIVEN_SPLIT}),
         (
             "language_modelling",
             {"reader": {"format": "by_file", "files": {"a.txt": {"format": "lines"}}}},
@@ -102,13 +102,17 @@ def test_valid_corpora(task: str, changes: dict[str, Any]) -> None:
             {"split": {**SECTIONS["split"], "by": "line"}},
             "'split.by' is 'line'; known: text, label",
         ),
-        ("translation", {"split": {**GIVEN, "valid": 0.1}}, "split.given.valid"),
-        ("translation", {"split": {**GIVEN, "test": ["c", "a"]}}, "'a' is listed twice"),
-        ("translation", {"split": {**GIVEN, "test": []}}, "split.given.test"),
-        ("classification", {"split": GIVEN, "reader": RATINGS}, "'reader.format: ratings' reads"),
+        ("translation", {"split": {**GIVEN_SPLIT, "valid": 0.1}}, "split.given.valid"),
+        ("translation", {"split": {**GIVEN_SPLIT, "test": ["c", "a"]}}, "'a' is listed twice"),
+        ("translation", {"split": {**GIVEN_SPLIT, "test": []}}, "split.given.test"),
         (
             "classification",
-            {"split": GIVEN, "reader": {"format": "by_file", "files": {"a": RATINGS}}},
+            {"split": GIVEN_SPLIT, "reader": RATINGS},
+            "'reader.format: ratings' reads",
+        ),
+        (
+            "classification",
+            {"split": GIVEN_SPLIT, "reader": {"format": "by_file", "files": {"a": RATINGS}}},
             "'reader.format: ratings' reads",
         ),
         (

@@ -1,4 +1,4 @@
-"""The files of the benchmarks have the counts that published numbers are based on.
+"""Benchmark data: the files have the counts that published numbers are based on.
 
 They are skipped without the files, which may not be distributed with this project.
 """

@@ -206,12 +206,12 @@ def test_too_many_unknown_tokens(make_corpus) -> None:
     assert f"test: {rule}; found: 0.14" in message
 
 
-GIVEN = params.GivenSplit(method="given", train=("a",), valid=("b",), test=("c",))
+GIVEN_SPLIT = params.GivenSplit(method="given", train=("a",), valid=("b",), test=("c",))
 
 
 def test_given_rows_may_be_long_and_repeated_but_never_empty(make_corpus) -> None:
     corpus = make_corpus(
-        "classification", cleaning={"max_length": 2, "drop_repeated": True}, split=GIVEN
+        "classification", cleaning={"max_length": 2, "drop_repeated": True}, split=GIVEN_SPLIT
     )
     splits = opinion_splits()
     splits["test"] = frame(21, text=["a", "d e f"], label=["bad", "good"])

@@ -149,7 +149,7 @@ def pip_settings(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
 
 @pytest.fixture
 def wheelhouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
-    """A folder with one wheel in place of the package registry."""
+    """Make a folder with one wheel in place of the package registry."""
     folder = tmp_path / "wheelhouse"
     folder.mkdir()
     information = "some_package-1.0.dist-info"

@@ -18,7 +18,7 @@ KINDS = pytest.mark.parametrize("kind", ["bpe", "unigram"])
 
 
 @KINDS
-def test_the_same_bytes_and_draws_in_every_process(kind: params.Tokens) -> None:
+def test_every_process_gives_the_same_bytes_and_samples(kind: params.Tokens) -> None:
     code = (
         "import hashlib\n"
         "from pipelines.text import subwords\n"
@@ -28,9 +28,9 @@ def test_the_same_bytes_and_draws_in_every_process(kind: params.Tokens) -> None:
     )
     trained = subwords.train(TEXTS, kind, 40)
     sampled = subwords.sample_segmentations(TEXTS, kind, trained.scores, 0.3, 5)
-    here = hashlib.sha256(trained.model + repr(sampled).encode()).hexdigest()
+    expected = hashlib.sha256(trained.model + repr(sampled).encode()).hexdigest()
     for hash_seed in ("1", "2"):
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", code],
             env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed},
             capture_output=True,
@@ -38,7 +38,7 @@ def test_the_same_bytes_and_draws_in_every_process(kind: params.Tokens) -> None:
             check=False,
             timeout=120,
         )
-        assert (done.stdout.strip(), done.stderr) == (here, "")
+        assert (process.stdout.strip(), process.stderr) == (expected, "")
 
 
 @KINDS
@@ -94,7 +94,7 @@ def test_bpe_without_dropout_equals_sentencepiece() -> None:
 
 
 def test_bpe_dropout_has_its_probability() -> None:
-    """Of ▁ab three merges by rank: ab, ▁ab; and ▁a, which is possible while ab is not made."""
+    """There are three merges of ▁ab by rank: ab, ▁ab, and ▁a, which is possible before ab."""
     scores = {"ab": 0.0, "▁ab": -1.0, "▁a": -2.0, "▁": -3.0, "a": -4.0, "b": -5.0}
     sampled = Counter(
         map(tuple, subwords.sample_segmentations(["ab"] * 20_000, "bpe", scores, 0.3, 1))
