@@ -15,7 +15,7 @@ DOORS = {
     "yaml": "pipelines/config/params.py",
     "matplotlib": "pipelines/reporting/plots.py",
     # Scores, and the tests of their differences.
-    "sacrebleu": ("pipelines/evaluation/scores.py", "pipelines/evaluation/significance.py"),
+    "sacrebleu": ("pipelines/inference/scores.py", "pipelines/evaluation/significance.py"),
     "sentencepiece": "pipelines/text/subwords.py",
     "dvc": "pipelines/lineage/dvc_project.py",
 }
