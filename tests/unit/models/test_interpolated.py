@@ -1,4 +1,4 @@
-"""A network and a Markov model of the same text, together: p = (1 - share) p_1 + share p_2."""
+"""Interpolation of a network and an n-gram model of the same text."""
 
 import numpy as np
 import pytest
@@ -14,101 +14,108 @@ from pipelines.models.ensemble import Ensemble
 from pipelines.models.interpolated import Interpolated
 from pipelines.models.ngram import NGram
 from pipelines.tasks import language_modelling
-from pipelines.text import encoding as encode
-from pipelines.text import vocabulary
+from pipelines.text import encoding, vocabulary
 
 NGRAM = {"order": 3, "smoothing": "kneser_ney", "weight": 0.25}
 
 
-def trained(make, **changes):
-    """What the training of such a model leaves, with its card and history."""
-    card = make.card("language_model", ngram=NGRAM, **changes)
-    frame, words = make.frame("language_model"), make.words("language_model")
-    model, history, *_ = language_modelling.TASK.train(card, (frame, frame), words)
-    return model, card, history
+def train(make, **changes):
+    """Train a language model; return it with its spec and history."""
+    spec, frame = make.card("language_model", **changes), make.frame("language_model")
+    vocabularies = make.words("language_model")
+    model, history, *_ = language_modelling.TASK.train(spec, (frame, frame), vocabularies)
+    return model, spec, history
 
 
-def stream(make):
-    return encode.encode_stream(make.frame("language_model"), make.words("language_model"))
+def make_stream(make):
+    return encoding.encode_stream(make.frame("language_model"), make.words("language_model"))
 
 
-def test_training_counts_the_text_that_the_network_is_trained_on(make):
-    model, card, history = trained(make)
-    plain = make.card("language_model")
-    frame, words = make.frame("language_model"), make.words("language_model")
-    alone, same, *_ = language_modelling.TASK.train(plain, (frame, frame), words)
-    for mine, theirs in zip(model.network.get_weights(), alone.get_weights(), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
-    assert history.equals(same)
-    size = len(words.columns["text"])
-    counted = NGram.count(stream(make), 3, size, "kneser_ney")
+def save(make, model, spec, folder):
+    """Save a model; return its folder and its vocabulary file."""
+    vocabulary_file = folder / "vocabulary.json"
+    vocabulary.save(make.words("language_model"), vocabulary_file)
+    serialization.save(model, spec, vocabulary_file, folder / "model")
+    return folder / "model", vocabulary_file
+
+
+def test_network_and_ngrams_are_those_of_separate_trainings(make):
+    model, spec, history = train(make, ngram=NGRAM)
+    network, _, network_history = train(make)
+    for weights, expected in zip(model.network.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, expected)
+    assert history.equals(network_history)
+    stream, size = make_stream(make), len(make.words("language_model").columns["text"])
+    ngram = NGram.count(stream, 3, size, "kneser_ney")
     np.testing.assert_array_equal(
-        model.ngram.log_probabilities(stream(make)), counted.log_probabilities(stream(make))
+        model.ngram.log_probabilities(stream), ngram.log_probabilities(stream)
     )
-    assert model.share == card.entry.ngram.weight
-    assert serialization.count_parameters(model) == alone.count_params() + counted.parameters
+    assert model.share == spec.entry.ngram.weight
+    assert serialization.count_parameters(model) == network.count_params() + ngram.parameters
 
 
-def test_each_token_gets_the_weighted_mean_of_two_probabilities(make):
-    model, card, _ = trained(make)
-    text = stream(make)
-    network, ngram = (np.exp(-stream_loss(part, text)) for part in (model.network, model.ngram))
+def test_each_token_has_the_weighted_mean_of_two_probabilities(make):
+    model, spec, _ = train(make, ngram=NGRAM)
+    stream = make_stream(make)
+    network, ngram = (np.exp(-stream_loss(part, stream)) for part in (model.network, model.ngram))
     expected = -np.log(0.75 * network + 0.25 * ngram)
-    predictor = Predictor(model, card, make.words("language_model"), None)
-    found = evaluate(predictor, make.frame("language_model"))
-    assert found.predictions["nats"].sum() == pytest.approx(expected.sum(), rel=1e-6)
-    assert found.metrics["test_perplexity"] == pytest.approx(np.exp(expected.mean()), rel=1e-6)
+    predictor = Predictor(model, spec, make.words("language_model"), None)
+    result = evaluate(predictor, make.frame("language_model"))
+    assert result.predictions["nats"].sum() == pytest.approx(expected.sum(), rel=1e-6)
+    assert result.metrics["test_perplexity"] == pytest.approx(np.exp(expected.mean()), rel=1e-6)
     for part, probabilities in (("network", network), ("ngram", ngram)):
-        alone = found.metrics[f"test_{part}_perplexity"]
-        assert alone == pytest.approx(np.exp(-np.log(probabilities).mean()), rel=1e-6)
+        perplexity = result.metrics[f"test_{part}_perplexity"]
+        assert perplexity == pytest.approx(np.exp(-np.log(probabilities).mean()), rel=1e-6)
 
 
-def test_a_model_alone_has_no_parts_in_its_metrics(make):
-    card, words = make.card("language_model"), make.words("language_model")
-    predictor = Predictor(serialization.build(card.entry, words), card, words, None)
-    found = evaluate(predictor, make.frame("language_model"))
-    assert not {"test_network_perplexity", "test_ngram_perplexity"} & set(found.metrics)
+def test_a_network_has_no_metrics_of_parts(make):
+    spec, vocabularies = make.card("language_model"), make.words("language_model")
+    network = serialization.build(spec.entry, vocabularies)
+    result = evaluate(Predictor(network, spec, vocabularies, None), make.frame("language_model"))
+    assert not {"test_network_perplexity", "test_ngram_perplexity"} & set(result.metrics)
 
 
-def test_what_it_writes_is_drawn_from_both(make):
-    model, _, _ = trained(make)
-    together, network, ngram = (
-        sampling.make_sampler(one)() for one in (model, model.network, model.ngram)
+def test_texts_are_sampled_from_the_interpolation(make):
+    model, _, _ = train(make, ngram=NGRAM)
+    step, network_step, ngram_step = (
+        sampling.make_sampler(part)() for part in (model, model.network, model.ngram)
     )
     for token in (5, 6, 5, 7):
-        expected = 0.75 * np.exp(network(token)) + 0.25 * np.exp(ngram(token))
-        np.testing.assert_allclose(np.exp(together(token)), expected, rtol=1e-5)
+        expected = 0.75 * np.exp(network_step(token)) + 0.25 * np.exp(ngram_step(token))
+        np.testing.assert_allclose(np.exp(step(token)), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("ensemble", [None, 2])
-def test_saved_and_loaded_it_says_the_same(make, tmp_path, ensemble):
-    model, card, _ = trained(make, ensemble_size=ensemble)
-    words = tmp_path / "words.json"
-    vocabulary.save(make.words("language_model"), words)
-    serialization.save(model, card, words, tmp_path / "model")
-    loaded, again, vocabularies = serialization.load(tmp_path / "model", words)
+@pytest.mark.parametrize("ensemble_size", [None, 2])
+def test_a_loaded_model_writes_the_same_text(make, tmp_path, ensemble_size):
+    model, spec, _ = train(make, ngram=NGRAM, ensemble_size=ensemble_size)
+    folder, vocabulary_file = save(make, model, spec, tmp_path)
+    loaded, loaded_spec, vocabularies = serialization.load(folder, vocabulary_file)
     assert isinstance(loaded, Interpolated)
-    assert isinstance(loaded.network, Ensemble) == (ensemble is not None)
-    assert again == card
+    assert isinstance(loaded.network, Ensemble) == (ensemble_size is not None)
+    assert loaded_spec == spec
     samples = params.Samples(beginning="to", length=30, temperature=1.0, seed=3)
-    said = [
-        language_modelling.write(Predictor(one, card, vocabularies, samples), "to")
-        for one in (model, loaded)
-    ]
-    assert said[0] == said[1]
-    (tmp_path / "model" / "counts.parquet").unlink()
+    text, expected = (
+        language_modelling.write(Predictor(version, spec, vocabularies, samples), "to")
+        for version in (loaded, model)
+    )
+    assert text == expected
+
+
+def test_a_model_without_its_counts_is_refused(make, tmp_path):
+    model, spec, _ = train(make, ngram=NGRAM)
+    folder, vocabulary_file = save(make, model, spec, tmp_path)
+    (folder / "counts.parquet").unlink()
     with pytest.raises(UserError, match=r"counts\.parquet"):
-        serialization.load(tmp_path / "model", words)
+        serialization.load(folder, vocabulary_file)
 
 
-@pytest.mark.parametrize("ensemble", [None, 2])
-def test_a_classifier_starts_from_its_network(make, tmp_path, ensemble):
-    model, card, _ = trained(make, ensemble_size=ensemble)
-    known = make.words("language_model")
-    words = tmp_path / "words.json"
-    vocabulary.save(known, words)
-    serialization.save(model, card, words, tmp_path / "model")
-    entry = make.entry("classifier", bidirectional=False, init_from="any")
-    start = pretrained.read(tmp_path / "model", entry, known.columns["text"])
-    first = model.network.members[0] if ensemble else model.network
-    np.testing.assert_array_equal(start.vectors, first.embedding.get_weights()[0][start.rows])
+@pytest.mark.parametrize("ensemble_size", [None, 2])
+def test_a_classifier_starts_from_the_network(make, tmp_path, ensemble_size):
+    model, spec, _ = train(make, ngram=NGRAM, ensemble_size=ensemble_size)
+    folder, _ = save(make, model, spec, tmp_path)
+    config = make.entry("classifier", bidirectional=False, init_from="any")
+    text_vocabulary = make.words("language_model").columns["text"]
+    weights = pretrained.read(folder, config, text_vocabulary)
+    network = model.network.members[0] if ensemble_size else model.network
+    expected = network.embedding.get_weights()[0][weights.rows]
+    np.testing.assert_array_equal(weights.vectors, expected)

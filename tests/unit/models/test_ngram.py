@@ -1,7 +1,7 @@
-"""The Markov model, smoothed either way: a distribution, and what other implementations make of it.
+"""The n-gram model with both smoothings, compared with other implementations.
 
-What is compared with: modified Kneser-Ney in dictionaries, straight from the equations of Chen and
-Goodman (1999), and nltk.
+These are nltk, and modified Kneser-Ney with dictionaries, straight from the equations of Chen and
+Goodman (1999).
 """
 
 from collections import Counter, defaultdict
@@ -24,63 +24,64 @@ SMOOTHINGS = ["witten_bell", "kneser_ney"]
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
 @pytest.mark.parametrize("stream", [IDS, LONGER, IDS[:2], IDS[:1], IDS[:0]])
-def test_probabilities_sum_to_one_after_any_past(order, stream, smoothing):
+def test_probabilities_sum_to_one_after_any_history(order, stream, smoothing):
     model = NGram.count(stream, order, 30, smoothing)
     unseen = np.array([29, 28, 29, 0], np.int32)
-    for past in (stream[:0], stream[:1], stream[3:9], unseen, np.append(unseen, stream[:2])):
-        probability = model.next_probabilities(past.astype(np.int32))
+    for history in (stream[:0], stream[:1], stream[3:9], unseen, np.append(unseen, stream[:2])):
+        probability = model.next_probabilities(history.astype(np.int32))
         assert probability.sum() == pytest.approx(1)
         assert (probability > 0).all()
 
 
 def test_witten_bell_bigrams_are_those_of_nltk():
-    """nltk stops at the unigrams; the uniform distribution below ours is taken out."""
+    """nltk ends at the unigrams; our uniform distribution below them is removed."""
     model = NGram.count(IDS, 2, len(LETTERS), "witten_bell")
     words = [LETTERS[i] for i in IDS]
-    theirs = nltk.lm.WittenBellInterpolated(2)
+    expected_model = nltk.lm.WittenBellInterpolated(2)
     grams = [[(a,) for a in words] + list(pairwise(words))]
-    theirs.fit(grams, vocabulary_text=words)
+    expected_model.fit(grams, vocabulary_text=words)
     kinds = len(LETTERS)
-    for past in LETTERS[:6]:
-        ours = model.next_probabilities(np.array([LETTERS.index(past)], np.int32))
-        follow = [b for a, b in pairwise(words) if a == past]
+    for history in LETTERS[:6]:
+        probabilities = model.next_probabilities(np.array([LETTERS.index(history)], np.int32))
+        follow = [b for a, b in pairwise(words) if a == history]
         different = len(set(follow))
         for i, letter in enumerate(LETTERS):
             unigram = (words.count(letter) + kinds * (1 / kinds)) / (len(words) + kinds)
             backed_off = different / (len(follow) + different)
-            expected = theirs.score(letter, [past])
-            expected += backed_off * (unigram - theirs.unmasked_score(letter))
-            assert ours[i] == pytest.approx(expected, abs=1e-9), (past, letter)
+            expected = expected_model.score(letter, [history])
+            expected += backed_off * (unigram - expected_model.unmasked_score(letter))
+            assert probabilities[i] == pytest.approx(expected, abs=1e-9), (history, letter)
 
 
 def test_kneser_ney_trigrams_are_those_of_nltk(monkeypatch):
-    """nltk has one discount for all counts and all orders, and takes none from the unigrams.
+    """nltk has one discount for all counts and orders, and does not discount unigrams.
 
-    With our three discounts set equal, the two differ by what reaches the unigrams alone.
+    With equal discounts the two differ only by the probability mass of the unigrams.
     """
     discount = 0.75
     monkeypatch.setattr(ngram, "_discounts", lambda counts: (discount,) * 3)
-    # The first two tokens stand before the last one too: else nltk counts one history more often.
+    # The stream ends with its first two tokens: otherwise nltk counts one history more often.
     stream = np.concatenate([IDS, IDS[:2]])
     model = NGram.count(stream, 3, len(LETTERS), "kneser_ney")
     words = [LETTERS[i] for i in stream]
-    theirs = nltk.lm.KneserNeyInterpolated(3, discount)
+    expected_model = nltk.lm.KneserNeyInterpolated(3, discount)
     grams = [[tuple(words[at : at + k]) for k in (1, 2, 3) for at in range(len(words) - k + 1)]]
-    theirs.fit(grams, vocabulary_text=words)
-    ours_below, pasts = model.next_probabilities(IDS[:0]), sorted(set(pairwise(words)))
-    for past in pasts:
-        ours = model.next_probabilities(np.array([LETTERS.index(a) for a in past], np.int32))
+    expected_model.fit(grams, vocabulary_text=words)
+    unigrams, histories = model.next_probabilities(IDS[:0]), sorted(set(pairwise(words)))
+    for history in histories:
+        ids = np.array([LETTERS.index(letter) for letter in history], np.int32)
+        probabilities = model.next_probabilities(ids)
         for i, letter in enumerate(LETTERS):
-            to_unigrams = np.prod(
-                [theirs.estimator.alpha_gamma(letter, past[at:])[1] for at in (0, 1)]
+            unigram_mass = np.prod(
+                [expected_model.estimator.alpha_gamma(letter, history[i:])[1] for i in (0, 1)]
             )
-            differ = ours_below[i] - theirs.unmasked_score(letter)
-            expected = theirs.unmasked_score(letter, past) + to_unigrams * differ
-            assert ours[i] == pytest.approx(expected, abs=1e-12), (past, letter)
+            difference = unigrams[i] - expected_model.unmasked_score(letter)
+            expected = expected_model.unmasked_score(letter, history) + unigram_mass * difference
+            assert probabilities[i] == pytest.approx(expected, abs=1e-12), (history, letter)
 
 
-class Plain:
-    """Modified Kneser-Ney by the equations, one probability at a time."""
+class ReferenceModel:
+    """Modified Kneser-Ney from the equations, one probability at a time."""
 
     def __init__(self, stream, order, size):
         self.order, self.size = order, size
@@ -105,13 +106,13 @@ class Plain:
         y = n[1] / (n[1] + 2 * n[2])
         return {i: i - (i + 1) * y * n[i + 1] / n[i] for i in (1, 2, 3)}
 
-    def probability(self, word, past):
-        past = tuple(past)
-        if len(past) >= self.order:
-            past = past[len(past) - self.order + 1 :]
-        k = len(past) + 1
-        lower = self.probability(word, past[1:]) if past else 1 / self.size
-        counts = {w: self.counts[k][(*past, w)] for w in self.followers[past]}
+    def probability(self, word, history):
+        history = tuple(history)
+        if len(history) >= self.order:
+            history = history[len(history) - self.order + 1 :]
+        k = len(history) + 1
+        lower = self.probability(word, history[1:]) if history else 1 / self.size
+        counts = {w: self.counts[k][(*history, w)] for w in self.followers[history]}
         counts = {w: count for w, count in counts.items() if count}
         if not counts:
             return lower
@@ -124,29 +125,30 @@ class Plain:
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @pytest.mark.parametrize(("stream", "size"), [(IDS, len(LETTERS)), (LONGER, 30)])
-def test_kneser_ney_is_what_the_equations_say(order, stream, size):
-    model, plain = NGram.count(stream, order, size, "kneser_ney"), Plain(stream, order, size)
+def test_kneser_ney_equals_the_equations(order, stream, size):
+    model = NGram.count(stream, order, size, "kneser_ney")
+    reference = ReferenceModel(stream, order, size)
     random = np.random.default_rng(1)
     unseen = random.integers(0, size, 40).astype(np.int32)
     for text in (stream[:60], unseen):
         for at in range(0, len(text), 7):
-            past = text[:at]
-            expected = [plain.probability(word, past) for word in range(size)]
-            np.testing.assert_allclose(model.next_probabilities(past), expected, rtol=1e-9)
+            history = text[:at]
+            expected = [reference.probability(word, history) for word in range(size)]
+            np.testing.assert_allclose(model.next_probabilities(history), expected, rtol=1e-9)
 
 
-def test_discounts_are_estimated_where_the_text_is_large_enough():
+def test_discounts_are_estimated_if_the_text_is_large_enough():
     """By hand: n1 = 6, n2 = 3, n3 = 2, n4 = 1 give Y = 1/2."""
     counts = np.array([1] * 6 + [2] * 3 + [3] * 2 + [4] + [9, 0])
     assert ngram._discounts(counts) == pytest.approx((1 - 0.5, 2 - 1.0, 3 - 1.0))
-    assert ngram._discounts(counts[:11]) == ngram.DISCOUNTS  # nothing was seen four times
+    assert ngram._discounts(counts[:11]) == ngram.DISCOUNTS  # no n-gram occurs four times
     odd = np.array([1] * 10 + [2] + [3] * 20 + [4])  # 2 - 3 Y n3 / n2 is below 0
     assert ngram._discounts(odd) == ngram.DISCOUNTS
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 @pytest.mark.parametrize("order", [1, 3, 6])
-def test_scoring_a_stream_is_predicting_each_token(order, smoothing):
+def test_scoring_a_stream_equals_predicting_each_token(order, smoothing):
     model = NGram.count(IDS, order, len(LETTERS), smoothing)
     stream = IDS[::-1].copy()
     scored = model.log_probabilities(stream)
@@ -156,7 +158,7 @@ def test_scoring_a_stream_is_predicting_each_token(order, smoothing):
     np.testing.assert_allclose(scored, one_by_one, atol=1e-12)
 
 
-def test_a_longer_past_helps_on_text_seen():
+def test_a_higher_order_fits_the_training_text_better():
     losses = [
         -NGram.count(IDS, n, len(LETTERS), "witten_bell").log_probabilities(IDS).mean()
         for n in (1, 2, 3)
@@ -165,21 +167,21 @@ def test_a_longer_past_helps_on_text_seen():
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
-def test_saved_and_loaded_is_the_same_to_the_byte(tmp_path, smoothing):
+def test_a_loaded_model_is_saved_to_the_same_bytes(tmp_path, smoothing):
     model = NGram.count(IDS, 3, len(LETTERS), smoothing)
     model.save(tmp_path)
-    first = (tmp_path / "counts.parquet").read_bytes()
+    content = (tmp_path / "counts.parquet").read_bytes()
     loaded = NGram.load(tmp_path, 3, len(LETTERS), smoothing)
     np.testing.assert_array_equal(loaded.log_probabilities(IDS), model.log_probabilities(IDS))
     loaded.save(tmp_path)
-    assert (tmp_path / "counts.parquet").read_bytes() == first
+    assert (tmp_path / "counts.parquet").read_bytes() == content
     text = "".join(LETTERS[i] for i in IDS)
     different = [len({text[at : at + k] for at in range(len(text) - k + 1)}) for k in (1, 2, 3)]
     assert loaded.parameters == model.parameters == sum(different)
 
 
-def test_many_words_and_a_long_past_fit():
-    """10,000 words to the power of 12 fit no 64 bits; the ranks of what was seen do."""
+def test_many_words_and_a_high_order_fit_into_64_bits():
+    """10,000 words to the power of 12 need more than 64 bits; the ranks of the n-grams do not."""
     stream = np.random.default_rng(0).integers(0, 10_000, 500).astype(np.int32)
     stream = np.concatenate([stream, stream])
     model = NGram.count(stream, 12, 10_000, "kneser_ney")

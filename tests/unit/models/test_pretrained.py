@@ -1,4 +1,4 @@
-"""What a classifier takes over from a language model, and what it keeps of its own."""
+"""The weights that a classifier takes from a language model, and those it keeps."""
 
 import numpy as np
 import pytest
@@ -8,68 +8,75 @@ from pipelines.errors import UserError
 from pipelines.models import pretrained, serialization
 from pipelines.text import vocabulary
 
-ONE_WAY = {"bidirectional": False, "layers": 2}
+UNIDIRECTIONAL = {"bidirectional": False, "layers": 2}
 
 
 @pytest.fixture
-def language(make, tmp_path):
-    """`language(texts, kind)` trains nothing, and writes a language model of these texts."""
+def save_language_model(make, tmp_path):
+    """Function that saves an untrained language model of some texts."""
 
-    def write(texts=("the film was good", "the sea"), kind="words", **changes):
-        words = vocabulary.Vocabularies({"text": vocabulary.build(list(texts), kind, 100, 1)})
-        file, folder = tmp_path / "words.json", tmp_path / "model"
-        vocabulary.save(words, file)
-        card = make.card("language_model", **{"layers": 2, **changes})
-        model = serialization.build(card.entry, words)
-        serialization.save(model, card, file, folder)
-        return folder, model, words.columns["text"]
+    def save(texts=("the film was good", "the sea"), kind="words", **changes):
+        vocabularies = vocabulary.Vocabularies(
+            {"text": vocabulary.build(list(texts), kind, 100, 1)}
+        )
+        vocabulary_file, folder = tmp_path / "vocabulary.json", tmp_path / "model"
+        vocabulary.save(vocabularies, vocabulary_file)
+        spec = make.card("language_model", **{"layers": 2, **changes})
+        model = serialization.build(spec.entry, vocabularies)
+        serialization.save(model, spec, vocabulary_file, folder)
+        return folder, model, vocabularies.columns["text"]
 
-    return write
-
-
-def started(make, folder):
-    """A new classifier of the tests' own texts, before and after it has read a language model."""
-    words = make.words("classifier")
-    entry = make.entry("classifier", **ONE_WAY)
-    model = serialization.build(entry, words)
-    before = model.get_weights()
-    start = pretrained.read(folder, entry, words.columns["text"])
-    start.apply(model)
-    return model, before, start
+    return save
 
 
-def test_words_in_common_are_taken_row_by_row_and_the_others_stay(make, language):
-    folder, theirs, known = language()
-    model, before, start = started(make, folder)
-    words = make.words("classifier").columns["text"]
-    mine, first = model.embedding.get_weights()[0], before[0]
-    rows = theirs.embedding.get_weights()[0]
-    common = [word for word in words.tokens[4:] if word in known.tokens[4:]]
-    assert common == ["film", "good"]
-    assert start.said == f"2 of {len(words) - 4} words"
-    for at, word in enumerate(words.tokens):
-        expected = rows[known.tokens.index(word)] if at < 4 or word in common else first[at]
-        np.testing.assert_array_equal(mine[at], expected)
+def start_classifier(make, folder):
+    """Apply pretrained weights; return the classifier, its initial weights, and those read."""
+    vocabularies = make.words("classifier")
+    config = make.entry("classifier", **UNIDIRECTIONAL)
+    model = serialization.build(config, vocabularies)
+    initial_weights = model.get_weights()
+    pretrained_weights = pretrained.read(folder, config, vocabularies.columns["text"])
+    pretrained_weights.apply(model)
+    return model, initial_weights, pretrained_weights
 
 
-def test_recurrent_layers_are_taken_one_to_one_and_the_softmax_is_not(make, language):
-    folder, theirs, _ = language()
-    model, before, _ = started(make, folder)
-    for mine, other in zip(model.stack.forwards, theirs.stack.forwards, strict=True):
-        for one, two in zip(mine.get_weights(), other.get_weights(), strict=True):
-            np.testing.assert_array_equal(one, two)
-    for one, two in zip(model.softmax.get_weights(), before[-2:], strict=True):
-        np.testing.assert_array_equal(one, two)
+def assert_equal(arrays, expected):
+    for array, expected_array in zip(arrays, expected, strict=True):
+        np.testing.assert_array_equal(array, expected_array)
 
 
-def test_the_classifier_reads_as_the_language_model_does(make, language):
-    """Of words that both know, the outputs of the top layer are the same."""
-    folder, theirs, known = language()
-    model, _, _ = started(make, folder)
-    words = make.words("classifier").columns["text"]
-    here, there = (tf.constant([one.encode("good film good")]) for one in (words, known))
-    outputs, _ = model.stack(model.embedding(here))
-    expected, _ = theirs.stack(theirs.embedding(there))
+def test_vectors_of_shared_words_are_copied_and_the_others_stay(make, save_language_model):
+    folder, language_model, source = save_language_model()
+    model, initial_weights, pretrained_weights = start_classifier(make, folder)
+    target = make.words("classifier").columns["text"]
+    vectors = model.embedding.get_weights()[0]
+    source_vectors = language_model.embedding.get_weights()[0]
+    shared = [word for word in target.tokens[4:] if word in source.tokens[4:]]
+    assert shared == ["film", "good"]
+    assert pretrained_weights.summary == f"2 of {len(target) - 4} words"
+    for i, word in enumerate(target.tokens):
+        is_copied = i < 4 or word in shared
+        expected = source_vectors[source.tokens.index(word)] if is_copied else initial_weights[0][i]
+        np.testing.assert_array_equal(vectors[i], expected)
+
+
+def test_recurrent_layers_are_copied_and_the_output_layer_is_not(make, save_language_model):
+    folder, language_model, _ = save_language_model()
+    model, initial_weights, _ = start_classifier(make, folder)
+    layers = zip(model.stack.forwards, language_model.stack.forwards, strict=True)
+    for layer, source_layer in layers:
+        assert_equal(layer.get_weights(), source_layer.get_weights())
+    assert_equal(model.softmax.get_weights(), initial_weights[-2:])
+
+
+def test_recurrent_outputs_equal_those_of_the_language_model(make, save_language_model):
+    """For words that are in both vocabularies."""
+    folder, language_model, source = save_language_model()
+    model, _, _ = start_classifier(make, folder)
+    target = make.words("classifier").columns["text"]
+    ids, source_ids = (tf.constant([words.encode("good film good")]) for words in (target, source))
+    outputs, _ = model.stack(model.embedding(ids))
+    expected, _ = language_model.stack(language_model.embedding(source_ids))
     np.testing.assert_array_equal(outputs, expected)
 
 
@@ -77,13 +84,13 @@ def test_the_classifier_reads_as_the_language_model_does(make, language):
     "changes",
     [{"tied_embeddings": True, "units": 32, "embedding": 16}, {"activation_regularization": 1.0}],
 )
-def test_what_a_language_model_has_of_its_own_does_not_matter(make, language, changes):
-    folder, _, _ = language(**changes)
-    started(make, folder)
+def test_options_of_language_models_alone_are_ignored(make, save_language_model, changes):
+    folder, _, _ = save_language_model(**changes)
+    start_classifier(make, folder)
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "sentence"),
+    ("key", "value", "pattern"),
     [
         ("cell", "gru", "cell gru.*lstm"),
         ("embedding", 8, "embedding 8.*16"),
@@ -91,33 +98,42 @@ def test_what_a_language_model_has_of_its_own_does_not_matter(make, language, ch
         ("layers", 1, "layers 1"),
     ],
 )
-def test_another_shape_is_refused(make, language, key, value, sentence):
-    folder, _, _ = language(**{key: value})
-    with pytest.raises(UserError, match=sentence):
-        started(make, folder)
+def test_another_shape_is_refused(make, save_language_model, key, value, pattern):
+    folder, _, _ = save_language_model(**{key: value})
+    with pytest.raises(UserError, match=pattern):
+        start_classifier(make, folder)
 
 
-def test_what_cannot_be_started_from_is_refused(make, language, tmp_path):
-    with pytest.raises(UserError, match="no model in"):
-        started(make, tmp_path / "none")
-    folder, _, _ = language(["le film"], "words")
-    assert started(make, folder)[2].summary.startswith("1 of")
-    folder, _, _ = language(["la mer"])
+def test_a_missing_model_is_refused(make, tmp_path):
+    with pytest.raises(UserError, match="contains no model"):
+        start_classifier(make, tmp_path / "none")
+
+
+def test_one_shared_word_is_enough_and_none_is_refused(make, save_language_model):
+    folder, _, _ = save_language_model(["le film"])
+    assert start_classifier(make, folder)[2].summary.startswith("1 of")
+    folder, _, _ = save_language_model(["la mer"])
     with pytest.raises(UserError, match="shares no word"):
-        started(make, folder)
-    folder, _, _ = language(["a good film"], "characters")
+        start_classifier(make, folder)
+
+
+def test_other_tokens_are_refused(make, save_language_model):
+    folder, _, _ = save_language_model(["a good film"], "characters")
     with pytest.raises(UserError, match=r"characters.*words.*init_from"):
-        started(make, folder)
+        start_classifier(make, folder)
+
+
+def test_a_model_without_its_vocabulary_is_refused(make, save_language_model):
+    folder, _, _ = save_language_model()
     (folder / "vocabulary.json").unlink()
     with pytest.raises(UserError, match=r"vocabulary\.json is missing or damaged"):
-        started(make, folder)
+        start_classifier(make, folder)
 
 
-def test_no_other_kind_of_model_will_do(make, tmp_path):
-    words = tmp_path / "words.json"
-    vocabulary.save(make.words("classifier"), words)
-    card = make.card("classifier")
-    network = serialization.build(card.entry, make.words("classifier"))
-    serialization.save(network, card, words, tmp_path / "model")
+def test_another_kind_of_model_is_refused(make, tmp_path):
+    vocabulary_file, spec = tmp_path / "vocabulary.json", make.card("classifier")
+    vocabulary.save(make.words("classifier"), vocabulary_file)
+    network = serialization.build(spec.entry, make.words("classifier"))
+    serialization.save(network, spec, vocabulary_file, tmp_path / "model")
     with pytest.raises(UserError, match=r"classifier.*init_from"):
-        started(make, tmp_path / "model")
+        start_classifier(make, tmp_path / "model")
