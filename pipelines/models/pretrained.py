@@ -62,7 +62,7 @@ def read(folder: Path, entry: params.ClassifierConfig, vocabulary: Vocabulary) -
         vocabulary: the classifier's vocabulary.
 
     Raises:
-        Refusal: the folder holds no language model of the same shape, or the vocabularies
+        UserError: the folder holds no language model of the same shape, or the vocabularies
             share no word.
     """
     model, spec, vocabularies = serialization.load(folder)
