@@ -32,25 +32,27 @@ def main(
     for frame in (train, test):
         encoding.require_columns(frame, bag_of_words.vocabularies, "classification")
     (sentence,) = bag_of_words.prepare([entry.sentence])
-    evidence = word_order.evidence(train, entry.opposites, entry.min_count)
-    pairs = word_order.pairs(test, evidence, entry.evidence)
+    evidence = word_order.word_evidence(train, entry.opposites, entry.min_count)
+    pairs = word_order.swapped_pairs(test, evidence, entry.evidence)
     if pairs.empty:
         raise UserError(
             f"No test text of '{name}' has two words with evidence for opposite labels. Lower "
             f"experiments.word_order.{name}.evidence in params.yaml, or remove that entry."
         )
-    markov = word_order.markov(train, bag_of_words.vocabularies, entry.order, entry.smoothing)
+    ngrams = word_order.ngram_classifier(
+        train, bag_of_words.vocabularies, entry.order, entry.smoothing
+    )
     classifiers = {
-        entry.bag_of_words: word_order.trained(bag_of_words),
-        f"{entry.order}-grams": markov,
-        entry.recurrent: word_order.trained(recurrent),
+        entry.bag_of_words: word_order.model_classifier(bag_of_words),
+        f"{entry.order}-grams": ngrams,
+        entry.recurrent: word_order.model_classifier(recurrent),
     }
-    example = word_order.given(sentence, entry.exchange)
+    example = word_order.example_pair(sentence, entry.exchange)
     labels = bag_of_words.vocabularies.labels
-    answers = word_order.answers(
+    predictions = word_order.compare_predictions(
         pd.concat([example, pairs], ignore_index=True), classifiers, labels
     )
-    tables.write(answers, paths.experiment("word_order", name))
+    tables.write(predictions, paths.experiment("word_order", name))
 
 
 if __name__ == "__main__":

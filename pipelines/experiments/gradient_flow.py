@@ -1,9 +1,9 @@
-"""How much of the gradient comes back: the norm of d loss(t) / d state(k) against t - k.
+"""Gradient flow: the norm of d loss(t) / d state(k) by the lag t - k.
 
-Bengio et al. (1994), Pascanu et al. (2013, section 2): it is bounded by a power of the recurrent
-matrix times the slopes of the activation, so it vanishes or explodes with t - k; gates (Hochreiter
-and Schmidhuber, 1997) and an identity under ReLU (Le et al. 2015) keep it. Shapes: B batch, T
-steps, D inputs, U units.
+The norm is bounded by a power of the recurrent matrix times the slopes of the activation, so it
+vanishes or explodes with the lag (Bengio et al. 1994; Pascanu et al. 2013, section 2). Gates
+(Hochreiter and Schmidhuber, 1997) and ReLU with an identity matrix (Le et al. 2015) preserve it.
+Shapes: B batch, T steps, D inputs, U units, A answers.
 """
 
 from __future__ import annotations
@@ -23,17 +23,19 @@ from pipelines.experiments.synthetic_tasks import Examples, ToyTask
 from pipelines.layers.matmul import matmul
 
 
-def norms(network: Network, task: ToyTask, examples: Examples) -> npt.NDArray[np.float64]:
-    """The norm (T,) of the gradient of the last step's loss by the state k steps earlier.
+def norms_by_lag(network: Network, task: ToyTask, examples: Examples) -> npt.NDArray[np.float64]:
+    """Compute the gradient of the last step's loss with respect to the state of each step.
 
-    The state is all that a step hands to the next, of an LSTM hidden and memory. It is seen at
-    every step as a variable of its own, so that the gradient of the one does not go through the
-    other of the same step. A mean over the examples.
+    The state includes the cell state of an LSTM. Each step's state is watched separately, so that
+    the gradient of the hidden state does not pass through the cell state of the same step.
 
     Args:
-        network: as it stands.
-        task: whose loss it is.
+        network: the network, at any point of its training.
+        task: the task, which computes the loss.
         examples: inputs (B, T, D) and targets (B, A).
+
+    Returns:
+        Mean norm over the examples (T,), by the number of steps before the last one.
     """
     inputs, targets = map(tf.convert_to_tensor, examples)
     layer = network.recurrent
@@ -46,10 +48,11 @@ def norms(network: Network, task: ToyTask, examples: Examples) -> npt.NDArray[np
             state = [tf.identity(part) for part in state]
             tape.watch(state)
             states.append(state)
-        outputs = network.answer(state[0])[:, None]
+        outputs = network.output_layer(state[0])[:, None]
         loss = tf.reduce_sum(task.losses(outputs, targets[:, -1:]))
-    unread = tf.UnconnectedGradients.ZERO  # the last step's memory is not read any more
-    gradients = tape.gradient(loss, states, unconnected_gradients=unread)
+    # The loss does not depend on the cell state of the last step.
+    zero = tf.UnconnectedGradients.ZERO
+    gradients = tape.gradient(loss, states, unconnected_gradients=zero)
     squares = [sum(tf.reduce_sum(part**2, axis=1) for part in parts) for parts in gradients]
     return np.array([float(tf.reduce_mean(tf.sqrt(square))) for square in squares[::-1]])
 
@@ -61,35 +64,40 @@ def gradient_norms(
     seed: int,
     advance: Callable[[float, str], None],
 ) -> pd.DataFrame:
-    """The norms of all cells: at the start, and trained with and without clipping.
+    """Compute the gradient norms of all cells before and after training.
 
     Args:
-        cells: by their names.
-        entry: the experiment in params.yaml.
-        task: what they are trained on.
-        seed: of weights and examples.
-        advance: told of every step of a training.
+        cells: cells by name.
+        entry: the experiment's entry in params.yaml.
+        task: the task to train on.
+        seed: seed of weights and examples.
+        advance: called after each training step with 1 and a remark.
 
     Returns:
-        A row for each cell, time and lag; loss and norm are not numbers where a training diverged.
+        A row for each cell, each of `start`, `clipped` and `unclipped`, and each lag; loss and norm
+        are NaN if the training diverged.
     """
-    seen = networks.examples(task, entry.lag, entry.batch_size, seed, 0)
+    examples = networks.draw_examples(task, entry.lag, entry.batch_size, seed, 0)
     parts = []
     for name, cell in cells.items():
-        network = networks.begin(cell, entry.units, task, seed)
-        parts.append(_curve(name, "start", network, task, seen))
-        for when, clip_norm in (("clipped", entry.clip_norm), ("unclipped", None)):
-            network = networks.begin(cell, entry.units, task, seed)
+        network = networks.make_network(cell, entry.units, task, seed)
+        parts.append(_curve(name, "start", network, task, examples))
+        for training, clip_norm in (("clipped", entry.clip_norm), ("unclipped", None)):
+            network = networks.make_network(cell, entry.units, task, seed)
             for loss in networks.train(network, task, entry.lag, entry, seed, clip_norm):
-                advance(1, f"{name}, {when}, loss {loss:.3f}")
-            parts.append(_curve(name, when, network, task, seen))
+                advance(1, f"{name}, {training}, loss {loss:.3f}")
+            parts.append(_curve(name, training, network, task, examples))
     return pd.concat(parts, ignore_index=True)
 
 
-def _curve(name: str, when: str, network: Network, task: ToyTask, seen: Examples) -> pd.DataFrame:
-    outputs = network(seen[0], answers=seen[1].shape[1])
-    loss = float(tf.reduce_mean(task.losses(outputs, seen[1])))
-    found = norms(network, task, seen)
-    found = np.where(np.isfinite(found), found, np.nan)
-    columns = {"cell": name, "when": when, "loss": loss, "lag": range(len(found)), "norm": found}
-    return pd.DataFrame(columns, columns=list(tables.GRADIENTS))
+def _curve(
+    name: str, training: str, network: Network, task: ToyTask, examples: Examples
+) -> pd.DataFrame:
+    """Return the rows of a network."""
+    inputs, targets = examples
+    outputs = network(inputs, answers=targets.shape[1])
+    loss = float(tf.reduce_mean(task.losses(outputs, targets)))
+    norms = norms_by_lag(network, task, examples)
+    norms = np.where(np.isfinite(norms), norms, np.nan)
+    columns = {"cell": name, "when": training, "loss": loss, "lag": range(len(norms))}
+    return pd.DataFrame(columns | {"norm": norms}, columns=list(tables.GRADIENT_FLOW))

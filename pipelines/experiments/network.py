@@ -1,4 +1,4 @@
-"""One recurrent layer of the project's own and what reads it, trained on a task of `tasks`.
+"""Network of one recurrent layer, trained on a synthetic task.
 
 Shapes: B batch, T steps, D inputs, U units, A answers.
 """
@@ -18,44 +18,44 @@ from pipelines.experiments.synthetic_tasks import Examples, ToyTask
 from pipelines.layers.recurrent import Recurrent
 from pipelines.training.seeding import seed_everything
 
-LAST = 20  # batches whose mean is the loss of now: one alone is too noisy
+LOSS_WINDOW = 20  # batches over which the loss is averaged, because one batch is too noisy
 
 
 class Network(keras.Model):
-    """A recurrent layer, and at each of the last steps a linear answer.
+    """Recurrent layer with a linear output layer, which is read at the last steps.
 
     Args:
-        cell: its entry in params.yaml.
+        cell: the cell's entry in params.yaml.
         units: U.
-        task: what it is asked.
+        task: the task, which determines the width of the outputs.
     """
 
     def __init__(self, cell: params.CellConfig, units: int, task: ToyTask) -> None:
         super().__init__()
         self.recurrent = Recurrent(cell.cell, units, forget_bias=cell.forget_bias)
-        self.answer = keras.layers.Dense(task.outputs)
+        self.output_layer = keras.layers.Dense(task.outputs)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the weights for inputs of shape (B, T, D)."""
+        """Create the weights for inputs of shape (B, T, D)."""
         self.recurrent.build(input_shape)
-        self.answer.build((None, None, self.recurrent.units))
+        self.output_layer.build((None, None, self.recurrent.units))
 
     def call(self, inputs: tf.Tensor, answers: int) -> tf.Tensor:
-        """Inputs (B, T, D) -> outputs of the last steps (B, A, width)."""
+        """Compute the outputs of the last A steps: (B, T, D) -> (B, A, width)."""
         outputs, _ = self.recurrent(inputs)
-        return self.answer(outputs[:, -answers:])
+        return self.output_layer(outputs[:, -answers:])
 
 
-def begin(cell: params.CellConfig, units: int, task: ToyTask, seed: int) -> Network:
-    """A network before its first step; the same weights for the same seed."""
+def make_network(cell: params.CellConfig, units: int, task: ToyTask, seed: int) -> Network:
+    """Create a network; the same seed gives the same weights."""
     seed_everything(seed)
     network = Network(cell, units, task)
     network.build((None, None, task.inputs))
     return network
 
 
-def examples(task: ToyTask, lag: int, count: int, seed: int, step: int) -> Examples:
-    """What a step of a training reads: a pure function of seed, lag and step."""
+def draw_examples(task: ToyTask, lag: int, count: int, seed: int, step: int) -> Examples:
+    """Draw the examples of a training step, which depend only on the arguments."""
     return task.draw(np.random.default_rng([seed, lag, step]), count, lag)
 
 
@@ -67,26 +67,36 @@ def train(
     seed: int,
     clip_norm: float | None,
 ) -> Iterator[float]:
-    """Train step by step, each on examples of its own.
+    """Train a network by Adam, with new examples at each step.
+
+    Args:
+        network: the network to train.
+        task: the task to train on.
+        lag: lag of the examples.
+        entry: the experiment's entry in params.yaml.
+        seed: seed of the examples.
+        clip_norm: maximal norm of the gradient; None for no clipping.
 
     Yields:
-        The loss after each step, as the mean over its last `LAST` batches; not a number, and no
-        more steps, once it is not finite.
+        Mean loss of the last `LOSS_WINDOW` batches after each step. If the loss is not finite,
+        yields NaN and stops.
     """
     optimizer = keras.optimizers.Adam(entry.learning_rate, global_clipnorm=clip_norm)
     optimizer.build(network.trainable_variables)
-    follow = _step(network, task, optimizer)
-    recent: list[float] = []
+    train_step = _make_train_step(network, task, optimizer)
+    losses: list[float] = []
     for step in range(entry.steps):
-        batch = examples(task, lag, entry.batch_size, seed, step + 1)
-        recent = [*recent, float(follow(*map(tf.convert_to_tensor, batch)))][-LAST:]
-        if not math.isfinite(recent[-1]):
+        batch = draw_examples(task, lag, entry.batch_size, seed, step + 1)
+        losses = [*losses, float(train_step(*map(tf.convert_to_tensor, batch)))][-LOSS_WINDOW:]
+        if not math.isfinite(losses[-1]):
             yield math.nan
             return
-        yield sum(recent) / len(recent)
+        yield sum(losses) / len(losses)
 
 
-def _step(network: Network, task: ToyTask, optimizer: keras.optimizers.Optimizer) -> Any:
+def _make_train_step(network: Network, task: ToyTask, optimizer: keras.optimizers.Optimizer) -> Any:
+    """Compile the training step: inputs (B, T, D) and targets (B, A) -> mean loss."""
+
     @tf.function
     def step(inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:

@@ -1,7 +1,7 @@
-"""The score of a translator by the length of the source, from what it wrote for the test split.
+"""Score of a translation model by the length of the source (Bahdanau et al. 2015, figure 2).
 
-The picture of Bahdanau et al. (2015, figure 2): one fixed vector holds less and less of a source
-that grows, attention looks it up.
+The score of a model with one fixed vector drops for long sources, that of a model with attention
+much less.
 """
 
 from __future__ import annotations
@@ -19,19 +19,22 @@ from pipelines.text import tokenizers
 def by_length(
     name: str, predictions: pd.DataFrame, corpus: params.Corpus, count: int
 ) -> pd.DataFrame:
-    """A row for each bucket of source lengths: its lengths in tokens, how many items, their score.
+    """Score the test translations of a model in buckets of source lengths.
 
     Args:
-        name: of the model.
-        predictions: `source`, `target` and `hypothesis` of each test item; of a group the first
-            seed is taken, as it is for all pictures.
-        corpus: says what a token is, and how translations are scored.
-        count: of buckets.
+        name: name of the model.
+        predictions: `source`, `target` and `hypothesis` of each test item; of a group of seeds the
+            first seed is scored, as in all pictures.
+        corpus: corpus of the model, which determines tokens and score.
+        count: number of buckets.
+
+    Returns:
+        A row for each bucket: its lengths in tokens, the number of items, and their score.
     """
     predictions = next(iter(by_seed(predictions).values()), predictions)
     sources = (tokenizers.split(source, corpus.tokens) for source in predictions["source"])
     lengths = np.array([len(source) for source in sources])
-    called, score = scores.translation_score(corpus.tokens, corpus.cleaning.lowercase)
+    title, score = scores.translation_score(corpus.tokens, corpus.cleaning.lowercase)
     rows = []
     for _, part in predictions.assign(length=lengths).groupby(assign_buckets(lengths, count)):
         rows.append(
@@ -41,7 +44,7 @@ def by_length(
                 "longest": part["length"].max(),
                 "mean": part["length"].mean(),
                 "examples": len(part),
-                "measure": called,
+                "measure": title,
                 "score": score(list(part["hypothesis"]), list(part["target"])),
             }
         )

@@ -1,4 +1,4 @@
-"""The tables that the experiments leave, as CSV."""
+"""CSV tables of the experiments."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from pipelines.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-# The columns of each; lengths in steps or tokens, losses in the task's own unit.
-GRADIENTS = ("cell", "when", "loss", "lag", "norm")
-MEMORY = ("cell", "lag", "steps", "loss", "baseline", "learnt")
-ORDER = ("text", "exchanged", "label", "classifier", "before", "after", "moved")
-LENGTHS = ("model", "shortest", "longest", "mean", "examples", "measure", "score")
+# Columns of each table. Lengths are in steps or tokens, losses in the unit of the task.
+GRADIENT_FLOW = ("cell", "when", "loss", "lag", "norm")
+LONG_MEMORY = ("cell", "lag", "steps", "loss", "baseline", "learnt")
+WORD_ORDER = ("text", "exchanged", "label", "classifier", "before", "after", "moved")
+SOURCE_LENGTH = ("model", "shortest", "longest", "mean", "examples", "measure", "score")
 
 
 def write(table: pd.DataFrame, path: Path) -> None:
-    """Write a table, the same bytes for the same numbers; what is no number is left empty."""
+    """Write a table; numbers have six digits, and NaN is an empty field."""
     files.write_text(path, table.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
 
 
 def read(path: Path, columns: Collection[str]) -> pd.DataFrame:
-    """Read what `write` wrote.
+    """Read a table.
 
     Raises:
-        Refusal: the file is damaged, or has other columns.
+        UserError: the file is damaged, or lacks a column.
     """
     import pandas as pd
 
@@ -37,5 +37,5 @@ def read(path: Path, columns: Collection[str]) -> pd.DataFrame:
     except ValueError:
         table = pd.DataFrame()
     if table.empty or not set(columns) <= set(table.columns):
-        raise UserError(f"{path} is damaged: delete it and run `dvc repro`.")
+        raise UserError(f"{path} is damaged. Delete it and run `dvc repro`.")
     return table

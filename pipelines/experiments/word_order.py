@@ -1,7 +1,7 @@
-"""Texts that differ in nothing but the order of their words.
+"""Predictions for pairs of texts that differ only in word order.
 
-Two words of a text that speak for opposite labels are exchanged: what is left is the same bag of
-words, so a model that counts words must answer the same.
+Two words that indicate opposite labels are swapped. Both texts have the same bag of words, so a
+model that counts words gives both the same prediction.
 """
 
 from __future__ import annotations
@@ -26,15 +26,21 @@ Probabilities = npt.NDArray[np.float64]
 Classifier = Callable[[Sequence[str]], Probabilities]  # N texts -> (N, L)
 
 
-def evidence(train: pd.DataFrame, opposites: tuple[str, str], min_count: int) -> dict[str, float]:
-    """How much a word speaks for the second of two labels, in nats; below 0, for the first.
+def word_evidence(train: pd.DataFrame, labels: tuple[str, str], min_count: int) -> dict[str, float]:
+    """Compute the evidence of each word for the second of two labels, in nats.
 
-    The log of how much likelier it is under the one than under the other, each counted once more,
-    for the words that both have `min_count` times together: what is rare speaks by chance.
+    It is the log ratio of the word's frequencies under the two labels, with add-one smoothing, and
+    negative if the word indicates the first label.
+
+    Args:
+        train: training split.
+        labels: two labels.
+        min_count: leave out words with fewer occurrences under both labels together, whose
+            frequencies are unreliable.
     """
     counts = [
         Counter(word for text in train["text"][train["label"] == label] for word in text.split(" "))
-        for label in opposites
+        for label in labels
     ]
     words = set().union(*counts)
     totals = [sum(count.values()) + len(words) for count in counts]
@@ -46,64 +52,80 @@ def evidence(train: pd.DataFrame, opposites: tuple[str, str], min_count: int) ->
     return {word: float(second[word] - first[word]) for word in common}
 
 
-def opposed(text: str, known: Mapping[str, float], least: float) -> tuple[str, str] | None:
-    """The two words of a prepared text that speak most for either label; None if one of them says
-    less than `least` nats."""
-    words = sorted(set(text.split(" ")), key=lambda word: (known.get(word, 0.0), word))
+def opposite_words(
+    text: str, evidence: Mapping[str, float], min_evidence: float
+) -> tuple[str, str] | None:
+    """Return the words of a prepared text with the most evidence for each of the two labels.
+
+    Args:
+        text: prepared text.
+        evidence: see `word_evidence`; 0 for other words.
+        min_evidence: nats that both words need; None is returned if one has less.
+    """
+    words = sorted(set(text.split(" ")), key=lambda word: (evidence.get(word, 0.0), word))
     low, high = words[0], words[-1]
-    if -known.get(low, 0.0) < least or known.get(high, 0.0) < least:
+    if -evidence.get(low, 0.0) < min_evidence or evidence.get(high, 0.0) < min_evidence:
         return None
     return low, high
 
 
-def exchange(text: str, one: str, other: str) -> str:
-    """A prepared text, each of two words in the first place of the other.
+def swap_words(text: str, first: str, second: str) -> str:
+    """Swap the first occurrences of two words in a prepared text.
 
     Raises:
-        Refusal: one of them is not in it.
+        UserError: the text does not have one of the words.
     """
     words = text.split(" ")
-    for word in (one, other):
+    for word in (first, second):
         if word not in words:
             raise UserError(
-                f"'{word}' is no word of '{text}': mend laboratory.word_order in params.yaml."
+                f"The sentence '{text}' does not contain the word '{word}'. Correct 'sentence' or "
+                "'exchange' under experiments.word_order in params.yaml."
             )
-    places = words.index(one), words.index(other)
-    words[places[0]], words[places[1]] = other, one
+    positions = words.index(first), words.index(second)
+    words[positions[0]], words[positions[1]] = second, first
     return " ".join(words)
 
 
-def given(sentence: str, words: tuple[str, str]) -> pd.DataFrame:
-    """The pair of a prepared sentence of one's own, which has no label."""
-    columns = {"text": [sentence], "exchanged": [exchange(sentence, *words)], "label": [""]}
+def example_pair(sentence: str, words: tuple[str, str]) -> pd.DataFrame:
+    """Return the pair of a prepared sentence of the user, which has no label."""
+    columns = {"text": [sentence], "exchanged": [swap_words(sentence, *words)], "label": [""]}
     return pd.DataFrame(columns)
 
 
-def pairs(test: pd.DataFrame, known: Mapping[str, float], least: float) -> pd.DataFrame:
-    """Every test text that has two opposed words: `text`, the text `exchanged`, its `label`."""
+def swapped_pairs(
+    test: pd.DataFrame, evidence: Mapping[str, float], min_evidence: float
+) -> pd.DataFrame:
+    """Swap the opposite words of each test text that has them.
+
+    Returns:
+        A row for each text: `text`, the text with the words `exchanged`, and its `label`.
+    """
     rows = []
     for text, label in zip(test["text"], test["label"], strict=True):
-        found = opposed(text, known, least)
-        if found is not None:
-            rows.append((text, exchange(text, *found), label))
+        words = opposite_words(text, evidence, min_evidence)
+        if words is not None:
+            rows.append((text, swap_words(text, *words), label))
     return pd.DataFrame(rows, columns=["text", "exchanged", "label"])
 
 
-def trained(predictor: Predictor) -> Classifier:
-    """A trained model as a classifier."""
+def model_classifier(predictor: Predictor) -> Classifier:
+    """Return a trained model as a classifier."""
 
-    def answer(texts: Sequence[str]) -> Probabilities:
+    def classify(texts: Sequence[str]) -> Probabilities:
         rows = encoding.encode_rows(texts, predictor.vocabularies.columns["text"])
-        return _normalised(classification.predict_logits(predictor, rows).astype(np.float64))
+        return _normalize(classification.predict_logits(predictor, rows).astype(np.float64))
 
-    return answer
+    return classify
 
 
-def markov(
+def ngram_classifier(
     train: pd.DataFrame, vocabularies: Vocabularies, order: int, smoothing: params.Smoothing
 ) -> Classifier:
-    """A Markov model of the texts of each label, and Bayes' rule (Peng et al. 2004): it sees the
-    order of neighbours."""
+    """Return a classifier of one n-gram model per label and Bayes' rule (Peng et al. 2004).
+
+    Unlike a bag of words it depends on the order of neighbouring words.
+    """
     vocabulary = vocabularies.columns["text"]
     models, priors = [], []
     for label in vocabularies.labels:
@@ -112,27 +134,27 @@ def markov(
         models.append(NGram.count(stream, order, len(vocabulary), smoothing))
         priors.append(np.log(len(part) / len(train)))
 
-    def answer(texts: Sequence[str]) -> Probabilities:
-        streams = [np.array([END, *row, END]) for row in encoding.encode_rows(texts, vocabulary)]
-        logs = [[model.log_probabilities(one).sum() for model in models] for one in streams]
-        return _normalised(np.array(logs) + priors)
+    def classify(texts: Sequence[str]) -> Probabilities:
+        streams = [np.array([END, *ids, END]) for ids in encoding.encode_rows(texts, vocabulary)]
+        logs = [[model.log_probabilities(stream).sum() for model in models] for stream in streams]
+        return _normalize(np.array(logs) + priors)
 
-    return answer
+    return classify
 
 
-def _normalised(logs: Probabilities) -> Probabilities:
-    """Probabilities of log probabilities, each row up to a constant."""
+def _normalize(logs: Probabilities) -> Probabilities:
+    """Compute probabilities (N, L) from log probabilities, each row up to a constant."""
     return np.exp(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
 
 
-def answers(
+def compare_predictions(
     pairs: pd.DataFrame, classifiers: Mapping[str, Classifier], labels: Sequence[str]
 ) -> pd.DataFrame:
-    """What each classifier says of both texts of each pair.
+    """Classify both texts of each pair.
 
     Returns:
-        A row for each classifier and pair: its label `before` and `after` the exchange, and the
-        share of probability that `moved` from some labels to others, 0 to 1.
+        A row for each classifier and pair: the predicted label `before` and `after` the swap, and
+        the total variation distance of the two distributions (`moved`, 0 to 1).
     """
     parts = []
     for name, classify in classifiers.items():
@@ -145,4 +167,4 @@ def answers(
                 moved=(np.abs(after - before).sum(axis=1) / 2).round(6),
             )
         )
-    return pd.concat(parts, ignore_index=True)[list(tables.ORDER)]
+    return pd.concat(parts, ignore_index=True)[list(tables.WORD_ORDER)]

@@ -56,10 +56,10 @@ def experiment_figures(config: params.Params, root: Path) -> list[ExperimentFigu
     """
     experiments = config.experiments
     stages: Mapping[str, tuple[Mapping[Any, Any], tuple[str, ...], MakeFigure]] = {
-        "gradient_flow": (experiments.gradient_flow, tables.GRADIENTS, _gradient_flow),
-        "long_memory": (experiments.long_memory, tables.MEMORY, _long_memory),
-        "word_order": (experiments.word_order, tables.ORDER, _word_order),
-        "source_length": (experiments.source_length, tables.LENGTHS, _source_length),
+        "gradient_flow": (experiments.gradient_flow, tables.GRADIENT_FLOW, _gradient_flow),
+        "long_memory": (experiments.long_memory, tables.LONG_MEMORY, _long_memory),
+        "word_order": (experiments.word_order, tables.WORD_ORDER, _word_order),
+        "source_length": (experiments.source_length, tables.SOURCE_LENGTH, _source_length),
     }
     return [
         make_figure(name, entry, tables.read(file, columns), _source(stage, name, file))

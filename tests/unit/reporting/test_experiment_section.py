@@ -38,7 +38,7 @@ def norms() -> pd.DataFrame:
 def memory() -> pd.DataFrame:
     rows = [("gru", lag, 100 * lag, 0.08, 1 / 6, True) for lag in LAGS]
     rows += [("tanh", 10, 1234, 0.01, 1 / 6, True), ("tanh", 25, 5, np.nan, 1 / 6, False)]
-    return pd.DataFrame([*rows, ("tanh", 50, 600, 0.15, 1 / 6, False)], columns=tables.MEMORY)
+    return pd.DataFrame([*rows, ("tanh", 50, 600, 0.15, 1 / 6, False)], columns=tables.LONG_MEMORY)
 
 
 def answers() -> pd.DataFrame:
@@ -50,7 +50,7 @@ def answers() -> pd.DataFrame:
         for name in ("opinions-perceptron", "3-grams", "opinions-lstm")
         for place in range(3)
     ]
-    return pd.DataFrame(rows, columns=tables.ORDER)
+    return pd.DataFrame(rows, columns=tables.WORD_ORDER)
 
 
 def lengths() -> pd.DataFrame:
@@ -59,7 +59,7 @@ def lengths() -> pd.DataFrame:
         for name, score in (("verses-fixed", 7.0), ("verses-attention", 20.0))
         for size in (1, 5, 9)
     ]
-    return pd.DataFrame(rows, columns=tables.LENGTHS)
+    return pd.DataFrame(rows, columns=tables.SOURCE_LENGTH)
 
 
 @pytest.fixture

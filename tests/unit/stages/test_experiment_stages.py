@@ -36,8 +36,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_two_on_cells_write_their_tables(project: Path) -> None:
     gradient_flow.main("adding", Path("norms.csv"))
     long_memory.main("copying", Path("lags.csv"))
-    assert len(tables.read(Path("norms.csv"), tables.GRADIENTS)) == 3 * 4
-    assert list(tables.read(Path("lags.csv"), tables.MEMORY)["lag"]) == [2, 3]
+    assert len(tables.read(Path("norms.csv"), tables.GRADIENT_FLOW)) == 3 * 4
+    assert list(tables.read(Path("lags.csv"), tables.LONG_MEMORY)["lag"]) == [2, 3]
     with pytest.raises(UserError, match=r"no task for gradient_flow 'copying'; .*adding"):
         gradient_flow.main("copying", Path("norms.csv"))
 
@@ -55,7 +55,7 @@ def test_word_order_asks_the_two_models_and_counts_of_n_grams(project: Path, mak
     parquet.write_parquet(train.assign(text="so bad not good"), Path("test.parquet"))
     where = ("train.parquet", "test.parquet", "words.json", "bag_of_words", "classifier", "out.csv")
     word_order.main("opinions", *map(Path, where))
-    found = tables.read(Path("out.csv"), tables.ORDER)
+    found = tables.read(Path("out.csv"), tables.WORD_ORDER)
     models = ["opinions-perceptron", "3-grams", "opinions-lstm"]
     assert list(found["classifier"].unique()) == models
     assert list(found["text"][:2]) == ["the food was good , not bad at all .", "so bad not good"]
@@ -70,7 +70,7 @@ def test_source_length_scores_what_both_wrote(project: Path) -> None:
     parquet.write_parquet(said, Path("attention.parquet"))
     parquet.write_parquet(said.assign(hypothesis="?"), Path("fixed.parquet"))
     source_length.main("dates", *map(Path, ("fixed.parquet", "attention.parquet", "out.csv")))
-    found = tables.read(Path("out.csv"), tables.LENGTHS)
+    found = tables.read(Path("out.csv"), tables.SOURCE_LENGTH)
     assert found.groupby("model")["score"].mean().to_dict() == {
         "dates-attention": 1.0,
         "dates-fixed": 0.0,
