@@ -74,9 +74,8 @@ def test_the_cell_state_of_an_lstm_carries_gradients_through_the_forget_gate(for
     network = make_network("lstm", np.zeros(shape), np.zeros(shape), forget_bias)
     norms = gradient_flow.norms_by_lag(network, IDENTITY_TASK, positive_examples(examples=1))
     gate = 1 / (1 + np.exp(-forget_bias))
-    assert norms[0] == pytest.approx(
-        2
-    )  # only the hidden state: the loss does not read the cell state
+    # Only the hidden state: the loss does not read the last cell state.
+    assert norms[0] == pytest.approx(2)
     # One step back, through tanh at 0 and an output gate of 0.5.
     np.testing.assert_allclose(norms[1:], 2 * 0.5 * gate ** np.arange(1, LAG), rtol=1e-5)
 

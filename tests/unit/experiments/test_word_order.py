@@ -26,7 +26,7 @@ VOCABULARIES = vocabulary.Vocabularies(
 
 
 def test_evidence_computed_by_hand():
-    """Negative texts: 8 times `bad` in 20 words. Positive texts: 4 times in 24. 4 distinct words."""
+    """`bad` occurs 8 times in 20 negative words and 4 times in 24 positive ones."""
     evidence = word_order.word_evidence(TRAIN, ("negative", "positive"), 1)
     assert set(evidence) == {"so", "good", "not", "bad"}
     assert evidence["bad"] == pytest.approx(np.log(5 / 28) - np.log(9 / 24))
