@@ -47,9 +47,8 @@ def test_a_training_stops_when_its_mean_loss_is_below_the_goal():
     late = chain([0.9] * 30, [0.4, 0.3])
     assert long_memory.run_trial(late, 0.5) == (31, 0.4)
     assert long_memory.run_trial(iter([0.9] * 40), 0.5) == (40, 0.9)
-    assert (
-        long_memory.run_trial(iter([0.5] * 40), 0.5).steps == 40
-    )  # equal to the goal is not below it
+    trial = long_memory.run_trial(iter([0.5] * 40), 0.5)
+    assert trial.steps == 40  # equal to the goal is not below it
 
 
 def test_a_gru_learns_to_add():
