@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pkgutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Task = Literal["language_modelling", "classification", "translation"]
-TASKS: tuple[Task, ...] = get_args(Task)
 Tokens = Literal["characters", "words", "spaces", "bpe", "unigram"]
 SUB_WORDS: tuple[Tokens, ...] = ("bpe", "unigram")
 Score = Literal["none", "additive", "dot", "general", "scaled", "coverage"]
@@ -29,16 +27,28 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 
 
+def _modules(folder: str) -> tuple[str, ...]:
+    path = Path(__file__).parent / folder
+    return tuple(module.name for module in pkgutil.iter_modules([str(path)]))
+
+
 def cell_names() -> tuple[str, ...]:
     """Return the names of the recurrent cells: the modules of `pipelines/layers/cells`."""
-    folder = Path(__file__).parent / "layers" / "cells"
-    return tuple(module.name for module in pkgutil.iter_modules([str(folder)]))
+    return _modules("layers/cells")
+
+
+def task_names() -> tuple[str, ...]:
+    """Return the names of the tasks: modules of `pipelines/tasks` except `base` and `lookup`."""
+    return tuple(name for name in _modules("tasks") if name not in ("base", "lookup"))
 
 
 if TYPE_CHECKING:
     Cell = str
+    Task = str
 else:
     Cell = Literal[cell_names()]
+    Task = Literal[task_names()]
+TASKS = task_names()
 
 
 class ConfigModel(BaseModel):

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.config import params
-from pipelines.text.vocabulary import PAD
+from pipelines.text.vocabulary import PAD, Vocabularies
 
 
 class BagOfWords(keras.Model):
@@ -34,3 +34,10 @@ class BagOfWords(keras.Model):
         for layer in self.hidden:
             values = self.dropout(layer(values), training=training)
         return self.softmax(values)
+
+
+def build(entry: params.BagOfWordsConfig, vocabularies: Vocabularies) -> BagOfWords:
+    """Return a new model with initial weights."""
+    model = BagOfWords(entry, len(vocabularies.columns["text"]), len(vocabularies.labels))
+    model(tf.ones((1, 2), tf.int32))  # creates the weights
+    return model

@@ -9,7 +9,7 @@ from pipelines.config import params
 from pipelines.layers.embedding import Embedding
 from pipelines.layers.pooling import Pool
 from pipelines.layers.stack import RecurrentStack
-from pipelines.text.vocabulary import PAD
+from pipelines.text.vocabulary import PAD, Vocabularies
 
 
 class Classifier(keras.Model):
@@ -36,3 +36,10 @@ class Classifier(keras.Model):
         embedded = self.embedding(ids, training=training)
         outputs, _ = self.stack(embedded, mask=mask, training=training)
         return self.softmax(self.dropout(self.pool(outputs, mask=mask), training=training))
+
+
+def build(entry: params.ClassifierConfig, vocabularies: Vocabularies) -> Classifier:
+    """Return a new model with initial weights."""
+    model = Classifier(entry, len(vocabularies.columns["text"]), len(vocabularies.labels))
+    model(tf.ones((1, 2), tf.int32))  # creates the weights
+    return model

@@ -11,6 +11,7 @@ from pipelines.config import params
 from pipelines.layers.cell import State
 from pipelines.layers.embedding import Embedding, OutputProjection
 from pipelines.layers.stack import RecurrentStack, dropout_layer
+from pipelines.text.vocabulary import Vocabularies
 
 
 class LanguageModel(keras.Model):
@@ -66,3 +67,10 @@ class LanguageModel(keras.Model):
             change = outputs[:, 1:] - outputs[:, :-1]
             penalty = tf.reduce_mean(tf.square(change))
             self.add_loss(self.temporal_activation_regularization * penalty)
+
+
+def build(entry: params.LanguageModelConfig, vocabularies: Vocabularies) -> LanguageModel:
+    """Return a new model with initial weights."""
+    model = LanguageModel(entry, vocabularies.columns["text"].log_frequencies())
+    model(tf.ones((1, 2), tf.int32))  # creates the weights
+    return model

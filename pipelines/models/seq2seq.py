@@ -18,7 +18,7 @@ from pipelines.layers.cell import State, get_cell
 from pipelines.layers.embedding import Embedding, OutputProjection
 from pipelines.layers.scan import scan
 from pipelines.layers.stack import RecurrentStack, dropout_layer
-from pipelines.text.vocabulary import PAD
+from pipelines.text.vocabulary import PAD, Vocabularies
 
 
 class EncoderOutput(NamedTuple):
@@ -222,3 +222,12 @@ def _rows(steps: tf.Tensor, width: int | None) -> tf.Tensor:
     rows = tf.transpose(steps, (1, 0, 2))
     rows.set_shape((None, None, width))
     return rows
+
+
+def build(entry: params.Seq2SeqConfig, vocabularies: Vocabularies) -> Seq2Seq:
+    """Return a new model with initial weights."""
+    source, target = vocabularies.columns["source"], vocabularies.columns["target"]
+    model = Seq2Seq(entry, len(source), target.log_frequencies())
+    ids = tf.ones((1, 2), tf.int32)
+    model(ids, ids)  # creates the weights
+    return model

@@ -6,6 +6,7 @@ them. The same model gives the same bytes, and nothing outside the folder is nee
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -70,38 +71,11 @@ class SeedGroup(NamedTuple):
 
 
 def build(entry: params.Model, vocabularies: Vocabularies) -> keras.Model:
-    """Return a new Keras model with initial weights."""
+    """Return a new Keras model with initial weights, by `build` of the module of its kind."""
     with console.quiet_imports():
-        import tensorflow as tf
-
-    ids = tf.ones((1, 2), tf.int32)  # a call creates the weights
-    if entry.model == "language_model":
-        from pipelines.models.language_model import LanguageModel
-
-        model: keras.Model = LanguageModel(entry, vocabularies.columns["text"].log_frequencies())
-        model(ids)
-    elif entry.model == "seq2seq":
-        from pipelines.models.seq2seq import Seq2Seq
-
-        source, target = vocabularies.columns["source"], vocabularies.columns["target"]
-        model = Seq2Seq(entry, len(source), target.log_frequencies())
-        model(ids, ids)
-    else:
-        model = _classifier(entry, len(vocabularies.columns["text"]), len(vocabularies.labels))
-        model(ids)
+        module = importlib.import_module(f"pipelines.models.{entry.model}")
+    model: keras.Model = module.build(entry, vocabularies)
     return model
-
-
-def _classifier(entry: params.Model, vocabulary_size: int, label_count: int) -> keras.Model:
-    if entry.model == "classifier":
-        from pipelines.models.classifier import Classifier
-
-        return Classifier(entry, vocabulary_size, label_count)
-    if entry.model == "bag_of_words":
-        from pipelines.models.bag_of_words import BagOfWords
-
-        return BagOfWords(entry, vocabulary_size, label_count)
-    raise ValueError(f"{entry.model} has no Keras model")
 
 
 def combine_members(members: list[keras.Model]) -> Any:

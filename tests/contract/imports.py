@@ -34,6 +34,7 @@ LOOKUPS = {
         "pipelines/data/readers"
     ),  # calls the reader of params.yaml
     Path("pipelines/layers/cell.py"): Path("pipelines/layers/cells"),
+    Path("pipelines/models/serialization.py"): Path("pipelines/models"),
     Path("pipelines/tasks/lookup.py"): Path("pipelines/tasks"),
 }
 
