@@ -1,4 +1,4 @@
-"""Products in bfloat16: rounded, and everything around them is not."""
+"""Matrix products in bfloat16: only the products are rounded."""
 
 import numpy as np
 import pytest
@@ -15,12 +15,12 @@ def _matrices():
             tf.constant(RANDOM.normal(size=(16, 5)), tf.float32))  # fmt: skip
 
 
-def test_a_product_is_the_product():
+def test_without_a_precision_the_product_is_exact():
     left, right = _matrices()
     np.testing.assert_allclose(matmul(left, right, None), left.numpy() @ right, atol=1e-5)
 
 
-def test_bfloat16_rounds_a_little_and_comes_back_as_float32():
+def test_bfloat16_is_close_and_returns_float32():
     left, right = _matrices()
     exact, rounded = left.numpy() @ right.numpy(), matmul(left, right, "bfloat16")
     assert rounded.dtype == tf.float32
@@ -29,19 +29,19 @@ def test_bfloat16_rounds_a_little_and_comes_back_as_float32():
 
 
 @pytest.mark.parametrize("cell", ["rnn", "irnn", "gru", "lstm"])
-def test_a_layer_in_bfloat16_is_close_and_its_weights_stay_float32(cell):
+def test_a_bfloat16_layer_is_close_and_its_weights_stay_float32(cell):
     inputs = tf.constant(RANDOM.normal(size=(4, 7, 8)), tf.float32)
-    plain, rough = (Recurrent(cell, 16, precision=how) for how in (None, "bfloat16"))
-    found = []
-    for layer in (plain, rough):
+    layers = [Recurrent(cell, 16, precision=precision) for precision in (None, "bfloat16")]
+    results = []
+    for layer in layers:
         layer.build((None, None, 8))
-        layer.set_weights(plain.get_weights())
+        layer.set_weights(layers[0].get_weights())
         with tf.GradientTape() as tape:
             outputs, _ = layer(inputs)
             loss = tf.reduce_mean(outputs**2)
-        found.append((outputs, *tape.gradient(loss, layer.recurrence.trainable_variables)))
+        results.append((outputs, *tape.gradient(loss, layer.recurrence.trainable_variables)))
         assert {weight.dtype for weight in layer.weights} == {"float32"}
-    for exact, rounded in zip(*found, strict=True):
+    for exact, rounded in zip(*results, strict=True):
         assert rounded.dtype == tf.float32
         error = np.abs(rounded - exact).max() / np.abs(exact).max()
         assert 1e-6 < error < 3e-2

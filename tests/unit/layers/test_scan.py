@@ -1,4 +1,4 @@
-"""Each recurrence against NumPy, and against Keras' own layer with its gradients."""
+"""Each recurrence compared with NumPy, and its gradients with those of Keras' layer."""
 
 import keras
 import numpy as np
@@ -28,9 +28,9 @@ def _numpy_lstm(x, kernel, recurrent, bias, h, c):
 
 def _numpy_gru(x, kernel, recurrent, bias, h):
     update, reset, candidate = np.split(x @ kernel + bias[0], 3, axis=1)
-    of_update, of_reset, of_candidate = np.split(h @ recurrent + bias[1], 3, axis=1)
-    z = _sigmoid(update + of_update)
-    h_new = np.tanh(candidate + _sigmoid(reset + of_reset) * of_candidate)
+    h_update, h_reset, h_candidate = np.split(h @ recurrent + bias[1], 3, axis=1)
+    z = _sigmoid(update + h_update)
+    h_new = np.tanh(candidate + _sigmoid(reset + h_reset) * h_candidate)
     return (z * h + (1 - z) * h_new,)
 
 
@@ -46,7 +46,7 @@ NUMPY = {"lstm": _numpy_lstm, "gru": _numpy_gru, "rnn": _numpy_rnn, "irnn": _num
 
 
 def _layer(cell):
-    """A layer none of whose weights is zero, least of all its biases."""
+    """Make a layer with random weights, biases included."""
     keras.utils.set_random_seed(3)
     layer = Recurrent(cell, U)
     layer.build((None, None, D))
@@ -58,91 +58,91 @@ def _inputs():
     return tf.constant(RANDOM.normal(size=(B, T, D)), tf.float32)
 
 
-def _first(cell):
-    parts = RANDOM.normal(size=(2 if cell == "lstm" else 1, B, U))
-    return [tf.constant(part, tf.float32) for part in parts]
+def _initial_state(cell):
+    tensors = RANDOM.normal(size=(2 if cell == "lstm" else 1, B, U))
+    return [tf.constant(tensor, tf.float32) for tensor in tensors]
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_all_steps_are_those_of_numpy(cell):
-    layer, x, first = _layer(cell), _inputs(), _first(cell)
-    outputs, last = layer(x, state=first)
+def test_steps_equal_numpy(cell):
+    layer, x, initial_state = _layer(cell), _inputs(), _initial_state(cell)
+    outputs, last = layer(x, state=initial_state)
     weights = [weight.numpy() for weight in layer.recurrence.weights]
-    state = tuple(part.numpy() for part in first)
+    state = tuple(tensor.numpy() for tensor in initial_state)
     for t in range(T):
         state = NUMPY[cell](x[:, t].numpy(), *weights, *state)
         np.testing.assert_allclose(outputs[:, t], state[0], atol=1e-5)
-    for ours, expected in zip(last, state, strict=True):
-        np.testing.assert_allclose(ours, expected, atol=1e-5)
+    for tensor, expected in zip(last, state, strict=True):
+        np.testing.assert_allclose(tensor, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_gradients_are_those_of_keras(cell):
-    """Through outputs and last state, with a first state that is not zero."""
-    layer, x, first = _layer(cell), _inputs(), _first(cell)
+def test_gradients_equal_those_of_keras(cell):
+    """The loss depends on outputs and last state; the initial state is not zero."""
+    layer, x, initial_state = _layer(cell), _inputs(), _initial_state(cell)
     weights = layer.recurrence.trainable_variables
 
     def gradients(run):
         with tf.GradientTape() as tape:
-            tape.watch([x, *first])
+            tape.watch([x, *initial_state])
             outputs, state = run()
-            loss = tf.reduce_sum(outputs**2) + sum(tf.reduce_sum(tf.sin(part)) for part in state)
-        return tape.gradient(loss, [x, *first, *weights])
+            loss = tf.reduce_sum(outputs**2) + sum(tf.reduce_sum(tf.sin(s)) for s in state)
+        return tape.gradient(loss, [x, *initial_state, *weights])
 
-    def by_keras():
-        outputs, *state = layer.recurrence(x, initial_state=first)
+    def run_keras():
+        outputs, *state = layer.recurrence(x, initial_state=initial_state)
         return outputs, state
 
-    theirs = gradients(by_keras)
-    for mine, expected in zip(gradients(lambda: layer(x, state=first)), theirs, strict=True):
-        np.testing.assert_allclose(mine, expected, rtol=1e-4, atol=1e-5)
+    pairs = zip(gradients(lambda: layer(x, state=initial_state)), gradients(run_keras), strict=True)
+    for gradient, expected in pairs:
+        np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_stepper_one_step_at_a_time_is_all_steps(cell):
-    layer, x, first = _layer(cell), _inputs(), _first(cell)
-    outputs, last = layer(x, state=first)
-    step, state = layer.step_fn(training=False), first
+def test_step_fn_equals_all_steps_at_once(cell):
+    layer, x, initial_state = _layer(cell), _inputs(), _initial_state(cell)
+    outputs, last = layer(x, state=initial_state)
+    step, state = layer.step_fn(training=False), initial_state
     gates = tf.tensordot(x, tf.convert_to_tensor(layer.recurrence.cell.kernel), 1)
     for t in range(T):
         output, state = step(gates[:, t], state)
         np.testing.assert_allclose(output, outputs[:, t], atol=1e-5)
-    for ours, expected in zip(state, last, strict=True):
-        np.testing.assert_allclose(ours, expected, atol=1e-5)
+    for tensor, expected in zip(state, last, strict=True):
+        np.testing.assert_allclose(tensor, expected, atol=1e-5)
 
 
 def _normal(*shape):
     return tf.constant(RANDOM.normal(size=shape), tf.float32)
 
 
-RUNS = {
+SCANS = {
     "lstm": (
-        lambda *given: lstm_scan(*given)[0],
-        lambda: (_normal(T, B, 4 * U), _normal(U, 4 * U), *_first("lstm")),
+        lambda *inputs: lstm_scan(*inputs)[0],
+        lambda: (_normal(T, B, 4 * U), _normal(U, 4 * U), *_initial_state("lstm")),
     ),
     "gru": (
         gru_scan,
-        lambda: (_normal(T, B, 3 * U), _normal(U, 3 * U), _normal(3 * U), *_first("gru")),
+        lambda: (_normal(T, B, 3 * U), _normal(U, 3 * U), _normal(3 * U), *_initial_state("gru")),
     ),
     "irnn": (
-        lambda *given: rnn_scan(*given, "relu"),
-        lambda: (_normal(T, B, U), _normal(U, U), *_first("irnn")),
+        lambda *inputs: rnn_scan(*inputs, "relu"),
+        lambda: (_normal(T, B, U), _normal(U, U), *_initial_state("irnn")),
     ),
 }
 
 
-@pytest.mark.parametrize("cell", RUNS)
-def test_xla_gives_the_same_steps_and_gradients(cell):
-    run, arguments = RUNS[cell]
-    given = arguments()
+@pytest.mark.parametrize("cell", SCANS)
+def test_xla_computes_the_same_steps_and_gradients(cell):
+    scan, make_inputs = SCANS[cell]
+    inputs = make_inputs()
 
-    def steps(*given):
+    def run(*inputs):
         with tf.GradientTape() as tape:
-            tape.watch(given)
-            outputs = run(*given)
+            tape.watch(inputs)
+            outputs = scan(*inputs)
             loss = tf.reduce_sum(outputs**2)
-        return outputs, tape.gradient(loss, given)
+        return outputs, tape.gradient(loss, inputs)
 
-    plain, compiled = steps(*given), tf.function(steps, jit_compile=True)(*given)
-    for mine, theirs in zip(*map(tf.nest.flatten, (plain, compiled)), strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+    results = tf.function(run, jit_compile=True)(*inputs), run(*inputs)
+    for compiled, expected in zip(*map(tf.nest.flatten, results), strict=True):
+        np.testing.assert_allclose(compiled, expected, rtol=1e-4, atol=1e-5)
