@@ -1,7 +1,10 @@
 """Error messages about the keys of models."""
 
+from pathlib import Path
+
 import pytest
 
+from pipelines import types
 from pipelines.config import params
 from pipelines.errors import UserError
 from tests.unit.config.shipped import TEXT
@@ -235,3 +238,12 @@ def test_invalid_values(case, tmp_path):
         params.load(path)
     assert str(error.value).count("\n") == 0
     assert str(error.value).startswith(str(path))
+
+
+def test_cells_are_the_modules_of_their_package(monkeypatch, tmp_path):
+    cells = Path(types.__file__).parent / "layers" / "cells"
+    assert set(params.cell_names()) == {file.stem for file in cells.glob("[a-z]*.py")}
+    (tmp_path / "layers" / "cells").mkdir(parents=True)
+    (tmp_path / "layers" / "cells" / "mgu.py").touch()
+    monkeypatch.setattr(types, "__file__", str(tmp_path / "types.py"))
+    assert params.cell_names() == ("mgu",)
