@@ -58,7 +58,8 @@ def _verify(
     for line in (*verdict.remarks, *verdict.findings):
         console.echo(f"  {line}")
     if not logged:
-        console.echo("  The verdict is in no MLflow run, because the model has none.")
+        stage = target.stages[-1]
+        console.echo(f"  The verdict was not logged: no MLflow run has the inputs of {stage}.")
     return not verdict.findings, saved
 
 

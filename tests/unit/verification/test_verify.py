@@ -78,7 +78,7 @@ def test_without_a_run_the_verdict_is_only_saved(project, capsys):
     project.sql("update runs set lifecycle_stage = 'deleted'")
     with pytest.raises(Exit):
         verify(MODEL, level=0)
-    assert "The verdict is in no MLflow run" in capsys.readouterr().out
+    assert "The verdict was not logged" in capsys.readouterr().out
     assert (project.root / "verified" / f"{MODEL}.json").is_file()
 
 
