@@ -28,8 +28,8 @@ class Interrupted(Exception):
 
     def after(self, step: int) -> Interrupted:
         """Return the same exception for a training that can be resumed from a step."""
-        where = f"after step {step:,}. Run the same command again to resume"
-        return Interrupted(self.by, self.code, where)
+        progress = f"after step {step:,}. Run the same command again to resume"
+        return Interrupted(self.by, self.code, progress)
 
 
 def suggest(name: str, names: Iterable[object]) -> str:
