@@ -41,10 +41,10 @@ def test_its_graph_has_every_model_and_corpus(name, project):
 
 def test_a_project_has_all_that_its_graph_depends_on(project):
     stages = yaml.safe_load((project / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    made = ("data", "models", "plots", "metrics", "predictions", "pictures", "${item")
+    outs = ("data", "models", "plots", "metrics", "predictions", "analyses", "${item")
     for name, stage in stages.items():
         for dep in stage.get("do", stage)["deps"]:
-            if not dep.startswith(made):
+            if not dep.startswith(outs):
                 assert (project / dep).exists(), f"{name}: {dep}"
 
 
