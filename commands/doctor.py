@@ -1,4 +1,4 @@
-"""`seqproof doctor`: whether this machine is fit to train, and to train the same twice."""
+"""`seqproof doctor`: check this machine, the project, and that training is deterministic."""
 
 from __future__ import annotations
 
@@ -11,49 +11,53 @@ from typing import Any
 from pipelines import console, files
 from pipelines.diagnostics.results import Checks, Diagnostic, one_line
 
-SILENT = console.Progress(lambda amount, remark: None)
+SILENT_BAR = console.Progress(lambda amount, remark: None)
 
 
 def doctor(quick: bool, as_json: bool) -> None:
-    """Look at everything, and say it group by group, or at the end as JSON.
+    """Run all checks and print their results group by group, or at the end as JSON.
 
     Args:
-        quick: leave determinism out.
-        as_json: nothing but JSON, for programs.
+        quick: skip the checks of determinism.
+        as_json: print only JSON.
 
     Raises:
-        Exit: with 1, if a check failed.
+        Exit: a check failed; the exit code is 1.
     """
     rows: list[dict[str, Any]] = []
     for group, checks in _groups(quick):
-        with nullcontext(SILENT) if as_json else _bar(group, checks) as bar:
-            found = _found(checks, bar)
-        rows += [{"group": group, "check": name, **asdict(one)} for name, one in found.items()]
+        with nullcontext(SILENT_BAR) if as_json else _bar(group, checks) as bar:
+            diagnostics = _run_checks(checks, bar)
+        rows += [
+            {"group": group, "check": name, **asdict(diagnostic)}
+            for name, diagnostic in diagnostics.items()
+        ]
         if not as_json:
-            _say(group, found)
-    marks = [row["mark"] for row in rows]
+            _print_group(group, diagnostics)
+    statuses = [row["status"] for row in rows]
     if as_json:
-        console.echo(files.dump_json({"fit": "failed" not in marks, "checks": rows}).rstrip())
+        report = {"ok": "failed" not in statuses, "checks": rows}
+        console.echo(files.dump_json(report).rstrip())
     else:
-        console.echo(_verdict(marks.count("failed"), marks.count("warning")))
-    if "failed" in marks:
+        console.echo(_summary(statuses.count("failed"), statuses.count("warning")))
+    if "failed" in statuses:
         raise console.Exit(1)
 
 
 def _groups(quick: bool) -> Iterator[tuple[str, Checks]]:
-    """The checks of the current folder, each group made when it is its turn."""
+    """Yield the groups of checks of the current folder, each after the previous one has run."""
     from pipelines.diagnostics import machine, project, versions
 
     root = Path()
     yield "versions", versions.checks(root / "requirements.lock")
     yield "machine", machine.checks(root)
-    yield "project", project.checks(root / "params.yaml", root / "dvc.yaml", root / "dvc.lock")
+    yield "project", project.checks(root)
     if not quick:
         try:
             with console.quiet_imports():
                 from pipelines.diagnostics import determinism
         except ImportError:
-            return  # TensorFlow's, which the checks of the machine have said
+            return  # TensorFlow cannot be imported: the checks of the machine report it
         yield "determinism", determinism.checks()
 
 
@@ -61,28 +65,27 @@ def _bar(group: str, checks: Checks) -> AbstractContextManager[console.Progress]
     return console.progress(group, len(checks), "checks")
 
 
-def _found(checks: Checks, bar: console.Progress) -> dict[str, Diagnostic]:
-    found = {}
+def _run_checks(checks: Checks, bar: console.Progress) -> dict[str, Diagnostic]:
+    diagnostics = {}
     for name, check in checks.items():
         try:
-            found[name] = check()
-        except ImportError as error:  # of a broken installation
-            mend = "delete .venv and run `make install`"
-            found[name] = Diagnostic(f"not known: {one_line(error)}", "failed", mend)
+            diagnostics[name] = check()
+        except ImportError as error:  # the installation is broken
+            fix = "delete .venv and run `make install`"
+            diagnostics[name] = Diagnostic(f"import failed: {one_line(error)}", "failed", fix)
         bar.advance(1, name)
-    return found
+    return diagnostics
 
 
-def _say(group: str, found: dict[str, Diagnostic]) -> None:
+def _print_group(group: str, diagnostics: dict[str, Diagnostic]) -> None:
     console.echo(group)
-    width = max(map(len, found))
-    for name, one in found.items():
-        mend = f". To mend: {one.mend}" if one.mend else ""
-        console.echo(f"  {one.mark:<7}  {name:<{width}}  {one.found}{mend}")
+    width = max(map(len, diagnostics))
+    for name, diagnostic in diagnostics.items():
+        fix = f". To fix: {diagnostic.fix}" if diagnostic.fix else ""
+        console.echo(f"  {diagnostic.status:<7}  {name:<{width}}  {diagnostic.message}{fix}")
 
 
-def _verdict(failed: int, warnings: int) -> str:
-    counted = f"{warnings} warning{'' if warnings == 1 else 's'}"
-    if failed:
-        return f"This machine is not fit: {failed} failed, {counted}."
-    return f"This machine is fit{f', with {counted}' if warnings else ''}."
+def _summary(failed: int, warnings: int) -> str:
+    warning_count = f"{warnings} warning{'' if warnings == 1 else 's'}"
+    plural = "" if failed == 1 else "s"
+    return f"{failed or 'No'} check{plural} failed, {warning_count}."

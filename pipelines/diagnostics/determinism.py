@@ -1,4 +1,4 @@
-"""Whether one seed gives the same bytes on this machine: each kind of layer is trained twice."""
+"""Determinism of training on this machine: small models are trained twice from one seed."""
 
 from __future__ import annotations
 
@@ -12,73 +12,74 @@ from pipelines.diagnostics.results import Checks, Diagnostic, one_line
 from pipelines.training.steps import TrainableModel
 
 Step = tuple[float, str]
-SWITCH = "TF_DETERMINISTIC_OPS"  # read by TensorFlow itself
-TIMED = ("lstm", "additive attention")
+DETERMINISTIC_OPS = "TF_DETERMINISTIC_OPS"  # environment variable of TensorFlow
+TIMED_MODELS = ("lstm", "additive attention")
 
 
 def checks() -> Checks:
-    """One for each kind of layer, and one of what TensorFlow's own determinism costs."""
-    # The process that is timed needs memory of the GPU too, of which TensorFlow takes all.
+    """Return one check for each small model, and one of the cost of deterministic kernels."""
+    # The timed process needs GPU memory too; by default TensorFlow reserves all of it.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    found: list[Diagnostic] = []
+    diagnostics: list[Diagnostic] = []
 
-    def kind(name: str) -> Diagnostic:
-        found.append(check_determinism(name))
-        return found[-1]
+    def check_model(name: str) -> Diagnostic:
+        diagnostics.append(check_determinism(name))
+        return diagnostics[-1]
 
-    def last() -> Diagnostic:
-        return cost(all(one.mark == "ok" for one in found))
+    def check_cost() -> Diagnostic:
+        return measure_cost(all(diagnostic.status == "ok" for diagnostic in diagnostics))
 
-    return {**{name: partial(kind, name) for name in tiny_models.TINY_MODELS}, "cost": last}
+    models = {name: partial(check_model, name) for name in tiny_models.TINY_MODELS}
+    return {**models, "cost": check_cost}
 
 
 def check_determinism(name: str) -> Diagnostic:
-    """Train a kind of layer twice from one seed, and compare every step bit for bit."""
+    """Train a small model twice from one seed, and compare every step bit for bit."""
     entry = tiny_models.TINY_MODELS[name]
     try:
-        step = first_difference(trace(entry), trace(entry))
-    except Exception as error:  # whatever this machine does to a training is what was asked
-        mend = "see `gpu`, `cuda` and `memory` above"
-        return Diagnostic(f"does not train here: {one_line(error)}", "failed", mend)
+        step = first_difference(record_steps(entry), record_steps(entry))
+    except Exception as error:  # any failure of a training is a result of this check
+        fix = "see `gpu`, `cuda` and `memory` above"
+        return Diagnostic(f"the training failed: {one_line(error)}", "failed", fix)
     if step is None:
-        return Diagnostic(f"identical, {tiny_models.STEPS} steps twice")
-    found = f"two trainings differ from step {step} of {tiny_models.STEPS} on"
-    mend = f"set {SWITCH}=1, with which TensorFlow takes its deterministic kernels"
-    return Diagnostic(found, "failed", mend)
+        return Diagnostic(f"{tiny_models.STEPS} steps are identical in two trainings")
+    message = f"two trainings differ from step {step} of {tiny_models.STEPS} on"
+    fix = f"set {DETERMINISTIC_OPS}=1 to use TensorFlow's deterministic kernels"
+    return Diagnostic(message, "failed", fix)
 
 
-def trace(entry: TrainableModel) -> list[Step]:
-    """The loss in nats of each step, and a hash of all weights after it."""
-    model, train = tiny_models.begin(entry)
+def record_steps(entry: TrainableModel) -> list[Step]:
+    """Train a model, and return the loss in nats and a hash of all weights after each step."""
+    model, run_step = tiny_models.make_training(entry)
     steps = []
-    for at in range(1, tiny_models.STEPS + 1):
-        loss = train(at)
+    for number in range(1, tiny_models.STEPS + 1):
+        loss = run_step(number)
         content = b"".join(weight.tobytes() for weight in model.get_weights())
         steps.append((loss, hashlib.sha256(content).hexdigest()))
     return steps
 
 
-def first_difference(one: list[Step], other: list[Step]) -> int | None:
-    """The first step, from 1, in which two trainings differ in anything; None if in nothing."""
-    pairs = enumerate(zip_longest(one, other), start=1)
-    return next((at for at, (left, right) in pairs if left != right), None)
+def first_difference(first: list[Step], second: list[Step]) -> int | None:
+    """Return the first step, from 1, in which two trainings differ; None if they are identical."""
+    pairs = enumerate(zip_longest(first, second), start=1)
+    return next((number for number, (left, right) in pairs if left != right), None)
 
 
-def cost(identical: bool) -> Diagnostic:
-    """What TensorFlow's deterministic kernels cost in speed, and whether seqproof needs them.
+def measure_cost(is_deterministic: bool) -> Diagnostic:
+    """Measure the slowdown by TensorFlow's deterministic kernels.
 
     Args:
-        identical: whether all kinds of layers were.
+        is_deterministic: whether all models train deterministically without them.
     """
     try:
-        ratios = speed.slowdown(TIMED, SWITCH)
+        ratios = speed.slowdown(TIMED_MODELS, DETERMINISTIC_OPS)
     except (ChildProcessError, ValueError) as error:
-        mend = "see `memory` above and try again"
-        return Diagnostic(f"could not be timed: {one_line(error)}", "warning", mend)
-    each = ", ".join(f"{ratio:.1f} for {name}" for name, ratio in ratios.items())
-    found = f"deterministic kernels take about so many times as long: {each}"
-    if os.environ.get(SWITCH) in ("1", "true"):
-        return Diagnostic(f"{found}; {SWITCH} turns them on here")
-    if identical:
-        return Diagnostic(f"{found}; seqproof trains without them, as all is identical anyway")
-    return Diagnostic(found)
+        fix = "see `memory` above and try again"
+        return Diagnostic(f"the timing failed: {one_line(error)}", "warning", fix)
+    times = ", ".join(f"{ratio:.1f} times for {name}" for name, ratio in ratios.items())
+    message = f"training time with deterministic kernels: {times}"
+    if os.environ.get(DETERMINISTIC_OPS) in ("1", "true"):
+        return Diagnostic(f"{message}; {DETERMINISTIC_OPS} enables them")
+    if is_deterministic:
+        return Diagnostic(f"{message}; not needed, as all results are identical without them")
+    return Diagnostic(message)

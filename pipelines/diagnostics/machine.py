@@ -1,4 +1,4 @@
-"""What this machine has to train on: GPU, processor, memory, disk."""
+"""Hardware and drivers of this machine: GPU, processor, memory, disk."""
 
 from __future__ import annotations
 
@@ -16,124 +16,127 @@ from pipelines.diagnostics.results import Checks, Diagnostic
 from pipelines.lineage import environment
 
 GIB = 2**30
-LOW, LEAST = 5.0, 0.5  # GiB of the disk: a template's cache, and what one model takes
+# Free space on the disk, in GiB: the cache of a template, and the files of one model.
+RECOMMENDED_SPACE, REQUIRED_SPACE = 5.0, 0.5
 GPU_LOCK = "delete .venv and run `make install LOCK=requirements-gpu.lock`"
 
 
 def checks(root: Path) -> Checks:
-    """All of this machine; the disk is that of the folder `root`."""
-    look = {"gpu": gpu, "cuda": cuda, "processor": processor, "memory": memory}
-    return {**look, "disk": partial(disk, root)}
+    """Return the checks of this machine, and of the disk that has the folder `root`."""
+    hardware = {"gpu": gpu, "cuda": cuda, "processor": processor, "memory": memory}
+    return {**hardware, "disk": partial(disk, root)}
 
 
 def gpu() -> Diagnostic:
-    """The GPUs that TensorFlow trains on, and their driver; one that it misses is a warning."""
-    seen, devices = _driver(), _devices()
+    """Check that TensorFlow sees the GPUs that the driver reports."""
+    driver_gpus, devices = _driver_gpus(), _devices()
     if devices:
-        driver = f"; driver {seen[0][1]}" if seen else ""
-        return Diagnostic(", ".join(map(_described, devices)) + driver)
-    if seen:
-        name, version = seen[0]
-        missed = f"driver {version} has {name}, and TensorFlow sees none"
-        return Diagnostic(missed, "warning", GPU_LOCK)
-    return Diagnostic(f"none; trains on {_counted(environment.cores(), 'core')}")
+        driver = f"; driver {driver_gpus[0][1]}" if driver_gpus else ""
+        return Diagnostic(", ".join(map(_describe, devices)) + driver)
+    if driver_gpus:
+        name, version = driver_gpus[0]
+        message = f"driver {version} reports {name}, but TensorFlow sees no GPU"
+        return Diagnostic(message, "warning", GPU_LOCK)
+    return Diagnostic(f"none; training uses {_pluralize(environment.cores(), 'core')}")
 
 
 def cuda() -> Diagnostic:
-    """What TensorFlow was built for, and what is installed of it."""
-    built = _build()
-    if not built.get("cuda_version"):
-        return Diagnostic("TensorFlow is built without it")
-    wanted = str(built["cudnn_version"])
-    major = str(built["cuda_version"]).partition(".")[0]
-    said = f"TensorFlow is built for CUDA {built['cuda_version']} and cuDNN {wanted}"
+    """Check that the installed cuDNN has the major version that TensorFlow was built for."""
+    build = _build_info()
+    if not build.get("cuda_version"):
+        return Diagnostic("TensorFlow was built without CUDA")
+    required = str(build["cudnn_version"])
+    major = str(build["cuda_version"]).partition(".")[0]
+    message = f"TensorFlow was built for CUDA {build['cuda_version']} and cuDNN {required}"
     if not _devices():
-        return Diagnostic(f"{said}; only a GPU needs them")
-    runtime, cudnn = (_installed(f"nvidia-{part}-cu{major}") for part in ("cuda-runtime", "cudnn"))
+        return Diagnostic(f"{message}; only a GPU needs them")
+    runtime, cudnn = (
+        _installed_version(f"nvidia-{part}-cu{major}") for part in ("cuda-runtime", "cudnn")
+    )
     if cudnn is None:
-        return Diagnostic(f"{said}; runs on the system's own")
-    found = f"{said}; found CUDA {runtime or 'of the system'} and cuDNN {cudnn}"
-    if cudnn.partition(".")[0] != wanted.partition(".")[0]:
-        return Diagnostic(found, "warning", GPU_LOCK)
-    return Diagnostic(found)
+        return Diagnostic(f"{message}; the system's own libraries are used")
+    message += f"; installed: CUDA {runtime or 'of the system'}, cuDNN {cudnn}"
+    if cudnn.partition(".")[0] != required.partition(".")[0]:
+        return Diagnostic(message, "warning", GPU_LOCK)
+    return Diagnostic(message)
 
 
 def processor() -> Diagnostic:
-    """Its name, the cores that may be used, the threads that TensorFlow uses."""
+    """Describe the processor, its available cores, and the threads of TensorFlow."""
     with console.quiet_imports():
         import tensorflow as tf
 
-    asked = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
-    given = tf.config.threading.get_intra_op_parallelism_threads()
-    threads = given or (int(asked) if asked.isdigit() else 0) or environment.cores()
-    used = f"{_counted(environment.cores(), 'core')}, TensorFlow on {_counted(threads, 'thread')}"
-    return Diagnostic(f"{environment.processor()}, {used}")
+    variable = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    threads = threads or (int(variable) if variable.isdigit() else 0) or environment.cores()
+    cores = _pluralize(environment.cores(), "core")
+    return Diagnostic(
+        f"{environment.processor()}, {cores}, TensorFlow uses {_pluralize(threads, 'thread')}"
+    )
 
 
 def memory() -> Diagnostic:
-    """All of it, and what no program uses now."""
+    """Describe the total and the free memory."""
     text = Path("/proc/meminfo").read_text(encoding="utf-8")
     free = re.search(r"^MemAvailable: *(\d+) kB", text, flags=re.M)
-    left = f", {int(free[1]) * 1024 / GIB:.1f} GiB of it free" if free else ""
-    return Diagnostic(f"{memory_gib():.1f} GiB{left}")
+    free_text = f", {int(free[1]) * 1024 / GIB:.1f} GiB free" if free else ""
+    return Diagnostic(f"{memory_gib():.1f} GiB{free_text}")
 
 
 def disk(root: Path) -> Diagnostic:
-    """Free space where the project is."""
+    """Check the free space on the disk of a folder."""
     free = shutil.disk_usage(root).free / GIB
-    found = f"{free:,.1f} GiB free in this folder"
-    if free >= LOW:
-        return Diagnostic(found)
-    mend = "make room; `dvc gc --workspace` drops what the cache holds of earlier results"
-    return Diagnostic(found, "warning" if free >= LEAST else "failed", mend)
+    message = f"{free:,.1f} GiB free on the disk of this folder"
+    if free >= RECOMMENDED_SPACE:
+        return Diagnostic(message)
+    fix = "free some space; `dvc gc --workspace` removes earlier results from the cache"
+    return Diagnostic(message, "warning" if free >= REQUIRED_SPACE else "failed", fix)
 
 
 def memory_gib() -> float:
-    """All memory of this machine, in GiB."""
+    """Return the memory of this machine in GiB."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
 
 
-def _driver() -> list[list[str]]:
-    """Name and driver of each GPU as the driver's own tool says; empty without it."""
-    asked = ["--query-gpu=name,driver_version", "--format=csv,noheader"]
+def _driver_gpus() -> list[list[str]]:
+    """Return name and driver version of each GPU from `nvidia-smi`; empty without it."""
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
-        done = subprocess.run(
-            ["nvidia-smi", *asked], capture_output=True, text=True, timeout=20, check=True
-        )
+        process = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return []
-    rows = ([part.strip() for part in line.split(",")] for line in done.stdout.splitlines())
+    rows = ([part.strip() for part in line.split(",")] for line in process.stdout.splitlines())
     return [row for row in rows if len(row) == 2]
 
 
 def _devices() -> list[dict[str, Any]]:
-    """Name and compute capability of each GPU, as TensorFlow sees them."""
+    """Return the details of each GPU that TensorFlow sees."""
     with console.quiet_imports():
         import tensorflow as tf
 
-        found = tf.config.list_physical_devices("GPU")
-        return [tf.config.experimental.get_device_details(one) for one in found]
+        gpus = tf.config.list_physical_devices("GPU")
+        return [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
 
 
-def _described(device: dict[str, Any]) -> str:
+def _describe(device: dict[str, Any]) -> str:
     name = str(device.get("device_name", "a GPU"))
     capability = device.get("compute_capability")
     return f"{name} (compute capability {'.'.join(map(str, capability))})" if capability else name
 
 
-def _build() -> dict[str, Any]:
+def _build_info() -> dict[str, Any]:
     with console.quiet_imports():
         import tensorflow as tf
 
     return dict(tf.sysconfig.get_build_info())
 
 
-def _installed(name: str) -> str | None:
+def _installed_version(name: str) -> str | None:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _pluralize(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Whether the project in a folder can be run, and its results told from each other."""
+"""State of the project in a folder: Git, dvc.lock, params.yaml, dvc.yaml and the MLflow store."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+from pipelines import paths
 from pipelines.config import params
 from pipelines.diagnostics.results import Checks, Diagnostic, one_line
 from pipelines.errors import UserError
@@ -13,82 +14,81 @@ from pipelines.lineage import dvc_project
 from pipelines.lineage import git as git_project
 from pipelines.tracking import store
 
-NONE = "there is no project in this folder"
+NO_PROJECT = "this folder has no project"
 
 
-def checks(values: Path, stages: Path, lock: Path) -> Checks:
-    """All of a project; outside one only Git is looked for, which `seqproof new` needs.
+def checks(root: Path) -> Checks:
+    """Return the checks of a project.
 
     Args:
-        values: its parameters.
-        stages: its graph; the folder is no project if neither is there.
-        lock: what DVC wrote of its results.
+        root: folder of the project. If it has neither params.yaml nor dvc.yaml, only Git is
+            checked, because `seqproof new` needs it.
     """
-    if values.exists() or stages.exists():
-        return {
-            "git": partial(git, values.parent),
-            "dvc.lock": partial(results, lock),
-            "params.yaml": partial(parameters, values),
-            "graph": dvc,
-            "store": partial(runs, values.parent),
-        }
-    others = ("dvc.lock", "params.yaml", "graph", "store")
-    return {"git": partial(git, None), **dict.fromkeys(others, partial(Diagnostic, NONE))}
+    if not any((root / file).exists() for file in (paths.PARAMS, paths.DVC_YAML)):
+        others = ("dvc.lock", "params.yaml", "graph", "store")
+        return {"git": partial(git, None), **dict.fromkeys(others, partial(Diagnostic, NO_PROJECT))}
+    return {
+        "git": partial(git, root),
+        "dvc.lock": partial(lock_file, root / paths.DVC_LOCK),
+        "params.yaml": partial(parameters, root / paths.PARAMS),
+        "graph": partial(graph, root),
+        "store": partial(run_store, root),
+    }
 
 
 def git(root: Path | None) -> Diagnostic:
-    """The commit that results are told from, and whether code or parameters differ from it."""
+    """Check that code and parameters are committed; without a project, that Git is installed."""
     if shutil.which("git") is None:
-        return Diagnostic("not installed", "failed", "install it: DVC and `new` need it")
+        return Diagnostic("not installed", "failed", "install Git: DVC and `seqproof new` need it")
     if root is None:
-        return Diagnostic(NONE)
+        return Diagnostic(NO_PROJECT)
     state = git_project.git_state(root)
     commit, dirty = state["git_commit"], state["git_dirty"] == "true"
     if commit == "none":
-        mend = "commit the project: a result is known by the commit that it came from"
-        return Diagnostic("no repository, or nothing committed yet", "warning", mend)
+        fix = "commit the project: results are identified by their commit"
+        return Diagnostic("no repository, or no commit yet", "warning", fix)
     if dirty:
-        found = f"commit {commit[:12]}, and code or parameters differ from it"
-        return Diagnostic(found, "warning", "commit them; `git status` names them")
-    return Diagnostic(f"commit {commit[:12]}, code and parameters as they stand there")
+        message = f"commit {commit[:12]}, with uncommitted changes of code or parameters"
+        return Diagnostic(message, "warning", "commit them; `git status` lists them")
+    return Diagnostic(f"commit {commit[:12]}, without uncommitted changes")
 
 
-def results(lock: Path) -> Diagnostic:
-    """Whether the hashes of all results are in the commit."""
-    if not lock.is_file():
-        return Diagnostic("not there yet: nothing has run")
-    if git_project.is_committed(lock):
+def lock_file(file: Path) -> Diagnostic:
+    """Check that dvc.lock, which has the hashes of all results, is committed."""
+    if not file.is_file():
+        return Diagnostic("does not exist: no stage has run yet")
+    if git_project.is_committed(file):
         return Diagnostic("committed")
-    mend = f"`git add {lock.name}` and commit it: it holds the hashes of all results"
-    return Diagnostic("not in the commit as it stands", "warning", mend)
+    fix = f"run `git add {file.name}` and commit it: it has the hashes of all results"
+    return Diagnostic("has uncommitted changes", "warning", fix)
 
 
-def parameters(values: Path) -> Diagnostic:
-    """Whether `params.yaml` is sound."""
+def parameters(file: Path) -> Diagnostic:
+    """Check that params.yaml is valid."""
     try:
-        found = params.load(values)
-    except UserError as refusal:
-        mend = "change it; `seqproof check` looks at it again"
-        return Diagnostic(one_line(refusal), "failed", mend)
-    return Diagnostic(f"sound; corpora: {len(found.corpora)}, models: {len(found.models)}")
+        config = params.load(file)
+    except UserError as error:
+        fix = "correct it, and run `seqproof check`"
+        return Diagnostic(one_line(error), "failed", fix)
+    return Diagnostic(f"valid; corpora: {len(config.corpora)}, models: {len(config.models)}")
 
 
-def dvc() -> Diagnostic:
-    """Whether DVC can read the project of the current folder."""
+def graph(root: Path) -> Diagnostic:
+    """Check that DVC can read dvc.yaml and dvc.lock."""
     try:
-        return Diagnostic(f"DVC reads it; stages: {len(dvc_project.stage_names(Path()))}")
-    except UserError as refusal:
-        mend = "change what it names, or take it back from Git"
-        return Diagnostic(one_line(refusal), "failed", mend)
+        return Diagnostic(f"valid; stages: {len(dvc_project.stage_names(root))}")
+    except UserError as error:
+        fix = "correct the file that the message names, or restore it from Git"
+        return Diagnostic(one_line(error), "failed", fix)
 
 
-def runs(root: Path) -> Diagnostic:
-    """Whether the store of runs can be reached."""
+def run_store(root: Path) -> Diagnostic:
+    """Check that the MLflow store can record runs."""
     try:
         return Diagnostic(store.ping(root))
-    except UserError as refusal:
-        mend = (
-            "see that it is there and lets you in, or name another in MLFLOW_TRACKING_URI; "
-            "until then trainings run, and nothing is kept of their runs"
+    except UserError as error:
+        fix = (
+            "check that the store is running and accepts your credentials, or set "
+            "MLFLOW_TRACKING_URI to another store; until then, trainings queue their runs offline"
         )
-        return Diagnostic(one_line(refusal), "failed", mend)
+        return Diagnostic(one_line(error), "failed", fix)

@@ -1,4 +1,4 @@
-"""What a check found, and how to mend what is not as it should be."""
+"""Results of diagnostic checks."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Mark = Literal["ok", "warning", "failed"]
+Status = Literal["ok", "warning", "failed"]
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """What stands behind the name of a check.
+    """Result of one check.
 
     Attributes:
-        found: what is there.
-        mark: whether that will do.
-        mend: how to mend it, unless it is ok.
+        message: what the check found.
+        status: whether that is sufficient.
+        fix: how to fix it; None if the status is `ok`.
     """
 
-    found: str
-    mark: Mark = "ok"
-    mend: str | None = None
+    message: str
+    status: Status = "ok"
+    fix: str | None = None
 
 
-Checks = dict[str, Callable[[], Diagnostic]]  # by names that are the same on every machine
+Checks = dict[str, Callable[[], Diagnostic]]  # by name; the names are the same on every machine
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says, without its line breaks and its last full stop."""
+    """Return the message of an error on one line, at most 300 characters, without a full stop."""
     text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     return text if len(text) <= 300 else f"{text[:297]}..."

@@ -1,8 +1,8 @@
-"""The steps of a training timed with and without TensorFlow's deterministic kernels.
+"""Training time with and without TensorFlow's deterministic kernels.
 
-They cannot be switched off again, so each of the two has a process of its own; and the two take
-turns, so that what else the machine does meets both: even with twice as many programs as cores, the
-median of the turns' ratios stayed within a tenth of itself.
+Deterministic kernels cannot be disabled once they are enabled, so each variant runs in its own
+process. The two processes alternate, so that other load on the machine affects both: with twice as
+many busy programs as cores, the median ratio varied by less than 10 %.
 """
 
 from __future__ import annotations
@@ -19,41 +19,47 @@ from pathlib import Path
 
 from pipelines import console
 
-ROUNDS = 12  # the first compiles and does not count
+ROUNDS = 12  # the first one compiles and is not counted
 
 
-def slowdown(names: tuple[str, ...], switch: str) -> dict[str, float]:
-    """How many times as long all steps of some kinds of layers take with deterministic kernels.
+def slowdown(names: tuple[str, ...], variable: str) -> dict[str, float]:
+    """Return the median ratio of training times with and without deterministic kernels.
 
     Args:
-        names: of `samples.KINDS`.
-        switch: the variable that turns them on.
+        names: keys of `TINY_MODELS`.
+        variable: the environment variable that enables the kernels.
 
     Raises:
-        ChildProcessError: a process came to nothing.
-        ValueError: it said something else.
+        ChildProcessError: a process failed.
+        ValueError: a process printed something other than a number.
     """
-    others = {key: value for key, value in os.environ.items() if key != switch}
-    with _process(names, others) as plain, _process(names, others | {switch: "1"}) as slower:
-        turns = {name: [(plain(name), slower(name)) for _ in range(ROUNDS)] for name in names}
+    others = {key: value for key, value in os.environ.items() if key != variable}
+    with (
+        _timing_process(names, others) as default,
+        _timing_process(names, others | {variable: "1"}) as deterministic,
+    ):
+        seconds = {
+            name: [(default(name), deterministic(name)) for _ in range(ROUNDS)] for name in names
+        }
     return {
         name: statistics.median(slow / fast for fast, slow in pairs[1:])
-        for name, pairs in turns.items()
+        for name, pairs in seconds.items()
     }
 
 
 @contextmanager
-def _process(
+def _timing_process(
     names: tuple[str, ...], environment: Mapping[str, str]
 ) -> Iterator[Callable[[str], float]]:
-    """A process that runs all steps of the kind it is told, and says how long they took."""
+    """Start a process, and yield a function that trains a small model in it: name -> seconds."""
     command = [sys.executable, "-m", "pipelines.diagnostics.speed", *names]
-    home = Path(__file__).parents[2]  # these very modules, wherever the person stands
+    # The process must import these modules, whatever the current folder has.
+    root = Path(__file__).parents[2]
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(
             command,
-            cwd=home,
+            cwd=root,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -65,15 +71,15 @@ def _process(
         def seconds(name: str) -> float:
             assert process.stdin is not None
             assert process.stdout is not None
-            with suppress(BrokenPipeError):  # it has ended; what it said is still to be read
+            with suppress(BrokenPipeError):  # the process has ended; its error is read below
                 process.stdin.write(f"{name}\n".encode())
-            answer = process.stdout.readline()
-            if not answer:
+            line = process.stdout.readline()
+            if not line:
                 code = process.wait()
                 errors.seek(0)
                 lines = errors.read().decode("utf-8", "replace").strip().splitlines()
                 raise ChildProcessError(lines[-1] if lines else f"exit code {code}")
-            return float(answer)
+            return float(line)
 
         try:
             yield seconds
@@ -82,16 +88,18 @@ def _process(
 
 
 def main(names: list[str]) -> None:
-    """Train a kind for each line of standard input that names it; write how long it took."""
+    """Train the small model that each line of standard input names, and print the seconds."""
     with console.quiet_imports():
         from pipelines.diagnostics import tiny_models
 
-    trainings = {name: tiny_models.begin(tiny_models.TINY_MODELS[name])[1] for name in names}
+    trainings = {
+        name: tiny_models.make_training(tiny_models.TINY_MODELS[name])[1] for name in names
+    }
     for line in sys.stdin:
-        started = time.perf_counter()
+        start = time.perf_counter()
         for step in range(1, tiny_models.STEPS + 1):
             trainings[line.strip()](step)
-        sys.stdout.write(f"{time.perf_counter() - started}\n")
+        sys.stdout.write(f"{time.perf_counter() - start}\n")
         sys.stdout.flush()
 
 

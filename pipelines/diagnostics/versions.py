@@ -1,4 +1,4 @@
-"""The interpreter and the installed packages, beside those that the lock pins."""
+"""Versions of Python and of the installed packages, compared with the lock file."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from pathlib import Path
 
 from pipelines.diagnostics.results import Checks, Diagnostic
 
-PYTHON = (3, 11)  # one interpreter, one lock
-# Those that a result or its record depends on.
+PYTHON = (3, 11)
+# Packages that results or their records depend on.
 PACKAGES = ("tensorflow", "keras", "numpy", "dvc", "mlflow", "great-expectations", "pandas")
-INSTALL = "delete .venv and run `make install`, which installs what the lock pins"
+INSTALL = "delete .venv and run `make install`, which installs the pinned versions"
 
 
 def checks(lock: Path) -> Checks:
-    """The interpreter, then each package; a lock that is not there pins nothing."""
+    """Return the checks of Python and of each package; without a lock file nothing is pinned."""
     pinned = pins(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
     packages = {name: partial(package, name, pinned.get(name), lock.name) for name in PACKAGES}
     return {"python": python, **packages}
 
 
 def pins(lock: str) -> dict[str, str]:
-    """The version of each package in a lock, for the interpreter that seqproof runs on.
+    """Return the version of each package in the text of a lock file, for Python 3.11.
 
-    The lock is universal: a package may stand there once more, for later interpreters.
+    A universal lock file may list a package twice: the second time for later versions of Python.
     """
-    found = re.findall(r"^([a-z0-9.-]+)==(\S+)(.*)", lock, flags=re.M)
-    return {name: version for name, version, marker in found if ">= '3.12'" not in marker}
+    packages = re.findall(r"^([a-z0-9.-]+)==(\S+)(.*)", lock, flags=re.M)
+    return {name: version for name, version, marker in packages if ">= '3.12'" not in marker}
 
 
 def python() -> Diagnostic:
-    """The interpreter."""
+    """Check the version of Python."""
     version = platform.python_version()
     if sys.version_info[:2] == PYTHON:
         return Diagnostic(version)
-    wanted = ".".join(map(str, PYTHON))
-    mend = f"delete .venv and run `make install PYTHON=/path/to/python{wanted}`"
-    return Diagnostic(f"{version}, and seqproof needs {wanted}", "failed", mend)
+    required = ".".join(map(str, PYTHON))
+    fix = f"delete .venv and run `make install PYTHON=/path/to/python{required}`"
+    return Diagnostic(f"{version}, but seqproof needs {required}", "failed", fix)
 
 
 def package(name: str, pinned: str | None, lock: str) -> Diagnostic:
-    """An installed package.
+    """Check the version of an installed package.
 
     Args:
-        name: as in the lock.
-        pinned: the version there, if it is there.
-        lock: what the lock is called.
+        name: name of the package.
+        pinned: its version in the lock file, if it has one.
+        lock: name of the lock file.
     """
     try:
         version = metadata.version(name)
@@ -59,4 +59,4 @@ def package(name: str, pinned: str | None, lock: str) -> Diagnostic:
         return Diagnostic(version)
     if version == pinned:
         return Diagnostic(f"{version}, as in {lock}")
-    return Diagnostic(f"{version}, and {lock} has {pinned}", "warning", INSTALL)
+    return Diagnostic(f"{version}, but {lock} has {pinned}", "warning", INSTALL)

@@ -1,4 +1,4 @@
-"""`seqproof doctor`: what it says of a machine and a project, and that it leaves them alone."""
+"""`seqproof doctor`: its messages, its JSON, and that it changes no file."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from commands.app import app
 from commands.new import new
-from pipelines import console, proof
+from pipelines import console, diagnostics
 from pipelines.config import params
 from pipelines.diagnostics import determinism, machine, speed, tiny_models, versions
 from pipelines.lineage import dvc_project
@@ -25,10 +25,10 @@ NAMES = {
 
 
 @pytest.fixture
-def project(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fresh project, and the person stands in it."""
+def project(templates_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Create a project and make it the current folder."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    # Already there, so that they are taken back after the test.
+    # MLflow's settings are set here, so that monkeypatch restores them after the test.
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     folder = tmp_path / "project"
@@ -37,152 +37,150 @@ def project(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return folder
 
 
-def run(*words: str) -> Result:
-    return CliRunner().invoke(app, ["doctor", *words])
+def run(*options: str) -> Result:
+    return CliRunner().invoke(app, ["doctor", *options])
 
 
-def line(done: Result, name: str) -> str:
-    """What the text says of one check, by its mark, its name and the rest."""
-    (found,) = (one for one in done.output.splitlines() if one[11:].startswith(f"{name} "))
-    return " ".join(found.split())
+def line(result: Result, name: str) -> str:
+    """Return the line of a check: its status, its name and the message."""
+    (text,) = (text for text in result.output.splitlines() if text[11:].startswith(f"{name} "))
+    return " ".join(text.split())
 
 
 def files(folder: Path) -> set[str]:
-    """All files, but those of Git and what DVC keeps for itself whenever it reads a project."""
-    found = {file.relative_to(folder).as_posix() for file in folder.rglob("*")}
-    return {name for name in found if not name.startswith((".git/", ".dvc/tmp"))}
+    """Return all files except those of Git and DVC's temporary ones."""
+    names = {file.relative_to(folder).as_posix() for file in folder.rglob("*")}
+    return {name for name in names if not name.startswith((".git/", ".dvc/tmp"))}
 
 
-def test_a_sound_project_is_fit_and_left_as_it_was(project: Path) -> None:
+def test_a_valid_project_passes_and_is_not_changed(project: Path) -> None:
     before = files(project)
-    done = run("--quick")
-    assert done.exit_code == 0, done.output
-    assert line(done, "git").startswith("ok git commit ")
-    settings = params.load(project / "params.yaml")
-    counts = f"corpora: {len(settings.corpora)}, models: {len(settings.models)}"
-    assert line(done, "params.yaml") == f"ok params.yaml sound; {counts}"
-    assert (
-        line(done, "graph")
-        == f"ok graph DVC reads it; stages: {len(dvc_project.stage_names(Path()))}"
-    )
-    assert line(done, "store").endswith("mlflow.db is not there yet: the first training makes it")
+    result = run("--quick")
+    assert result.exit_code == 0, result.output
+    assert line(result, "git").startswith("ok git commit ")
+    config = params.load(project / "params.yaml")
+    counts = f"corpora: {len(config.corpora)}, models: {len(config.models)}"
+    assert line(result, "params.yaml") == f"ok params.yaml valid; {counts}"
+    stages = len(dvc_project.stage_names(Path()))
+    assert line(result, "graph") == f"ok graph valid; stages: {stages}"
+    assert line(result, "store").startswith("ok store ")
+    assert "mlflow.db does not exist" in line(result, "store")
     assert files(project) == before
-    said = ["git", "-C", str(project), "status", "--porcelain"]
-    assert subprocess.run(said, capture_output=True, check=True).stdout == b""
+    command = ["git", "-C", str(project), "status", "--porcelain"]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b""
 
 
-def test_outside_a_project_nothing_is_missing_and_nothing_is_made(
+def test_a_folder_without_a_project_passes_and_stays_empty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = run("--quick")
-    assert done.exit_code == 0, done.output
+    result = run("--quick")
+    assert result.exit_code == 0, result.output
     for name in NAMES["project"]:
-        assert line(done, name) == f"ok {name} there is no project in this folder"
-    assert "requirements.lock" not in done.output
+        assert line(result, name) == f"ok {name} this folder has no project"
+    assert "requirements.lock" not in result.output
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_version_that_differs_is_named_and_only_a_warning(project: Path) -> None:
+def test_a_version_other_than_the_pinned_one_is_a_warning(project: Path) -> None:
     lock = project / "requirements.lock"
     text = lock.read_text(encoding="utf-8")
     lock.write_text(text.replace("\nkeras==3.", "\nkeras==9.3."), encoding="utf-8")
-    done = run("--quick")
-    assert done.exit_code == 0, done.output
-    said = line(done, "keras")
-    assert said.startswith("warning keras 3.")
-    assert "and requirements.lock has 9.3." in said
-    assert "To mend: delete .venv and run `make install`" in said
-    assert "This machine is fit, with " in done.output
+    result = run("--quick")
+    assert result.exit_code == 0, result.output
+    text = line(result, "keras")
+    assert text.startswith("warning keras 3.")
+    assert "requirements.lock has 9.3." in text
+    assert "To fix: delete .venv and run `make install`" in text
+    assert "No checks failed, " in result.output
 
 
 @pytest.mark.parametrize(
-    ("gib", "mark", "code"), [(5.1, "ok", 0), (4.9, "warning", 0), (0.4, "failed", 1)]
+    ("gib", "status", "code"), [(5.1, "ok", 0), (4.9, "warning", 0), (0.4, "failed", 1)]
 )
 def test_a_full_disk(
-    project: Path, monkeypatch: pytest.MonkeyPatch, gib: float, mark: str, code: int
+    project: Path, monkeypatch: pytest.MonkeyPatch, gib: float, status: str, code: int
 ) -> None:
     usage = SimpleNamespace(free=int(gib * 2**30))
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
-    done = run("--quick")
-    assert done.exit_code == code, done.output
-    said = line(done, "disk")
-    assert said.startswith(f"{mark} disk {gib} GiB free in this folder")
-    assert ("To mend: make room" in said) == (mark != "ok")
-    assert ("This machine is not fit: 1 failed" in done.output) == (mark == "failed")
+    result = run("--quick")
+    assert result.exit_code == code, result.output
+    text = line(result, "disk")
+    assert text.startswith(f"{status} disk {gib} GiB free ")
+    assert ("To fix: free some space" in text) == (status != "ok")
+    assert ("1 check failed, " in result.output) == (status == "failed")
 
 
-def test_a_server_that_does_not_answer_is_one_line_without_its_password(
+def test_an_unreachable_server_is_reported_without_its_password(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:1")
-    done = run("--quick")
-    assert done.exit_code == 1
-    said = line(done, "store")
-    assert said.startswith("failed store http://127.0.0.1:1 does not answer: Connection refused.")
-    assert "To mend: see that it is there and lets you in" in said
-    assert "secret" not in done.output
+    result = run("--quick")
+    assert result.exit_code == 1
+    text = line(result, "store")
+    assert text.startswith("failed store http://127.0.0.1:1 ")
+    assert "Connection refused. To fix: " in text
+    assert "MLFLOW_TRACKING_URI" in text
+    assert "secret" not in result.output
 
 
-def test_json_says_the_same_checks_as_the_text(
+def test_json_has_the_same_checks_as_the_text(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense")
     text = run("--quick")
-    monkeypatch.setattr(console, "progress", None)  # its lines would be no JSON
+    monkeypatch.setattr(console, "progress", None)  # its lines would not be JSON
     data = run("--quick", "--json")
     assert text.exit_code == data.exit_code == 1
-    said = json.loads(data.stdout)
-    assert sorted(said) == ["checks", "fit"]
-    assert said["fit"] is False
-    rows = said["checks"]
-    assert {tuple(sorted(row)) for row in rows} == {("check", "found", "group", "mark", "mend")}
+    report = json.loads(data.stdout)
+    assert sorted(report) == ["checks", "ok"]
+    assert report["ok"] is False
+    rows = report["checks"]
+    assert {tuple(sorted(row)) for row in rows} == {("check", "fix", "group", "message", "status")}
     names = [(group, name) for group, names in NAMES.items() for name in names]
     assert [(row["group"], row["check"]) for row in rows] == names
     for row in rows:
-        start = f"{row['mark']} {row['check']} "
+        start = f"{row['status']} {row['check']} "
         assert line(text, row["check"]).startswith(start)
-        assert (row["mend"] is None) == (row["mark"] == "ok")
+        assert (row["fix"] is None) == (row["status"] == "ok")
     store = rows[-1]
-    assert line(text, "store") == f"failed store {store['found']}. To mend: {store['mend']}"
+    assert line(text, "store") == f"failed store {store['message']}. To fix: {store['fix']}"
 
 
-def test_determinism_follows_unless_it_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_determinism_is_checked_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     monkeypatch.setattr(
         tiny_models,
         "TINY_MODELS",
-        {"one": tiny_models.TINY_MODELS["lstm"], "two": tiny_models.TINY_MODELS["gru"]},
+        {name: tiny_models.TINY_MODELS[name] for name in ("lstm", "gru")},
     )
     steps = iter([(1.0, "a"), (1.0, "a"), (1.0, "a"), (1.0, "b")])
-    monkeypatch.setattr(determinism, "trace", lambda entry: [next(steps)])
-    monkeypatch.setattr(speed, "slowdown", lambda names, switch: {"one": 1.5})
-    done = run()
-    assert done.exit_code == 1
-    assert line(done, "one") == "ok one identical, 20 steps twice"
-    assert line(done, "two").startswith("failed two two trainings differ from step 1 of 20 on.")
-    said = "deterministic kernels take about so many times as long: 1.5 for one"
-    assert line(done, "cost") == f"ok cost {said}"
+    monkeypatch.setattr(determinism, "record_steps", lambda entry: [next(steps)])
+    monkeypatch.setattr(speed, "slowdown", lambda names, variable: {"lstm": 1.5})
+    result = run()
+    assert result.exit_code == 1
+    assert line(result, "lstm") == "ok lstm 20 steps are identical in two trainings"
+    assert line(result, "gru").startswith("failed gru two trainings differ from step 1 of 20 on.")
+    assert line(result, "cost").startswith("ok cost ")
+    assert line(result, "cost").endswith(": 1.5 times for lstm")
 
 
-def test_a_broken_installation_is_said_and_the_rest_is_looked_at(
+def test_checks_continue_after_an_import_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken() -> None:
+    def fail() -> None:
         raise ImportError("libthing.so.9: cannot open\nshared object file")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(machine, "_devices", broken)
-    monkeypatch.delattr(proof, "determinism")
+    monkeypatch.setattr(machine, "_devices", fail)
+    monkeypatch.delattr(diagnostics, "determinism")
     monkeypatch.setitem(sys.modules, "pipelines.diagnostics.determinism", None)
-    done = run()
-    assert done.exit_code == 1
-    assert line(done, "gpu").startswith(
-        "failed gpu not known: libthing.so.9: cannot open shared object file. To mend: "
-    )
-    assert line(done, "disk").startswith("ok disk ")
-    assert "identical" not in done.output
-    assert "This machine is not fit: " in done.output
+    result = run()
+    assert result.exit_code == 1
+    text = line(result, "gpu")
+    assert text.startswith("failed gpu ")
+    assert "libthing.so.9: cannot open shared object file. To fix: " in text
+    assert line(result, "disk").startswith("ok disk ")
+    assert "identical" not in result.output
+    assert " failed, " in result.output.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""GPUs that are there, that are missed, and whose cuDNN is another; versions beside the lock."""
+"""Checks of GPU, CUDA, processor and disk, and of versions against the lock file."""
 
 import sys
 from importlib import metadata
@@ -8,110 +8,113 @@ from typing import Any
 import pytest
 
 from pipelines.diagnostics import machine, versions
+from pipelines.diagnostics.results import Diagnostic
 
 ROOT = Path(__file__).parents[3]
-CARD = {"device_name": "A Card", "compute_capability": (9, 0)}
-BUILT = {"is_cuda_build": True, "cuda_version": "12.5.1", "cudnn_version": "9"}
+GPU = {"device_name": "A GPU", "compute_capability": (9, 0)}
+BUILD = {"is_cuda_build": True, "cuda_version": "12.5.1", "cudnn_version": "9"}
 
 
 @pytest.fixture
 def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A driver's tool that knows of one GPU."""
+    """Install a program `nvidia-smi` that reports one GPU."""
     tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho 'A Card, 550.54'\n", encoding="utf-8")
+    tool.write_text("#!/bin/sh\necho 'A GPU, 550.54'\n", encoding="utf-8")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
-def seen(monkeypatch: pytest.MonkeyPatch, devices: list[dict[str, Any]]) -> None:
-    """TensorFlow sees these."""
+def set_devices(monkeypatch: pytest.MonkeyPatch, devices: list[dict[str, Any]]) -> None:
+    """Make TensorFlow see these GPUs."""
     monkeypatch.setattr(machine, "_devices", lambda: devices)
-    monkeypatch.setattr(machine, "_build", lambda: BUILT)
+    monkeypatch.setattr(machine, "_build_info", lambda: BUILD)
 
 
-def test_no_gpu_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_gpu_is_ok(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(machine.provenance, "cores", lambda: 1)
-    seen(monkeypatch, [])
-    assert machine.gpu() == machine.Finding("none; trains on 1 core")
-    said = "TensorFlow is built for CUDA 12.5.1 and cuDNN 9; only a GPU needs them"
-    assert machine.cuda() == machine.Finding(said)
-    monkeypatch.setattr(machine, "_build", lambda: {"is_cuda_build": False})
-    assert machine.cuda() == machine.Finding("TensorFlow is built without it")
+    monkeypatch.setattr(machine.environment, "cores", lambda: 1)
+    set_devices(monkeypatch, [])
+    assert machine.gpu() == Diagnostic("none; training uses 1 core")
+    message = "TensorFlow was built for CUDA 12.5.1 and cuDNN 9; only a GPU needs them"
+    assert machine.cuda() == Diagnostic(message)
+    monkeypatch.setattr(machine, "_build_info", lambda: {"is_cuda_build": False})
+    assert machine.cuda() == Diagnostic("TensorFlow was built without CUDA")
 
 
 @pytest.mark.usefixtures("driver")
-def test_a_gpu_and_its_driver_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen(monkeypatch, [CARD, {"device_name": "Another"}])
-    said = "A Card (compute capability 9.0), Another; driver 550.54"
-    assert machine.gpu() == machine.Finding(said)
+def test_gpus_and_their_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_devices(monkeypatch, [GPU, {"device_name": "Another"}])
+    message = "A GPU (compute capability 9.0), Another; driver 550.54"
+    assert machine.gpu() == Diagnostic(message)
 
 
 @pytest.mark.usefixtures("driver")
-def test_a_gpu_that_tensorflow_does_not_see(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen(monkeypatch, [])
-    found = machine.gpu()
-    assert found.mark == "warning"
-    assert found.found == "driver 550.54 has A Card, and TensorFlow sees none"
-    assert "requirements-gpu.lock" in str(found.mend)
+def test_a_gpu_that_tensorflow_does_not_see_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_devices(monkeypatch, [])
+    diagnostic = machine.gpu()
+    assert diagnostic.status == "warning"
+    assert diagnostic.message == "driver 550.54 reports A GPU, but TensorFlow sees no GPU"
+    assert "requirements-gpu.lock" in str(diagnostic.fix)
 
 
 @pytest.mark.parametrize(
-    ("cudnn", "mark", "end"),
+    ("cudnn", "status", "end"),
     [
-        ("9.28.0.42", "ok", "; found CUDA 12.9.79 and cuDNN 9.28.0.42"),
-        ("8.9.7", "warning", "; found CUDA 12.9.79 and cuDNN 8.9.7"),
-        (None, "ok", "; runs on the system's own"),
+        ("9.28.0.42", "ok", "; installed: CUDA 12.9.79, cuDNN 9.28.0.42"),
+        ("8.9.7", "warning", "; installed: CUDA 12.9.79, cuDNN 8.9.7"),
+        (None, "ok", "; the system's own libraries are used"),
     ],
 )
-def test_cudnn_beside_the_one_that_tensorflow_was_built_for(
-    monkeypatch: pytest.MonkeyPatch, cudnn: str | None, mark: str, end: str
+def test_cudnn_needs_the_major_version_of_tensorflows_build(
+    monkeypatch: pytest.MonkeyPatch, cudnn: str | None, status: str, end: str
 ) -> None:
-    seen(monkeypatch, [CARD])
+    set_devices(monkeypatch, [GPU])
     installed = {"nvidia-cuda-runtime-cu12": "12.9.79", "nvidia-cudnn-cu12": cudnn}
-    monkeypatch.setattr(machine, "_installed", installed.get)
-    found = machine.cuda()
-    assert found.mark == mark
-    assert found.found == f"TensorFlow is built for CUDA 12.5.1 and cuDNN 9{end}"
+    monkeypatch.setattr(machine, "_installed_version", installed.get)
+    diagnostic = machine.cuda()
+    assert diagnostic.status == status
+    assert diagnostic.message == f"TensorFlow was built for CUDA 12.5.1 and cuDNN 9{end}"
 
 
-@pytest.mark.parametrize(("asked", "threads"), [("1", "1 thread"), ("0", "2 threads")])
-def test_threads_are_those_asked_for(
-    monkeypatch: pytest.MonkeyPatch, asked: str, threads: str
+@pytest.mark.parametrize(("variable", "threads"), [("1", "1 thread"), ("0", "2 threads")])
+def test_threads_follow_the_environment_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, threads: str
 ) -> None:
-    monkeypatch.setattr(machine.provenance, "cores", lambda: 2)
-    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", asked)
-    assert machine.processor().found.endswith(f", 2 cores, TensorFlow on {threads}")
+    monkeypatch.setattr(machine.environment, "cores", lambda: 2)
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", variable)
+    assert machine.processor().message.endswith(f", 2 cores, TensorFlow uses {threads}")
 
 
-def test_this_machine_says_something_of_everything(tmp_path: Path) -> None:
+def test_every_check_of_this_machine_has_a_message(tmp_path: Path) -> None:
     for name, check in machine.checks(tmp_path).items():
-        assert check().found, name
+        assert check().message, name
 
 
 def test_the_lock_pins_every_package_for_this_interpreter() -> None:
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    found = versions.pins(text)
-    assert set(versions.PACKAGES) <= set(found)
-    two = (
+    assert set(versions.PACKAGES) <= set(versions.pins(text))
+    two_versions = (
         "one==1.0 ; python_full_version < '3.12' \\\none==2.0 ; python_full_version >= '3.12' \\\n"
     )
-    assert versions.pins(two + "    --hash=sha256:00\nb-c==3 \\\n") == {"one": "1.0", "b-c": "3"}
+    assert versions.pins(two_versions + "    --hash=sha256:00\nb-c==3 \\\n") == {
+        "one": "1.0",
+        "b-c": "3",
+    }
 
 
-def test_versions_beside_what_is_pinned() -> None:
+def test_versions_are_compared_with_the_lock_file() -> None:
     own = metadata.version("numpy")
-    assert versions.package("numpy", own, "a.lock").found == f"{own}, as in a.lock"
-    assert versions.package("numpy", None, "a.lock") == versions.Finding(own)
+    assert versions.package("numpy", own, "a.lock").message == f"{own}, as in a.lock"
+    assert versions.package("numpy", None, "a.lock") == Diagnostic(own)
     other = versions.package("numpy", "0.1", "a.lock")
-    assert (other.mark, other.found) == ("warning", f"{own}, and a.lock has 0.1")
+    assert (other.status, other.message) == ("warning", f"{own}, but a.lock has 0.1")
     missing = versions.package("no-such-package", "0.1", "a.lock")
-    assert (missing.mark, missing.found) == ("failed", "not installed")
+    assert (missing.status, missing.message) == ("failed", "not installed")
 
 
 def test_another_interpreter_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert versions.python().mark == "ok"
+    assert versions.python().status == "ok"
     monkeypatch.setattr(sys, "version_info", (3, 12, 1))
-    found = versions.python()
-    assert found.mark == "failed"
-    assert found.found.endswith("and seqproof needs 3.11")
+    diagnostic = versions.python()
+    assert diagnostic.status == "failed"
+    assert diagnostic.message.endswith("seqproof needs 3.11")

@@ -1,4 +1,4 @@
-"""A project in its folder: Git, dvc.lock, params.yaml and the graph."""
+"""Checks of a project: Git, dvc.lock, params.yaml and the graph."""
 
 import subprocess
 from pathlib import Path
@@ -11,14 +11,14 @@ from pipelines.diagnostics.results import Diagnostic
 ROOT = Path(__file__).parents[3]
 
 
-def git(folder: Path, *words: str) -> None:
-    who = ("-c", "user.name=a", "-c", "user.email=a@b")
-    subprocess.run(["git", "-C", folder, *who, *words], capture_output=True, check=True)
+def git(folder: Path, *arguments: str) -> None:
+    author = ("-c", "user.name=a", "-c", "user.email=a@b")
+    subprocess.run(["git", "-C", folder, *author, *arguments], capture_output=True, check=True)
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder under Git with one commit."""
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Create a Git repository with one commit."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     git(tmp_path, "init", "--quiet")
@@ -27,63 +27,62 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_code_that_differs_from_its_commit(here: Path) -> None:
-    assert project.git(here).found.endswith(", code and parameters as they stand there")
-    (here / "notes.txt").write_text("no code", encoding="utf-8")
-    assert project.git(here).mark == "ok"
-    (here / "new.py").write_text("", encoding="utf-8")
-    found = project.git(here)
-    assert found.mark == "warning"
-    assert found.found.endswith(", and code or parameters differ from it")
+def test_uncommitted_code_is_a_warning(repository: Path) -> None:
+    assert project.git(repository).message.endswith(", without uncommitted changes")
+    (repository / "notes.txt").write_text("no code", encoding="utf-8")
+    assert project.git(repository).status == "ok"
+    (repository / "new.py").write_text("", encoding="utf-8")
+    diagnostic = project.git(repository)
+    assert diagnostic.status == "warning"
+    assert diagnostic.message.endswith(", with uncommitted changes of code or parameters")
 
 
 def test_no_repository_and_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert project.git(tmp_path).mark == "warning"
-    assert project.git(None) == Diagnostic(project.NONE)
+    assert project.git(tmp_path).status == "warning"
+    assert project.git(None) == Diagnostic(project.NO_PROJECT)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert project.git(tmp_path).mark == project.git(None).mark == "failed"
+    assert project.git(tmp_path).status == project.git(None).status == "failed"
 
 
-def test_a_lock_that_is_not_in_the_commit(here: Path) -> None:
-    lock = here / "dvc.lock"
-    assert project.results(lock) == Diagnostic("not there yet: nothing has run")
-    lock.write_text("one", encoding="utf-8")
-    assert project.results(lock).mark == "warning"
-    git(here, "add", "dvc.lock")
-    assert project.results(lock).mark == "warning"
-    git(here, "commit", "--quiet", "--message", "second")
-    assert project.results(lock) == Diagnostic("committed")
-    lock.write_text("two", encoding="utf-8")
-    assert project.results(lock).mark == "warning"
+def test_an_uncommitted_lock_file_is_a_warning(repository: Path) -> None:
+    lock = repository / "dvc.lock"
+    assert project.lock_file(lock) == Diagnostic("does not exist: no stage has run yet")
+    lock.write_text("a", encoding="utf-8")
+    assert project.lock_file(lock).status == "warning"
+    git(repository, "add", "dvc.lock")
+    assert project.lock_file(lock).status == "warning"
+    git(repository, "commit", "--quiet", "--message", "second")
+    assert project.lock_file(lock) == Diagnostic("committed")
+    lock.write_text("b", encoding="utf-8")
+    assert project.lock_file(lock).status == "warning"
 
 
-def test_a_lock_that_git_ignores(here: Path) -> None:
-    (here / ".gitignore").write_text("dvc.lock\n", encoding="utf-8")
-    (here / "dvc.lock").write_text("one", encoding="utf-8")
-    assert project.results(here / "dvc.lock").mark == "warning"
+def test_a_lock_file_that_git_ignores_is_a_warning(repository: Path) -> None:
+    (repository / ".gitignore").write_text("dvc.lock\n", encoding="utf-8")
+    (repository / "dvc.lock").write_text("a", encoding="utf-8")
+    assert project.lock_file(repository / "dvc.lock").status == "warning"
 
 
-def test_parameters_that_are_not_sound(here: Path) -> None:
-    values = here / "params.yaml"
-    assert project.parameters(values).found.startswith("sound; corpora: ")
-    text = values.read_text(encoding="utf-8")
-    values.write_text(text.replace("\nseed:", "\nseeds:"), encoding="utf-8")
-    found = project.parameters(values)
-    assert found.mark == "failed"
-    assert "seeds is not a valid key" in found.found
-    assert "\n" not in found.found
+def test_invalid_parameters_fail(repository: Path) -> None:
+    file = repository / "params.yaml"
+    assert project.parameters(file).message.startswith("valid; corpora: ")
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("\nseed:", "\nseeds:"), encoding="utf-8")
+    diagnostic = project.parameters(file)
+    assert diagnostic.status == "failed"
+    assert "seeds" in diagnostic.message
+    assert "\n" not in diagnostic.message
 
 
-def test_a_graph_that_dvc_cannot_read(here: Path) -> None:
-    found = project.dvc()
-    assert found.mark == "failed"
-    assert found.found.startswith("DVC refuses ")
-    assert "\n" not in found.found
+def test_a_graph_that_dvc_cannot_read_fails(repository: Path) -> None:
+    diagnostic = project.graph(repository)
+    assert diagnostic.status == "failed"
+    assert "DVC" in diagnostic.message
+    assert "\n" not in diagnostic.message
 
 
-def test_half_a_project_is_a_broken_one(here: Path, tmp_path: Path) -> None:
-    (here / "params.yaml").rename(here / "dvc.yaml")
-    names = [here / name for name in ("params.yaml", "dvc.yaml", "dvc.lock")]
-    found = {name: check() for name, check in project.checks(*names).items()}
-    assert found["params.yaml"].mark == "failed"
-    assert "is missing" in found["params.yaml"].found
+def test_a_project_without_params_yaml_fails(repository: Path) -> None:
+    (repository / "params.yaml").rename(repository / "dvc.yaml")
+    diagnostic = project.checks(repository)["params.yaml"]()
+    assert diagnostic.status == "failed"
+    assert "params.yaml" in diagnostic.message
