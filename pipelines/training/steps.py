@@ -112,7 +112,7 @@ class MeanLoss:
 
     @property
     def value(self) -> float:
-        """The mean so far."""
+        """Mean of the losses added so far."""
         return self.nats / self.count
 
 

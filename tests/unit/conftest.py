@@ -1,4 +1,4 @@
-"""Small parameters, vocabularies and frames that many tests share."""
+"""Small models, frames and vocabularies for tests."""
 
 import os
 
@@ -20,8 +20,8 @@ LABELS = ["positive", "negative", "positive", "negative", "neutral", "negative"]
 SOURCES = ["a b c d", "b c", "d c b a a", "c", "a a b", "d d c b", "b a", "c a d"]
 
 
-def entry_of(model: str, **changes: object) -> params.Model:
-    """An entry of params.yaml for a small model of this kind."""
+def make_config(model: str, **changes: object) -> params.Model:
+    """Return the config of a small model of this kind."""
     kinds = {
         "ngram": (params.NGramConfig, {"order": 3, "smoothing": "witten_bell"}),
         "bag_of_words": (params.BagOfWordsConfig, {**TRAINED, "hidden": (16,)}),
@@ -42,26 +42,26 @@ def entry_of(model: str, **changes: object) -> params.Model:
     return kind.model_validate({"model": model, "corpus": "c", **fields, **changes})
 
 
-def card_of(model: str, seed: int = 1, **changes: object) -> serialization.ModelSpec:
-    """The card of such a model."""
-    entry = entry_of(model, **changes)
+def make_spec(model: str, seed: int = 1, **changes: object) -> serialization.ModelSpec:
+    """Return the spec of a small model of this kind."""
+    config = make_config(model, **changes)
     tokens = "characters" if model in ("ngram", "language_model") else "words"
-    return serialization.ModelSpec(entry, params.TASK_OF[model], tokens, CLEANING, seed)
+    return serialization.ModelSpec(config, params.TASK_OF[model], tokens, CLEANING, seed)
 
 
-def frame_of(model: str) -> pd.DataFrame:
-    """A prepared frame for such a model."""
+def make_frame(model: str) -> pd.DataFrame:
+    """Return a prepared frame for a model of this kind."""
     if model in ("ngram", "language_model"):
         return pd.DataFrame({"text": ["to be or not to be", "that is the question"] * 3})
     if model == "seq2seq":
-        turned = [" ".join(source.split(" ")[::-1]) for source in SOURCES]
-        return pd.DataFrame({"source": SOURCES, "target": turned})
+        targets = [" ".join(source.split(" ")[::-1]) for source in SOURCES]
+        return pd.DataFrame({"source": SOURCES, "target": targets})
     return pd.DataFrame({"text": SENTENCES, "label": LABELS})
 
 
-def words_of(model: str) -> vocabulary.Vocabularies:
-    """The vocabularies of that frame."""
-    frame = frame_of(model)
+def make_vocabularies(model: str) -> vocabulary.Vocabularies:
+    """Return the vocabularies of that frame."""
+    frame = make_frame(model)
     kind: params.Tokens = "characters" if model in ("ngram", "language_model") else "words"
     columns = {
         column: vocabulary.build(list(frame[column]), kind, 100, 1)
@@ -73,12 +73,12 @@ def words_of(model: str) -> vocabulary.Vocabularies:
 
 @pytest.fixture
 def make():
-    """`make.card("seq2seq")`, `make.frame(...)`, `make.words(...)`, `make.entry(...)`."""
+    """Functions that make the spec, config, frame or vocabularies of a kind of model."""
 
     class Make:
-        card = staticmethod(card_of)
-        entry = staticmethod(entry_of)
-        frame = staticmethod(frame_of)
-        words = staticmethod(words_of)
+        spec = staticmethod(make_spec)
+        config = staticmethod(make_config)
+        frame = staticmethod(make_frame)
+        vocabularies = staticmethod(make_vocabularies)
 
     return Make

@@ -17,7 +17,7 @@ from tests.unit.inference.toy import translator
 
 
 def test_language_model_metrics_are_means_over_all_tokens(make):
-    vocabularies, spec, frame = make.words("ngram"), make.card("ngram"), make.frame("ngram")
+    vocabularies, spec, frame = make.vocabularies("ngram"), make.spec("ngram"), make.frame("ngram")
     stream = encoding.encode_stream(frame, vocabularies)
     model = NGram.count(stream, 3, len(vocabularies.columns["text"]), "witten_bell")
     result = evaluate(Predictor(model, spec, vocabularies), frame)
@@ -40,7 +40,7 @@ def test_language_model_metrics_are_means_over_all_tokens(make):
 
 
 def test_the_confusion_matrix_counts_every_example(make):
-    vocabularies, spec = make.words("classifier"), make.card("classifier")
+    vocabularies, spec = make.vocabularies("classifier"), make.spec("classifier")
     frame = make.frame("classifier")
     predictor = Predictor(serialization.build(spec.entry, vocabularies), spec, vocabularies)
     result = evaluate(predictor, frame)
@@ -53,7 +53,7 @@ def test_the_confusion_matrix_counts_every_example(make):
 
 
 def test_the_confidence_is_the_probability_of_the_predicted_label(make):
-    vocabularies, spec = make.words("classifier"), make.card("classifier")
+    vocabularies, spec = make.vocabularies("classifier"), make.spec("classifier")
     frame = make.frame("classifier")
     model = serialization.build(spec.entry, vocabularies)
     # For any text: negative, neutral, positive with 0.2, 0.3 and 0.5.

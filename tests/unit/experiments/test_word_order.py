@@ -71,7 +71,7 @@ def test_pairs_have_the_same_words_in_another_order():
 
 
 def make_classifiers(make):
-    specs = (make.card(kind) for kind in ("bag_of_words", "classifier"))
+    specs = (make.spec(kind) for kind in ("bag_of_words", "classifier"))
     classifiers = {
         spec.entry.model: word_order.model_classifier(
             Predictor(serialization.build(spec.entry, VOCABULARIES), spec, VOCABULARIES, None)

@@ -159,7 +159,9 @@ MODELS = {
 @pytest.mark.parametrize("kind", MODELS)
 def test_states_of_real_models_follow_their_prefixes(make, kind):
     """Each hypothesis has the nats and weights of the model under teacher forcing."""
-    model = serialization.build(make.entry("seq2seq", **MODELS[kind]), make.words("seq2seq"))
+    model = serialization.build(
+        make.config("seq2seq", **MODELS[kind]), make.vocabularies("seq2seq")
+    )
     # Larger weights than the initial ones, with which all hypotheses would be similar.
     random = np.random.default_rng(0)
     model.set_weights([random.normal(0, 0.4, weights.shape) for weights in model.get_weights()])

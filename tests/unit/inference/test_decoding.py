@@ -48,7 +48,7 @@ def test_descriptions_of_searches():
 @pytest.fixture(scope="module")
 def reverser():
     """An attention model trained to reverse up to 8 letters, unseen sequences, vocabularies."""
-    from tests.unit.conftest import card_of
+    from tests.unit.conftest import make_spec
 
     random = np.random.default_rng(0)
     texts = [" ".join(random.choice(list(LETTERS), random.integers(2, 9))) for _ in range(2000)]
@@ -57,7 +57,7 @@ def reverser():
     vocabularies = vocabulary.Vocabularies(
         {column: vocabulary.build(list(frame[column]), "words", 50, 1) for column in frame}
     )
-    spec = card_of(
+    spec = make_spec(
         "seq2seq",
         attention="general",
         batch_size=32,

@@ -16,12 +16,12 @@ def _nats(logits, targets):
 
 
 def _stream(make):
-    return encoding.encode_stream(make.frame("language_model"), make.words("language_model"))
+    return encoding.encode_stream(make.frame("language_model"), make.vocabularies("language_model"))
 
 
 def test_a_stream_is_scored_as_one_text(make, monkeypatch):
     """The state is carried between calls."""
-    model = serialization.build(make.entry("language_model"), make.words("language_model"))
+    model = serialization.build(make.config("language_model"), make.vocabularies("language_model"))
     stream = _stream(make)
     logits, _ = model(stream[None, :-1])
     monkeypatch.setattr(likelihood, "STEPS", 7)
@@ -30,8 +30,8 @@ def test_a_stream_is_scored_as_one_text(make, monkeypatch):
 
 
 def test_an_ensemble_scores_a_stream_by_the_mean_probability(make):
-    vocabularies = make.words("language_model")
-    models = [serialization.build(make.entry("language_model"), vocabularies) for _ in range(3)]
+    vocabularies = make.vocabularies("language_model")
+    models = [serialization.build(make.config("language_model"), vocabularies) for _ in range(3)]
     stream = _stream(make)
     member_nats = [likelihood.stream_loss(model, stream) for model in models]
     assert np.abs(member_nats[0] - member_nats[1]).max() > 1e-3
@@ -41,8 +41,8 @@ def test_an_ensemble_scores_a_stream_by_the_mean_probability(make):
 
 
 def test_references_are_scored_with_their_end_and_without_padding(make):
-    vocabularies, frame = make.words("seq2seq"), make.frame("seq2seq")
-    spec, columns = make.card("seq2seq"), make.words("seq2seq").columns
+    vocabularies, frame = make.vocabularies("seq2seq"), make.frame("seq2seq")
+    spec, columns = make.spec("seq2seq"), make.vocabularies("seq2seq").columns
     predictor = Predictor(serialization.build(spec.entry, vocabularies), spec, vocabularies)
     nats, lengths = likelihood.translation_loss(predictor, frame)
     assert lengths.tolist() == [len(text.split(" ")) + 1 for text in frame["target"]]

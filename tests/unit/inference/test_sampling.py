@@ -84,8 +84,8 @@ def test_every_sampled_token_advances_the_progress():
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_a_recurrent_model_steps_like_it_scores(make, cell):
     """One token at a time with carried state is the same as the whole text at once."""
-    entry = make.entry("language_model", cell=cell, layers=2)
-    model = serialization.build(entry, make.words("language_model"))
+    entry = make.config("language_model", cell=cell, layers=2)
+    model = serialization.build(entry, make.vocabularies("language_model"))
     tokens = np.array([5, 6, 7, 5, 8], np.int32)
     logits, _ = model(np.concatenate([[END], tokens])[None])
     step = sampling.make_sampler(model)()
@@ -96,7 +96,7 @@ def test_a_recurrent_model_steps_like_it_scores(make, cell):
 
 
 def test_an_n_gram_model_steps_like_it_scores(make):
-    stream = encoding.encode_stream(make.frame("ngram"), make.words("ngram"))
+    stream = encoding.encode_stream(make.frame("ngram"), make.vocabularies("ngram"))
     model = NGram.count(stream, 3, 20, "kneser_ney")
     step = sampling.make_sampler(model)()
     log_probabilities = [step(int(token))[after] for token, after in pairwise(stream[1:])]

@@ -86,7 +86,7 @@ def translator(make, tokens="words", search=None, **changes):
     """Return the predictor of an untrained translator for these tokens, and a frame."""
     frame = make.frame("seq2seq")
     columns = {name: vocabulary.build(list(frame[name]), tokens, 30, None) for name in frame}
-    spec = dataclasses.replace(make.card("seq2seq", **changes), tokens=tokens)
+    spec = dataclasses.replace(make.spec("seq2seq", **changes), tokens=tokens)
     vocabularies = vocabulary.Vocabularies(columns)
     model = serialization.build(spec.entry, vocabularies)
     # Larger than initial weights, with which the translation would not depend on the source.

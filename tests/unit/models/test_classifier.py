@@ -14,7 +14,9 @@ SHORT, LONG = [4, 5], [6, 7, 4, 5, 6, 8]
 
 
 def build(make, **changes):
-    return serialization.build(make.entry("classifier", **changes), make.words("classifier"))
+    return serialization.build(
+        make.config("classifier", **changes), make.vocabularies("classifier")
+    )
 
 
 @pytest.mark.parametrize("cell", CELLS)

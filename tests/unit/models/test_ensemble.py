@@ -20,7 +20,7 @@ def make_members(make, kind, count=3, noise=0.3, **changes):
     """Models of one kind with different weights."""
     models = []
     for seed in range(count):
-        model = serialization.build(make.entry(kind, **changes), make.words(kind))
+        model = serialization.build(make.config(kind, **changes), make.vocabularies(kind))
         random = np.random.default_rng(seed)
         model.set_weights(
             [weights + random.normal(0, noise, weights.shape) for weights in model.get_weights()]
@@ -92,7 +92,7 @@ def test_beam_search_scores_by_the_mean_probability(make, beam):
 
 
 def test_an_ensemble_of_translators_is_evaluated_like_a_model(make):
-    spec, vocabularies = make.card("seq2seq"), make.words("seq2seq")
+    spec, vocabularies = make.spec("seq2seq"), make.vocabularies("seq2seq")
     frame, models = make.frame("seq2seq"), make_members(make, "seq2seq", 2)
     member_nats = [
         evaluate(Predictor(model, spec, vocabularies, None), frame).predictions["nats"]
@@ -105,7 +105,7 @@ def test_an_ensemble_of_translators_is_evaluated_like_a_model(make):
 
 
 def test_an_ensemble_of_classifiers_is_evaluated_like_a_model(make):
-    spec, vocabularies = make.card("classifier"), make.words("classifier")
+    spec, vocabularies = make.spec("classifier"), make.vocabularies("classifier")
     frame, ensemble = make.frame("classifier"), Ensemble(make_members(make, "classifier", 2))
     predictor = Predictor(ensemble, spec, vocabularies, None)
     assert evaluate(predictor, frame).analysis.confusion.counts.sum() == len(frame)

@@ -21,20 +21,20 @@ NGRAM = {"order": 3, "smoothing": "kneser_ney", "weight": 0.25}
 
 def train(make, **changes):
     """Train a language model; return it with its spec and history."""
-    spec, frame = make.card("language_model", **changes), make.frame("language_model")
-    vocabularies = make.words("language_model")
+    spec, frame = make.spec("language_model", **changes), make.frame("language_model")
+    vocabularies = make.vocabularies("language_model")
     model, history, *_ = language_modelling.TASK.train(spec, (frame, frame), vocabularies)
     return model, spec, history
 
 
 def make_stream(make):
-    return encoding.encode_stream(make.frame("language_model"), make.words("language_model"))
+    return encoding.encode_stream(make.frame("language_model"), make.vocabularies("language_model"))
 
 
 def save(make, model, spec, folder):
     """Save a model; return its folder and its vocabulary file."""
     vocabulary_file = folder / "vocabulary.json"
-    vocabulary.save(make.words("language_model"), vocabulary_file)
+    vocabulary.save(make.vocabularies("language_model"), vocabulary_file)
     serialization.save(model, spec, vocabulary_file, folder / "model")
     return folder / "model", vocabulary_file
 
@@ -45,7 +45,7 @@ def test_network_and_ngrams_are_those_of_separate_trainings(make):
     for weights, expected in zip(model.network.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(weights, expected)
     assert history.equals(network_history)
-    stream, size = make_stream(make), len(make.words("language_model").columns["text"])
+    stream, size = make_stream(make), len(make.vocabularies("language_model").columns["text"])
     ngram = NGram.count(stream, 3, size, "kneser_ney")
     np.testing.assert_array_equal(
         model.ngram.log_probabilities(stream), ngram.log_probabilities(stream)
@@ -59,7 +59,7 @@ def test_each_token_has_the_weighted_mean_of_two_probabilities(make):
     stream = make_stream(make)
     network, ngram = (np.exp(-stream_loss(part, stream)) for part in (model.network, model.ngram))
     expected = -np.log(0.75 * network + 0.25 * ngram)
-    predictor = Predictor(model, spec, make.words("language_model"), None)
+    predictor = Predictor(model, spec, make.vocabularies("language_model"), None)
     result = evaluate(predictor, make.frame("language_model"))
     assert result.predictions["nats"].sum() == pytest.approx(expected.sum(), rel=1e-6)
     assert result.metrics["test_perplexity"] == pytest.approx(np.exp(expected.mean()), rel=1e-6)
@@ -69,7 +69,7 @@ def test_each_token_has_the_weighted_mean_of_two_probabilities(make):
 
 
 def test_a_network_has_no_metrics_of_parts(make):
-    spec, vocabularies = make.card("language_model"), make.words("language_model")
+    spec, vocabularies = make.spec("language_model"), make.vocabularies("language_model")
     network = serialization.build(spec.entry, vocabularies)
     result = evaluate(Predictor(network, spec, vocabularies, None), make.frame("language_model"))
     assert not {"test_network_perplexity", "test_ngram_perplexity"} & set(result.metrics)
@@ -113,8 +113,8 @@ def test_a_model_without_its_counts_is_refused(make, tmp_path):
 def test_a_classifier_starts_from_the_network(make, tmp_path, ensemble_size):
     model, spec, _ = train(make, ngram=NGRAM, ensemble_size=ensemble_size)
     folder, _ = save(make, model, spec, tmp_path)
-    config = make.entry("classifier", bidirectional=False, init_from="any")
-    text_vocabulary = make.words("language_model").columns["text"]
+    config = make.config("classifier", bidirectional=False, init_from="any")
+    text_vocabulary = make.vocabularies("language_model").columns["text"]
     weights = pretrained.read(folder, config, text_vocabulary)
     network = model.network.members[0] if ensemble_size else model.network
     expected = network.embedding.get_weights()[0][weights.rows]

@@ -13,13 +13,13 @@ REGULARIZATION = {"activation_regularization": 2.0, "temporal_activation_regular
 
 def _build(make, **changes):
     return serialization.build(
-        make.entry("language_model", **changes), make.words("language_model")
+        make.config("language_model", **changes), make.vocabularies("language_model")
     )
 
 
 def test_the_output_bias_starts_at_the_log_frequencies(make):
     network = _build(make)
-    expected = make.words("language_model").columns["text"].log_frequencies()
+    expected = make.vocabularies("language_model").columns["text"].log_frequencies()
     np.testing.assert_allclose(network.softmax.bias, expected)
     assert np.exp(expected).sum() == pytest.approx(1, abs=1e-5)
 
@@ -39,7 +39,7 @@ def test_two_halves_with_carried_states_equal_the_whole(make):
 
 @pytest.mark.parametrize(("embedding", "projection"), [(32, 0), (16, 32 * 16)])
 def test_tied_embeddings_have_a_linear_layer_if_widths_differ(make, embedding, projection):
-    size = len(make.words("language_model").columns["text"])
+    size = len(make.vocabularies("language_model").columns["text"])
     tied, plain = (
         _build(make, embedding=embedding, tied_embeddings=value) for value in (True, None)
     )

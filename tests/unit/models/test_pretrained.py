@@ -21,7 +21,7 @@ def save_language_model(make, tmp_path):
         )
         vocabulary_file, folder = tmp_path / "vocabulary.json", tmp_path / "model"
         vocabulary.save(vocabularies, vocabulary_file)
-        spec = make.card("language_model", **{"layers": 2, **changes})
+        spec = make.spec("language_model", **{"layers": 2, **changes})
         model = serialization.build(spec.entry, vocabularies)
         serialization.save(model, spec, vocabulary_file, folder)
         return folder, model, vocabularies.columns["text"]
@@ -31,8 +31,8 @@ def save_language_model(make, tmp_path):
 
 def start_classifier(make, folder):
     """Apply pretrained weights; return the classifier, its initial weights, and those read."""
-    vocabularies = make.words("classifier")
-    config = make.entry("classifier", **UNIDIRECTIONAL)
+    vocabularies = make.vocabularies("classifier")
+    config = make.config("classifier", **UNIDIRECTIONAL)
     model = serialization.build(config, vocabularies)
     initial_weights = model.get_weights()
     pretrained_weights = pretrained.read(folder, config, vocabularies.columns["text"])
@@ -48,7 +48,7 @@ def assert_equal(arrays, expected):
 def test_vectors_of_shared_words_are_copied_and_the_others_stay(make, save_language_model):
     folder, language_model, source = save_language_model()
     model, initial_weights, pretrained_weights = start_classifier(make, folder)
-    target = make.words("classifier").columns["text"]
+    target = make.vocabularies("classifier").columns["text"]
     vectors = model.embedding.get_weights()[0]
     source_vectors = language_model.embedding.get_weights()[0]
     shared = [word for word in target.tokens[4:] if word in source.tokens[4:]]
@@ -73,7 +73,7 @@ def test_recurrent_outputs_equal_those_of_the_language_model(make, save_language
     """For words that are in both vocabularies."""
     folder, language_model, source = save_language_model()
     model, _, _ = start_classifier(make, folder)
-    target = make.words("classifier").columns["text"]
+    target = make.vocabularies("classifier").columns["text"]
     ids, source_ids = (tf.constant([words.encode("good film good")]) for words in (target, source))
     outputs, _ = model.stack(model.embedding(ids))
     expected, _ = language_model.stack(language_model.embedding(source_ids))
@@ -131,9 +131,9 @@ def test_a_model_without_its_vocabulary_is_refused(make, save_language_model):
 
 
 def test_another_kind_of_model_is_refused(make, tmp_path):
-    vocabulary_file, spec = tmp_path / "vocabulary.json", make.card("classifier")
-    vocabulary.save(make.words("classifier"), vocabulary_file)
-    network = serialization.build(spec.entry, make.words("classifier"))
+    vocabulary_file, spec = tmp_path / "vocabulary.json", make.spec("classifier")
+    vocabulary.save(make.vocabularies("classifier"), vocabulary_file)
+    network = serialization.build(spec.entry, make.vocabularies("classifier"))
     serialization.save(network, spec, vocabulary_file, tmp_path / "model")
     with pytest.raises(UserError, match=r"classifier.*init_from"):
         start_classifier(make, tmp_path / "model")

@@ -33,7 +33,7 @@ def _name(changes):
 
 def _build(make, **changes):
     """Build a model with random weights, of which none is zero."""
-    network = serialization.build(make.entry("seq2seq", **changes), make.words("seq2seq"))
+    network = serialization.build(make.config("seq2seq", **changes), make.vocabularies("seq2seq"))
     random = np.random.default_rng(1)
     network.set_weights([random.normal(0, 0.3, part.shape) for part in network.get_weights()])
     return network
@@ -54,7 +54,7 @@ def test_decoding_step_by_step_equals_decoding_all_steps_at_once(make, changes):
     memory, states = network.encode(SOURCE)
     logits, last_states, weights = network.decode(TARGET, states, memory)
     assert logits.dtype == tf.float32
-    assert logits.shape == (3, 6, len(make.words("seq2seq").columns["target"]))
+    assert logits.shape == (3, 6, len(make.vocabularies("seq2seq").columns["target"]))
     assert weights.shape == (3, 6, 5)
     for t in range(6):
         step_logits, states, step_weights = network.decode(TARGET[:, t : t + 1], states, memory)
@@ -150,11 +150,11 @@ def test_bridges(make):
 
 
 def test_tied_embeddings_share_one_matrix(make):
-    vocabularies = make.words("seq2seq")
+    vocabularies = make.vocabularies("seq2seq")
     size, width = len(vocabularies.columns["target"]), 16
 
     def count_matrices(tied):
-        network = serialization.build(make.entry("seq2seq", tied_embeddings=tied), vocabularies)
+        network = serialization.build(make.config("seq2seq", tied_embeddings=tied), vocabularies)
         shapes = [weight.shape for weight in network.trainable_variables]
         return shapes.count((size, width)) + shapes.count((width, size))
 

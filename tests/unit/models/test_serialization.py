@@ -19,12 +19,12 @@ KINDS = {
 
 def save_model(make, folder, kind, members=1, **changes):
     """Save a model with initial weights; return it with its spec and its vocabulary file."""
-    spec = make.card(kind, ensemble_size=members if members > 1 else None, **changes)
+    spec = make.spec(kind, ensemble_size=members if members > 1 else None, **changes)
     model = serialization.combine_members(
-        [serialization.build(spec.entry, make.words(kind)) for _ in range(members)]
+        [serialization.build(spec.entry, make.vocabularies(kind)) for _ in range(members)]
     )
     vocabulary_file = folder / "vocabulary.json"
-    vocabulary.save(make.words(kind), vocabulary_file)
+    vocabulary.save(make.vocabularies(kind), vocabulary_file)
     serialization.save(model, spec, vocabulary_file, folder / "model")
     return model, spec, vocabulary_file
 
@@ -40,7 +40,7 @@ def test_a_loaded_model_equals_the_saved_one(make, kind, tmp_path):
     model, spec, vocabulary_file = save_model(make, tmp_path, kind, **KINDS[kind])
     loaded, loaded_spec, vocabularies = serialization.load(tmp_path / "model", vocabulary_file)
     assert loaded_spec == spec
-    assert vocabularies == make.words(kind)
+    assert vocabularies == make.vocabularies(kind)
     for weights, expected in zip(loaded.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(weights, expected)
     np.testing.assert_array_equal(predict(loaded, kind), predict(model, kind))
@@ -69,7 +69,7 @@ def test_a_missing_member_is_refused(make, tmp_path):
 
 def test_a_model_with_another_vocabulary_is_refused(make, tmp_path):
     _, _, vocabulary_file = save_model(make, tmp_path, "bag_of_words")
-    vocabulary.save(make.words("seq2seq"), vocabulary_file)
+    vocabulary.save(make.vocabularies("seq2seq"), vocabulary_file)
     with pytest.raises(UserError, match=r"model.*another vocabulary.*vocabulary\.json"):
         serialization.load(tmp_path / "model", vocabulary_file)
 

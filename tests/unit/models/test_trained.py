@@ -71,8 +71,8 @@ def kind_of_model(kind):
 def train_model(make, kind, **changes):
     """Train a small model of this kind; return it with its history and spec."""
     model = kind_of_model(kind)
-    spec, frame = make.card(model, **{**KINDS[kind], **changes}), make.frame(model)
-    trained, history, *_ = train_on_loss(spec, (frame, frame), make.words(model))
+    spec, frame = make.spec(model, **{**KINDS[kind], **changes}), make.frame(model)
+    trained, history, *_ = train_on_loss(spec, (frame, frame), make.vocabularies(model))
     assert len(history) == spec.entry.epochs
     return trained, history, spec
 
@@ -88,9 +88,9 @@ def test_one_batch_is_memorized(make, kind):
 def test_every_weight_has_a_gradient(make, kind):
     model = kind_of_model(kind)
     spec, frame, vocabularies = (
-        make.card(model, **KINDS[kind]),
+        make.spec(model, **KINDS[kind]),
         make.frame(model),
-        make.words(model),
+        make.vocabularies(model),
     )
     network = serialization.build(spec.entry, vocabularies)
     task = lookup.get(spec.task)
@@ -115,7 +115,7 @@ def test_every_weight_has_a_gradient(make, kind):
 
 @pytest.mark.parametrize("kind", ["bag_of_words", "classifier"])
 def test_padding_changes_no_logit(make, kind):
-    network = serialization.build(make.entry(kind), make.words(kind))
+    network = serialization.build(make.config(kind), make.vocabularies(kind))
     ids = tf.constant([[4, 5, 6]])
     padded = tf.constant([[4, 5, 6, 0, 0]])
     np.testing.assert_allclose(network(padded), network(ids), atol=1e-5)
@@ -123,15 +123,15 @@ def test_padding_changes_no_logit(make, kind):
 
 def test_word_order_changes_the_lstm_and_not_the_bag_of_words(make):
     ids, reordered = tf.constant([[4, 5, 6]]), tf.constant([[6, 5, 4]])
-    bag = serialization.build(make.entry("bag_of_words"), make.words("bag_of_words"))
+    bag = serialization.build(make.config("bag_of_words"), make.vocabularies("bag_of_words"))
     np.testing.assert_allclose(bag(ids), bag(reordered), atol=1e-6)
-    lstm = serialization.build(make.entry("classifier"), make.words("classifier"))
+    lstm = serialization.build(make.config("classifier"), make.vocabularies("classifier"))
     assert np.abs(lstm(ids) - lstm(reordered)).max() > 1e-4
 
 
 def test_the_predictor_returns_text(make):
     trained, _, spec = train_model(make, "seq2seq", epochs=120)
-    predictor = Predictor(trained, spec, make.words("seq2seq"))
+    predictor = Predictor(trained, spec, make.vocabularies("seq2seq"))
     task = lookup.get(spec.task)
     assert task.predict(predictor, ["a b c d", "B  c"]) == ["d c b a", "c b"]
     with pytest.raises(UserError, match=r"2.*empty"):

@@ -43,10 +43,10 @@ def test_the_two_on_cells_write_their_tables(project: Path) -> None:
 
 
 def test_word_order_asks_the_two_models_and_counts_of_n_grams(project: Path, make: Any) -> None:
-    words = make.words("classifier")
+    words = make.vocabularies("classifier")
     vocabulary.save(words, Path("words.json"))
     for kind in ("bag_of_words", "classifier"):
-        card = make.card(kind)
+        card = make.spec(kind)
         serialization.save(
             serialization.build(card.entry, words), card, Path("words.json"), Path(kind)
         )

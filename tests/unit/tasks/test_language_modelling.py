@@ -17,8 +17,8 @@ def _samples(length, **options):
 
 
 def _predictor(make, samples, smoothing="witten_bell", seed=1):
-    vocabularies = make.words("ngram")
-    spec = make.card("ngram", seed=seed, smoothing=smoothing)
+    vocabularies = make.vocabularies("ngram")
+    spec = make.spec("ngram", seed=seed, smoothing=smoothing)
     stream = encoding.encode_stream(make.frame("ngram"), vocabularies)
     model = NGram.count(stream, 3, len(vocabularies.columns["text"]), smoothing)
     return Predictor(model, spec, vocabularies, samples)
@@ -74,7 +74,7 @@ class RowRecorder(Callback):
 
 
 def test_n_grams_are_counted_in_one_epoch(make):
-    spec, vocabularies = make.card("ngram"), make.words("ngram")
+    spec, vocabularies = make.spec("ngram"), make.vocabularies("ngram")
     train, valid = make.frame("ngram"), make.frame("ngram").iloc[:1]
     recorder = RowRecorder()
     result = language_modelling.TASK.train(spec, (train, valid), vocabularies, [recorder])

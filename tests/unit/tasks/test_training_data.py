@@ -14,13 +14,13 @@ BUCKETED = ["classifier", "bag_of_words", "seq2seq"]
 
 
 def _bucketed(make, kind, **changes):
-    spec, frame = make.card(kind, **changes), make.frame(kind)
+    spec, frame = make.spec(kind, **changes), make.frame(kind)
     task = lookup.get(spec.task)
-    return task.training_data(spec, None, (frame, frame), make.words(kind), 1)
+    return task.training_data(spec, None, (frame, frame), make.vocabularies(kind), 1)
 
 
 def _language_model(make, frames=None, **changes):
-    spec, vocabularies = make.card("language_model", **changes), make.words("language_model")
+    spec, vocabularies = make.spec("language_model", **changes), make.vocabularies("language_model")
     frame = make.frame("language_model")
     model = serialization.build(spec.entry, vocabularies)
     task = lookup.get(spec.task)
@@ -60,12 +60,12 @@ def test_the_order_depends_on_the_epoch_alone(make, kind):
 
 
 def test_texts_keep_their_labels_and_their_translations(make):
-    vocabularies, frame = make.words("classifier"), make.frame("classifier")
+    vocabularies, frame = make.vocabularies("classifier"), make.frame("classifier")
     for ids, labels in _bucketed(make, "classifier", batch_size=6).train(1).read():
         for row, label in zip(ids, labels, strict=True):
             text = vocabularies.columns["text"].decode(row[row != PAD])
             assert frame["label"][frame["text"] == text].tolist() == [vocabularies.labels[label]]
-    columns = make.words("seq2seq").columns
+    columns = make.vocabularies("seq2seq").columns
     for sources, targets in _bucketed(make, "seq2seq", batch_size=3).train(3).read():
         for source, target in zip(sources, targets, strict=True):
             source_text = columns["source"].decode(source[source != PAD])
@@ -75,7 +75,9 @@ def test_texts_keep_their_labels_and_their_translations(make):
 
 def test_a_stream_is_cut_into_rows(make):
     data = _language_model(make)
-    stream = encoding.encode_stream(make.frame("language_model"), make.words("language_model"))
+    stream = encoding.encode_stream(
+        make.frame("language_model"), make.vocabularies("language_model")
+    )
     batches = _read(data.train(1))
     assert data.tokens_per_epoch == sum(inputs.size for inputs, _ in batches) <= len(stream) - 1
     inputs, targets = (np.concatenate(part, axis=1) for part in zip(*batches, strict=True))
@@ -85,7 +87,9 @@ def test_a_stream_is_cut_into_rows(make):
 
 def test_random_steps_read_the_whole_stream_and_scale_the_rate_of_short_batches(make):
     data = _language_model(make, random_bptt_steps=True, bptt_steps=9)
-    stream = encoding.encode_stream(make.frame("language_model"), make.words("language_model"))
+    stream = encoding.encode_stream(
+        make.frame("language_model"), make.vocabularies("language_model")
+    )
     for epoch in (1, 2):
         batches = _read(data.train(epoch))
         tokens = sum(inputs.size for inputs, _ in batches)
@@ -115,7 +119,7 @@ def test_each_epoch_segments_the_training_text_into_other_sub_words(make):
     vocabularies = vocabulary.Vocabularies(
         {column: vocabulary.build(texts, "unigram", 60) for column in frame}
     )
-    spec = make.card("seq2seq", subword_sampling=0.1, batch_size=24)
+    spec = make.spec("seq2seq", subword_sampling=0.1, batch_size=24)
     data = lookup.get(spec.task).training_data(spec, None, (frame, frame), vocabularies, 1)
 
     def sources(batches):

@@ -19,8 +19,8 @@ REPLACE_UNKNOWN = params.Search(beam=1, replace_unknown=True)
 
 
 def _predictor(make, search, tokens="words", **changes):
-    spec = dataclasses.replace(make.card("seq2seq", **changes), tokens=tokens)
-    vocabularies = make.words("seq2seq")
+    spec = dataclasses.replace(make.spec("seq2seq", **changes), tokens=tokens)
+    vocabularies = make.vocabularies("seq2seq")
     model = serialization.build(spec.entry, vocabularies)
     return Predictor(model, spec, vocabularies, search=search)
 
@@ -30,7 +30,7 @@ def _hypothesis(ids, weights):
 
 
 def test_an_unknown_word_becomes_the_source_word_with_the_most_attention(make):
-    target = make.words("seq2seq").columns["target"]
+    target = make.vocabularies("seq2seq").columns["target"]
     a = int(target.encode_tokens(["a"])[0])
     weights = [[0.1, 0.2, 0.7], [0.4, 0.35, 0.25], [0.1, 0.8, 0.1]]
     hypothesis = _hypothesis([UNK, a, UNK], weights)
@@ -87,7 +87,7 @@ def test_n_best_lists_are_sorted_and_start_with_the_prediction(make):
 def test_a_limit_in_words_leaves_room_for_sub_words(make):
     frame = make.frame("seq2seq")
     columns = {name: vocabulary.build(list(frame[name]), "bpe", 30) for name in frame}
-    spec = dataclasses.replace(make.card("seq2seq"), tokens="bpe")
+    spec = dataclasses.replace(make.spec("seq2seq"), tokens="bpe")
     predictor = Predictor(Toy(0, 8, {5: 50.0}), spec, vocabulary.Vocabularies(columns))
     ((hypothesis,),) = translation.translate(predictor, ["a b"])
     assert len(hypothesis.ids) == translation.PIECES * spec.cleaning.max_length

@@ -12,8 +12,8 @@ from tests.unit.inference.toy import translator
 
 def test_the_epoch_with_the_best_score_is_kept(make, monkeypatch):
     """The score falls with every epoch while the loss falls, too."""
-    frame, vocabularies = make.frame("seq2seq"), make.words("seq2seq")
-    spec = make.card("seq2seq", epochs=3)
+    frame, vocabularies = make.frame("seq2seq"), make.vocabularies("seq2seq")
+    spec = make.spec("seq2seq", epochs=3)
     weights = []
 
     def falling_score(predictor):
@@ -32,8 +32,8 @@ def test_the_epoch_with_the_best_score_is_kept(make, monkeypatch):
 
 def test_translations_are_scored_with_the_current_weights(make):
     """The search is compiled once."""
-    frame, vocabularies = make.frame("seq2seq"), make.words("seq2seq")
-    spec = make.card("seq2seq", epochs=120)
+    frame, vocabularies = make.frame("seq2seq"), make.vocabularies("seq2seq")
+    spec = make.spec("seq2seq", epochs=120)
     model, history, *_ = translation.TASK.train(spec, (frame, frame), vocabularies)
     assert history["valid_bleu"].iloc[0] < 60
     assert history["valid_bleu"].max() == pytest.approx(100)
@@ -42,8 +42,8 @@ def test_translations_are_scored_with_the_current_weights(make):
 
 
 def test_labels_are_scored_by_macro_f1(make):
-    frame, vocabularies = make.frame("classifier"), make.words("classifier")
-    spec = make.card("classifier")
+    frame, vocabularies = make.frame("classifier"), make.vocabularies("classifier")
+    spec = make.spec("classifier")
     model = serialization.build(spec.entry, vocabularies)
     predictor = Predictor(model, spec, vocabularies)
     name, score = classification.TASK.validation_score(spec, vocabularies, frame)
@@ -78,7 +78,7 @@ def test_translations_are_scored_like_the_test_split(make, tokens, name, key):
 
 
 def test_a_language_model_is_scored_by_its_loss(make):
-    spec, vocabularies = make.card("language_model"), make.words("language_model")
+    spec, vocabularies = make.spec("language_model"), make.vocabularies("language_model")
     frame = make.frame("language_model")
     assert language_modelling.TASK.validation_score(spec, vocabularies, frame) is None
 
@@ -88,8 +88,8 @@ def test_a_language_model_is_scored_by_its_loss(make):
 
 def _train(make):
     """Train a model with dropout and scheduled sampling, which draw random numbers."""
-    spec = make.card("seq2seq", epochs=3, dropout=0.3, scheduled_sampling=0.5)
-    frame, vocabularies = make.frame("seq2seq"), make.words("seq2seq")
+    spec = make.spec("seq2seq", epochs=3, dropout=0.3, scheduled_sampling=0.5)
+    frame, vocabularies = make.frame("seq2seq"), make.vocabularies("seq2seq")
     return translation.TASK.train(spec, (frame, frame), vocabularies)
 
 
@@ -105,7 +105,7 @@ def test_samples_do_not_change_the_training(make, monkeypatch):
 
 
 def test_a_language_model_continues_the_validation_text(make):
-    spec, vocabularies = make.card("language_model"), make.words("language_model")
+    spec, vocabularies = make.spec("language_model"), make.vocabularies("language_model")
     model = serialization.build(spec.entry, vocabularies)
     predictor = Predictor(model, spec, vocabularies)
     frame = make.frame("language_model")
@@ -122,7 +122,11 @@ def test_a_language_model_continues_the_validation_text(make):
 
 
 def test_a_translator_shows_its_first_sentences_with_their_references(make):
-    spec, vocabularies, frame = make.card("seq2seq"), make.words("seq2seq"), make.frame("seq2seq")
+    spec, vocabularies, frame = (
+        make.spec("seq2seq"),
+        make.vocabularies("seq2seq"),
+        make.frame("seq2seq"),
+    )
     predictor = Predictor(serialization.build(spec.entry, vocabularies), spec, vocabularies)
     text = translation.TASK.validation_sample(spec, vocabularies, frame)(predictor)
     rows = frame[: translation.SAMPLES]
@@ -136,6 +140,6 @@ def test_a_translator_shows_its_first_sentences_with_their_references(make):
 
 
 def test_a_classifier_has_no_samples(make):
-    spec, vocabularies = make.card("classifier"), make.words("classifier")
+    spec, vocabularies = make.spec("classifier"), make.vocabularies("classifier")
     frame = make.frame("classifier")
     assert classification.TASK.validation_sample(spec, vocabularies, frame) is None

@@ -25,7 +25,7 @@ def test_balanced_weights_equal_those_of_scikit_learn():
 
 @pytest.mark.parametrize("kind", ["classifier", "bag_of_words"])
 def test_training_weights_each_example_by_its_label(make, kind):
-    model = serialization.build(make.entry(kind), make.words(kind))
+    model = serialization.build(make.config(kind), make.vocabularies(kind))
     weights = np.array([0.5, 2.0, 3.0], np.float32)
     objective = objectives.weighted_label_loss(weights)
     nats, count, _ = objective(model, BATCH, (), tf.constant(0.0))
@@ -35,7 +35,7 @@ def test_training_weights_each_example_by_its_label(make, kind):
 
 
 def test_validation_weights_all_examples_alike(make):
-    model = serialization.build(make.entry("classifier"), make.words("classifier"))
+    model = serialization.build(make.config("classifier"), make.vocabularies("classifier"))
     weighted_loss = objectives.weighted_label_loss(np.array([0.5, 2.0, 3.0], np.float32))
     weighted, _, _ = weighted_loss(model, BATCH, (), None)
     unweighted, _, _ = objectives.label_loss(model, BATCH, (), None)
@@ -46,8 +46,8 @@ def test_validation_weights_all_examples_alike(make):
 def test_a_model_with_class_weights_is_trained_with_them(make, kind):
     """The learning rate is almost zero, so that one model explains both losses."""
     optimizer = {"name": "sgd", "learning_rate": 1e-12, "schedule": "constant", "clip_norm": 1.0}
-    spec = make.card(kind, class_weights="balanced", optimizer=optimizer)
-    frame, vocabularies = make.frame(kind), make.words(kind)
+    spec = make.spec(kind, class_weights="balanced", optimizer=optimizer)
+    frame, vocabularies = make.frame(kind), make.vocabularies(kind)
     model, history, *_ = train_on_loss(spec, (frame, frame), vocabularies)
     labels = encoding.encode_labels(frame["label"], vocabularies)
     rows = encoding.encode_rows(frame["text"], vocabularies.columns["text"])

@@ -14,7 +14,7 @@ START_OF_TRAINING, END_OF_TRAINING = tf.constant(0.0), tf.constant(1.0)
 
 
 def make_model(make, kind, **changes):
-    return serialization.build(make.entry(kind, **changes), make.words(kind))
+    return serialization.build(make.config(kind, **changes), make.vocabularies(kind))
 
 
 def to_ids(rows):

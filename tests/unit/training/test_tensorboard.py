@@ -64,8 +64,8 @@ def test_curves_samples_and_every_tenth_step(tmp_path):
 )
 def test_embeddings_are_written_with_their_words(make, tmp_path, kind, columns, monkeypatch):
     monkeypatch.setattr(tensorboard, "MAX_WORDS", 6)
-    folder, vocabularies = tmp_path / "board", make.words(kind)
-    model = serialization.build(make.entry(kind), vocabularies)
+    folder, vocabularies = tmp_path / "board", make.vocabularies(kind)
+    model = serialization.build(make.config(kind), vocabularies)
     TensorBoardWriter(folder, vocabularies).on_train_end(model)
     names = {file.name for file in folder.glob("*") if "tfevents" not in file.name}
     tables = {f"{column}-{part}.tsv" for column in columns for part in ("vectors", "words")}
@@ -104,8 +104,8 @@ class StopAtEpoch(Callback):
 
 def run_training(make, folder, checkpoints=None, callbacks=()):
     """Train four epochs and write event files."""
-    spec, frame = make.card("bag_of_words", epochs=4), make.frame("bag_of_words")
-    vocabularies = make.words("bag_of_words")
+    spec, frame = make.spec("bag_of_words", epochs=4), make.frame("bag_of_words")
+    vocabularies = make.vocabularies("bag_of_words")
     writer = TensorBoardWriter(folder, vocabularies)
     return train_on_loss(
         spec,

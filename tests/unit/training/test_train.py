@@ -42,8 +42,8 @@ class RowRecorder(Callback):
 def run_training(make, kind, callbacks=(), **changes):
     """Train a small model of this kind; options of the training are separated from the model's."""
     options = {key: changes.pop(key) for key in ("score", "sample") if key in changes}
-    spec, frame = make.card(kind, **changes), make.frame(kind)
-    return train_on_loss(spec, (frame, frame), make.words(kind), callbacks, **options), spec
+    spec, frame = make.spec(kind, **changes), make.frame(kind)
+    return train_on_loss(spec, (frame, frame), make.vocabularies(kind), callbacks, **options), spec
 
 
 def make_score(values):
@@ -60,7 +60,7 @@ def assert_equal_weights(model, other):
 def save_and_load(make, kind, trained, spec, folder, seed=None):
     """Save a result and load its model."""
     vocabulary_file = folder / "vocabulary.json"
-    vocabulary.save(make.words(kind), vocabulary_file)
+    vocabulary.save(make.vocabularies(kind), vocabulary_file)
     result.save(trained, spec, vocabulary_file, folder / "model")
     return serialization.load(folder / "model", vocabulary_file, seed)[0]
 
@@ -92,10 +92,10 @@ def test_a_models_own_seed_overrides_the_seed_of_all_models():
 def test_the_best_epoch_is_kept_and_not_the_last(make):
     """The loss on another text rises again while the training text is memorized."""
     optimizer = {"name": "adam", "learning_rate": 0.03, "schedule": "constant", "clip_norm": 1.0}
-    spec = make.card("language_model", epochs=25, optimizer=optimizer)
+    spec = make.spec("language_model", epochs=25, optimizer=optimizer)
     train_frame = make.frame("language_model")
     frames = train_frame, train_frame.assign(text=train_frame["text"].str[::-1])
-    vocabularies = make.words("language_model")
+    vocabularies = make.vocabularies("language_model")
     model, history, *_ = train_on_loss(spec, frames, vocabularies)
     assert history["valid_loss"].iloc[-1] > history["valid_loss"].min() + 0.1
     data = lookup.get(spec.task).training_data(spec, model, frames, vocabularies, spec.seed)
