@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md, followed literally: a toy cell, reader, metric and task in a copy of the code."""
+"""CONTRIBUTING.md followed literally: a toy cell, reader, metric and task in a copy of the code."""
 
 import os
 import re
