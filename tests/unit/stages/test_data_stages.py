@@ -1,7 +1,8 @@
-"""fetch, preprocess and build_vocab on a tiny corpus of the user's own files."""
+"""The stages fetch, preprocess and build_vocab, on a tiny corpus of the user's files."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pipelines import paths
 from pipelines.config import params
 from pipelines.data import parquet
 from pipelines.errors import UserError
@@ -19,11 +21,11 @@ from stages import build_vocab, fetch, preprocess
 ROOT = Path(__file__).parents[3]
 OPINIONS = {
     "task": "classification",
-    "source": {"kind": "files", "paths": ["texts/said.csv"]},
+    "source": {"kind": "files", "paths": ["texts/mood.csv"]},
     "reader": {
         "format": "table",
         "separator": ",",
-        "columns": {"text": "said", "label": "mood"},
+        "columns": {"text": "opinion", "label": "mood"},
     },
     "cleaning": {"lowercase": True, "max_length": 6, "drop_repeated": True},
     "tokens": "words",
@@ -33,15 +35,12 @@ OPINIONS = {
 }
 TREE: dict[str, Any] = {
     "seed": 1,
+    "data_seed": 1,
     "tracking": {"experiment_prefix": "t/"},
     "checkpoints": {"every": 10},
-    "corpora": {"said": OPINIONS},
-    "train_baseline models": {},
-    "train_lstm models": {},
-    "fine_tune models": {},
-    "train_seq2seq models": {},
-    "models": {},
-    "laboratory": {key: {} for key in params.Experiments.model_fields},
+    "corpora": {"mood": OPINIONS},
+    "models": {family: {} for family in params.ModelFamilies.model_fields},
+    "experiments": {key: {} for key in params.Experiments.model_fields},
     "goals": [],
 }
 
@@ -50,8 +49,8 @@ TREE: dict[str, Any] = {
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows = [f"It's so {word} {n}!,{word}" for n in range(20) for word in ("good", "bad")]
     (tmp_path / "texts").mkdir()
-    write(tmp_path / "texts" / "said.csv", "\n".join(["said,mood", *rows, *rows[:3]]) + "\n")
-    settings(tmp_path)
+    write(tmp_path / "texts" / "mood.csv", "\n".join(["opinion,mood", *rows, *rows[:3]]) + "\n")
+    write_params(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     return tmp_path
@@ -61,63 +60,75 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def settings(project: Path, **changes: Any) -> None:
+def write_params(project: Path, **changes: Any) -> None:
+    """Write params.yaml with changes of the corpus."""
     corpus = {**OPINIONS, **changes}
-    write(project / "params.yaml", yaml.safe_dump({**TREE, "corpora": {"said": corpus}}))
+    write(project / "params.yaml", yaml.safe_dump({**TREE, "corpora": {"mood": corpus}}))
 
 
-def preprocessed() -> list[Path]:
-    parts = [Path("data", "prepared", f"{name}.parquet") for name in ("train", "valid", "test")]
-    checks = Path("data/checks.json")
-    preprocess.main("said", Path("data/raw"), *parts, checks)
-    return [*parts, checks]
+def read_texts(split: str) -> list[str]:
+    """Return the texts of a prepared split."""
+    return list(parquet.read_parquet(paths.frame("mood", split))["text"])
 
 
-def test_the_three_stages_from_file_to_vocabulary(project: Path) -> None:
-    fetch.main("said", Path("data/raw"))
-    train, valid, test, checks = preprocessed()
-    built = Path("data/vocabulary.json")
-    build_vocab.main("said", train, built)
+def read_checks() -> list[dict[str, Any]]:
+    """Return the results of the data checks."""
+    checks: list[dict[str, Any]] = json.loads(paths.data_checks("mood").read_text("utf-8"))
+    return checks
 
-    assert [len(parquet.read_parquet(path)) for path in (train, valid, test)] == [32, 4, 4]
-    row = parquet.read_parquet(train).iloc[0]
-    raw = Path("data/raw/said.csv").read_text("utf-8").splitlines()[row["line"] - 1]
+
+def prepared_bytes() -> list[bytes]:
+    """Return the content of all files of `preprocess`."""
+    frames = [paths.frame("mood", split) for split in ("train", "valid", "test")]
+    return [path.read_bytes() for path in (*frames, paths.data_checks("mood"))]
+
+
+def test_three_stages_make_a_vocabulary_from_a_file(project: Path) -> None:
+    fetch.main("mood")
+    preprocess.main("mood")
+    build_vocab.main("mood")
+
+    assert [len(read_texts(split)) for split in ("train", "valid", "test")] == [32, 4, 4]
+    row = parquet.read_parquet(paths.train_frame("mood")).iloc[0]
+    raw = (paths.raw("mood") / "mood.csv").read_text("utf-8").splitlines()[row["line"] - 1]
     assert raw == f"It's so {row['text'].split()[3]} {row['text'].split()[4]}!,{row['label']}"
     assert row["text"].startswith("it' s so ")
-    words = vocabulary.load(built)
-    assert words.labels == ("bad", "good")
-    assert words.columns["text"].tokens[4:8] == ("!", "it'", "s", "so")
-    assert words.columns["text"].counts[vocabulary.END] == 32
-    assert all(found["success"] for found in json.loads(checks.read_text("utf-8")))
+    vocabularies = vocabulary.load(paths.vocabulary("mood"))
+    assert vocabularies.labels == ("bad", "good")
+    assert vocabularies.columns["text"].tokens[4:8] == ("!", "it'", "s", "so")
+    assert vocabularies.columns["text"].counts[vocabulary.END] == 32
+    assert all(check["success"] for check in read_checks())
 
 
 @pytest.mark.parametrize("tokens", ["bpe", "unigram"])
-def test_sub_words_are_learnt_from_the_training_rows(
+def test_subwords_are_learnt_from_the_training_split(
     tokens: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings(project, tokens=tokens, vocabulary={"max_size": 40})
-    fetch.main("said", Path("data/raw"))
-    with monkeypatch.context() as only_once:
-        only_once.delattr("pipelines.text.subwords.train")  # preprocess has no use for it
-        train, valid, _, checks = preprocessed()
-    build_vocab.main("said", train, Path("one.json"))
-    build_vocab.main("said", train, Path("two.json"))
-    assert Path("one.json").read_bytes() == Path("two.json").read_bytes()
+    write_params(project, tokens=tokens, vocabulary={"max_size": 40})
+    fetch.main("mood")
+    with monkeypatch.context() as context:
+        context.delattr("pipelines.text.subwords.train")  # preprocess does not need it
+        preprocess.main("mood")
+    build_vocab.main("mood")
+    first = paths.vocabulary("mood").read_bytes()
+    build_vocab.main("mood")
+    assert paths.vocabulary("mood").read_bytes() == first
 
-    assert parquet.read_parquet(train)["text"].str.match("it's so (good|bad) [0-9]+!$").all()
-    words = vocabulary.load(Path("one.json")).columns["text"]
-    assert (words.kind, words.counts[vocabulary.END]) == (tokens, len(parquet.read_parquet(train)))
-    for text in parquet.read_parquet(valid)["text"]:
-        assert words.decode(words.encode(text)) == text
-    rules = [found["rule"] for found in json.loads(checks.read_text("utf-8"))]
+    train = read_texts("train")
+    assert all(re.fullmatch("it's so (good|bad) [0-9]+!", text) for text in train)
+    subwords = vocabulary.load(paths.vocabulary("mood")).columns["text"]
+    assert (subwords.kind, subwords.counts[vocabulary.END]) == (tokens, len(train))
+    for text in read_texts("valid"):
+        assert subwords.decode(subwords.encode(text)) == text
+    rules = [check["rule"] for check in read_checks()]
     assert "at most 0.5 of the characters of text are outside the vocabulary" in rules
 
 
-def test_a_given_split_keeps_all_of_its_test_rows(project: Path) -> None:
+def test_a_given_split_keeps_all_test_rows(project: Path) -> None:
     parts = {"train": ["a.txt"], "valid": ["b.txt"], "test": ["c.txt"]}
     for (file,) in parts.values():
-        write(Path("texts") / file, "one\none\none two three\n")
-    settings(
+        write(Path("texts") / file, "a\na\na b c\n")
+    write_params(
         project,
         task="language_modelling",
         source={"kind": "files", "paths": ["texts/c.txt", "texts/a.txt", "texts/b.txt"]},
@@ -125,57 +136,53 @@ def test_a_given_split_keeps_all_of_its_test_rows(project: Path) -> None:
         cleaning={"lowercase": True, "max_length": 2, "drop_repeated": True},
         split={"method": "given", **parts},
         checks={"min_rows": 7, "max_unknown_rate": 0.5},
-        samples={"beginning": "one", "length": 1, "temperature": 1.0},
+        samples={"beginning": "a", "length": 1, "temperature": 1.0},
     )
-    fetch.main("said", Path("data/raw"))
-    train, valid, test, _ = preprocessed()
-    assert parquet.read_parquet(train)["text"].tolist() == ["one"]
-    for path in (valid, test):
-        assert parquet.read_parquet(path)["text"].tolist() == ["one", "one", "one two three"]
-    write(Path("data", "raw", "mapping.txt"), "0\n")
-    with pytest.raises(UserError, match=r"'mapping\.txt', and 'split' does not name it"):
-        preprocessed()
+    fetch.main("mood")
+    preprocess.main("mood")
+    assert read_texts("train") == ["a"]
+    for split in ("valid", "test"):
+        assert read_texts(split) == ["a", "a", "a b c"]
+    write(paths.raw("mood") / "mapping.txt", "0\n")
+    with pytest.raises(UserError, match=r"mapping\.txt.*split"):
+        preprocess.main("mood")
 
 
-def test_the_same_bytes_again(project: Path) -> None:
-    fetch.main("said", Path("data/raw"))
-    once = [path.read_bytes() for path in preprocessed()]
-    assert once == [path.read_bytes() for path in preprocessed()]
+def test_preprocess_is_deterministic(project: Path) -> None:
+    fetch.main("mood")
+    preprocess.main("mood")
+    first = prepared_bytes()
+    preprocess.main("mood")
+    assert prepared_bytes() == first
 
 
-def test_a_broken_rule_writes_nothing(project: Path) -> None:
-    fetch.main("said", Path("data/raw"))
-    settings(project, checks={**OPINIONS["checks"], "labels": ["bad", "fine"]})  # type: ignore[dict-item]
-    with pytest.raises(UserError, match=r"every label is one of bad, fine; 22 of 43 rows"):
-        preprocessed()
-    settings(project, checks={**OPINIONS["checks"], "max_unknown_rate": 0.01})  # type: ignore[dict-item]
-    with pytest.raises(UserError, match=r"at most 0\.01 of the words of text"):
-        preprocessed()
+def test_a_failed_check_writes_nothing(project: Path) -> None:
+    fetch.main("mood")
+    write_params(project, checks={**OPINIONS["checks"], "labels": ["bad", "fine"]})  # type: ignore[dict-item]
+    with pytest.raises(UserError, match=r"bad, fine.*22 of 43 rows"):
+        preprocess.main("mood")
+    write_params(project, checks={**OPINIONS["checks"], "max_unknown_rate": 0.01})  # type: ignore[dict-item]
+    with pytest.raises(UserError, match=r"0\.01.*words of text"):
+        preprocess.main("mood")
     assert sorted(path.name for path in Path("data").iterdir()) == ["raw"]
 
 
-def test_names_are_those_of_params(project: Path) -> None:
-    with pytest.raises(UserError, match="no corpus 'sayd'; did you mean 'said'"):
-        fetch.main("sayd", Path("data/raw"))
+def test_an_unknown_corpus_is_an_error(project: Path) -> None:
+    with pytest.raises(UserError, match=r"no corpus 'moood'.*'mood'"):
+        fetch.main("moood")
     assert not Path("data").exists()
 
 
 @pytest.mark.parametrize("stage", ["fetch", "preprocess", "build_vocab"])
 def test_tensorflow_is_not_imported(stage: str, project: Path) -> None:
-    fetch.main("said", Path("data/raw"))
-    train, *_ = preprocessed()
-    calls = {
-        "fetch": "main('said', Path('data/raw'))",
-        "preprocess": "main('said', Path('data/raw'), *map(Path, 'tvwc'))",
-        "build_vocab": f"main('said', Path('{train}'), Path('v.json'))",
-    }
+    fetch.main("mood")
+    preprocess.main("mood")
     code = (
-        "import sys\nfrom pathlib import Path\n"
-        f"from stages.{stage} import main\n{calls[stage]}\n"
+        f"import sys\nfrom stages.{stage} import main\nmain('mood')\n"
         "heavy = {'tensorflow', 'keras', 'mlflow', 'dvc'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -183,20 +190,19 @@ def test_tensorflow_is_not_imported(stage: str, project: Path) -> None:
         check=False,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
 
 
-def test_a_refusal_is_one_line_on_the_screen(project: Path) -> None:
-    settings(project, source={"kind": "files", "paths": ["texts/sayd.csv"]})
-    done = subprocess.run(
-        [sys.executable, "-m", "stages.fetch", "said", "--raw", "data/raw"],
+def test_a_user_error_is_one_line_on_stderr(project: Path) -> None:
+    write_params(project, source={"kind": "files", "paths": ["texts/moood.csv"]})
+    process = subprocess.run(
+        [sys.executable, "-m", "stages.fetch", "mood"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
-    assert done.returncode == 1
-    assert done.stderr == (
-        "seqproof: There is no file 'texts/sayd.csv'; the nearest is 'texts/said.csv'.\n"
-    )
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert re.match(r"seqproof: .*'texts/moood\.csv'.*'texts/mood\.csv'", line)

@@ -1,4 +1,4 @@
-"""The stages of the laboratory, each on the smallest of experiments."""
+"""The stages of the experiments, on tiny experiments."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from pipelines import paths
 from pipelines.data import parquet
 from pipelines.errors import UserError
 from pipelines.experiments import tables
@@ -15,63 +16,67 @@ from pipelines.text import vocabulary
 from stages import gradient_flow, long_memory, source_length, word_order
 
 ROOT = Path(__file__).parents[3]
-PRACTICE = {"units": 3, "batch_size": 2, "steps": 2, "learning_rate": 0.01, "clip_norm": 1.0}
+TRAINING = {"units": 3, "batch_size": 2, "steps": 2, "learning_rate": 0.01, "clip_norm": 1.0}
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The shipped parameters, the experiments on cells made tiny."""
+    """Write params.yaml with small experiments, and make its folder the current one."""
     tree: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    tree["laboratory"] |= {
+    tree["experiments"] |= {
         "cells": {"tanh": {"cell": "rnn"}},
-        "gradient_flow": {"adding": PRACTICE | {"lag": 4}},
-        "long_memory": {"copying": PRACTICE | {"lags": [2, 3], "threshold": 0.5}},
+        "gradient_flow": {"adding": TRAINING | {"lag": 4}},
+        "long_memory": {"copying": TRAINING | {"lags": [2, 3], "threshold": 0.5}},
     }
-    tree["laboratory"]["word_order"]["opinions"] |= {"evidence": 0.1, "min_count": 1}
+    tree["experiments"]["word_order"]["opinions"] |= {"evidence": 0.1, "min_count": 1}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_the_two_on_cells_write_their_tables(project: Path) -> None:
-    gradient_flow.main("adding", Path("norms.csv"))
-    long_memory.main("copying", Path("lags.csv"))
-    assert len(tables.read(Path("norms.csv"), tables.GRADIENT_FLOW)) == 3 * 4
-    assert list(tables.read(Path("lags.csv"), tables.LONG_MEMORY)["lag"]) == [2, 3]
-    with pytest.raises(UserError, match=r"no task for gradient_flow 'copying'; .*adding"):
-        gradient_flow.main("copying", Path("norms.csv"))
+def test_experiments_on_synthetic_tasks_write_tables(project: Path) -> None:
+    gradient_flow.main("adding")
+    long_memory.main("copying")
+    norms = tables.read(paths.experiment("gradient_flow", "adding"), tables.GRADIENT_FLOW)
+    assert len(norms) == 3 * 4
+    trials = tables.read(paths.experiment("long_memory", "copying"), tables.LONG_MEMORY)
+    assert list(trials["lag"]) == [2, 3]
+    with pytest.raises(UserError, match=r"experiments\.gradient_flow.*'copying'.*adding"):
+        gradient_flow.main("copying")
 
 
-def test_word_order_asks_the_two_models_and_counts_of_n_grams(project: Path, make: Any) -> None:
-    words = make.vocabularies("classifier")
-    vocabulary.save(words, Path("words.json"))
-    for kind in ("bag_of_words", "classifier"):
-        card = make.spec(kind)
-        serialization.save(
-            serialization.build(card.entry, words), card, Path("words.json"), Path(kind)
-        )
+def test_word_order_compares_three_classifiers(project: Path, make: Any) -> None:
+    vocabularies, vocabulary_file = make.vocabularies("classifier"), paths.vocabulary("opinions")
+    vocabulary.save(vocabularies, vocabulary_file)
+    models = {"opinions-perceptron": "bag_of_words", "opinions-lstm": "classifier"}
+    for name, kind in models.items():
+        spec = make.spec(kind)
+        model = serialization.build(spec.entry, vocabularies)
+        serialization.save(model, spec, vocabulary_file, paths.model(name))
     train = make.frame("classifier")
-    parquet.write_parquet(train, Path("train.parquet"))
-    parquet.write_parquet(train.assign(text="so bad not good"), Path("test.parquet"))
-    where = ("train.parquet", "test.parquet", "words.json", "bag_of_words", "classifier", "out.csv")
-    word_order.main("opinions", *map(Path, where))
-    found = tables.read(Path("out.csv"), tables.WORD_ORDER)
-    models = ["opinions-perceptron", "3-grams", "opinions-lstm"]
-    assert list(found["classifier"].unique()) == models
-    assert list(found["text"][:2]) == ["the food was good , not bad at all .", "so bad not good"]
-    assert found["exchanged"][1] == "so good not bad"
-    parquet.write_parquet(train.assign(text="film"), Path("test.parquet"))
-    with pytest.raises(UserError, match=r"No test text of 'opinions' has two words .*\.evidence"):
-        word_order.main("opinions", *map(Path, where))
+    parquet.write_parquet(train, paths.train_frame("opinions"))
+    parquet.write_parquet(train.assign(text="so bad not good"), paths.test_frame("opinions"))
+    word_order.main("opinions")
+    predictions = tables.read(paths.experiment("word_order", "opinions"), tables.WORD_ORDER)
+    classifiers = ["opinions-perceptron", "3-grams", "opinions-lstm"]
+    assert list(predictions["classifier"].unique()) == classifiers
+    texts = ["the food was good , not bad at all .", "so bad not good"]
+    assert list(predictions["text"][:2]) == texts
+    assert predictions["exchanged"][1] == "so good not bad"
+    parquet.write_parquet(train.assign(text="film"), paths.test_frame("opinions"))
+    with pytest.raises(UserError, match=r"'opinions'.*experiments\.word_order\.opinions\.evidence"):
+        word_order.main("opinions")
 
 
-def test_source_length_scores_what_both_wrote(project: Path) -> None:
-    said = pd.DataFrame({"source": ["ab", "cde"], "target": ["x", "y"], "hypothesis": ["x", "y"]})
-    parquet.write_parquet(said, Path("attention.parquet"))
-    parquet.write_parquet(said.assign(hypothesis="?"), Path("fixed.parquet"))
-    source_length.main("dates", *map(Path, ("fixed.parquet", "attention.parquet", "out.csv")))
-    found = tables.read(Path("out.csv"), tables.SOURCE_LENGTH)
-    assert found.groupby("model")["score"].mean().to_dict() == {
+def test_source_length_scores_two_models(project: Path) -> None:
+    predictions = pd.DataFrame(
+        {"source": ["ab", "cde"], "target": ["x", "y"], "hypothesis": ["x", "y"]}
+    )
+    parquet.write_parquet(predictions, paths.predictions("dates-attention"))
+    parquet.write_parquet(predictions.assign(hypothesis="?"), paths.predictions("dates-fixed"))
+    source_length.main("dates")
+    scores = tables.read(paths.experiment("source_length", "dates"), tables.SOURCE_LENGTH)
+    assert scores.groupby("model")["score"].mean().to_dict() == {
         "dates-attention": 1.0,
         "dates-fixed": 0.0,
     }
