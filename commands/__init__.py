@@ -1,1 +1,1 @@
-"""What a person types that is no stage."""
+"""Commands of the command line that are not stages."""

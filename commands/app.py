@@ -187,41 +187,41 @@ def generate(
 @app.command()
 def results() -> None:
     """Print the metrics of all models and the cost of each stage."""
-    from commands.results import results as print_results
+    from commands import results as command
     from pipelines.lineage import dvc_project
 
-    print_results(dvc_project.stage_names(Path()))
+    command.results(dvc_project.stage_names(Path()))
 
 
 @app.command()
 def seal() -> None:
     """Record the hashes of all stage outputs on the MLflow runs that made them."""
-    from commands.seal import seal as put
+    from commands import seal as command
 
-    put()
+    command.seal()
 
 
 @app.command()
 def trace(
-    what: Annotated[
-        str, Argument(metavar="WHAT", help="a file, model, corpus, stage, MD5, run or commit")
+    name: Annotated[
+        str, Argument(metavar="TARGET", help="a file, model, corpus, stage, MD5, run or commit")
     ],
     as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
 ) -> None:
     """Show what a result was made from, and what was made from it."""
     from commands import inputs
-    from commands.trace import trace as show
+    from commands import trace as command
 
-    show(inputs.utf8(what, "WHAT"), as_json)
+    command.trace(inputs.utf8(name, "TARGET"), as_json)
 
 
 @app.command()
 def verify(
-    what: Annotated[
+    name: Annotated[
         str | None,
         Argument(metavar="RUN|MODEL", help="a model, or the id of a run or its first characters"),
     ] = None,
-    everything: Annotated[bool, Option("--all", help="verify all models (the default)")] = False,
+    all_models: Annotated[bool, Option("--all", help="verify all models (the default)")] = False,
     level: Annotated[
         int,
         Option(
@@ -232,11 +232,11 @@ def verify(
     ] = 0,
 ) -> None:
     """Verify that the inputs and outputs of a result are unchanged."""
-    from commands.verify import verify as check
+    from commands import verify as command
 
-    if everything and what is not None:
-        raise UserError(f"--all cannot be combined with '{what}'. Omit one of the two.")
-    check(what, level)
+    if all_models and name is not None:
+        raise UserError(f"--all cannot be combined with '{name}'. Omit one of the two.")
+    command.verify(name, level)
 
 
 @app.command()
@@ -252,15 +252,15 @@ def compare(
     as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
 ) -> None:
     """Compare models and test whether their differences are statistically significant."""
+    from commands import compare as command
     from commands import inputs
-    from commands.compare import compare as beside
 
-    beside([inputs.utf8(name, "A B...") for name in names], sentences, level, as_json)
+    command.compare([inputs.utf8(name, "A B...") for name in names], sentences, level, as_json)
 
 
 @app.command()
 def promote(
-    what: Annotated[
+    name: Annotated[
         str,
         Argument(metavar="RUN|MODEL", help="a model, or the id of a run or its first characters"),
     ],
@@ -268,29 +268,29 @@ def promote(
 ) -> None:
     """Register a model under an alias if it is better than the current holder."""
     from commands import inputs
-    from commands.promote import promote as put
+    from commands import promote as command
 
-    put(inputs.utf8(what, "RUN|MODEL"), inputs.utf8(alias, "--as"))
+    command.promote(inputs.utf8(name, "RUN|MODEL"), inputs.utf8(alias, "--as"))
 
 
 @app.command()
 def sync(
-    here: Annotated[
+    any_server: Annotated[
         bool, Option("--here", help="also upload runs that were recorded for another server")
     ] = False,
 ) -> None:
     """Upload runs that were recorded while the tracking server was unreachable."""
-    from commands.sync import sync as send
+    from commands import sync as command
 
-    send(here)
+    command.sync(any_server)
 
 
 @app.command()
 def ui(port: Annotated[int, Option(min=1, max=65535, help="port on this machine")] = 5000) -> None:
     """Start the MLflow UI."""
-    from commands.ui import ui as serve
+    from commands import ui as command
 
-    serve(port)
+    command.ui(port)
 
 
 class _New(Command):
@@ -307,9 +307,9 @@ def new(
 ) -> None:
     """Create a project from a template: a benchmark with a published number."""
     from commands import inputs
-    from commands.new import new as make
+    from commands import new as command
 
-    make(inputs.folder(folder), template)
+    command.new(inputs.folder(folder), template)
 
 
 @app.command()
@@ -320,9 +320,9 @@ def doctor(
     as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
 ) -> None:
     """Check versions, GPU, disk, project and determinism on this machine."""
-    from commands.doctor import doctor as look
+    from commands import doctor as command
 
-    look(quick, as_json)
+    command.doctor(quick, as_json)
 
 
 @app.command()
@@ -336,13 +336,13 @@ def publish(
     page: Annotated[Path, Option(help="results page to write")] = Path("docs/results.md"),
 ) -> None:
     """Compare the results of projects with published numbers."""
-    from commands.publish import publish as put
+    from commands import publish as command
 
-    put(projects or [], data, page)
+    command.publish(projects or [], data, page)
 
 
 def main() -> None:
-    """The console script; told to stop, it takes away what it put beside its results."""
+    """Run the command line; on SIGTERM and SIGHUP exit cleanly, so that temporary files go."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     console.run_app(app)

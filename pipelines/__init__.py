@@ -1,1 +1,1 @@
-"""What is done: the nouns of the field, in walking order."""
+"""Library of the pipeline, one package for each concern."""

@@ -1,1 +1,1 @@
-"""When it is done, and to which files: one verb for each stage of dvc.yaml."""
+"""Stages of dvc.yaml, one file each."""

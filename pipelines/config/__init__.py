@@ -1,1 +1,1 @@
-"""Parameters: typed, validated, with error messages."""
+"""Parameters: types, validation and error messages."""

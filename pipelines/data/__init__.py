@@ -1,1 +1,1 @@
-"""Bytes to validated data frames."""
+"""Data: sources, readers, cleaning, splits, and checks of data frames."""

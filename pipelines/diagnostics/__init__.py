@@ -1,1 +1,1 @@
-"""Check that this machine and project are fit."""
+"""Checks of machine, project and determinism for `seqproof doctor`."""

@@ -1,1 +1,1 @@
-"""Metrics, significance tests and seed statistics."""
+"""Evaluation: metrics, significance tests and seed statistics."""

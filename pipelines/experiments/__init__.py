@@ -1,1 +1,1 @@
-"""Small experiments on the project's own layers and models."""
+"""Small experiments: gradient flow, long memory, word order, source length."""

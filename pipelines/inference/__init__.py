@@ -1,1 +1,1 @@
-"""From a trained model to text and numbers."""
+"""Inference: beam search, sampling, likelihood and predictor."""

@@ -1,1 +1,1 @@
-"""Recurrent layers, attention, pooling and embeddings: no files, no parameters."""
+"""Recurrent layers, attention, pooling and embeddings."""

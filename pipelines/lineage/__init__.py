@@ -1,1 +1,1 @@
-"""The DVC graph, lock files and Git state."""
+"""Lineage: the DVC graph, lock files, Git state and provenance of results."""

@@ -1,1 +1,1 @@
-"""Figures and the page."""
+"""Reports: pictures, tables and the HTML page."""

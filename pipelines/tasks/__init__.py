@@ -1,1 +1,1 @@
-"""One object per task."""
+"""Tasks, one object each."""

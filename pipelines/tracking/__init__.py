@@ -1,1 +1,1 @@
-"""MLflow runs, models and registry: the only package that imports MLflow."""
+"""MLflow runs, models and registry. The only package that imports MLflow."""

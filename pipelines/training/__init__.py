@@ -1,1 +1,1 @@
-"""Training of models."""
+"""Training: trainer, objectives, schedules, checkpoints and callbacks."""

@@ -1,1 +1,1 @@
-"""Check that results are still what they were."""
+"""Verification of results by hashes, repeated steps and reruns."""
