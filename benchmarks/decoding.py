@@ -25,7 +25,8 @@ with console.quiet_imports():
 
     from pipelines.inference.decoding import Decoder
     from pipelines.models import serialization
-    from pipelines.text.vocabulary import SPECIALS, Vocabularies, Vocabulary
+    from pipelines.text.subwords import SPECIALS
+    from pipelines.text.vocabulary import Vocabularies, Vocabulary
 
 WORDS, SENTENCES, LIMIT = 10_000, 1000, 12
 OPTIMIZER = {"name": "adam", "learning_rate": 1e-3, "schedule": "constant", "clip_norm": 1.0}

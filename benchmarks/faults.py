@@ -1,10 +1,10 @@
-"""Trainings interrupted at random moments: what happened, and whether the result is the same.
+"""Trainings interrupted at random moments, compared with uninterrupted ones.
 
     python benchmarks/faults.py --kills 20
 
-Each kind of model is trained once without interruption and once with many, faults in turn, each
-attempt in its own process. Weights, losses and history are compared byte for byte. Writes two
-tables into docs/reproducibility.md.
+Each kind of model is trained once without interruption and once with many. The faults alternate,
+and each attempt runs in its own process. Weights, losses and history are compared byte for byte.
+Writes two tables into docs/reproducibility.md.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
     """Interrupt and compare the trainings, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20, help="interruptions of each model")
-    parser.add_argument("--seed", type=int, default=1, help="of moments and faults")
+    parser.add_argument("--seed", type=int, default=1, help="seed of moments and faults")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         undisturbed, disturbed = Path(scratch, "undisturbed"), Path(scratch, "disturbed")

@@ -27,7 +27,8 @@ with console.quiet_imports():
     import tensorflow as tf
 
     from pipelines.models import serialization
-    from pipelines.text.vocabulary import SPECIALS, Vocabularies, Vocabulary
+    from pipelines.text.subwords import SPECIALS
+    from pipelines.text.vocabulary import Vocabularies, Vocabulary
     from pipelines.training import device, objectives, seeding
     from pipelines.training.datasets import EpochBatches, TrainingData
     from pipelines.training.progress import TrainingProgress

@@ -1,4 +1,4 @@
-"""Run one stage alone, whatever DVC thinks of its inputs."""
+"""Run one stage, even if DVC considers it up to date."""
 
 from __future__ import annotations
 

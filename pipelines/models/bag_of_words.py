@@ -26,7 +26,7 @@ class BagOfWords(keras.Model):
         self.softmax = keras.layers.Dense(labels)
 
     def call(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Ids (B, T), padded at the right -> logits (B, L)."""
+        """Compute the logits (B, L) of ids (B, T), padded at the right."""
         mask = tf.cast(tf.not_equal(ids, PAD), tf.float32)
         size = self.vocabulary
         values = tf.math.bincount(ids, weights=mask, minlength=size, maxlength=size, axis=-1)

@@ -31,7 +31,7 @@ class Classifier(keras.Model):
         self.softmax = keras.layers.Dense(labels)
 
     def call(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Ids (B, T), padded at the right -> logits (B, L)."""
+        """Compute the logits (B, L) of ids (B, T), padded at the right."""
         mask = tf.not_equal(ids, PAD)
         embedded = self.embedding(ids, training=training)
         outputs, _ = self.stack(embedded, mask=mask, training=training)

@@ -46,7 +46,7 @@ class LanguageModel(keras.Model):
     def call(
         self, ids: tf.Tensor, states: list[State] | None = None, training: bool = False
     ) -> tuple[tf.Tensor, list[State]]:
-        """Ids (B, T) and previous states -> logits of each next token (B, T, V) and next states."""
+        """Compute the logits (B, T, V) of each next token, and the next states."""
         embedded = self.embedding(ids, training=training)
         outputs, states = self.stack(embedded, states=states, training=training)
         features = self.dropout(outputs, training=training)

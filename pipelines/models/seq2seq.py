@@ -144,7 +144,7 @@ class Seq2Seq(keras.Model):
     def _attend(
         self, outputs: tf.Tensor, coverage: tf.Tensor, encoded: EncoderOutput
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Decoder outputs (B, T, U) -> attentional vectors (B, T, E), coverage, weights."""
+        """Attend: decoder outputs (B, T, U) -> vectors (B, T, E), coverage, weights."""
         if self.attention is None:
             shape = tf.concat([tf.shape(outputs)[:2], tf.shape(encoded.mask)[1:]], 0)
             return self.combine(outputs), coverage, tf.zeros(shape)
@@ -197,7 +197,7 @@ class Seq2Seq(keras.Model):
     def call(
         self, source: tf.Tensor, target: tf.Tensor, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Teacher forcing: source (B, S), target (B, T) -> logits (B, T, V), weights (B, T, S)."""
+        """Run with teacher forcing: (B, S), (B, T) -> logits (B, T, V), weights (B, T, S)."""
         encoded, states = self.encode(source, training=training)
         logits, _, weights = self.decode(target, states, encoded, training=training)
         return logits, weights
