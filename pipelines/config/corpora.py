@@ -41,10 +41,11 @@ class PackageSource(ConfigModel):
 
 
 class Download(ConfigModel):
-    """File at a URL; its name on disk is the last part of the URL."""
+    """File at a URL; without a `name` on disk it has the last part of the URL."""
 
     url: Annotated[str, Field(pattern=r"^(https?|file)://")]
     sha256: Sha256
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
 
 
 class UrlSource(ConfigModel):
@@ -221,6 +222,11 @@ class Corpus(ConfigModel):
             if value is not None and key not in schema.keys:
                 tasks = " or ".join(task_schemas.tasks_with(key))
                 raise ValueError(f"'{key}' belongs to {tasks}, and this corpus is for {self.task}")
+        if schema.labels_per_token and self.tokens != "spaces":
+            raise ValueError(
+                f"'tokens: {self.tokens}' may split or join the tokens that have labels: a corpus "
+                f"for {self.task} needs 'tokens: spaces'"
+            )
         self.reader.check_task(self.task, schema.columns)
         return self
 
@@ -230,9 +236,11 @@ class Corpus(ConfigModel):
         if isinstance(split, GivenSplit):
             self.reader.check_given_split()
             return self
-        if split.method == "stratified" and schema.label_column is None:
+        labelled = schema.label_column is not None and not schema.labels_per_token
+        if split.method == "stratified" and not labelled:
             raise ValueError(
-                f"'split.method: stratified' needs labels, and this corpus is for {self.task}"
+                f"'split.method: stratified' needs a label for each row, and this corpus is for "
+                f"{self.task}"
             )
         columns = (*schema.columns, *schema.split_columns)
         if split.by is not None and split.by not in columns:

@@ -6,7 +6,7 @@ Optional keys enable features: omit one to disable it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -89,7 +89,7 @@ class NGramConfig(ConfigModel):
     smoothing: Smoothing
 
 
-class _TrainableConfig(ConfigModel):
+class TrainableConfig(ConfigModel):
     """Options of all models that are trained by gradient descent.
 
     `average_epochs` averages the weights of the best epochs. `ensemble_size` trains several models
@@ -134,7 +134,7 @@ class _TrainableConfig(ConfigModel):
         return self
 
 
-class _BucketedConfig(_TrainableConfig):
+class BucketedConfig(TrainableConfig):
     """Options of batches of similar length, measured in examples or in tokens with padding."""
 
     batch_size: Count | None = None
@@ -147,7 +147,7 @@ class _BucketedConfig(_TrainableConfig):
         return self
 
 
-class BagOfWordsConfig(_BucketedConfig):
+class BagOfWordsConfig(BucketedConfig):
     """Softmax on word counts: a perceptron without `hidden` layers, an MLP with them."""
 
     task: ClassVar[Task] = "classification"
@@ -158,7 +158,7 @@ class BagOfWordsConfig(_BucketedConfig):
     class_weights: Literal["balanced"] | None = None
 
 
-class _RecurrentConfig(ConfigModel):
+class RecurrentConfig(ConfigModel):
     """Options of a stack of recurrent layers.
 
     `dropout` applies to the inputs of every layer and to the input of the softmax (Zaremba et al.
@@ -167,6 +167,9 @@ class _RecurrentConfig(ConfigModel):
     words, `weight_drop` weights of the recurrent kernel (Merity et al. 2017). `precision` is that
     of matrix products.
     """
+
+    if TYPE_CHECKING:
+        dropout: Dropout  # a field of TrainableConfig, which every recurrent model has too
 
     cell: Cell
     embedding: Width
@@ -202,7 +205,7 @@ class Interpolation(ConfigModel):
     weight: Fraction
 
 
-class LanguageModelConfig(_TrainableConfig, _RecurrentConfig):
+class LanguageModelConfig(TrainableConfig, RecurrentConfig):
     """Recurrent language model.
 
     `bptt_steps` is the length of truncated backpropagation through time. With `tied_embeddings`
@@ -231,7 +234,7 @@ class LanguageModelConfig(_TrainableConfig, _RecurrentConfig):
         return self
 
 
-class ClassifierConfig(_BucketedConfig, _RecurrentConfig):
+class ClassifierConfig(BucketedConfig, RecurrentConfig):
     """Recurrent layers with a softmax on their last state, or on pooled outputs.
 
     `init_from` names the language model that initialises embedding and recurrent layers (Dai and
@@ -256,7 +259,7 @@ class ClassifierConfig(_BucketedConfig, _RecurrentConfig):
         return self
 
 
-class Seq2SeqConfig(_BucketedConfig, _RecurrentConfig):
+class Seq2SeqConfig(BucketedConfig, RecurrentConfig):
     """Encoder and decoder; with `attention: none` one fixed vector connects them.
 
     `input_feeding` feeds the attention context of the previous step to the decoder (Luong et al.
@@ -304,11 +307,11 @@ class Seq2SeqConfig(_BucketedConfig, _RecurrentConfig):
         return self
 
 
-Model = Annotated[
-    NGramConfig | BagOfWordsConfig | LanguageModelConfig | ClassifierConfig | Seq2SeqConfig,
-    Field(discriminator="model"),
-]
-MODELS = (NGramConfig, BagOfWordsConfig, LanguageModelConfig, ClassifierConfig, Seq2SeqConfig)
+TrainableModel = (  # kinds of models that are trained by gradient descent
+    BagOfWordsConfig | LanguageModelConfig | ClassifierConfig | Seq2SeqConfig
+)
+Model = Annotated[NGramConfig | TrainableModel, Field(discriminator="model")]
+MODELS = (NGramConfig, *get_args(TrainableModel))
 TASK_OF: Mapping[str, Task] = {
     get_args(kind.model_fields["model"].annotation)[0]: kind.task for kind in MODELS
 }

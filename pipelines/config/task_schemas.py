@@ -17,6 +17,9 @@ class TaskSchema:
         name: value of `corpora.<name>.task`.
         columns: columns after `document` and `line`, in order.
         label_column: the column of labels, if the task has one; all others hold text.
+        labels_per_token: the column has a label for each token of the text, separated by blanks;
+            otherwise it has one label.
+        label_pattern: regular expression of a label; None for any text.
         split_columns: further columns that `split.by` may name.
         running_text: whether the rows are one text: a contiguous split cuts it by characters.
         required_keys: dotted keys of a corpus that no other task needs.
@@ -26,6 +29,8 @@ class TaskSchema:
     name: Task
     columns: tuple[str, ...]
     label_column: str | None = None
+    labels_per_token: bool = False
+    label_pattern: str | None = None
     split_columns: tuple[str, ...] = ()
     running_text: bool = False
     required_keys: tuple[str, ...] = ()

@@ -26,6 +26,10 @@ def clean(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
     frame = frame.copy()
     for column in text_columns(corpus):
         frame[column] = [normalize(text, corpus.cleaning, corpus.tokens) for text in frame[column]]
+    schema = task_schemas.get(corpus.task)
+    if schema.labels_per_token:  # their text stays as it is: `lowercase` is for words
+        labels = schema.label_column
+        frame[labels] = [" ".join(text.split()) for text in frame[labels]]
     if isinstance(corpus.split, GivenSplit):
         training = frame["document"].isin(corpus.split.train)
         cleaned = pd.concat([_drop_rows(frame[training], corpus), frame[~training]])

@@ -6,6 +6,7 @@ numeric columns, which built-in expectations check.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ with warnings.catch_warnings():
 MAX_RAW_LENGTH = 100_000  # characters; a longer raw row is a file without line ends
 MAX_ROWS = 5  # rows in the message about a rule
 MAX_WIDTH = 80  # characters of such a row
+# Measures of a column with a label for each token.
+SURPLUS_LABELS, INVALID_LABELS = "surplus labels", "invalid labels"
 
 RuleResult = dict[str, Any]  # one entry of the report
 
@@ -80,7 +83,9 @@ class Checker:
         rules = [_enough_rows(self._corpus, frame), *_labels(self._corpus)]
         for column in columns:
             rules += _length_rules(column, sizes[column], MAX_RAW_LENGTH, "characters")
-        self._validate("raw", _with_measures(frame, sizes, "length of"), rules)
+        rules += _token_labels(self._corpus)
+        measured = _with_measures(frame, sizes, "length of")
+        self._validate("raw", _with_token_labels(measured, self._corpus), rules)
 
     def prepared(
         self,
@@ -127,7 +132,8 @@ class Checker:
             measured["ratio"] = sizes[first] / sizes[second]
             ratio = corpus.checks.max_length_ratio
             rules.append(_max_length_ratio(first, second, measured["ratio"], ratio))
-        self._validate(name, measured, rules)
+        rules += _token_labels(corpus)
+        self._validate(name, _with_token_labels(measured, corpus), rules)
 
     def _validate(self, name: str, frame: pd.DataFrame, rules: Sequence[Rule]) -> None:
         """Check a frame, add the results to the report, and raise if the frame breaks a rule."""
@@ -199,6 +205,20 @@ def _labels(corpus: Corpus, all_occur: bool = False) -> list[Rule]:
     return rules
 
 
+def _token_labels(corpus: Corpus) -> list[Rule]:
+    """Return the rules of a column that has a label for each token."""
+    schema = task_schemas.get(corpus.task)
+    if not schema.labels_per_token:
+        return []
+    text, labels = schema.text_columns[0], schema.label_column
+    aligned = gxe.ExpectColumnValuesToBeBetween(column=SURPLUS_LABELS, min_value=0, max_value=0)
+    rules = [Rule(f"every {text} has as many {labels} as tokens", aligned, text)]
+    if schema.label_pattern is not None:
+        valid = gxe.ExpectColumnValuesToBeBetween(column=INVALID_LABELS, max_value=0)
+        rules.append(Rule(f"all {labels} match {schema.label_pattern}", valid, labels))
+    return rules
+
+
 def _max_length_ratio(first: str, second: str, ratios: pd.Series[float], limit: float) -> Rule:
     return Rule(
         f"neither {first} nor {second} is more than {limit:g} times as long as the other",
@@ -230,6 +250,24 @@ def _no_repeats(column: str) -> Rule:
 def _with_measures(frame: pd.DataFrame, measures: Mapping[str, Any], prefix: str) -> pd.DataFrame:
     """Return a copy of the frame with columns of measures."""
     return frame.assign(**{f"{prefix} {column}": values for column, values in measures.items()})
+
+
+def _with_token_labels(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
+    """Return the frame with the measures of `_token_labels`."""
+    schema = task_schemas.get(corpus.task)
+    if not schema.labels_per_token:
+        return frame
+    tokens, labels = (
+        [text.split() for text in frame[column].fillna("")]
+        for column in (schema.text_columns[0], schema.label_column)
+    )
+    pattern = re.compile(schema.label_pattern or ".*")
+    return frame.assign(
+        **{
+            SURPLUS_LABELS: [len(b) - len(a) for a, b in zip(tokens, labels, strict=True)],
+            INVALID_LABELS: [sum(not pattern.fullmatch(x) for x in row) for row in labels],
+        }
+    )
 
 
 def _is_cleaned(corpus: Corpus, split: str) -> bool:

@@ -224,7 +224,7 @@ def _fetch_urls(source: UrlSource, folder: Path) -> None:
     for download in source.downloads:
         name = _file_name(download)
         target = folder / name
-        mirrored = _find_in_mirror(name.__eq__, download.sha256)
+        mirrored = _find_in_mirror({name, _url_name(download)}.__contains__, download.sha256)
         if mirrored:
             shutil.copyfile(mirrored, target)
         else:
@@ -233,6 +233,12 @@ def _fetch_urls(source: UrlSource, folder: Path) -> None:
 
 
 def _file_name(download: Download) -> str:
+    """Return the name of the file on disk."""
+    return download.name or _url_name(download)
+
+
+def _url_name(download: Download) -> str:
+    """Return the last part of the URL."""
     name = PurePosixPath(urllib.parse.unquote(urllib.parse.urlsplit(download.url).path)).name
     if not name:
         raise UserError(f"The URL '{download.url}' has no file name: set the URL of one file.")

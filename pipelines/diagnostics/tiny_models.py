@@ -16,6 +16,7 @@ import pandas as pd
 
 from pipelines import console
 from pipelines.config import params, task_schemas
+from pipelines.config.params import TrainableModel
 from pipelines.models import serialization
 from pipelines.models.serialization import ModelSpec
 from pipelines.tasks import lookup
@@ -25,7 +26,6 @@ from pipelines.training import device, seeding
 from pipelines.training.datasets import EpochBatches
 from pipelines.training.progress import TrainingProgress
 from pipelines.training.signals import Signals
-from pipelines.training.steps import TrainableModel
 from pipelines.training.trainer import Trainer
 
 STEPS = 20
@@ -134,6 +134,9 @@ def _random_corpus(task: str) -> tuple[Vocabularies, pd.DataFrame]:
             for column in schema.text_columns
         }
     )
-    if schema.label_column is not None:
+    if schema.labels_per_token:
+        tokens = frame[schema.text_columns[0]].str.split()
+        frame[schema.label_column] = [" ".join(random.choice(LABELS, len(row))) for row in tokens]
+    elif schema.label_column is not None:
         frame[schema.label_column] = random.choice(LABELS, ROWS)
     return Vocabularies(dict.fromkeys(schema.text_columns, vocabulary), LABELS), frame

@@ -67,7 +67,7 @@ class RecurrentStack(keras.layers.Layer):
     @classmethod
     def of(
         cls,
-        entry: params.LanguageModelConfig | params.ClassifierConfig | params.Seq2SeqConfig,
+        entry: params.RecurrentConfig,
         bidirectional: bool = False,
     ) -> Self:
         """Create the stack that an entry of params.yaml describes."""

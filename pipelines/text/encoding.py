@@ -14,6 +14,8 @@ from pipelines.text.vocabulary import END, START, Vocabularies, Vocabulary
 
 Ids = npt.NDArray[np.int32]
 
+NO_LABEL = -1  # index of a label that the training split does not have
+
 
 def require_columns(frame: pd.DataFrame, vocabularies: Vocabularies, task: params.Task) -> None:
     """Check that a frame and its vocabularies are those of a corpus for this task.
@@ -58,3 +60,13 @@ def encode_labels(column: Iterable[str], vocabularies: Vocabularies) -> Ids:
     """Return the indices of labels in the sorted list of labels, (N,)."""
     index_of = {label: index for index, label in enumerate(vocabularies.labels)}
     return np.array([index_of[label] for label in column], dtype=np.int32)
+
+
+def encode_token_labels(column: Iterable[str], vocabularies: Vocabularies) -> list[Ids]:
+    """Return the indices (T,) of the labels of each row, which has a label for each token.
+
+    A label that the training split does not have is `NO_LABEL`.
+    """
+    index_of = {label: index for index, label in enumerate(vocabularies.labels)}
+    rows = [text.split() for text in column]
+    return [np.array([index_of.get(label, NO_LABEL) for label in row], np.int32) for row in rows]

@@ -158,8 +158,10 @@ def build_vocabularies(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:
             column: build(rows, tokens, config.max_size, config.min_count)
             for column, rows in texts.items()
         }
-    labels = sorted(set(frame[schema.label_column])) if schema.label_column else []
-    return Vocabularies(columns, tuple(labels))
+    labels = list(frame[schema.label_column]) if schema.label_column else []
+    if schema.labels_per_token:
+        labels = [label for row in labels for label in row.split()]
+    return Vocabularies(columns, tuple(sorted(set(labels))))
 
 
 def estimate_vocabularies(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:

@@ -88,7 +88,7 @@ def pad_column(
 
 
 def bucketed_data(
-    config: params.BagOfWordsConfig | params.ClassifierConfig | params.Seq2SeqConfig,
+    config: params.BucketedConfig,
     train: EncodedSplit,
     valid: EncodedSplit,
     *,

@@ -13,16 +13,8 @@ from pipelines.errors import UserError
 from pipelines.training.datasets import Batch, TrainingData
 from pipelines.training.objectives import Objective
 
-# The models that are trained by gradient descent.
-TrainableModel = (
-    params.BagOfWordsConfig
-    | params.LanguageModelConfig
-    | params.ClassifierConfig
-    | params.Seq2SeqConfig
-)
 
-
-def make_optimizer(config: TrainableModel) -> keras.optimizers.Optimizer:
+def make_optimizer(config: params.TrainableModel) -> keras.optimizers.Optimizer:
     """Create the optimizer; its learning rate is assigned before every step."""
     optimizer = config.optimizer
     accumulation = config.gradient_accumulation_steps

@@ -28,7 +28,6 @@ from pipelines.training.schedules import LearningRate
 from pipelines.training.signals import Signals, handle_signals
 from pipelines.training.steps import (
     MeanLoss,
-    TrainableModel,
     make_optimizer,
     make_train_step,
     to_tensors,
@@ -109,7 +108,7 @@ def fit(
     model: keras.Model,
     objective: Objective,
     data: TrainingData,
-    config: TrainableModel,
+    config: params.TrainableModel,
     progress: TrainingProgress,
     *,
     score: ValidationScore | None = None,
@@ -159,7 +158,7 @@ def fit(
 
 
 def _set_best_weights(
-    model: keras.Model, best: BestWeights, validator: Validator, config: TrainableModel
+    model: keras.Model, best: BestWeights, validator: Validator, config: params.TrainableModel
 ) -> None:
     """Set the averaged weights, unless those of the best epoch alone have a higher score."""
     if config.average_epochs is not None:
@@ -191,7 +190,7 @@ class Trainer:
         model: keras.Model,
         objective: Objective,
         data: TrainingData,
-        config: TrainableModel,
+        config: params.TrainableModel,
         progress: TrainingProgress,
         xla: bool,
     ) -> None:

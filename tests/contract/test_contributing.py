@@ -123,8 +123,7 @@ def insert(folder: Path, name: str, code: str) -> None:
         text = replace(text, r"    for schema in \(\n", f"\\g<0>{code}")
     elif name.endswith("models.py"):
         kind = re.search(r"class (\w+)", code).group(1)
-        text = replace(text, r"^Model = Annotated\[\n", f"{code}\n\n\\g<0>    {kind}\n    | ")
-        text = replace(text, r"^MODELS = \(", f"\\g<0>{kind}, ")
+        text = replace(text, r"^TrainableModel = \([^\n]*\n", f"{code}\n\n\\g<0>    {kind}\n    | ")
     else:
         text = f"{text}\n\n{code}"
     file.write_text(text, encoding="utf-8")

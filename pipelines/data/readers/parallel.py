@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from pipelines.config.task_schemas import SCHEMAS
 from pipelines.data.readers.base import CorpusReader, Row, read_text
 from pipelines.errors import UserError, suggest
 from pipelines.types import Task
@@ -16,14 +17,16 @@ LABEL = "label"
 
 
 class ParallelReader(CorpusReader):
-    """Reader of aligned lines: one file per column, in the order text, label or source, target.
+    """Reader of aligned lines: one file per column, in the order of the task's columns.
 
     `labels` maps the labels in the file to the names that they get.
     """
 
     format: Literal["parallel"]
     labels: Annotated[dict[str, str], Field(min_length=1)] | None = None
-    tasks: ClassVar[tuple[Task, ...]] = ("classification", "translation")
+    tasks: ClassVar[tuple[Task, ...]] = tuple(
+        name for name, schema in SCHEMAS.items() if len(schema.columns) > 1
+    )
     single_files: ClassVar[bool] = False
 
     def check_task(self, task: Task, columns: Sequence[str]) -> None:

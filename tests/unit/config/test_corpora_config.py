@@ -85,7 +85,7 @@ def test_valid_corpora(task: str, changes: dict[str, Any]) -> None:
         (
             "translation",
             {"split": {"method": "stratified", "valid": 0.1, "test": 0.1}},
-            "'split.method: stratified' needs labels",
+            "'split.method: stratified' needs a label for each row",
         ),
         (
             "classification",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from pipelines.config import params
 from pipelines.data import sources
@@ -250,6 +250,27 @@ def test_the_mirror_replaces_the_network(mirror: Path, tmp_path: Path) -> None:
     (mirror / "a.txt").write_bytes(b"ants")
     source = urls(("http://127.0.0.1:1/a.txt", sha256(b"ants")))
     assert fetch(source, tmp_path) == {"a.txt": b"ants"}
+
+
+def test_files_that_are_named_alike_get_other_names_on_disk(mirror: Path, tmp_path: Path) -> None:
+    downloads = []
+    for part, content in {"train": b"ants", "test": b"bees"}.items():
+        (mirror / part).mkdir()
+        (mirror / part / "a.in").write_bytes(content)
+        url = f"http://127.0.0.1:1/{part}/a.in"
+        downloads.append({"url": url, "sha256": sha256(content), "name": f"{part}.in"})
+    twice = parse(kind="url", downloads=[downloads[0], {**downloads[1], "name": "train.in"}])
+    assert "'downloads' has two files 'train.in'" in error_of(twice, tmp_path)
+    source = parse(kind="url", downloads=downloads)
+    assert fetch(source, tmp_path) == {"train.in": b"ants", "test.in": b"bees"}
+    assert sources.file_names(source) == ["train.in", "test.in"]
+
+
+@pytest.mark.parametrize("name", ["", "../a", "a/b", ".a"])
+def test_a_name_on_disk_is_no_path(name: str) -> None:
+    download = {"url": "http://127.0.0.1:1/a", "sha256": NO_HASH, "name": name}
+    with pytest.raises(ValidationError, match="name"):
+        parse(kind="url", downloads=[download])
 
 
 def test_failed_downloads_are_one_message(tmp_path: Path, mirror: Path) -> None:
