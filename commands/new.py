@@ -19,7 +19,7 @@ from pipelines.tracking import graph, provenance
 # What `make repro` and `dvc repro` need beside params.yaml.
 FOLDERS = ("pipelines", "stages", "commands")
 FILES = (
-    *("dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "Makefile"),
+    *("dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "LICENSE", "Makefile"),
     *("requirements.lock", "requirements-gpu.lock", "texts/README.md", "verified/README.md"),
     "laboratory/README.md",
 )
