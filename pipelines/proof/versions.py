@@ -9,42 +9,47 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
+from packaging.markers import Marker
+
 from pipelines.proof.findings import Checks, Finding
 
-PYTHON = (3, 11)  # one interpreter, one lock
+PYTHON = ((3, 11), (3, 13))  # lowest and highest, as pyproject.toml and the Makefile have them
 # Those that a result or its record depends on.
 PACKAGES = ("tensorflow", "keras", "numpy", "dvc", "mlflow", "great-expectations", "pandas")
 INSTALL = "delete .venv and run `make install`, which installs what the lock pins"
 
 
 def checks(lock: Path) -> Checks:
-    """The interpreter, then each package; a lock that is not there pins nothing."""
+    """Return the check of the interpreter, then of each package; no lock, nothing pinned."""
     pinned = pins(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
     packages = {name: partial(package, name, pinned.get(name), lock.name) for name in PACKAGES}
     return {"python": python, **packages}
 
 
 def pins(lock: str) -> dict[str, str]:
-    """The version of each package in a lock, for the interpreter that seqproof runs on.
+    """Return the version of each package in a lock, for the interpreter that seqproof runs on.
 
-    The lock is universal: a package may stand there once more, for later interpreters.
+    The lock is universal: a package may stand there twice, with markers of which one applies, or
+    with a marker that does not apply at all.
     """
-    found = re.findall(r"^([a-z0-9.-]+)==(\S+)(.*)", lock, flags=re.M)
-    return {name: version for name, version, marker in found if ">= '3.12'" not in marker}
+    lines = re.findall(r"^([a-z0-9.-]+)==([^\s;]+)(?: *; *([^\\\n]+))?", lock, flags=re.M)
+    return {
+        name: version for name, version, marker in lines if not marker or Marker(marker).evaluate()
+    }
 
 
 def python() -> Finding:
-    """The interpreter."""
+    """Return whether the interpreter is one that the lock pins packages for."""
     version = platform.python_version()
-    if sys.version_info[:2] == PYTHON:
+    if PYTHON[0] <= sys.version_info[:2] <= PYTHON[1]:
         return Finding(version)
-    wanted = ".".join(map(str, PYTHON))
-    mend = f"delete .venv and run `make install PYTHON=/path/to/python{wanted}`"
-    return Finding(f"{version}, and seqproof needs {wanted}", "failed", mend)
+    lowest, highest = (".".join(map(str, limit)) for limit in PYTHON)
+    mend = f"delete .venv and run `make install PYTHON=/path/to/python{lowest}`"
+    return Finding(f"{version}, and seqproof needs {lowest} to {highest}", "failed", mend)
 
 
 def package(name: str, pinned: str | None, lock: str) -> Finding:
-    """An installed package.
+    """Return whether an installed package is the one that the lock pins.
 
     Args:
         name: as in the lock.

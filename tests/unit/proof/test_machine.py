@@ -1,5 +1,6 @@
 """GPUs that are there, that are missed, and whose cuDNN is another; versions beside the lock."""
 
+import platform
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -91,12 +92,40 @@ def test_this_machine_says_something_of_everything(tmp_path: Path) -> None:
 
 def test_the_lock_pins_every_package_for_this_interpreter() -> None:
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    found = versions.pins(text)
-    assert set(versions.PACKAGES) <= set(found)
-    two = (
-        "one==1.0 ; python_full_version < '3.12' \\\none==2.0 ; python_full_version >= '3.12' \\\n"
+    pins = versions.pins(text)
+    assert set(versions.PACKAGES) <= set(pins)
+    # The lock of this very environment: each package is there once, in the version that applies.
+    assert {name: metadata.version(name) for name in ("numpy", "scipy", "networkx")}.items() <= (
+        pins.items()
     )
-    assert versions.pins(two + "    --hash=sha256:00\nb-c==3 \\\n") == {"one": "1.0", "b-c": "3"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "version"),
+    [
+        (platform.python_version(), "2.0"),
+        ("3.99", "1.0"),
+        ("3.9", "2.0"),  # lower than 3.11, if not as text
+        ("3", "2.0"),
+    ],
+)
+def test_of_a_package_that_stands_twice_the_version_whose_marker_applies_is_taken(
+    limit: str, version: str
+) -> None:
+    assert versions.pins(twice(limit)) == {"a": version, "b-c": "3", "d": "5"}
+
+
+def twice(limit: str) -> str:
+    """A lock with a package for interpreters below a version, and for those from it on."""
+    pins = (
+        f"a==1.0 ; python_full_version < '{limit}'",
+        f"a==2.0 ; python_full_version >= '{limit}'",
+        "b-c==3",
+        "d==4 ; sys_platform == 'no-such-system' and python_full_version >= '3'",
+        "d==5 ; sys_platform != 'no-such-system' or python_full_version < '3'",
+        "e==6 ; implementation_name == 'no-such-implementation'",
+    )
+    return "".join(f"{pin} \\\n    --hash=sha256:00\n    # via f\n" for pin in pins)
 
 
 def test_versions_beside_what_is_pinned() -> None:
@@ -109,9 +138,26 @@ def test_versions_beside_what_is_pinned() -> None:
     assert (missing.mark, missing.found) == ("failed", "not installed")
 
 
-def test_another_interpreter_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert versions.python().mark == "ok"
-    monkeypatch.setattr(sys, "version_info", (3, 12, 1))
-    found = versions.python()
-    assert found.mark == "failed"
-    assert found.found.endswith("and seqproof needs 3.11")
+def test_this_interpreter_will_do() -> None:
+    assert versions.python() == versions.Finding(platform.python_version())
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "mark"),
+    [
+        ((3, 10, 13), "failed"),
+        ((3, 11, 0), "ok"),
+        ((3, 12, 1), "ok"),
+        ((3, 13, 9), "ok"),
+        ((3, 14, 0), "failed"),
+        ((4, 12, 0), "failed"),
+    ],
+)
+def test_an_interpreter_that_the_lock_pins_nothing_for_fails(
+    monkeypatch: pytest.MonkeyPatch, interpreter: tuple[int, int, int], mark: str
+) -> None:
+    monkeypatch.setattr(sys, "version_info", interpreter)
+    finding = versions.python()
+    assert finding.mark == mark
+    assert finding.found.endswith("and seqproof needs 3.11 to 3.13") == (mark == "failed")
+    assert "PYTHON=/path/to/python3.11" in str(finding.mend) or mark == "ok"
