@@ -1,5 +1,4 @@
-# Every target makes its own virtual environment first. Nothing is assumed but Python 3.11, git and make.
-PYTHON ?= python3.11
+# Every target first creates the virtual environment. Only Python, Git and Make are needed.
 BIN := .venv/bin
 LOCK ?= requirements.lock
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --compile
@@ -10,12 +9,18 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 install: .venv/installed
 
 .venv/installed: $(LOCK) pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-	  { echo "seqproof needs Python 3.11: make PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv .venv
+	@# Use PYTHON, or the first suitable interpreter of this list. Recreate an environment of another version.
+	@for python in $(if $(PYTHON),'$(PYTHON)',$(BIN)/python python3.11 python3.12 python3.13 python3); do \
+	  "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2> /dev/null || continue; \
+	  version=$$("$$python" --version); clear=; \
+	  test "$$($(BIN)/python --version 2> /dev/null)" = "$$version" || clear=--clear; \
+	  echo "Making .venv with $$version ($$python)"; \
+	  exec "$$python" -m venv $$clear .venv; \
+	done; \
+	echo "seqproof needs Python 3.11, 3.12 or 3.13$(if $(PYTHON),; $(PYTHON) is none of them). Run make PYTHON=/path/to/python3.11"; exit 1
 	@echo "Installing the pinned packages, a minute or two ..."
-	@# As constraints too, so that what builds a source package is pinned like all else; without their
-	@# hashes, with which pip refuses what a source package asks for.
+	@# The pins are constraints too, so that the build requirements of source packages are pinned. Hashes are
+	@# removed there, since pip refuses build requirements with hashes.
 	@sed -n '/^[a-z0-9].*==/s/ \\$$//p' $(LOCK) > .venv/versions
 	@PIP_CONSTRAINT=.venv/versions $(PIP) --require-hashes --no-deps --requirement $(LOCK)
 	@$(PIP) --no-deps --no-build-isolation --editable .

@@ -9,7 +9,9 @@ check: install
 	mypy
 	python -m pytest tests/contract
 
-# Pins every package with the hashes of all its files, for every platform. Run it after a change of pyproject.toml.
+# Pins every package with the hashes of all its files, for every platform and interpreter, and keeps what is pinned. Run
+# it after a change of pyproject.toml.
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet --custom-compile-command "make lock"
 lock: install
-	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --quiet --custom-compile-command "make lock" --output-file requirements.lock
-	uv pip compile pyproject.toml --extra dev --extra gpu --universal --generate-hashes --quiet --custom-compile-command "make lock" --output-file requirements-gpu.lock
+	$(COMPILE) --extra dev --output-file requirements.lock
+	$(COMPILE) --extra dev --extra gpu --output-file requirements-gpu.lock

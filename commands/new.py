@@ -19,7 +19,7 @@ from pipelines.reporting import benchmark_page
 # Everything that `make repro` and `dvc repro` need besides params.yaml.
 FOLDERS = ("pipelines", "stages", "commands")
 FILES = (
-    *("dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "Makefile"),
+    *("dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "LICENSE", "Makefile"),
     *("requirements.lock", "requirements-gpu.lock", "texts/README.md", "verified/README.md"),
     "experiments/README.md",
 )

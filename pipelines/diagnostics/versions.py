@@ -9,9 +9,11 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
+from packaging.markers import Marker
+
 from pipelines.diagnostics.results import Checks, Diagnostic
 
-PYTHON = (3, 11)
+PYTHON = ((3, 11), (3, 13))  # lowest and highest version, as in pyproject.toml and Makefile
 # Packages that results or their records depend on.
 PACKAGES = ("tensorflow", "keras", "numpy", "dvc", "mlflow", "great-expectations", "pandas")
 INSTALL = "delete .venv and run `make install`, which installs the pinned versions"
@@ -25,22 +27,24 @@ def checks(lock: Path) -> Checks:
 
 
 def pins(lock: str) -> dict[str, str]:
-    """Return the version of each package in the text of a lock file, for Python 3.11.
+    """Return the version of each package in the text of a lock file, for this interpreter.
 
-    A universal lock file may list a package twice: the second time for later versions of Python.
+    A universal lock file may list a package twice, each time with an environment marker.
     """
-    packages = re.findall(r"^([a-z0-9.-]+)==(\S+)(.*)", lock, flags=re.M)
-    return {name: version for name, version, marker in packages if ">= '3.12'" not in marker}
+    lines = re.findall(r"^([a-z0-9.-]+)==([^\s;]+)(?: *; *([^\\\n]+))?", lock, flags=re.M)
+    return {
+        name: version for name, version, marker in lines if not marker or Marker(marker).evaluate()
+    }
 
 
 def python() -> Diagnostic:
     """Check the version of Python."""
     version = platform.python_version()
-    if sys.version_info[:2] == PYTHON:
+    lowest, highest = (".".join(map(str, limit)) for limit in PYTHON)
+    if PYTHON[0] <= sys.version_info[:2] <= PYTHON[1]:
         return Diagnostic(version)
-    required = ".".join(map(str, PYTHON))
-    fix = f"delete .venv and run `make install PYTHON=/path/to/python{required}`"
-    return Diagnostic(f"{version}, but seqproof needs {required}", "failed", fix)
+    fix = f"delete .venv and run `make install PYTHON=/path/to/python{lowest}`"
+    return Diagnostic(f"{version}, but seqproof needs {lowest} to {highest}", "failed", fix)
 
 
 def package(name: str, pinned: str | None, lock: str) -> Diagnostic:

@@ -51,7 +51,8 @@ def test_a_project_has_all_that_its_graph_depends_on(project):
 def test_a_project_has_all_that_make_needs(project):
     settings = (project / "pyproject.toml").read_text(encoding="utf-8")
     readme = re.search(r'^readme = "(.+)"', settings, flags=re.M).group(1)
-    for file in (readme, "requirements.lock", "requirements-gpu.lock"):
+    (license_file,) = re.findall(r'^license-files = \["(.+)"\]', settings, flags=re.M)
+    for file in (readme, license_file, "requirements.lock", "requirements-gpu.lock"):
         assert (project / file).is_file(), file
     for target in ("install", "repro", "ui"):
         assert _make(project, target) == 0, target

@@ -1,5 +1,6 @@
 """Checks of GPU, CUDA, processor and disk, and of versions against the lock file."""
 
+import platform
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -91,15 +92,32 @@ def test_every_check_of_this_machine_has_a_message(tmp_path: Path) -> None:
 
 
 def test_the_lock_pins_every_package_for_this_interpreter() -> None:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    assert set(versions.PACKAGES) <= set(versions.pins(text))
-    two_versions = (
-        "one==1.0 ; python_full_version < '3.12' \\\none==2.0 ; python_full_version >= '3.12' \\\n"
+    pins = versions.pins((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    assert set(versions.PACKAGES) <= set(pins)
+    installed = {name: metadata.version(name) for name in ("numpy", "scipy", "networkx")}
+    assert installed.items() <= pins.items()
+
+
+@pytest.mark.parametrize(
+    ("limit", "version"),
+    [
+        (platform.python_version(), "2.0"),
+        ("3.99", "1.0"),
+        ("3.9", "2.0"),  # lower than 3.11 as a version, higher as text
+        ("3", "2.0"),
+    ],
+)
+def test_pins_evaluates_environment_markers(limit: str, version: str) -> None:
+    lines = (
+        f"a==1.0 ; python_full_version < '{limit}'",
+        f"a==2.0 ; python_full_version >= '{limit}'",
+        "b-c==3",
+        "d==4 ; sys_platform == 'no-such-system' and python_full_version >= '3'",
+        "d==5 ; sys_platform != 'no-such-system' or python_full_version < '3'",
+        "e==6 ; implementation_name == 'no-such-implementation'",
     )
-    assert versions.pins(two_versions + "    --hash=sha256:00\nb-c==3 \\\n") == {
-        "one": "1.0",
-        "b-c": "3",
-    }
+    lock = "".join(f"{line} \\\n    --hash=sha256:00\n    # via f\n" for line in lines)
+    assert versions.pins(lock) == {"a": version, "b-c": "3", "d": "5"}
 
 
 def test_versions_are_compared_with_the_lock_file() -> None:
@@ -112,9 +130,21 @@ def test_versions_are_compared_with_the_lock_file() -> None:
     assert (missing.status, missing.message) == ("failed", "not installed")
 
 
-def test_another_interpreter_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert versions.python().status == "ok"
-    monkeypatch.setattr(sys, "version_info", (3, 12, 1))
+@pytest.mark.parametrize(
+    ("interpreter", "status"),
+    [
+        ((3, 10, 13), "failed"),
+        ((3, 11, 0), "ok"),
+        ((3, 12, 1), "ok"),
+        ((3, 13, 9), "ok"),
+        ((3, 14, 0), "failed"),
+        ((4, 12, 0), "failed"),
+    ],
+)
+def test_only_interpreters_of_the_lock_are_supported(
+    monkeypatch: pytest.MonkeyPatch, interpreter: tuple[int, int, int], status: str
+) -> None:
+    monkeypatch.setattr(sys, "version_info", interpreter)
     diagnostic = versions.python()
-    assert diagnostic.status == "failed"
-    assert diagnostic.message.endswith("seqproof needs 3.11")
+    assert diagnostic.status == status
+    assert diagnostic.message.endswith("seqproof needs 3.11 to 3.13") == (status == "failed")
