@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -167,7 +168,10 @@ def costs(stages: Iterable[str], project: Path | None = None) -> dict[str, dict[
         For instance `{"train_lstm@x": {"seconds": 3.1, "peak_mib": 900}}`.
     """
     folder = (project or root()) / ".seqproof" / "costs"
-    paths = {stage: folder / f"{stage}.json" for stage in stages}
+    # The evaluation stages share a module, whose name they are recorded under.
+    paths = {
+        stage: folder / f"{re.sub(r'^evaluate_[^@]+', 'evaluate', stage)}.json" for stage in stages
+    }
     recorded = {stage: _read_cost(path) for stage, path in paths.items() if path.is_file()}
     return {stage: cost for stage, cost in recorded.items() if cost}
 

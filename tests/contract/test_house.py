@@ -1,86 +1,123 @@
-"""Who may import whom, one door to each library, and the other rules of the house."""
+"""Who may import whom, one door to each library, and other rules of the code base."""
 
 import ast
+from collections import defaultdict
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 from tests.contract.imports import FIRST_PARTY, ROOT, closure, files, first_party, modules
 
+# The only places that import each library.
 DOORS = {
-    "mlflow": "pipelines/tracking/",
+    "dvc": "pipelines/lineage/dvc_project.py",
     "great_expectations": "pipelines/data/expectations.py",
-    "typer": "pipelines/console.py",
-    "rich": "pipelines/console.py",
-    "yaml": "pipelines/config/params.py",
+    "jinja2": "pipelines/reporting/page.py",
     "matplotlib": "pipelines/reporting/plots.py",
+    "mlflow": "pipelines/tracking/",
+    "networkx": "pipelines/lineage/",
+    "rich": "pipelines/console.py",
     # Scores, and the tests of their differences.
     "sacrebleu": ("pipelines/inference/scores.py", "pipelines/evaluation/significance.py"),
     "sentencepiece": "pipelines/text/subwords.py",
-    "dvc": "pipelines/lineage/dvc_project.py",
+    "sklearn": "pipelines/inference/scores.py",
+    "typer": "pipelines/console.py",
+    "yaml": "pipelines/config/params.py",
 }
-# What each folder may import; what stands lower down the walk never imports what stands higher.
-MAY = {
-    "pipelines/text": {"pipelines/text"},
-    "pipelines/layers": {"pipelines/layers"},
-    "pipelines/models": {"pipelines/layers", "pipelines/text", "pipelines/models"},
-    "pipelines/training": {
-        "pipelines/models",
-        "pipelines/layers",
-        "pipelines/text",
-        "pipelines/training",
+# The first-party packages that each package may import, besides itself, config and BOTTOM. Only
+# packages that observe a project know its paths; the others get them as arguments.
+BOTTOM = {"types", "errors", "files", "console"}
+MAY_IMPORT = {
+    "types": set(),
+    "errors": set(),
+    "files": set(),
+    "console": {"errors", "files"},
+    "paths": {"config"},
+    "data/readers": {"types", "errors"},
+    "config": {"data/readers", "types", "errors"},
+    "text": set(),
+    "data": {"data/readers", "text"},
+    "layers": set(),
+    "models": {"layers", "text", "data"},
+    "training": {"models", "layers", "text"},
+    "inference": {"models", "text"},
+    "tasks": {"inference", "training", "models", "text"},
+    "evaluation": {"tasks", "inference", "models"},
+    "lineage": {"paths", "data"},
+    "tracking": {"paths", "lineage", "evaluation", "tasks", "inference", "training"},
+    "experiments": {
+        *("evaluation", "tasks", "inference", "training"),
+        *("models", "layers", "text"),
     },
-    "pipelines/inference": {"pipelines/models", "pipelines/text", "pipelines/inference"},
-    "pipelines/significance": {"pipelines/inference", "pipelines/significance"},
-    "pipelines/reporting": {
-        "pipelines/inference",
-        "pipelines/laboratory",
-        "pipelines/significance",
-        "pipelines/reporting",
+    "reporting": {"paths", "experiments", "evaluation", "lineage", "tasks", "training"},
+    "verification": {
+        *("paths", "tracking", "lineage", "tasks", "training"),
+        *("models", "text", "data"),
     },
-    "pipelines/laboratory": {
-        "pipelines/training",
-        "pipelines/models",
-        "pipelines/layers",
-        "pipelines/text",
-        "pipelines/inference",
-        "pipelines/laboratory",
-    },
-    "pipelines/tracking": {"pipelines/inference", "pipelines/training", "pipelines/tracking"},
-    "pipelines/proof": {
-        "pipelines/training",
-        "pipelines/models",
-        "pipelines/layers",
-        "pipelines/text",
-        "pipelines/tracking",
-        "pipelines/inference",
-        "pipelines/proof",
-    },
-    "stages": {"pipelines"},
-    "commands": {"pipelines", "commands"},
+    "diagnostics": {"paths", "tracking", "lineage", "tasks", "training", "models", "text"},
 }
-SHARED = {"pipelines", "pipelines/schema"}  # params, console, errors, batches
+STRICT = BOTTOM | {"paths", "data/readers", "config"}  # import only what the table lists
+WITHOUT_TENSORFLOW = STRICT | {"text", "data", "lineage"}
 
 
-def _folder(file):
-    return file.parent.as_posix()
+def package(file: Path) -> str:
+    """Return the package of a file; the modules of `pipelines` count as packages of their own."""
+    name = file.with_suffix("").as_posix().removeprefix("pipelines/")
+    return "data/readers" if name.startswith("data/readers/") else name.split("/")[0]
 
 
-@pytest.mark.parametrize("file", files(), ids=str)
-def test_imports_follow_the_walk(file):
-    allowed = MAY.get(_folder(file), SHARED | {"pipelines/text"}) | SHARED
-    for other in first_party(file):
-        place = _folder(other)
-        assert any(place == one or place.startswith(f"{one}/") for one in allowed), (
-            f"{file} imports {other}"
-        )
-
-
-def test_only_commands_import_proof():
-    """A stage that did would be run again for a change of what is only looked at."""
+def package_imports() -> dict[str, set[str]]:
+    imports: dict[str, set[str]] = defaultdict(set)
     for file in files():
-        if _folder(file) not in ("commands", "pipelines/proof"):
-            assert not {"pipelines/proof"} & set(map(_folder, first_party(file))), file
+        imports[package(file)] |= {package(other) for other in first_party(file)} - {package(file)}
+    return imports
+
+
+def test_every_package_has_its_place():
+    packages = {package(file) for file in files()} - {"__init__", "stages", "commands"}
+    assert packages == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("importer", MAY_IMPORT)
+def test_imports_follow_the_order_of_the_packages(importer):
+    allowed = MAY_IMPORT[importer]
+    if importer not in STRICT:
+        allowed = allowed | BOTTOM | {"config", "data/readers"}
+    for file in files():
+        if package(file) == importer:
+            for other in first_party(file):
+                assert package(other) in allowed | {importer}, f"{file} imports {other}"
+
+
+def test_no_circles_between_packages():
+    graph = nx.DiGraph(
+        [(left, right) for left, others in package_imports().items() for right in others]
+    )
+    assert list(nx.simple_cycles(graph)) == []
+
+
+def test_nothing_imports_stages_and_commands():
+    for file in files():
+        others = {package(other) for other in first_party(file)} - {package(file)}
+        assert not others & {"stages", "commands"}, file
+
+
+def test_no_stage_imports_verification_or_diagnostics():
+    """They look at results; a stage must not depend on them."""
+    for file in files():
+        if package(file) == "stages":
+            reached = {package(other) for other in closure(file)}
+            assert not reached & {"verification", "diagnostics"}, file
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT_TENSORFLOW))
+def test_no_tensorflow_at_the_bottom(name):
+    """Else `preprocess`, `trace` and `--help` would wait for it."""
+    for file in files():
+        if package(file) == name:
+            reached = {module.split(".")[0] for part in closure(file) for module in modules(part)}
+            assert not {"tensorflow", "keras"} & reached, file
 
 
 @pytest.mark.parametrize("library", DOORS)
@@ -90,15 +127,8 @@ def test_one_door_to_each_library(library):
         for file in files()
         if any(name == library or name.startswith(f"{library}.") for name in modules(file))
     ]
-    assert users, f"nothing imports {library}: take it out of the dependencies"
+    assert users, f"nothing imports {library}: remove it from the dependencies"
     assert [user for user in users if not user.startswith(DOORS[library])] == []
-
-
-def test_no_tensorflow_in_text():
-    for file in files():
-        if _folder(file) == "pipelines/text":
-            reached = {name for one in closure(file) for name in modules(one)}
-            assert not {"tensorflow", "keras"} & reached, file
 
 
 def test_packages_are_docstrings_only():
@@ -145,7 +175,7 @@ def test_every_public_name_has_a_docstring():
     assert missing == []
 
 
-def test_the_top_level_is_the_users():
+def test_the_top_level_has_the_usual_folders():
     for name in ("pipelines", "stages", "params.yaml", "dvc.yaml", "tests", "pyproject.toml"):
         assert (ROOT / name).exists()
     assert {file.parts[0] for file in files()} == set(FIRST_PARTY)

@@ -1,4 +1,4 @@
-"""Every template loads, its graph resolves, and it is held to something."""
+"""Every template is valid, its graph is complete, and its models have goals."""
 
 import re
 import shutil
@@ -21,14 +21,14 @@ GOALS = {name: templates.goals(name) for name in NAMES}
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """One project for all: templates differ in params.yaml alone."""
+    """A project for all tests: templates differ in params.yaml only."""
     folder = tmp_path_factory.mktemp("templates") / "project"
     new(folder, NAMES[0])
     return folder
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_graph_has_every_model_and_corpus(name, project):
+def test_the_graph_has_every_model_and_corpus(name, project):
     settings = params.load(templates.find(name))
     shutil.copyfile(templates.find(name), project / "params.yaml")
     names = set(dvc_project.stage_names(project))
@@ -39,7 +39,7 @@ def test_its_graph_has_every_model_and_corpus(name, project):
             assert instances == set(settings.family(family)), verb
 
 
-def test_a_project_has_all_that_its_graph_depends_on(project):
+def test_a_project_has_all_dependencies_of_its_graph(project):
     stages = yaml.safe_load((project / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     outs = ("data", "models", "plots", "metrics", "predictions", "analyses", "${item")
     for name, stage in stages.items():
@@ -48,7 +48,7 @@ def test_a_project_has_all_that_its_graph_depends_on(project):
                 assert (project / dep).exists(), f"{name}: {dep}"
 
 
-def test_a_project_has_all_that_make_needs(project):
+def test_a_project_has_all_files_that_make_needs(project):
     settings = (project / "pyproject.toml").read_text(encoding="utf-8")
     readme = re.search(r'^readme = "(.+)"', settings, flags=re.M).group(1)
     (license_file,) = re.findall(r'^license-files = \["(.+)"\]', settings, flags=re.M)
@@ -56,7 +56,7 @@ def test_a_project_has_all_that_make_needs(project):
         assert (project / file).is_file(), file
     for target in ("install", "repro", "ui"):
         assert _make(project, target) == 0, target
-    # There are no tests to run there.
+    # A project has no tests.
     assert _make(project, "test") == 2
 
 
@@ -65,14 +65,14 @@ def _make(project, target):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_model_is_held_to_something_or_shown(name):
+def test_every_model_has_a_goal(name):
     named = {model for goal in GOALS[name] for model in goal.models}
     assert named == set(params.load(templates.find(name)).models)
     assert all(metrics.get(goal.metric).has_goals for goal in GOALS[name])
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_models_of_one_goal_differ_in_their_seed_alone(name):
+def test_models_of_a_goal_differ_in_their_seed_only(name):
     settings = params.load(templates.find(name))
     for goal in GOALS[name]:
         entries = [settings.models[model] for model in goal.models]
@@ -82,7 +82,7 @@ def test_models_of_one_goal_differ_in_their_seed_alone(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_comment_on_top_names_every_mark(name):
+def test_the_title_names_every_target(name):
     numbers = {float(number) for number in re.findall(r"\d+(?:\.\d+)?", templates.title(name))}
     assert {goal.target for goal in GOALS[name] if goal.target is not None} <= numbers
 
@@ -92,7 +92,7 @@ def test_every_template_is_documented():
     assert re.findall(r"^\| `([a-z0-9-]+)` \|", text, flags=re.M) == NAMES
 
 
-def test_the_page_of_results_is_what_its_data_gives():
+def test_the_results_page_is_rendered_from_its_data():
     data = benchmark_results.read(ROOT / "docs" / "results.json")
     shown = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     assert shown == benchmark_page.render(data)

@@ -103,6 +103,17 @@ def test_a_stage_records_its_cost(monkeypatch, tmp_path):
     assert costs["train_lstm@verses"]["peak_mib"] > 1
 
 
+def test_evaluation_stages_are_recorded_under_their_module(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["evaluate", "verses"])
+
+    def main(name: str) -> None:
+        """Do nothing."""
+
+    console.launch("evaluate", main)
+    assert set(console.costs(["evaluate_seq2seq@verses"])) == {"evaluate_seq2seq@verses"}
+
+
 def test_progress_without_a_terminal_prints_lines_for_long_work_only(monkeypatch, capsys):
     clock = iter([0, 0, 1, 1, 1, 1])
     monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))

@@ -6,116 +6,128 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
 PARTS = (
-    *("pipelines", "stages", "commands", "texts", "verified", "laboratory"),
+    *("pipelines", "stages", "commands", "texts", "verified", "experiments"),
     *("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "pyproject.toml"),
 )
-LINES = [
-    f"the {who} {what} the {whom} ."
-    for who in ("cat", "dog", "man")
-    for what in ("sees", "likes", "has")
-    for whom in ("tree", "house", "sea", "hill", "cow", "pig", "hen", "bird", "sun", "moon")
+OUTS = ("data", "models", "plots", "metrics", "predictions", "analyses", "experiments")
+SENTENCES = [
+    f"the {subject} {verb} the {noun} ."
+    for subject in ("cat", "dog", "man")
+    for verb in ("sees", "likes", "has")
+    for noun in ("tree", "house", "sea", "hill", "cow", "pig", "hen", "bird", "sun", "moon")
 ]
-
-
-def tiny(tree: dict) -> dict:
-    """params.yaml made small: own texts instead of packages, one epoch, few units."""
-    plain = {
-        "task": "language_modelling",
-        "source": {"kind": "files", "paths": ["texts/plain.txt"]},
-        "reader": {"format": "lines"},
-        "cleaning": {"lowercase": False, "max_length": 200, "drop_repeated": False},
-        "tokens": "characters",
-        "split": {"method": "contiguous", "valid": 0.1, "test": 0.1},
+PLAIN = {
+    "task": "language_modelling",
+    "source": {"kind": "files", "paths": ["texts/plain.txt"]},
+    "reader": {"format": "lines"},
+    "cleaning": {"lowercase": False, "max_length": 200, "drop_repeated": False},
+    "tokens": "characters",
+    "split": {"method": "contiguous", "valid": 0.1, "test": 0.1},
+    "vocabulary": {"max_size": 100, "min_count": 1},
+    "checks": {"min_rows": 10, "max_unknown_rate": 0.5},
+    "samples": {"beginning": "the", "length": 20, "temperature": 0.8},
+}
+CORPORA = {
+    "plain": PLAIN,
+    "phrases": {**PLAIN, "tokens": "words"},
+    "moods": {
+        "task": "classification",
+        "source": {"kind": "files", "paths": ["texts/moods.csv"]},
+        "reader": {
+            "format": "table",
+            "separator": ",",
+            "columns": {"text": "words", "label": "mood"},
+        },
+        "cleaning": {"lowercase": True, "max_length": 50, "drop_repeated": True},
+        "tokens": "words",
+        "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
         "vocabulary": {"max_size": 100, "min_count": 1},
-        "checks": {"min_rows": 10, "max_unknown_rate": 0.5},
-        "samples": {"beginning": "the", "length": 20, "temperature": 0.8},
-    }
-    tree["corpora"] = {
-        "plain": plain,
-        "phrases": plain | {"tokens": "words"},
-        "moods": {
-            "task": "classification",
-            "source": {"kind": "files", "paths": ["texts/moods.csv"]},
-            "reader": {
-                "format": "table",
-                "separator": ",",
-                "columns": {"text": "words", "label": "mood"},
-            },
-            "cleaning": {"lowercase": True, "max_length": 50, "drop_repeated": True},
-            "tokens": "words",
-            "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
-            "vocabulary": {"max_size": 100, "min_count": 1},
-            "checks": {"min_rows": 10, "max_unknown_rate": 0.5, "labels": ["bad", "good"]},
+        "checks": {"min_rows": 10, "max_unknown_rate": 0.5, "labels": ["bad", "good"]},
+    },
+    "days": {
+        "task": "translation",
+        "source": {
+            "kind": "generated",
+            "generator": "dates",
+            "examples": 60,
+            "start": "2000-01-01",
+            "end": "2009-12-31",
+            "locales": ["en", "de"],
         },
-        "days": {
-            "task": "translation",
-            "source": {
-                "kind": "generated",
-                "generator": "dates",
-                "examples": 60,
-                "start": "2000-01-01",
-                "end": "2009-12-31",
-                "locales": ["en", "de"],
-            },
-            "reader": {
-                "format": "table",
-                "separator": "\t",
-                "columns": {"source": "source", "target": "target"},
-            },
-            "cleaning": {"lowercase": True, "max_length": 60, "drop_repeated": False},
-            "tokens": "characters",
-            "split": {"method": "shuffled", "by": "target", "valid": 0.1, "test": 0.2},
-            "vocabulary": {"max_size": 100, "min_count": 1},
-            "checks": {"min_rows": 10, "max_unknown_rate": 0.5, "max_length_ratio": 9.0},
+        "reader": {
+            "format": "table",
+            "separator": "\t",
+            "columns": {"source": "source", "target": "target"},
         },
-    }
-    keep = {
-        "train_baseline models": {"shakespeare-markov": "plain", "opinions-perceptron": "moods"},
-        "train_lstm models": {
-            "shakespeare-lstm": "plain",
-            "shakespeare-rnn": "phrases",
-            "opinions-rnn": "moods",
-        },
-        "train_seq2seq models": {"dates-attention": "days"},
-    }
-    small = {"epochs": 1, "batch_size": 4, "bptt_steps": 8, "embedding": 4, "units": 6}
-    for family, models in keep.items():
-        entries = {}
-        for name, corpus in models.items():
-            entry = tree[family][name] | {"corpus": corpus}
-            entry |= {key: value for key, value in small.items() if key in entry}
-            entries[f"{corpus}-{name.partition('-')[2]}"] = entry
-        tree[family] = entries
-    tuned = tree["train_lstm models"]["moods-rnn"] | {"init_from": "phrases-rnn"}
-    tree["fine_tune models"] = {"moods-tuned": tuned}
-    practice = {"units": 3, "batch_size": 2, "steps": 2, "learning_rate": 0.01, "clip_norm": 1.0}
-    tree["laboratory"] = {key: {} for key in tree["laboratory"]} | {
+        "cleaning": {"lowercase": True, "max_length": 60, "drop_repeated": False},
+        "tokens": "characters",
+        "split": {"method": "shuffled", "by": "target", "valid": 0.1, "test": 0.2},
+        "vocabulary": {"max_size": 100, "min_count": 1},
+        "checks": {"min_rows": 10, "max_unknown_rate": 0.5, "max_length_ratio": 9.0},
+    },
+}
+# The model of params.yaml that each small model is made of, by family.
+MODELS = {
+    "baseline": {
+        "plain-markov": "shakespeare-markov",
+        "moods-perceptron": "opinions-perceptron",
+    },
+    "lstm": {
+        "plain-lstm": "shakespeare-lstm",
+        "phrases-rnn": "shakespeare-rnn",
+        "moods-rnn": "opinions-rnn",
+    },
+    "seq2seq": {"days-attention": "dates-attention"},
+}
+SMALL = {"epochs": 1, "batch_size": 4, "bptt_steps": 8, "embedding": 4, "units": 6}
+TOY = {"units": 3, "batch_size": 2, "steps": 2, "learning_rate": 0.01, "clip_norm": 1.0}
+
+
+def tiny(tree: dict[str, Any]) -> None:
+    """Make params.yaml small: own texts instead of packages, one epoch, few units."""
+    shipped = tree["models"]
+    models: dict[str, dict[str, Any]] = {"fine_tuned": {}}
+    for family, origins in MODELS.items():
+        models[family] = {}
+        for name, origin in origins.items():
+            entry = {**shipped[family][origin], "corpus": name.partition("-")[0]}
+            small = {key: value for key, value in SMALL.items() if key in entry}
+            models[family][name] = entry | small
+    models["fine_tuned"]["moods-tuned"] = models["lstm"]["moods-rnn"] | {"init_from": "phrases-rnn"}
+    tree["corpora"] = CORPORA
+    tree["models"] = {family: models[family] for family in shipped}
+    tree["experiments"] = {key: {} for key in tree["experiments"]} | {
         "cells": {"tanh": {"cell": "rnn"}},
-        "gradient_flow": {"adding": {**practice, "lag": 4}},
+        "gradient_flow": {"adding": {**TOY, "lag": 4}},
     }
-    families = (*keep, "fine_tune models")
-    tree["models"] = {name: entry for family in families for name, entry in tree[family].items()}
-    return tree
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML without anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
 
 
 class Project:
-    """A project in its own folder; `run` is a shell there."""
+    """A project in its own folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def run(self, *words: str, ok: bool = True, **environment: str) -> str:
-        """Run a command and give what it printed; the tests' own interpreter comes first."""
+    def run(self, *command: str, ok: bool = True, **environment: str) -> str:
+        """Run a command with the interpreter of the tests; return its output and errors."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         clean = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
-        done = subprocess.run(
-            words,
+        process = subprocess.run(
+            command,
             cwd=self.folder,
             env={**clean, "PATH": path, "COLUMNS": "200", **environment},
             capture_output=True,
@@ -123,21 +135,20 @@ class Project:
             timeout=600,  # on a busy machine too
             check=False,
         )
-        printed = done.stdout + done.stderr
-        assert (done.returncode == 0) == ok, printed
-        return printed
+        output = process.stdout + process.stderr
+        assert (process.returncode == 0) == ok, output
+        return output
 
-    def change(self, edit: Callable[[dict], None]) -> None:
-        """Edit params.yaml; `models` and the family map stay one and the same entry."""
+    def edit_params(self, edit: Callable[[dict[str, Any]], None]) -> None:
+        """Edit params.yaml."""
         path = self.folder / "params.yaml"
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
         edit(tree)
-        path.write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
+        path.write_text(yaml.dump(tree, Dumper=_Dumper, sort_keys=False), encoding="utf-8")
 
     def outs(self) -> dict[str, bytes]:
-        """Every file that a stage wrote, by its path."""
-        folders = ("data", "models", "plots", "metrics", "predictions", "pictures", "laboratory")
-        files = [file for folder in folders for file in (self.folder / folder).rglob("*")]
+        """Return every file that a stage wrote, by its path."""
+        files = [file for folder in OUTS for file in (self.folder / folder).rglob("*")]
         files.append(self.folder / "report.html")
         return {
             str(file.relative_to(self.folder)): file.read_bytes()
@@ -146,25 +157,27 @@ class Project:
         }
 
 
-def make(folder: Path) -> Project:
-    """A tiny project: Git and DVC initialised, everything committed, nothing run."""
+def create(folder: Path) -> Project:
+    """Create a tiny project: Git and DVC are initialised, all is committed, no stage has run."""
     folder.mkdir(parents=True)
     for part in PARTS:
         if (ROOT / part).is_dir():
-            shutil.copytree(
-                ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__")
-            )
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / part, folder / part, ignore=ignored)
         else:
             shutil.copy(ROOT / part, folder / part)
     project = Project(folder)
-    text = "\n".join(LINES) + "\n"
+    text = "\n".join(SENTENCES) + "\n"
     (folder / "texts" / "plain.txt").write_text(text, encoding="utf-8")
-    rows = [f"{line.replace(' .', '')},{'good' if 'likes' in line else 'bad'}" for line in LINES]
+    rows = [
+        f"{sentence.replace(' .', '')},{'good' if 'likes' in sentence else 'bad'}"
+        for sentence in SENTENCES
+    ]
     (folder / "texts" / "moods.csv").write_text(
         "words,mood\n" + "\n".join(rows) + "\n", encoding="utf-8"
     )
-    project.change(lambda tree: tree.update(tiny(tree)))
-    for words in (
+    project.edit_params(tiny)
+    for command in (
         ("git", "init", "-q"),
         ("git", "config", "user.email", "test@example.com"),
         ("git", "config", "user.name", "test"),
@@ -173,19 +186,19 @@ def make(folder: Path) -> Project:
         ("git", "add", "-A"),
         ("git", "commit", "-qm", "tiny"),
     ):
-        project.run(*words)
+        project.run(*command)
     return project
 
 
 @pytest.fixture(scope="session")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
-    """A tiny project after its first `dvc repro`, and what that printed; left as it is."""
-    project = make(tmp_path_factory.mktemp("walk") / "project")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
+    """A tiny project after its first `dvc repro`, and the output of that; tests do not edit it."""
+    project = create(tmp_path_factory.mktemp("walk") / "project")
     return project, project.run("dvc", "repro")
 
 
 @pytest.fixture
-def changed(walked: tuple[Project, str], tmp_path: Path) -> Project:
-    """A copy of that project, to be changed."""
-    shutil.copytree(walked[0].folder, tmp_path / "project", symlinks=True)
+def copy(finished: tuple[Project, str], tmp_path: Path) -> Project:
+    """A copy of that project for a test to edit."""
+    shutil.copytree(finished[0].folder, tmp_path / "project", symlinks=True)
     return Project(tmp_path / "project")
