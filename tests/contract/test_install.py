@@ -104,14 +104,14 @@ def test_an_environment_is_kept_or_made_anew_with_another_interpreter(project):
 def test_make_says_which_interpreters_will_do(project, version):
     interpreter(project, project / "bin" / "python3", version)
     sentence = "seqproof needs Python 3.11, 3.12 or 3.13"
-    mend = "make PYTHON=/path/to/python3.11"
-    assert install(project) == (f"{sentence}: {mend}\n", None)
+    fix = "Run make PYTHON=/path/to/python3.11"
+    assert install(project) == (f"{sentence}. {fix}\n", None)
     assert install(project, "PYTHON=python3") == (
-        f"{sentence}; python3 is none of them: {mend}\n",
+        f"{sentence}; python3 is none of them. {fix}\n",
         None,
     )
     assert install(project, "PYTHON=absent") == (
-        f"{sentence}; absent is none of them: {mend}\n",
+        f"{sentence}; absent is none of them. {fix}\n",
         None,
     )
 

@@ -8,10 +8,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipelines.config.task_schemas import SCHEMAS
 from pipelines.data.readers.base import CorpusReader, Row, read_text
 from pipelines.errors import UserError, suggest
-from pipelines.types import Task
+from pipelines.types import TASKS, Task
 
 LABEL = "label"
 
@@ -24,14 +23,17 @@ class ParallelReader(CorpusReader):
 
     format: Literal["parallel"]
     labels: Annotated[dict[str, str], Field(min_length=1)] | None = None
-    tasks: ClassVar[tuple[Task, ...]] = tuple(
-        name for name, schema in SCHEMAS.items() if len(schema.columns) > 1
-    )
+    tasks: ClassVar[tuple[Task, ...]] = TASKS  # with more than one column; see `check_task`
     single_files: ClassVar[bool] = False
 
     def check_task(self, task: Task, columns: Sequence[str]) -> None:
-        """Check that `labels` is used with labels only; see `CorpusReader.check_task`."""
+        """Check that the task has aligned columns, and a label column if `labels` is used."""
         super().check_task(task, columns)
+        if len(columns) < 2:
+            raise ValueError(
+                f"'reader.format: parallel' is for tasks with several columns, and {task} has "
+                f"{columns[0]} only: use 'reader.format: lines'"
+            )
         if self.labels and LABEL not in columns:
             raise ValueError(
                 f"'reader.labels' needs a column '{LABEL}', and a corpus for {task} has "

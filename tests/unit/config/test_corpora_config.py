@@ -123,7 +123,7 @@ def test_valid_corpora(task: str, changes: dict[str, Any]) -> None:
         (
             "language_modelling",
             {"reader": {"format": "parallel"}},
-            "'reader.format: parallel' is for classification or translation",
+            "'reader.format: parallel' is for tasks with several columns",
         ),
         (
             "classification",
