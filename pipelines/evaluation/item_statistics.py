@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Pair = tuple[Statistics, Statistics]
+PairedStatistics = Callable[["pd.DataFrame", "pd.DataFrame"], Pair]
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class ItemStatistics:
         tokens: compare models only if they cut the items into the `same` or `different` tokens.
     """
 
-    per_item: Callable[[pd.DataFrame, pd.DataFrame], Pair]
+    per_item: PairedStatistics
     score: Score
     binary: bool = False
     tokens: Literal["any", "same", "different"] = "any"
@@ -82,6 +83,15 @@ def nats_and_characters(first: pd.DataFrame, second: pd.DataFrame) -> Pair:
     return _columns(first["nats"], characters), _columns(second["nats"], characters)
 
 
+def of_each(statistics: Callable[[pd.DataFrame], Statistics]) -> PairedStatistics:
+    """Return a function that computes the same statistics (N, K) for both models.
+
+    Args:
+        statistics: predictions -> statistics (N, K).
+    """
+    return lambda first, second: (statistics(first), statistics(second))
+
+
 def mean(sums: Statistics) -> Scores:
     """Compute the mean of the first statistic over the second."""
     return np.asarray(sums[:, 0] / sums[:, 1])
@@ -103,6 +113,13 @@ def macro_f1(sums: Statistics) -> Scores:
     total = predicted + actual
     f1 = np.divide(2 * right, total, out=np.zeros_like(total), where=total > 0)
     return np.asarray(f1.mean(axis=1))
+
+
+def micro_f1(sums: Statistics) -> Scores:
+    """Compute micro F1 from the counts of correct, predicted and actual parts; 0 without any."""
+    correct, predicted, actual = sums.T
+    total = predicted + actual
+    return np.divide(2 * correct, total, out=np.zeros_like(total), where=total > 0)
 
 
 def _counted(first: pd.Series[bool], second: pd.Series[bool]) -> Pair:
