@@ -259,6 +259,30 @@ class ClassifierConfig(BucketedConfig, RecurrentConfig):
         return self
 
 
+class TaggerConfig(BucketedConfig, RecurrentConfig):
+    """Recurrent layers with a softmax for each token.
+
+    With `crf` a conditional random field scores pairs of adjacent tags, too, and the whole sequence
+    of tags is predicted (Lafferty et al. 2001; Huang et al. 2015).
+    """
+
+    task: ClassVar[Task] = "tagging"
+    family: ClassVar[str] = "lstm"
+
+    model: Literal["tagger"]
+    bidirectional: bool
+    crf: bool | None = None
+
+    @model_validator(mode="after")
+    def _check_ensemble(self) -> Self:
+        if self.crf and self.ensemble_size is not None:
+            raise ValueError(
+                "'ensemble_size' averages the probabilities of each tag, and 'crf' has those of "
+                "whole sequences: remove one of them"
+            )
+        return self
+
+
 class Seq2SeqConfig(BucketedConfig, RecurrentConfig):
     """Encoder and decoder; with `attention: none` one fixed vector connects them.
 
@@ -308,7 +332,7 @@ class Seq2SeqConfig(BucketedConfig, RecurrentConfig):
 
 
 TrainableModel = (  # kinds of models that are trained by gradient descent
-    BagOfWordsConfig | LanguageModelConfig | ClassifierConfig | Seq2SeqConfig
+    BagOfWordsConfig | LanguageModelConfig | ClassifierConfig | TaggerConfig | Seq2SeqConfig
 )
 Model = Annotated[NGramConfig | TrainableModel, Field(discriminator="model")]
 MODELS = (NGramConfig, *get_args(TrainableModel))

@@ -64,6 +64,13 @@ SCHEMAS: Mapping[str, TaskSchema] = {
             required_keys=("checks.labels",),
         ),
         TaskSchema(
+            name="tagging",
+            columns=("text", "tags"),
+            label_column="tags",
+            labels_per_token=True,
+            label_pattern=r"O|[BI]-\S+",  # IOB: outside, beginning and inside of a span
+        ),
+        TaskSchema(
             name="translation",
             columns=("source", "target"),
             split_columns=("line",),

@@ -17,12 +17,15 @@ from pipelines.config.params import Params
 from pipelines.errors import UserError, suggest
 from pipelines.evaluation import calibration, item_statistics
 from pipelines.evaluation.item_statistics import ItemStatistics
+from pipelines.evaluation.resampling import Statistics
 from pipelines.inference import scores
 from pipelines.tasks import lookup
 from pipelines.tasks.base import Evaluation
 from pipelines.types import SUB_WORDS, TASKS, Task, Tokens
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipelines.models.serialization import ModelSpec
 
 Direction = Literal["higher", "lower"]
@@ -116,6 +119,21 @@ def _calibration_error(evaluation: Evaluation) -> float:
     return calibration.calibration_error(confidence.to_numpy(), right.to_numpy())
 
 
+def _span_counts(predictions: pd.DataFrame) -> Statistics:
+    """Return the counts (N, 3) of correct, predicted and actual spans."""
+    return _counts(scores.span_counts, predictions)
+
+
+def _token_counts(predictions: pd.DataFrame) -> Statistics:
+    """Return the counts (N, 2) of right tags and of all tags."""
+    return _counts(scores.tag_counts, predictions)
+
+
+def _counts(count: Callable[[str, str], tuple[int, ...]], predictions: pd.DataFrame) -> Statistics:
+    rows = map(count, predictions["predicted"], predictions["tags"])
+    return np.array(list(rows), np.float64)
+
+
 def _bleu(lowercase: bool) -> Any:
     """Score words, whose text is tokenised already and compared as it is."""
     return scores.bleu_metric()
@@ -186,6 +204,28 @@ METRICS: tuple[Metric, ...] = (
         direction=None,
         tasks=("classification",),
         compute=lambda evaluation: scores.majority_accuracy(_column(evaluation, "label")),
+    ),
+    Metric(
+        key="test_span_f1",
+        title="span F1",
+        form=".3f",
+        direction="higher",
+        tasks=("tagging",),
+        compute=lambda evaluation: scores.span_f1(
+            _column(evaluation, "predicted"), _column(evaluation, "tags")
+        ),
+        statistics=ItemStatistics(item_statistics.of_each(_span_counts), item_statistics.micro_f1),
+    ),
+    Metric(
+        key="test_token_accuracy",
+        title="token accuracy",
+        form=".3f",
+        direction="higher",
+        tasks=("tagging",),
+        compute=lambda evaluation: scores.token_accuracy(
+            _column(evaluation, "predicted"), _column(evaluation, "tags")
+        ),
+        statistics=ItemStatistics(item_statistics.of_each(_token_counts), item_statistics.mean),
     ),
     Metric(
         key="test_bleu",

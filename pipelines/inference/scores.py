@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pipelines.config.params import SUB_WORDS, Tokens
 
@@ -126,3 +126,92 @@ def macro_f1(predicted: Sequence[str], actual: Sequence[str], labels: Sequence[s
 def majority_accuracy(actual: Sequence[str]) -> float:
     """Compute the accuracy of always predicting the most frequent label, 0 to 1."""
     return max(list(actual).count(label) for label in set(actual)) / len(actual)
+
+
+# Tags -------------------------------------------------------------------------------------------
+
+
+class Span(NamedTuple):
+    """A span of tokens of one type.
+
+    Attributes:
+        start: position of the first token.
+        end: position after the last token.
+        type: the tag without its prefix.
+    """
+
+    start: int
+    end: int
+    type: str
+
+
+def find_spans(tags: Sequence[str]) -> list[Span]:
+    """Return the spans of IOB tags as the script conlleval counts them (CoNLL-2000).
+
+    `B-x` always starts a span. `I-x` continues a span of type x, and otherwise starts one: after
+    `O`, after another type, and at the beginning of a sentence.
+
+    Raises:
+        ValueError: a tag is neither `O`, nor `B-` or `I-` with a type.
+    """
+    spans: list[Span] = []
+    start, span_type = 0, ""  # of the open span; its type is empty outside of spans
+    for position, tag in enumerate([*tags, "O"]):
+        prefix, _, tag_type = tag.partition("-")
+        if tag != "O" and not (prefix in ("B", "I") and tag_type):
+            raise ValueError(f"'{tag}' is not an IOB tag: use O, B-<type> or I-<type>.")
+        if span_type and (prefix != "I" or tag_type != span_type):
+            spans.append(Span(start, position, span_type))
+            span_type = ""
+        if tag_type and not span_type:
+            start, span_type = position, tag_type
+    return spans
+
+
+def span_counts(predicted: str, actual: str) -> tuple[int, int, int]:
+    """Return the numbers of correct, predicted and actual spans of one text.
+
+    A span is correct if its start, end and type are those of an actual span.
+
+    Args:
+        predicted: T tags, separated by blanks.
+        actual: T tags.
+    """
+    predicted_spans, actual_spans = (
+        set(find_spans(tags)) for tags in _aligned_tags(predicted, actual)
+    )
+    correct = len(predicted_spans & actual_spans)
+    return correct, len(predicted_spans), len(actual_spans)
+
+
+def tag_counts(predicted: str, actual: str) -> tuple[int, int]:
+    """Return the numbers of right tags and of all tags of one text."""
+    pairs = list(zip(*_aligned_tags(predicted, actual), strict=True))
+    return sum(tag == actual_tag for tag, actual_tag in pairs), len(pairs)
+
+
+def span_f1(predicted: Sequence[str], actual: Sequence[str]) -> float:
+    """Compute micro F1 over the spans of all texts, 0 to 1; 0 without a correct span.
+
+    Args:
+        predicted: N texts of tags, separated by blanks.
+        actual: N texts of tags.
+    """
+    counts = [span_counts(*pair) for pair in zip(predicted, actual, strict=True)]
+    correct, predicted_spans, actual_spans = map(sum, zip(*counts, strict=True))
+    total = predicted_spans + actual_spans
+    return 2 * correct / total if total else 0.0
+
+
+def token_accuracy(predicted: Sequence[str], actual: Sequence[str]) -> float:
+    """Compute the fraction of right tags of all texts, 0 to 1."""
+    counts = [tag_counts(*pair) for pair in zip(predicted, actual, strict=True)]
+    right, total = map(sum, zip(*counts, strict=True))
+    return right / total
+
+
+def _aligned_tags(predicted: str, actual: str) -> tuple[list[str], list[str]]:
+    left, right = predicted.split(" "), actual.split(" ")
+    if len(left) != len(right):
+        raise ValueError(f"{len(left)} tags are compared with {len(right)}.")
+    return left, right

@@ -11,6 +11,6 @@ with console.quiet_imports(), warnings.catch_warnings():
     import mlflow.tracking.context.registry  # noqa: F401
 
     from pipelines.evaluation import evaluate  # noqa: F401
-    from pipelines.models import classifier, language_model, pretrained, seq2seq  # noqa: F401
+    from pipelines.models import classifier, language_model, pretrained, seq2seq, tagger  # noqa: F401
     from pipelines.training import device, tensorboard, trainer  # noqa: F401
     from stages import fine_tune, train_baseline, train_lstm, train_seq2seq  # noqa: F401

@@ -79,6 +79,16 @@ MODELS = {
         "epochs": 5,
         "optimizer": ADAM,
     },
+    "tagger": {
+        **RECURRENT,
+        "model": "tagger",
+        "corpus": "tagged",
+        "bidirectional": True,
+        "crf": True,
+        "batch_size": 4,
+        "epochs": 4,
+        "optimizer": ADAM,
+    },
     "fine-tuned": {
         **CLASSIFIER,
         "pooling": "last",
@@ -148,6 +158,7 @@ FRAMES = {
     "moods": pd.DataFrame(
         {"text": LINES, "label": ["good" if "likes" in line else "bad" for line in LINES]}
     ),
+    "tagged": pd.DataFrame({"text": LINES, "tags": ["O B-subject O B-object I-object"] * 36}),
     "turned": pd.DataFrame(
         {"source": LINES, "target": [" ".join(line.split(" ")[::-1]) for line in LINES]}
     ),
@@ -173,6 +184,7 @@ def _corpora() -> dict[str, object]:
     samples = {"beginning": "the", "length": 5, "temperature": 1.0}
     table = {"format": "table", "separator": ","}
     labelled = {**table, "columns": {"text": "text", "label": "label"}}
+    tagged = {**table, "columns": {"text": "text", "tags": "tags"}}
     parallel = {**table, "columns": {"source": "source", "target": "target"}}
     checks = {"min_rows": 1, "max_unknown_rate": 1.0}
     return {
@@ -180,6 +192,7 @@ def _corpora() -> dict[str, object]:
         "moods": _corpus(
             "classification", reader=labelled, checks=checks | {"labels": ["bad", "good"]}
         ),
+        "tagged": _corpus("tagging", reader=tagged, tokens="spaces", checks=checks),
         "turned": _corpus(
             "translation", reader=parallel, checks=checks | {"max_length_ratio": 9.0}
         ),

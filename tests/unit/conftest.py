@@ -16,6 +16,7 @@ TRAINED = {"dropout": 0.0, "batch_size": 8, "epochs": 1, "optimizer": OPTIMIZER}
 RECURRENT = {**TRAINED, "cell": "lstm", "embedding": 16, "units": 32, "layers": 1}
 CLEANING = params.Cleaning(lowercase=True, max_length=12, drop_repeated=False)
 SENTENCES = ["a good film", "a bad film", "good", "not a good film", "a film", "bad bad bad"]
+TAGS = ["O B-a I-a", "O B-b I-a", "B-a", "O O B-a I-a", "O I-a", "B-b B-b I-b"]
 LABELS = ["positive", "negative", "positive", "negative", "neutral", "negative"]
 SOURCES = ["a b c d", "b c", "d c b a a", "c", "a a b", "d d c b", "b a", "c a d"]
 
@@ -33,6 +34,7 @@ def make_config(model: str, **changes: object) -> params.Model:
             params.ClassifierConfig,
             {**RECURRENT, "bidirectional": True, "pooling": "last"},
         ),
+        "tagger": (params.TaggerConfig, {**RECURRENT, "bidirectional": True}),
         "seq2seq": (
             params.Seq2SeqConfig,
             {**RECURRENT, "bidirectional": True, "attention": "general"},
@@ -56,6 +58,8 @@ def make_frame(model: str) -> pd.DataFrame:
     if model == "seq2seq":
         targets = [" ".join(source.split(" ")[::-1]) for source in SOURCES]
         return pd.DataFrame({"source": SOURCES, "target": targets})
+    if model == "tagger":
+        return pd.DataFrame({"text": SENTENCES, "tags": TAGS})
     return pd.DataFrame({"text": SENTENCES, "label": LABELS})
 
 
@@ -66,9 +70,10 @@ def make_vocabularies(model: str) -> vocabulary.Vocabularies:
     columns = {
         column: vocabulary.build(list(frame[column]), kind, 100, 1)
         for column in frame
-        if column != "label"
+        if column not in ("label", "tags")
     }
-    return vocabulary.Vocabularies(columns, tuple(sorted(set(frame.get("label", ())))))
+    labels = {*frame.get("label", ()), *" ".join(frame.get("tags", ())).split()}
+    return vocabulary.Vocabularies(columns, tuple(sorted(labels)))
 
 
 @pytest.fixture

@@ -15,11 +15,13 @@ READERS = {
         "separator": ",",
         "columns": {"text": "text", "label": "label"},
     },
+    "tagging": {"format": "parallel"},
     "translation": {"format": "parallel"},
 }
 CHECKS: dict[str, dict[str, Any]] = {
     "language_modelling": {},
     "classification": {"labels": ["bad", "good"]},
+    "tagging": {},
     "translation": {"max_length_ratio": 2.0},
 }
 Maker = Callable[..., params.Corpus]
@@ -35,7 +37,7 @@ def make_corpus() -> Maker:
             "source": SOURCES,
             "reader": READERS[task],
             "cleaning": {"lowercase": True, "max_length": 10, "drop_repeated": False},
-            "tokens": "words",
+            "tokens": "spaces" if task == "tagging" else "words",
             "split": {"method": "shuffled", "valid": 0.2, "test": 0.2},
             "vocabulary": {"max_size": 100, "min_count": 1},
             "checks": {"min_rows": 1, "max_unknown_rate": 1.0, **CHECKS[task]},

@@ -22,6 +22,7 @@ TASKS: dict[str, dict[str, Any]] = {
         "reader": {"format": "parallel"},
         "checks": {**CHECKS, "labels": ["bad", "good"]},
     },
+    "tagging": {"reader": {"format": "parallel"}, "checks": CHECKS, "tokens": "spaces"},
     "translation": {
         "reader": {"format": "parallel"},
         "checks": {**CHECKS, "max_length_ratio": 3.0},
@@ -46,6 +47,7 @@ def corpus(task: str, **changes: Any) -> params.Corpus:
         ("classification", {"split": {"method": "stratified", "valid": 0.1, "test": 0.1}}),
         ("classification", {"reader": {"format": "parallel", "labels": {"0": "bad"}}}),
         ("language_modelling", {"split": GIVEN_SPLIT}),
+        ("tagging", {"split": GIVEN_SPLIT}),
         (
             "language_modelling",
             {"reader": {"format": "by_file", "files": {"a.txt": {"format": "lines"}}}},
@@ -86,6 +88,17 @@ def test_valid_corpora(task: str, changes: dict[str, Any]) -> None:
             "translation",
             {"split": {"method": "stratified", "valid": 0.1, "test": 0.1}},
             "'split.method: stratified' needs a label for each row",
+        ),
+        (
+            "tagging",
+            {"split": {"method": "stratified", "valid": 0.1, "test": 0.1}},
+            "'split.method: stratified' needs a label for each row",
+        ),
+        ("tagging", {"tokens": "words"}, "'tokens: words'.*needs 'tokens: spaces'"),
+        (
+            "tagging",
+            {"checks": {**CHECKS, "labels": ["O"]}},
+            "'checks.labels' belongs to classification",
         ),
         (
             "classification",

@@ -188,8 +188,8 @@ def test_rows_of_one_line_stay_together() -> None:
 
 
 def test_an_unknown_task_is_refused() -> None:
-    with pytest.raises(UserError, match=r"no task 'tagging'.*language_modelling, classification"):
-        splits.split(frame(), split_config(), "tagging", seed=1)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"no task 'parsing'.*language_modelling, classification"):
+        splits.split(frame(), split_config(), "parsing", seed=1)  # type: ignore[arg-type]
 
 
 def given_split(**files: str) -> params.GivenSplit:

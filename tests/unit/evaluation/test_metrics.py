@@ -62,6 +62,7 @@ def test_keys_are_unique():
             "words",
             ["test_accuracy", "test_macro_f1", "test_calibration_error"],
         ),
+        ("tagging", "spaces", ["test_span_f1", "test_token_accuracy"]),
         ("translation", "characters", ["test_exact_match", "test_perplexity"]),
         ("translation", "spaces", ["test_bleu", "test_exact_match", "test_perplexity"]),
         (
@@ -83,8 +84,8 @@ def test_the_first_metric_decides_and_is_tested_for_significance(task, tokens):
 
 
 def test_an_unknown_task_or_metric_is_an_error():
-    with pytest.raises(UserError, match="tagging"):
-        metrics.of_task("tagging")
+    with pytest.raises(UserError, match="parsing"):
+        metrics.of_task("parsing")
     with pytest.raises(ValueError, match=r"test_blue.*test_bleu"):
         metrics.get("test_blue")
 

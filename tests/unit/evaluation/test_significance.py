@@ -125,8 +125,8 @@ def test_different_test_items_are_an_error():
 
 
 def test_an_unknown_task_is_an_error():
-    corpus = CORPORA["opinions"].model_copy(update={"task": "tagging"})
-    with pytest.raises(UserError, match="tagging"):
+    corpus = CORPORA["opinions"].model_copy(update={"task": "parsing"})
+    with pytest.raises(UserError, match="parsing"):
         significance.compare(classify(0.6), classify(0.6), corpus)
 
 

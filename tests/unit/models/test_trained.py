@@ -38,6 +38,8 @@ KINDS = {
     "classifier": {},
     "classifier-rnn": {"cell": "rnn", "bidirectional": False},
     "classifier-gru": {"cell": "gru", "layers": 2, "class_weights": "balanced"},
+    "tagger": {},
+    "tagger-crf": {"crf": True, "layers": 2},
     "seq2seq": {"tied_embeddings": "target"},
     "seq2seq-additive": {"attention": "additive", "layers": 2, "residual": True},
     "seq2seq-dot": {
@@ -60,7 +62,13 @@ KINDS = {
     "seq2seq-fed": {"input_feeding": True, "layers": 2, "residual": True},
     "seq2seq-fed-coverage": {"input_feeding": True, "attention": "coverage", "cell": "gru"},
 }
-EPOCHS = {"bag_of_words": 120, "classifier": 100, "seq2seq": 100, "language_model": 30}
+EPOCHS = {
+    "bag_of_words": 120,
+    "classifier": 100,
+    "tagger": 100,
+    "seq2seq": 100,
+    "language_model": 30,
+}
 SLOW = {"bag_of_words-perceptron": 600, "language_model-awd": 60}
 
 

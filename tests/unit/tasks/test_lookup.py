@@ -18,7 +18,7 @@ def test_each_task_of_params_is_a_file(name):
     assert task.columns == task_schemas.get(name).columns
 
 
-@pytest.mark.parametrize("name", ["tagging", "base", "lookup", ""])
+@pytest.mark.parametrize("name", ["parsing", "base", "lookup", ""])
 def test_an_unknown_task_is_an_error(name):
     with pytest.raises(UserError, match="translation"):
         lookup.get(name)

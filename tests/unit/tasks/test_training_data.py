@@ -10,7 +10,7 @@ from pipelines.tasks import lookup
 from pipelines.text import encoding, vocabulary
 from pipelines.text.vocabulary import PAD
 
-BUCKETED = ["classifier", "bag_of_words", "seq2seq"]
+BUCKETED = ["classifier", "bag_of_words", "tagger", "seq2seq"]
 
 
 def _bucketed(make, kind, **changes):
