@@ -23,7 +23,7 @@ from typing import Any
 import page
 
 from pipelines.config import params
-from pipelines.tracking import store
+from pipelines.tracking import connection
 
 RUNS = 1000
 SEARCH = "import mlflow; mlflow.search_runs(search_all_experiments=True, max_results=10_000)"
@@ -86,7 +86,7 @@ def _best_seconds(command: list[str], arguments: argparse.Namespace, copy: Path)
 
 def _add_runs(copy: Path) -> None:
     """Add copies of the runs, each read and written by MLflow's own client."""
-    client = store.client(f"sqlite:///{copy}", copy.parent)
+    client = connection.client(f"sqlite:///{copy}", copy.parent)
     experiments = client.search_experiments()
     runs = client.search_runs([experiment.experiment_id for experiment in experiments])
     for number in range(RUNS):

@@ -14,8 +14,8 @@ from pipelines.evaluation import item_differences, seed_tests, significance
 from pipelines.evaluation.resampling import Interval
 from pipelines.evaluation.seed_tests import SeedTest
 from pipelines.evaluation.significance import TestResult, format_p
-from pipelines.lineage import lockfiles, model_versions, snapshots
-from pipelines.lineage.model_versions import ModelVersion
+from pipelines.lineage import compared_models, lockfiles, snapshots
+from pipelines.lineage.compared_models import ModelVersion
 from pipelines.tracking import run_store
 
 PARTS: Mapping[str, Callable[[ModelVersion], Mapping[str, str]]] = {
@@ -70,7 +70,7 @@ def compare(names: Sequence[str], sentences: int, level: float, as_json: bool) -
     params.load(root / "params.yaml")
     runs, _ = run_store.try_open_store(root)  # without runs the environment is reported as unknown
     with snapshots.open_snapshot(root) as workspace:
-        groups = model_versions.resolve_versions(names, root, workspace, runs)
+        groups = compared_models.resolve_versions(names, root, workspace, runs)
         comparisons = [
             comparison for group in groups for comparison in _compare(group, sentences, level)
         ]

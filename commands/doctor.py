@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import console, files
-from pipelines.diagnostics.results import Checks, Diagnostic, one_line
+from pipelines.diagnostics.diagnostic import Checks, Diagnostic, one_line
 
 SILENT_BAR = console.Progress(lambda amount, remark: None)
 

@@ -8,7 +8,7 @@ from pipelines import console, paths
 from pipelines.config import params
 from pipelines.errors import UserError, suggest
 from pipelines.evaluation import significance
-from pipelines.lineage import model_versions, snapshots, tracked_runs
+from pipelines.lineage import compared_models, snapshots, tracked_runs
 from pipelines.tracking import registry, run_store
 from pipelines.tracking.run_store import RunRecord, RunStore
 from pipelines.verification import verify_targets
@@ -80,7 +80,7 @@ def _require_better(
 ) -> None:
     """Compare two runs as `seqproof compare` does, by the task's deciding metric."""
     with snapshots.open_snapshot(root) as snapshot:
-        ((baseline, candidate),) = model_versions.resolve_versions(
+        ((baseline, candidate),) = compared_models.resolve_versions(
             [champion.id, run.id], root, snapshot, store
         )
         frames = baseline.items(), candidate.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines import console, paths
 from pipelines.config import params
 from pipelines.console import Exit
-from pipelines.tracking import offline_queue, store
+from pipelines.tracking import connection, offline_queue
 
 
 def sync(any_server: bool) -> None:
@@ -20,7 +20,7 @@ def sync(any_server: bool) -> None:
     """
     root = console.root()
     params.load(root / paths.PARAMS)
-    server = store.redact(store.tracking_uri(root))
+    server = connection.redact(connection.tracking_uri(root))
     summary = offline_queue.upload(root, any_server)
     if summary.uploaded:
         names = ", ".join(summary.uploaded)

@@ -9,7 +9,7 @@ import sys
 from pipelines import console, paths
 from pipelines.config import params
 from pipelines.errors import UserError
-from pipelines.tracking import store
+from pipelines.tracking import connection
 
 HOST = "127.0.0.1"
 
@@ -25,12 +25,12 @@ def ui(port: int) -> None:
     """
     root = console.root()
     params.load(root / paths.PARAMS)  # refuse a folder that is no project
-    address = store.tracking_uri(root)
+    address = connection.tracking_uri(root)
     if address.startswith(("http://", "https://")):
-        console.echo(f"MLFLOW_TRACKING_URI names a server. Open {store.redact(address)}")
+        console.echo(f"MLFLOW_TRACKING_URI names a server. Open {connection.redact(address)}")
         return
     _require_free(port)
-    arguments = store.ui_arguments(root, HOST, port)
+    arguments = connection.ui_arguments(root, HOST, port)
     console.echo(
         f"MLflow starts in about ten seconds at http://{HOST}:{port}. Press Ctrl-C to stop it."
     )
@@ -40,7 +40,7 @@ def ui(port: int) -> None:
     )
     sys.stdout.flush()
     command = [sys.executable, "-m", "mlflow", *arguments]
-    os.execve(sys.executable, command, {**store.SERVER_ENV, **os.environ})
+    os.execve(sys.executable, command, {**connection.SERVER_ENV, **os.environ})
 
 
 def _require_free(port: int) -> None:

@@ -39,7 +39,7 @@ def train(
         from pipelines.tasks import lookup
         from pipelines.text import encoding, vocabulary
         from pipelines.tracking import stage_runs
-        from pipelines.tracking.callbacks import EpochLogger
+        from pipelines.tracking.epoch_logger import EpochLogger
         from pipelines.training import checkpoints, history, result
 
     spec = ModelSpec.of(config, name)

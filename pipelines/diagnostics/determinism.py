@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 from pipelines.config.params import TrainableModel
 from pipelines.diagnostics import speed, tiny_models
-from pipelines.diagnostics.results import Checks, Diagnostic, one_line
+from pipelines.diagnostics.diagnostic import Checks, Diagnostic, one_line
 
 Step = tuple[float, str]
 DETERMINISTIC_OPS = "TF_DETERMINISTIC_OPS"  # environment variable of TensorFlow

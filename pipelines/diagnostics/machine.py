@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import console
-from pipelines.diagnostics.results import Checks, Diagnostic
+from pipelines.diagnostics.diagnostic import Checks, Diagnostic
 from pipelines.lineage import environment
 
 GIB = 2**30

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pipelines import paths
 from pipelines.config import params
-from pipelines.diagnostics.results import Checks, Diagnostic, one_line
+from pipelines.diagnostics.diagnostic import Checks, Diagnostic, one_line
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project
 from pipelines.lineage import git as git_project
-from pipelines.tracking import store
+from pipelines.tracking import connection
 
 NO_PROJECT = "this folder has no project"
 
@@ -85,7 +85,7 @@ def graph(root: Path) -> Diagnostic:
 def run_store(root: Path) -> Diagnostic:
     """Check that the MLflow store can record runs."""
     try:
-        return Diagnostic(store.ping(root))
+        return Diagnostic(connection.ping(root))
     except UserError as error:
         fix = (
             "check that the store is running and accepts your credentials, or set "

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from packaging.markers import Marker
 
-from pipelines.diagnostics.results import Checks, Diagnostic
+from pipelines.diagnostics.diagnostic import Checks, Diagnostic
 
 PYTHON = ((3, 11), (3, 13))  # lowest and highest version, as in pyproject.toml and Makefile
 # Packages that results or their records depend on.

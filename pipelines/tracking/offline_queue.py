@@ -20,7 +20,7 @@ from typing import Any
 from pipelines import console, files
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project
-from pipelines.tracking import store
+from pipelines.tracking import connection
 from pipelines.tracking.log_events import START, LogEvent
 from pipelines.tracking.run_writer import RunWriter
 
@@ -189,7 +189,7 @@ def upload(root: Path, any_server: bool = False, quiet: bool = False) -> SyncSum
         return summary
     from filelock import FileLock, Timeout
 
-    server = store.redact(store.tracking_uri(root))
+    server = connection.redact(connection.tracking_uri(root))
     try:
         with FileLock(queue_folder(root) / LOCK, timeout=TIMEOUT):
             for run in queued_runs(root):
@@ -216,7 +216,7 @@ def upload_quietly(root: Path) -> str | None:
     try:
         summary = upload(root, quiet=True)
     except (UserError, OSError) as error:
-        return store.summary(error)
+        return connection.summary(error)
     for message in summary.rejected:
         console.echo(message)
     return summary.failure
@@ -231,7 +231,7 @@ def _upload_run(run: QueuedRun, root: Path, summary: SyncSummary, quiet: bool) -
             count = len(run.events())
             with nullcontext() if quiet else console.progress("sync", count, "events") as bar:
                 complete = _upload_events(
-                    run, RunWriter(store.tracking_uri(root), root), summary, bar
+                    run, RunWriter(connection.tracking_uri(root), root), summary, bar
                 )
             if complete:
                 run.delete()
@@ -254,11 +254,11 @@ def _upload_events(
             writer.send(events[number])
         except Exception as error:  # of MLflow, its transport or the system
             if not _is_rejection(error, events[number], writer):
-                summary.failure = store.summary(error)
+                summary.failure = connection.summary(error)
                 return False
             summary.rejected.append(
                 f"The tracking server rejected an event of {_run_name(events)[0]} "
-                f"({events[number].kind}: {store.summary(error)}). It was skipped."
+                f"({events[number].kind}: {connection.summary(error)}). It was skipped."
             )
         if number >= uploaded:
             run.set_uploaded(number + 1)

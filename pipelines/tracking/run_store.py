@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project, run_tags
-from pipelines.tracking import store
+from pipelines.tracking import connection
 
 T = TypeVar("T")
 
@@ -182,7 +182,7 @@ class RunStore:
         except Exception as error:  # of MLflow, its transport or the system
             raise UserError(
                 f"The runs of tracking server {self._server} cannot be read "
-                f"({store.summary(error)}). Start the server, or set MLFLOW_TRACKING_URI to "
+                f"({connection.summary(error)}). Start the server, or set MLFLOW_TRACKING_URI to "
                 "another one."
             ) from None
 
@@ -196,11 +196,11 @@ def open_store(root: Path) -> RunStore:
     Raises:
         UserError: the server does not answer.
     """
-    uri = store.tracking_uri(root)
-    run_store = RunStore(None, store.redact(uri))
+    uri = connection.tracking_uri(root)
+    run_store = RunStore(None, connection.redact(uri))
     # A client would create a SQLite file that does not exist.
     if not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).exists():
-        run_store._client = run_store._call(lambda: store.client(uri, root))
+        run_store._client = run_store._call(lambda: connection.client(uri, root))
     return run_store
 
 
@@ -265,7 +265,7 @@ def _run_record(run: Any, experiment: str) -> RunRecord:
 
 
 def _path_and_digest(dataset: Any) -> tuple[str, str]:
-    """Return path and digest, as `mlflow_model.dataset` wrote them."""
+    """Return path and digest, as `mlflow_format.dataset` wrote them."""
     return json.loads(dataset.source).get("uri", ""), dataset.digest
 
 

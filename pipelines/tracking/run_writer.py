@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.lineage import run_tags
-from pipelines.tracking import mlflow_model, store
+from pipelines.tracking import connection, mlflow_format
 from pipelines.tracking.log_events import (
     DATASET,
     END,
@@ -88,7 +88,7 @@ class RunWriter:
         With a seed, the run is that of the seed, below the run that has the tag.
         """
         payload = event.payload
-        self._client, self._experiment_id = store.connect(
+        self._client, self._experiment_id = connection.connect(
             self._uri, payload["experiment"], self._root
         )
         self._overwrite = payload["overwrite"]
@@ -219,7 +219,7 @@ class RunWriter:
         if str(model.status) != "READY":
             with tempfile.TemporaryDirectory() as temporary:
                 folder = Path(temporary) / "model"
-                mlflow_model.save_model(folder, self.id, model, event)
+                mlflow_format.save_model(folder, self.id, model, event)
                 self._client.log_model_artifacts(model.model_id, str(folder))
             self._client.finalize_logged_model(model.model_id, "READY")
         self._log_model_results(run, model.model_id)

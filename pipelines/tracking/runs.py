@@ -21,7 +21,7 @@ from pipelines.lineage import git
 from pipelines.lineage.lockfiles import EVALUATION, TRAINING
 from pipelines.lineage.run_tags import COMMIT, DIRTY, MODEL_HASH
 from pipelines.lineage.stages import flatten
-from pipelines.tracking import log_events, mlflow_model, offline_queue, store
+from pipelines.tracking import connection, log_events, mlflow_format, offline_queue
 from pipelines.tracking.log_events import LogEvent
 from pipelines.tracking.run_writer import RunWriter
 
@@ -56,10 +56,10 @@ class Run:
     failure: str | None
 
     def __init__(self, identity: RunIdentity, root: Path, kind: str) -> None:
-        uri = store.tracking_uri(root)
+        uri = connection.tracking_uri(root)
         self.failure = None
         self._identity, self._root, self._kind = identity, root, kind
-        self._server = store.redact(uri)
+        self._server = connection.redact(uri)
         self._writer = RunWriter(uri, root)
         self._start_event: LogEvent | None = None
         self._queue: offline_queue.QueuedRun | None = None
@@ -104,7 +104,7 @@ class Run:
         self._log_from_files(
             lambda: LogEvent(
                 log_events.DATASET,
-                {"dataset": mlflow_model.dataset(path, name), "context": context},
+                {"dataset": mlflow_format.dataset(path, name), "context": context},
             )
         )
 
@@ -145,7 +145,7 @@ class Run:
         }
         name = self._identity.name
         self._log_from_files(
-            lambda: mlflow_model.model_event(name, model, vocabulary, example, predictions, config)
+            lambda: mlflow_format.model_event(name, model, vocabulary, example, predictions, config)
         )
 
     def _log_from_files(self, make_event: Callable[[], LogEvent]) -> None:
@@ -153,7 +153,7 @@ class Run:
         try:
             event = make_event()
         except Exception as error:  # of Arrow or the system
-            console.echo(f"A file could not be logged: {store.summary(error)}.")
+            console.echo(f"A file could not be logged: {connection.summary(error)}.")
         else:
             self._log(event)
 
@@ -164,7 +164,7 @@ class Run:
                 try:
                     self._writer.send(event)
                 except Exception as error:  # of MLflow, its transport or the system
-                    self._go_offline(store.summary(error))
+                    self._go_offline(connection.summary(error))
             # The start event was queued first, by `_go_offline`.
             if self.failure is not None and event is not self._start_event:
                 self._enqueue(event)
@@ -195,8 +195,8 @@ class Run:
     def _stop_queueing(self, error: Exception) -> None:
         self._queue = None
         console.echo(
-            f"The log of this {self._kind} cannot be queued on disk ({store.summary(error)}), so "
-            "it is incomplete."
+            f"The log of this {self._kind} cannot be queued on disk "
+            f"({connection.summary(error)}), so it is incomplete."
         )
 
     def open(
@@ -228,7 +228,7 @@ class Run:
             "name": self._identity.name,
             "tag": tag,
             "value": value,
-            "tags": store.context_tags({**own_tags, **tags}),
+            "tags": connection.context_tags({**own_tags, **tags}),
             "overwrite": overwrite,
             "seed": seed,
             "id": uuid.uuid4().hex,

@@ -1,7 +1,7 @@
 """MLflow model for loading and serving: text in, text out.
 
 MLflow runs this file by its path ("models from code"), so that nothing is pickled. No module
-imports it: `mlflow_model.save_model` passes its path to MLflow.
+imports it: `mlflow_format.save_model` passes its path to MLflow.
 """
 
 from __future__ import annotations

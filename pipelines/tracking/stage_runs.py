@@ -19,7 +19,7 @@ from pipelines.lineage.lockfiles import EVALUATION, TRAINING
 from pipelines.lineage.stages import Inputs
 from pipelines.tasks import lookup
 from pipelines.tracking import descriptions, energy, runs, system_metrics
-from pipelines.tracking.callbacks import EpochLogger
+from pipelines.tracking.epoch_logger import EpochLogger
 from pipelines.tracking.runs import Run, RunIdentity
 from pipelines.training import history as histories
 from pipelines.training.checkpoints import CheckpointManager

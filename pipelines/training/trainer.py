@@ -26,12 +26,7 @@ from pipelines.training.progress import TrainingProgress
 from pipelines.training.result import TrainingResult
 from pipelines.training.schedules import LearningRate
 from pipelines.training.signals import Signals, handle_signals
-from pipelines.training.steps import (
-    MeanLoss,
-    make_optimizer,
-    make_train_step,
-    to_tensors,
-)
+from pipelines.training.steps import MeanLoss, make_optimizer, make_train_step, to_tensors
 from pipelines.training.validation import ValidationScore, Validator
 
 Sampler = Callable[[keras.Model], str]  # writes a text with the current weights of a model

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from pipelines import paths
-from pipelines.tracking import store
+from pipelines.tracking import connection
 from tests.faults import child, injector
 
 KILLS = 20
@@ -39,7 +39,7 @@ def read_runs(folder, name):
         warnings.simplefilter("ignore")  # MLflow uses deprecated functions of SQLAlchemy
         from mlflow import MlflowClient
 
-        client = MlflowClient(store.tracking_uri(folder))
+        client = MlflowClient(connection.tracking_uri(folder))
     experiment = client.get_experiment_by_name(injector.MODELS[name]["corpus"])
     query = f"attributes.run_name = '{name}'"
     for run in client.search_runs([experiment.experiment_id], query, max_results=100):

@@ -6,7 +6,7 @@ import pytest
 
 from commands.compare import compare
 from pipelines.errors import UserError
-from pipelines.tracking import store
+from pipelines.tracking import connection
 from tests.unit.tiny_project import EVALUATE, EXPERIMENT, MODEL
 
 
@@ -57,7 +57,7 @@ def test_a_model_does_not_differ_from_itself(compare_json):
 
 def test_the_run_of_a_seed_stands_for_its_group(compare_json, project):
     group = project.runs().runs[0]
-    client = store.client(store.tracking_uri(project.root), project.root)
+    client = connection.client(connection.tracking_uri(project.root), project.root)
     experiment = client.get_run(group.id).info.experiment_id
     member = client.create_run(experiment, tags={"mlflow.parentRunId": group.id}).info.run_id
     (comparison,) = compare_json(MODEL, member)

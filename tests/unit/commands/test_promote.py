@@ -8,7 +8,7 @@ import pytest
 
 from commands.promote import promote
 from pipelines.errors import UserError
-from pipelines.tracking import runs, store
+from pipelines.tracking import connection, runs
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME = "seqproof-verses"
@@ -36,7 +36,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _client(root: Path) -> Any:
-    return store.client(store.tracking_uri(root), root)
+    return connection.client(connection.tracking_uri(root), root)
 
 
 def test_each_corpus_has_a_champion_of_its_own(

@@ -4,13 +4,13 @@ import pytest
 
 from commands.promote import promote
 from pipelines.errors import UserError
-from pipelines.tracking import store
+from pipelines.tracking import connection
 
 NAME = "seqproof-mine"
 
 
 def _holder(project):
-    client = store.client(store.tracking_uri(project.root), project.root)
+    client = connection.client(connection.tracking_uri(project.root), project.root)
     return client.get_model_version_by_alias(NAME, "champion")
 
 

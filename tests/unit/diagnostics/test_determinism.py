@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from pipelines.config import params
 from pipelines.diagnostics import determinism, speed, tiny_models
-from pipelines.diagnostics.results import Diagnostic
+from pipelines.diagnostics.diagnostic import Diagnostic
 from pipelines.layers.attention import Attention
 
 RATIOS = {"lstm": 1.52, "additive attention": 0.98}

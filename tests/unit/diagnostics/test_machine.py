@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines.diagnostics import machine, versions
-from pipelines.diagnostics.results import Diagnostic
+from pipelines.diagnostics.diagnostic import Diagnostic
 
 ROOT = Path(__file__).parents[3]
 GPU = {"device_name": "A GPU", "compute_capability": (9, 0)}

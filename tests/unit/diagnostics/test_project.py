@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.diagnostics import project
-from pipelines.diagnostics.results import Diagnostic
+from pipelines.diagnostics.diagnostic import Diagnostic
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,13 +8,7 @@ from sacrebleu.metrics import BLEU
 from pipelines.errors import UserError
 from pipelines.evaluation import item_differences, resampling, significance
 from pipelines.inference import scores
-from tests.unit.evaluation.predictions import (
-    CORPORA,
-    LABELS,
-    classify,
-    model_language,
-    translate,
-)
+from tests.unit.evaluation.predictions import CORPORA, LABELS, classify, model_language, translate
 
 
 def compare(first, second, corpus, **options):

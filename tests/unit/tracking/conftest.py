@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.tracking import store
+from pipelines.tracking import connection
 from tests.unit.tracking.servers import Postgres, Server
 from tests.unit.tracking.work import NAME, Work
 
@@ -23,7 +23,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("store")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SQLAlchemy, of MLflow
-        store.client(f"sqlite:///{folder / 'mlflow.db'}", folder)
+        connection.client(f"sqlite:///{folder / 'mlflow.db'}", folder)
     return folder / "mlflow.db"
 
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from pipelines.tracking import store
+from pipelines.tracking import connection
 
 
 def closed_port() -> int:
@@ -41,7 +41,7 @@ class Server:
         self._process = subprocess.Popen(
             self._command,
             cwd=self.folder,
-            env={**store.SERVER_ENV, **os.environ},
+            env={**connection.SERVER_ENV, **os.environ},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

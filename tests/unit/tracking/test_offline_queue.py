@@ -10,7 +10,7 @@ import pytest
 from commands.sync import sync
 from pipelines import paths
 from pipelines.console import Exit
-from pipelines.tracking import log_events, offline_queue, run_writer, store
+from pipelines.tracking import connection, log_events, offline_queue, run_writer
 from pipelines.tracking.log_events import LogEvent
 from tests.unit.tracking.work import METRICS, NAME, Work
 
@@ -25,7 +25,7 @@ def offline(work: Work, monkeypatch: pytest.MonkeyPatch) -> Work:
         raise ConnectionRefusedError(111, "Connection refused")
 
     with monkeypatch.context() as context:
-        context.setattr(store, "connect", refuse)
+        context.setattr(connection, "connect", refuse)
         with pytest.raises(KeyboardInterrupt):
             work.train(stop_after=1)
         work.train()
@@ -82,14 +82,14 @@ def test_queued_training_and_evaluation_become_one_run(
 def test_an_upload_killed_after_any_request_has_each_effect_once(
     offline: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real_connect, requests = store.connect, set[str]()
+    real_connect, requests = connection.connect, set[str]()
 
     def connect(*arguments: Any) -> tuple[Any, str]:
         client, experiment = real_connect(*arguments)
         return _KilledClient(client, requests), experiment
 
     with monkeypatch.context() as context:
-        context.setattr(store, "connect", connect)
+        context.setattr(connection, "connect", connect)
         while offline_queue.queued_runs(offline.folder):
             try:
                 assert offline_queue.upload(offline.folder).failure is None
@@ -162,7 +162,7 @@ def test_a_server_that_is_still_unreachable_loses_nothing(
     def refuse(*_: Any) -> None:
         raise ConnectionRefusedError(111, "Connection refused")
 
-    monkeypatch.setattr(store, "connect", refuse)
+    monkeypatch.setattr(connection, "connect", refuse)
     with pytest.raises(Exit):
         sync(any_server=False)
     assert "is unreachable (Connection refused). The remaining events stay queued" in (
@@ -204,7 +204,7 @@ def test_a_full_disk_stops_no_training(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store, "connect", full)
+    monkeypatch.setattr(connection, "connect", full)
     monkeypatch.setattr(offline_queue.QueuedRun, "add", full)
     work.train()
     output = capsys.readouterr().out

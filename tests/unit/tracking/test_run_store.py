@@ -9,7 +9,7 @@ from filelock import FileLock
 
 from pipelines.errors import UserError
 from pipelines.lineage import run_tags
-from pipelines.tracking import run_store, runs, store
+from pipelines.tracking import connection, run_store, runs
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             run.set_tags({run_tags.INPUT_HASH.format("training"): f"hash of {name}"})
             run.log_text('{"name": "ü"}', "provenance/training.json")
         time.sleep(0.01)
-    store.client(store.tracking_uri(tmp_path), tmp_path).delete_run(run.id)
+    connection.client(connection.tracking_uri(tmp_path), tmp_path).delete_run(run.id)
     return tmp_path
 
 

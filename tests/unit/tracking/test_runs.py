@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.config import params
 from pipelines.lineage import hashing, run_tags
-from pipelines.tracking import offline_queue, run_writer, runs, store
+from pipelines.tracking import connection, offline_queue, run_writer, runs
 from tests.unit.tracking.servers import Server, closed_port
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,7 +39,7 @@ def experiment_runs(root: Path, identity: runs.RunIdentity) -> list[Any]:
     """Return all runs of the experiment."""
     from mlflow import MlflowClient
 
-    client = MlflowClient(store.tracking_uri(root))
+    client = MlflowClient(connection.tracking_uri(root))
     experiment = client.get_experiment_by_name(identity.experiment)
     assert experiment is not None
     assert experiment.artifact_location == (root / "mlartifacts").as_uri()
@@ -151,7 +151,7 @@ def test_an_experiment_deleted_in_the_ui_comes_back(root: Path, identity: runs.R
 
     with runs.training(identity, root, uuid.uuid4().hex):
         pass
-    client = MlflowClient(store.tracking_uri(root))
+    client = MlflowClient(connection.tracking_uri(root))
     experiment = client.get_experiment_by_name(identity.experiment)
     assert experiment is not None
     client.delete_experiment(experiment.experiment_id)
@@ -266,7 +266,7 @@ def test_a_server_that_stops_during_a_run_receives_the_rest_after_a_restart(
     assert run.failure is None
     assert offline_queue.queued_runs(tmp_path) == []
     assert capsys.readouterr().out == ""
-    client = store.client(server.address, tmp_path)
+    client = connection.client(server.address, tmp_path)
     experiment = client.get_experiment_by_name(identity.experiment)
     (record,) = client.search_runs([experiment.experiment_id])
     losses = client.get_metric_history(record.info.run_id, "loss")
@@ -320,7 +320,7 @@ def test_a_logged_model_can_be_loaded_elsewhere_and_predicts_the_same(
     (tmp_path / "model").rename(tmp_path / "moved")
     script = (
         "import json, mlflow, sys\n"
-        f"mlflow.set_tracking_uri({store.tracking_uri(root)!r})\n"
+        f"mlflow.set_tracking_uri({connection.tracking_uri(root)!r})\n"
         f"model = mlflow.pyfunc.load_model('models:/{output.model_id}')\n"
         "example = model.metadata.load_input_example()\n"
         "import pipelines\n"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipelines.evaluation import seed_aggregation
-from pipelines.tracking import descriptions, offline_queue, runs, stage_runs, store
+from pipelines.tracking import connection, descriptions, offline_queue, runs, stage_runs
 from tests.unit.tracking.work import CORPUS, NAME, ROWS, Work
 
 SEEDS = (3, 1)
@@ -79,7 +79,7 @@ def test_queued_runs_of_a_group_are_uploaded_in_order(
         raise ConnectionRefusedError(111, "Connection refused")
 
     with monkeypatch.context() as offline:
-        offline.setattr(store, "connect", refuse)
+        offline.setattr(connection, "connect", refuse)
         _evaluate(group)
     assert len(offline_queue.queued_runs(group.folder)) == 3
     assert offline_queue.upload(group.folder).failure is None

@@ -8,8 +8,8 @@ import pandas as pd
 from pipelines import paths
 from pipelines.config import params
 from pipelines.lineage import provenance
-from pipelines.tracking import stage_runs, store
-from pipelines.tracking.callbacks import EpochLogger
+from pipelines.tracking import connection, stage_runs
+from pipelines.tracking.epoch_logger import EpochLogger
 from pipelines.training import checkpoints
 from pipelines.training import history as histories
 
@@ -94,7 +94,7 @@ class Work:
 
     def client(self) -> Any:
         """Return MLflow's client."""
-        return store.client(store.tracking_uri(self.folder), self.folder)
+        return connection.client(connection.tracking_uri(self.folder), self.folder)
 
     def points(self, key: str) -> list[tuple[int, float]]:
         """Return every value of a metric of the only run, by its step."""

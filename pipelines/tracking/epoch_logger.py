@@ -1,4 +1,4 @@
-"""Training callback that logs to MLflow."""
+"""Training callback that logs each epoch to MLflow."""
 
 from __future__ import annotations
 

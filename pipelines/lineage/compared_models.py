@@ -1,4 +1,4 @@
-"""Model versions to compare: a model in one dvc.lock, with everything that determined it."""
+"""Models to compare: each is a model in one dvc.lock, with everything that determined it."""
 
 from __future__ import annotations
 

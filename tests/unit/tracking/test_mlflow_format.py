@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipelines.tracking import mlflow_model
+from pipelines.tracking import mlflow_format
 from tests.contract.imports import closure, modules
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -22,7 +22,7 @@ def test_a_logged_model_requires_every_package_that_the_predictor_imports():
         for name in _third_party(closure(Path("pipelines/inference/predictor.py")))
     }
     assert {"tensorflow", "pandas"} <= packages
-    assert packages <= set(mlflow_model.REQUIREMENTS)
+    assert packages <= set(mlflow_format.REQUIREMENTS)
 
 
 def test_tasks_can_be_imported_with_the_required_packages_only():
@@ -31,7 +31,7 @@ def test_tasks_can_be_imported_with_the_required_packages_only():
         name
         for task in tasks
         for name in _third_party(closure(task))
-        if PACKAGES.get(name, name) not in mlflow_model.REQUIREMENTS
+        if PACKAGES.get(name, name) not in mlflow_format.REQUIREMENTS
     }
     assert "sacrebleu" in missing  # evaluation needs it, prediction does not
     names = [f"pipelines.tasks.{file.stem}" for file in tasks]

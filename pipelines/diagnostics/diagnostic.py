@@ -1,4 +1,4 @@
-"""Results of diagnostic checks."""
+"""Result of one diagnostic check."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import UserError
-from pipelines.tracking import store
+from pipelines.tracking import connection
 
 
 @pytest.mark.parametrize(
@@ -29,38 +29,38 @@ from pipelines.tracking import store
     ],
 )
 def test_only_the_password_is_redacted(address, redacted):
-    assert store.redact(address) == redacted
+    assert connection.redact(address) == redacted
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
     """Set the variables, so that monkeypatch restores what `ping` sets."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    for key in store.PING_ENV:
-        monkeypatch.setenv(key, store.PING_ENV[key])
+    for key in connection.PING_ENV:
+        monkeypatch.setenv(key, connection.PING_ENV[key])
 
 
 def ping_error(monkeypatch, address):
     """Return the message with which `ping` refuses a store."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     with pytest.raises(UserError) as error:
-        store.ping(Path())
+        connection.ping(Path())
     assert "secret" not in str(error.value)
     return str(error.value)
 
 
 def test_a_file_is_read_and_never_created(tmp_path):
     file = tmp_path / "mlflow.db"
-    assert store.ping(tmp_path) == f"{file} does not exist yet: the first training creates it"
+    assert connection.ping(tmp_path) == f"{file} does not exist yet: the first training creates it"
     assert list(tmp_path.iterdir()) == []
     file.touch()  # an empty file, in which MLflow creates its tables
-    assert store.ping(tmp_path) == f"{file} holds 0 runs"
+    assert connection.ping(tmp_path) == f"{file} holds 0 runs"
     with closing(sqlite3.connect(file)) as opened:
         opened.execute("CREATE TABLE runs (id INTEGER)")
         opened.execute("INSERT INTO runs VALUES (1), (2)")
         opened.commit()
     before = file.read_bytes()
-    assert store.ping(tmp_path) == f"{file} holds 2 runs"
+    assert connection.ping(tmp_path) == f"{file} holds 2 runs"
     assert file.read_bytes() == before
     assert list(tmp_path.iterdir()) == [file]
 
@@ -77,7 +77,7 @@ def test_a_file_that_is_no_database(monkeypatch, tmp_path):
 def test_a_file_that_is_not_writable(monkeypatch, tmp_path):
     file = tmp_path / "mlflow.db"
     file.touch()
-    monkeypatch.setattr(store.os, "access", lambda path, mode: mode != store.os.W_OK)
+    monkeypatch.setattr(connection.os, "access", lambda path, mode: mode != connection.os.W_OK)
     assert ping_error(monkeypatch, f"sqlite:///{file}") == f"{file} is not writable."
 
 
@@ -86,7 +86,7 @@ def test_an_address_of_another_kind(monkeypatch, tmp_path, address):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     with pytest.raises(UserError, match=r"is no database and no server.*MLFLOW_TRACKING_URI"):
-        store.ping(tmp_path)
+        connection.ping(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -100,13 +100,13 @@ def test_an_address_of_another_kind(monkeypatch, tmp_path, address):
 )
 def test_a_closed_port(monkeypatch, address):
     message = ping_error(monkeypatch, address)
-    assert message == f"{store.redact(address)} does not answer: Connection refused."
+    assert message == f"{connection.redact(address)} does not answer: Connection refused."
 
 
 def test_a_server_that_hangs_costs_seconds(monkeypatch):
-    for key in store.PING_ENV:
+    for key in connection.PING_ENV:
         monkeypatch.delenv(key)
-    monkeypatch.setitem(store.PING_ENV, "MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setitem(connection.PING_ENV, "MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"http://me:secret@127.0.0.1:{listening.getsockname()[1]}"
         started = time.monotonic()
@@ -119,7 +119,7 @@ def test_a_database_is_only_connected_to(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"127.0.0.1:{listening.getsockname()[1]}/runs"
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"postgresql://me:secret@{address}")
-        assert store.ping(Path()) == f"postgresql://{address} accepts connections"
+        assert connection.ping(Path()) == f"postgresql://{address} accepts connections"
         accepted, _ = listening.accept()
         with accepted:
             assert accepted.recv(1) == b""
@@ -151,7 +151,7 @@ def test_a_server_is_only_asked_for_its_experiments(monkeypatch, status, succeed
         address = f"http://me:secret@127.0.0.1:{server.server_port}"
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         if succeeds:
-            assert store.ping(Path()) == f"{store.redact(address)} answers"
+            assert connection.ping(Path()) == f"{connection.redact(address)} answers"
         else:
             assert "401" in ping_error(monkeypatch, address)
         server.shutdown()

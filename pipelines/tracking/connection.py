@@ -1,4 +1,4 @@
-"""Tracking store: a SQLite file in the project's root, or a server named by the user."""
+"""Connection to the tracking store: SQLite in the project's root, or a server of the user."""
 
 from __future__ import annotations
 
