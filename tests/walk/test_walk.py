@@ -531,7 +531,7 @@ def test_outside_a_project_commands_say_so(tmp_path, finished):
     outside = Project(tmp_path)
     for command in (("fetch", "plain"), ("ui",)):
         error = outside.run("seqproof", *command, ok=False)
-        assert re.fullmatch(r"seqproof: params\.yaml does not exist.*\n", error)
+        assert re.fullmatch(r"seqproof: \S*params\.yaml does not exist.*\n", error)
     assert list(tmp_path.iterdir()) == []
     assert "65535" in project.run("seqproof", "ui", "--port", "99999999", ok=False)
 
