@@ -26,7 +26,7 @@ STAGES = {
     "preprocess": ("corpus", "Validate, clean, tokenise and split a corpus."),
     "build-vocab": ("corpus", "Build the vocabulary of a corpus from its training split."),
     "train-baseline": ("training", "Train an n-gram model, a perceptron or an MLP."),
-    "train-lstm": ("training", "Train a recurrent language model or classifier."),
+    "train-lstm": ("training", "Train a recurrent language model, classifier or tagger."),
     "fine-tune": ("training", "Train a classifier that starts from a trained language model."),
     "train-seq2seq": ("training", "Train an encoder-decoder, with or without attention."),
     "evaluate": ("model", "Evaluate a trained model on its test split."),

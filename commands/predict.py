@@ -7,7 +7,7 @@ from pipelines.config import params
 
 
 def predict(name: str, texts: list[str]) -> None:
-    """Print the model's label, translation or continuation of each text.
+    """Print the model's prediction for each text, such as a label or a translation.
 
     Args:
         name: a model of params.yaml.

@@ -1,11 +1,11 @@
-"""Train a recurrent language model or classifier."""
+"""Train a recurrent language model, classifier or tagger."""
 
 from pipelines import console
 from stages.training import Name, train
 
 
 def main(name: Name, fresh: console.Restart = False) -> None:
-    """Train a recurrent language model or classifier."""
+    """Train a recurrent language model, classifier or tagger."""
     train("lstm", name, fresh)
 
 

@@ -80,6 +80,7 @@ def _tiny_models() -> dict[str, TrainableModel]:
             f"{pooling} pooling": _config(classifier, bidirectional=True, pooling=pooling)
             for pooling in get_args(params.Pooling)
         },
+        "conditional random field": _config(params.TaggerConfig, bidirectional=True, crf=True),
     }
     for kind in get_args(TrainableModel):
         if not any(isinstance(model, kind) for model in models.values()):

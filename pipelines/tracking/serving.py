@@ -18,7 +18,7 @@ MODEL, VOCABULARY = "model", "vocabulary"  # names of the artifacts of the logge
 
 
 class TextModel(mlflow.pyfunc.PythonModel):
-    """Trained model with its vocabulary: returns a label, translation or continuation per text."""
+    """Trained model with its vocabulary: returns the prediction for each text."""
 
     _predictor: Predictor
 

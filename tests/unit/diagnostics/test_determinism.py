@@ -93,6 +93,7 @@ def test_every_model_and_layer_is_checked() -> None:
     assert {params.TASK_OF[kind] for kind in kinds} == set(get_args(params.Task))
     for key, values in (("cell", params.Cell), ("pooling", params.Pooling)):
         assert {getattr(entry, key, None) for entry in entries} >= set(get_args(values))
+    assert {getattr(entry, "crf", None) for entry in entries} == {None, True}
     scores = {getattr(entry, "attention", None) for entry in entries}
     assert scores >= set(get_args(params.Score)) - {"none"}
     assert set(determinism.TIMED_MODELS) <= set(tiny_models.TINY_MODELS)
