@@ -23,7 +23,7 @@ app = Typer(
 STAGES = {
     "check": ("", "Check every key and value of params.yaml."),
     "fetch": ("corpus", "Fetch the raw files of a corpus."),
-    "preprocess": ("corpus", "Validate, clean, tokenise and split a corpus."),
+    "preprocess": ("corpus", "Read, clean, split and validate the text of a corpus."),
     "build-vocab": ("corpus", "Build the vocabulary of a corpus from its training split."),
     "train-baseline": ("training", "Train an n-gram model, a perceptron or an MLP."),
     "train-lstm": ("training", "Train a recurrent language model, classifier or tagger."),
@@ -208,7 +208,7 @@ def trace(
     ],
     as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Show what a result was made from, and what was made from it."""
+    """Show the stages, files and runs that a result depends on, and those that depend on it."""
     from commands import inputs
     from commands import trace as command
 
@@ -294,7 +294,7 @@ def ui(port: Annotated[int, Option(min=1, max=65535, help="port on this machine"
 
 
 class _New(Command):
-    """Command that reads a trailing `--template` as an empty name, so the error lists the names."""
+    """Command that reads `--template` without a name as an empty name, so the error lists all."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, [*args, ""] if args[-1:] == ["--template"] else args)
@@ -328,7 +328,7 @@ def doctor(
 @app.command()
 def publish(
     projects: Annotated[
-        list[Path] | None, Argument(help="projects created by `seqproof new`")
+        list[Path] | None, Argument(metavar="PROJECT", help="projects created by `seqproof new`")
     ] = None,
     data: Annotated[Path, Option("--json", help="results file to update")] = Path(
         "docs/results.json"
@@ -342,7 +342,7 @@ def publish(
 
 
 def main() -> None:
-    """Run the command line; on SIGTERM and SIGHUP exit cleanly, so that temporary files go."""
+    """Run the command line; on SIGTERM and SIGHUP, exit so that temporary files are removed."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     console.run_app(app)

@@ -32,7 +32,7 @@ def generate(name: str, options: Mapping[str, Any]) -> None:
             if config.corpora[model.corpus].samples is not None
         ]
         raise UserError(
-            f"'{name}' is a {entry.model}, and only a language model generates text"
+            f"'{name}' has 'model: {entry.model}', and only a language model can generate text"
             f"{suggest(name, language_models)}."
         )
     if options.get("temperature") == 0:

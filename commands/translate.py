@@ -36,7 +36,7 @@ def translate(name: str, texts: list[str], n_best: int | None, options: Mapping[
             if config.corpora[model.corpus].task == "translation"
         ]
         raise UserError(
-            f"'{name}' is a {entry.model}, and only a seq2seq model translates"
+            f"'{name}' has 'model: {entry.model}', and only a seq2seq model can translate"
             f"{suggest(name, translators)}."
         )
     search = override(corpus.search or GREEDY, options)

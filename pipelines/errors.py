@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -61,12 +62,15 @@ def did_you_mean(name: str, names: Iterable[object]) -> str:
 def close_match(name: str, names: Iterable[object], cutoff: float = 0.5) -> str | None:
     """Return the most similar of some names, whatever the case, or None.
 
+    A name that contains the unknown one as a word, as `learning_rate` contains `rate`, comes first.
+
     Args:
         name: the unknown name.
         names: valid names.
         cutoff: least similarity, from 0 to 1, as in `difflib.get_close_matches`.
     """
     valid = [str(item) for item in names]
-    matches = difflib.get_close_matches(name, valid, n=1, cutoff=cutoff)
+    containing = [item for item in valid if name.lower() in re.split("[_-]", item)]
+    matches = containing or difflib.get_close_matches(name, valid, n=1, cutoff=cutoff)
     matches = matches or difflib.get_close_matches(name.lower(), valid, n=1, cutoff=cutoff)
     return matches[0] if matches else None

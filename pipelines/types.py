@@ -22,7 +22,7 @@ IntAtLeast2 = Annotated[int, Field(ge=2, le=10**9)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Width = Annotated[int, Field(ge=1, le=65536)]  # of a layer; beyond it a typing mistake
+Width = Annotated[int, Field(ge=1, le=65536)]  # of a layer; larger values are typing mistakes
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 

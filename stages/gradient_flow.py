@@ -16,7 +16,7 @@ def main(
     config = params.load(paths.PARAMS)
     cells = config.experiments.cells
     experiments = config.experiments.gradient_flow
-    entry = params.require(experiments, name, "task under experiments.gradient_flow")
+    entry = params.require(experiments, name, "task", "experiments.gradient_flow")
     with console.quiet_imports():
         from pipelines.experiments import gradient_flow
 

@@ -16,7 +16,7 @@ def main(
     config = params.load(paths.PARAMS)
     cells = config.experiments.cells
     experiments = config.experiments.long_memory
-    entry = params.require(experiments, name, "task under experiments.long_memory")
+    entry = params.require(experiments, name, "task", "experiments.long_memory")
     with console.quiet_imports():
         from pipelines.experiments import long_memory
 

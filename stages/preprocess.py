@@ -1,4 +1,4 @@
-"""Read, validate, clean, tokenise and split the text of a corpus."""
+"""Read, clean, split and validate the text of a corpus."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def main(
     corpus: Annotated[str, console.Argument(help="a name under corpora in params.yaml")],
 ) -> None:
-    """Read, validate, clean, tokenise and split the text of a corpus."""
+    """Read, clean, split and validate the text of a corpus."""
     config = params.load(paths.PARAMS)
     entry: params.Corpus = params.require(config.corpora, corpus, "corpus")
     with console.quiet_imports():

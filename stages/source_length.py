@@ -18,7 +18,7 @@ def main(
     """Score the test translations of two models by the length of the source."""
     config = params.load(paths.PARAMS)
     experiments = config.experiments.source_length
-    entry = params.require(experiments, name, "corpus under experiments.source_length")
+    entry = params.require(experiments, name, "corpus", "experiments.source_length")
     scores = [
         source_length.by_length(
             model,

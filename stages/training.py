@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pipelines import console, paths
 from pipelines.config import params
+from pipelines.errors import UserError
 
 if TYPE_CHECKING:
     from pipelines.models.pretrained import PretrainedWeights
@@ -31,7 +32,11 @@ def train(
         read_pretrained: reads the weights that the model starts from.
     """
     config = params.load(paths.PARAMS)
-    entry = params.require(config.family(family), name, f"model under models.{family}")
+    if name in config.models and name not in config.family(family):
+        stage = params.training_stage(config.models[name])
+        command = f"seqproof {stage.replace('_', '-')} {name}"
+        raise UserError(f"'{name}' is not under models.{family}. Run `{command}`.")
+    entry = params.require(config.family(family), name, "model", f"models.{family}")
     with console.quiet_imports():
         from pipelines.data import parquet
         from pipelines.lineage import dvc_project, provenance

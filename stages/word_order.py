@@ -17,7 +17,7 @@ def main(
     """Swap two words of test texts, and record which classifiers change their prediction."""
     config = params.load(paths.PARAMS)
     experiments = config.experiments.word_order
-    entry = params.require(experiments, name, "corpus under experiments.word_order")
+    entry = params.require(experiments, name, "corpus", "experiments.word_order")
     with console.quiet_imports():
         from pipelines.data import parquet
         from pipelines.experiments import tables, word_order

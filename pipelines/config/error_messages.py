@@ -32,6 +32,8 @@ def error_message(error: ErrorDetails, tree: Mapping[str, Any], root: type[Confi
     location = ".".join(path)
     key = path[-1] if path else ""
     context = error.get("ctx", {})
+    if key == "[key]":
+        return _key_message(".".join(path[:-1]), error)
     match error["type"]:
         case "extra_forbidden":
             return f"{location} is not a valid key{_suggest_key(key, error['loc'], root)}"
@@ -47,17 +49,30 @@ def error_message(error: ErrorDetails, tree: Mapping[str, Any], root: type[Confi
             return f"{location}: the key {_as_yaml(error['input'])} must be text"
         case "literal_error":
             value = _as_yaml(error["input"])
-            expected = str(context["expected"]).replace(" or ", ", ")
-            choices = [part.strip("' ") for part in expected.split(",")]
-            return f"{location} is '{value}'{suggest(value, choices)}"
+            return f"{location} is '{value}'{suggest(value, _choices(error))}"
         case "value_error":
             problem = str(context["error"])
             return f"{location}: {problem}" if location else problem
-        case "string_pattern_mismatch" if path and path[-1] == "[key]":
-            parent = ".".join(path[:-1])
-            return f"{parent}: names consist of lower-case letters, digits and single hyphens"
         case _:
             return f"{location} is {_quote(error['input'])}: it {_rule(error)}"
+
+
+def _key_message(location: str, error: ErrorDetails) -> str:
+    """Return a sentence about an invalid key of a map, the last part of the location."""
+    match error["type"]:
+        case "literal_error":
+            hint = suggest(str(error["input"]), _choices(error))
+            return f"{location} is not a valid key{hint}"
+        case "string_pattern_mismatch":
+            return f"{location}: names consist of lower-case letters, digits and single hyphens"
+        case _:
+            return f"{location}: a name must be text: put it in quotes"
+
+
+def _choices(error: ErrorDetails) -> list[str]:
+    """Return the values that an error of a literal expects."""
+    expected = str(error["ctx"]["expected"]).replace(" or ", ", ")
+    return [part.strip("' ") for part in expected.split(",")]
 
 
 def _as_yaml(value: Any) -> str:
@@ -94,6 +109,10 @@ def _rule(error: ErrorDetails) -> str:
         "model_attributes_type": "must be a map",
         "too_short": "must not be empty",
         "finite_number": "must be a finite number",
+        "int_type": "must be an integer",
+        "float_type": "must be a number",
+        "bool_type": "must be true or false",
+        "string_type": "must be text: put it in quotes",
         "string_pattern_mismatch": f"must match {error.get('ctx', {}).get('pattern')}",
     }
     message = error["msg"].replace("Input should be", "must be").replace("String should", "must")

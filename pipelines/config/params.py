@@ -63,6 +63,7 @@ from pipelines.config.models import (
     seeds_of,
     training_stage,
 )
+from pipelines.data.readers.base import decode
 from pipelines.errors import UserError, suggest
 from pipelines.types import (
     SUB_WORDS,
@@ -300,13 +301,15 @@ def load(path: Path) -> Params:
         UserError: the file is missing, not valid YAML or invalid; the message names file and key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = decode(path.read_bytes(), str(path))
         tree = yaml.load(text, Loader=_Loader)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist. Run this command in the project's root.") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder, and must be a file.") from None
     except (yaml.YAMLError, ValueError, TypeError, LookupError, RecursionError) as error:
-        # Besides YAML's own errors: invalid UTF-8, dates, or tags.
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+        # Besides YAML's own errors: invalid dates or tags.
+        raise UserError(f"{path} is not valid YAML: {_yaml_problem(error, text)}.") from None
     if not isinstance(tree, dict):
         raise UserError(f"{path} must be a map of keys to values.")
     try:
@@ -318,17 +321,35 @@ def load(path: Path) -> Params:
         raise UserError(f"{path}: {message}{'' if message.endswith('?') else '.'}") from None
 
 
-def require(entries: Mapping[Any, Any], name: str, kind: str) -> Any:
+def _yaml_problem(error: Exception, text: str) -> str:
+    """Return the line and the problem of an error of YAML."""
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return f"line {line} has the character {error.character:#04x}. Remove it"
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return " ".join(str(error).split())
+    mark, problem = error.problem_mark, " ".join(str(error.problem).split())
+    if "'\\t'" in problem:
+        problem = "a tab cannot indent a line. Use spaces"
+    elif error.context and error.context_mark:
+        problem += f" ({error.context} from line {error.context_mark.line + 1}). Check indentation"
+        problem += ", brackets and quotes"
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
+
+
+def require(entries: Mapping[Any, Any], name: str, kind: str, section: str = "") -> Any:
     """Return the entry with a name.
 
     Args:
         entries: by name.
         name: of the entry.
         kind: of the entry, for the message: `model` or `corpus`.
+        section: the section of `params.yaml` that has the entries, for the message.
 
     Raises:
         UserError: there is no such entry; the message names a similar one.
     """
     if name not in entries:
-        raise UserError(f"params.yaml has no {kind} '{name}'{suggest(name, entries)}.")
+        place = f" under {section}" if section else ""
+        raise UserError(f"params.yaml has no {kind} '{name}'{place}{suggest(name, entries)}.")
     return entries[name]

@@ -100,7 +100,10 @@ def _evaluations(name: str, target: Target) -> dict[str, str]:
         if stage_kind(stage) == EVALUATION and instance(stage) in models
     }
     if not evaluations:
-        raise UserError(f"'{name}' is {target.description}, which has no evaluated model.")
+        raise UserError(
+            f"'{name}' has no evaluated model (it is {target.description}). Run `dvc repro`, or "
+            "choose a model, run, commit or experiment."
+        )
     return evaluations
 
 

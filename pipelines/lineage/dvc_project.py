@@ -241,13 +241,17 @@ def open_project(root: Path, commit: str | None = None) -> Iterator[Any]:
     """
     # Else DVC asks a server about its own updates.
     os.environ.setdefault("DVC_NO_ANALYTICS", "true")
-    from dvc.exceptions import DvcException
+    from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.repo import Repo
     from dvc.repo.brancher import switch
 
     try:
         with Repo(str(root)) as repo, switch(repo, commit) if commit else nullcontext():
             yield repo
+    except NotDvcRepoError:
+        raise UserError(
+            f"{root.resolve()} is not a DVC project. Run this command in the project's root."
+        ) from None
     except DvcException as error:
         raise UserError(f"DVC cannot read {root.resolve()}: {str(error).rstrip('.')}.") from None
 

@@ -94,7 +94,7 @@ def test_the_text_output(project, capsys):
     [
         ([MODEL], "at least two"),
         ([MODEL, "mine-markow"], "did you mean 'mine-markov'"),
-        ([MODEL, "mine"], "'mine' is the corpus mine, which has no evaluated model"),
+        ([MODEL, "mine"], r"'mine' has no evaluated model \(it is the corpus mine\)"),
         ([MODEL, "HEAD~1"], r"HEAD~1.*no dvc\.lock"),
     ],
 )

@@ -78,8 +78,8 @@ def test_options_replace_params_yaml_and_n_best_print_scores(searches):
     ("name", "n_best", "options", "message"),
     [
         ("verses-lstm", None, {}, "no model 'verses-lstm'"),
-        ("opinions-lstm", None, {}, "'opinions-lstm' is a classifier, and only a seq2seq"),
-        ("shakespeare-markov", None, {}, "is a ngram.*known: .*verses-attention"),
+        ("opinions-lstm", None, {}, "'opinions-lstm' has 'model: classifier'.*seq2seq"),
+        ("shakespeare-markov", None, {}, "model: ngram.*known: .*verses-attention"),
         ("verses-attention", 4, {}, "--n-best is 4.*beam of 3.*--beam"),
         ("verses-attention", None, {"beam": 0}, "--beam is 0: it must be greater than"),
         ("verses-attention", None, {"length_penalty": -1.0}, "--length-penalty is -1.0: it must"),

@@ -22,7 +22,7 @@ INVALID = {
     "an unknown task": (
         "    adding: {",
         "    subtracting: {",
-        r"'subtracting'; .*adding, copy",
+        r"subtracting is not a valid key; .*adding, copy",
     ),
     "decreasing lags": ("[10, 25, 50,", "[10, 50, 25,", r"'lags' must be in increasing order"),
     "an unknown corpus": (

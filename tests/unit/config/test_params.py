@@ -29,13 +29,13 @@ INVALID = {
     "wrong type": (
         "order: 3",
         "order: three",
-        r"models.baseline.shakespeare-markov.order is 'three': it must be a valid integer",
+        r"models.baseline.shakespeare-markov.order is 'three': it must be an integer",
     ),
     "text for a number": ("max_size: 200", "max_size: '200'", r"vocabulary.max_size is '200'"),
     "true for a number": (
         "order: 3",
         "order: true",
-        r"shakespeare-markov.order is true: it must be a valid integer",
+        r"shakespeare-markov.order is true: it must be an integer",
     ),
     "negative rate": (
         "learning_rate: 0.002",
@@ -148,7 +148,7 @@ INVALID = {
     "repeated key": (
         "seed: 1",
         "seed: 1\nseed: 2",
-        r"the key 'seed' is repeated.*line \d",
+        r"line 6.*the key 'seed' is repeated",
     ),
     "repeated model": (
         "  opinions-mlp:",
@@ -219,6 +219,32 @@ def test_a_name_in_two_families_is_refused(tmp_path):
     twice = TEXT.replace("    verses-fixed:", "    opinions-lstm:", 1)
     with pytest.raises(UserError, match=r"models\.seq2seq\.opinions-lstm.*models\.lstm"):
         _load(tmp_path, twice)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", r"params\.yaml is empty"),
+        (b"seed: 1\nsed: \xe9\n", r"params\.yaml:2 is not UTF-8"),
+        (b"seed: 1\nsed: \0\n", r"params\.yaml.*line 2 .*0x00"),
+        (b"seed: 1\ncheckpoints:\n\tevery: 1\n", r"params\.yaml.*line 3.* tab "),
+    ],
+)
+def test_a_damaged_file_is_refused(tmp_path, data, message):
+    (tmp_path / "params.yaml").write_bytes(data)
+    with pytest.raises(UserError, match=message):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
+    (tmp_path / "params.yaml").mkdir()
+    with pytest.raises(UserError, match=r"params\.yaml is a folder"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_a_name_that_contains_the_unknown_key_is_suggested(tmp_path):
+    with pytest.raises(UserError, match=r"optimizer\.rate .*did you mean 'learning_rate'"):
+        _load(tmp_path, TEXT.replace("learning_rate: 0.002", "rate: 0.002", 1))
 
 
 def test_a_missing_file_and_a_list_are_refused(tmp_path):
