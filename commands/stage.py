@@ -14,7 +14,7 @@ def run(stage: str, name: str | None, restart: bool = False) -> None:
     Args:
         stage: module in `stages`.
         name: corpus, model or experiment; None for a stage that has no such choice.
-        restart: start a training from its beginning instead of its last checkpoint.
+        restart: start a training run from its beginning instead of its last checkpoint.
     """
     arguments = [] if name is None else [name]
     arguments += [console.RESTART] if restart else []

@@ -15,7 +15,7 @@ class UserError(Exception):
 
 
 class Interrupted(Exception):
-    """Request to stop a training, which stopped between two steps.
+    """Request to stop a training run, which stopped between two steps.
 
     Args:
         by: the signal, `SIGTERM` for instance.
@@ -28,7 +28,7 @@ class Interrupted(Exception):
         self.by, self.code = by, code
 
     def after(self, step: int) -> Interrupted:
-        """Return the same exception for a training that can be resumed from a step."""
+        """Return the same exception for a training run that can be resumed from a step."""
         progress = f"after step {step:,}. Run the same command again to resume"
         return Interrupted(self.by, self.code, progress)
 

@@ -52,7 +52,7 @@ class ToyTraining(ConfigModel):
 
 
 class GradientFlow(ToyTraining):
-    """Norm of the gradient over `lag` steps, before and after a training."""
+    """Norm of the gradient over `lag` steps, before and after a training run."""
 
     lag: IntAtLeast2
 

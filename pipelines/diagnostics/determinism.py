@@ -38,12 +38,12 @@ def check_determinism(name: str) -> Diagnostic:
     entry = tiny_models.TINY_MODELS[name]
     try:
         step = first_difference(record_steps(entry), record_steps(entry))
-    except Exception as error:  # any failure of a training is a result of this check
+    except Exception as error:  # any failure of a training run is a result of this check
         fix = "see `gpu`, `cuda` and `memory` above"
         return Diagnostic(f"the training failed: {one_line(error)}", "failed", fix)
     if step is None:
-        return Diagnostic(f"{tiny_models.STEPS} steps are identical in two trainings")
-    message = f"two trainings differ from step {step} of {tiny_models.STEPS} on"
+        return Diagnostic(f"{tiny_models.STEPS} steps are identical in two training runs")
+    message = f"two training runs differ from step {step} of {tiny_models.STEPS} on"
     fix = f"set {DETERMINISTIC_OPS}=1 to use TensorFlow's deterministic kernels"
     return Diagnostic(message, "failed", fix)
 
@@ -60,7 +60,7 @@ def record_steps(entry: TrainableModel) -> list[Step]:
 
 
 def first_difference(first: list[Step], second: list[Step]) -> int | None:
-    """Return the first step, from 1, in which two trainings differ; None if they are identical."""
+    """Return the first step, from 1, in which two training runs differ, or None."""
     pairs = enumerate(zip_longest(first, second), start=1)
     return next((number for number, (left, right) in pairs if left != right), None)
 

@@ -89,6 +89,6 @@ def run_store(root: Path) -> Diagnostic:
     except UserError as error:
         fix = (
             "check that the store is running and accepts your credentials, or set "
-            "MLFLOW_TRACKING_URI to another store; until then, trainings queue their runs offline"
+            "MLFLOW_TRACKING_URI to another store; until then, training queues its runs offline"
         )
         return Diagnostic(one_line(error), "failed", fix)

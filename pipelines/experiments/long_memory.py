@@ -17,7 +17,7 @@ MAX_FAILURES = 2  # failed lags in a row after which no longer lag is tried
 
 
 class TrialResult(NamedTuple):
-    """Result of one training: number of steps, and loss after the last one."""
+    """Result of one training run: number of steps, and loss after the last one."""
 
     steps: int
     loss: float

@@ -229,7 +229,7 @@ def _data(entries: Mapping[str, LockedStage], stages: Sequence[str]) -> dict[str
 def _environment(
     input_hash: str, run: TrackedRun | None, runs: TrackedRuns[RunT] | None
 ) -> dict[str, str]:
-    """Return machine and packages of a training as its run recorded them; empty without a run."""
+    """Return the machine and packages that the run of a training recorded; empty without a run."""
     if runs is None:
         return {}
     trainings = [

@@ -27,7 +27,7 @@ class BenchmarkRow(ConfigModel):
         gap: by how much the mean is better than the published number; negative if worse.
         reached: whether the mean reaches the target.
         parameters: number of parameters of one model.
-        seconds: mean training time; None if the time of a training is unknown.
+        seconds: mean training time; None if the time of a training run is unknown.
         signature: sacreBLEU's signature and the search, for metrics that have one.
     """
 

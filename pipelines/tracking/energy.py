@@ -1,4 +1,4 @@
-"""Energy that the machine uses during a training, where it can be measured.
+"""Energy that the machine uses during a training run, where it can be measured.
 
 There are two sources: the processors' counters (RAPL, read from Linux' powercap, on most machines
 by root only), and the power of NVIDIA GPUs among the system metrics. Both measure the whole

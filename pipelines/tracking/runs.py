@@ -26,8 +26,8 @@ from pipelines.tracking.log_events import LogEvent
 from pipelines.tracking.run_writer import RunWriter
 
 # Tags of a run.
-ORIGIN = "seqproof.training"  # of a run without a training: where its model comes from
-ATTEMPT = "seqproof.attempt"  # the same in all processes of a training
+ORIGIN = "seqproof.training"  # of a run without training: where its model comes from
+ATTEMPT = "seqproof.attempt"  # the same in all processes of a training run
 EXPERIMENT = "DVC_EXP_NAME"  # variable in which `dvc exp run` passes the experiment's name
 
 
@@ -257,7 +257,7 @@ class Run:
 
 @contextmanager
 def training(identity: RunIdentity, root: Path, attempt: str) -> Iterator[Run]:
-    """Open the run of a training; a resumed training continues its run.
+    """Open the run of a training stage; resumed training continues the same run.
 
     The training sets the tag MODEL_HASH, by which its evaluation finds the run.
 

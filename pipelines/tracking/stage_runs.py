@@ -64,7 +64,7 @@ def training_run(
     device: Mapping[str, str],
     checkpoints: CheckpointManager,
 ) -> Iterator[Run]:
-    """Open the run of a training; a resumed training continues its run.
+    """Open the run of a training stage; resumed training continues the same run.
 
     Args:
         config: params.yaml.
@@ -196,7 +196,7 @@ def model_parameters(
 
 
 def _log_setup(run: Run, config: params.Params, name: str, seed: int | None = None) -> None:
-    """Log tags, parameters and training data; before the first batch, so that a training that
+    """Log tags, parameters and training data; before the first batch, so that training that
     fails has them, too."""
     entry = config.models[name]
     corpus = config.corpora[entry.corpus].model_dump(mode="json", exclude_none=True)

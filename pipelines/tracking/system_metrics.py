@@ -71,7 +71,7 @@ def _monitors() -> list[Any]:
 def _sample(monitors: list[Any]) -> dict[str, float]:
     metrics: dict[str, float] = {}
     for monitor in monitors:
-        with suppress(Exception):  # a failing sensor must not stop a training
+        with suppress(Exception):  # a failing sensor must not stop a training run
             monitor.collect_metrics()
             metrics |= monitor.aggregate_metrics()
         monitor.clear_metrics()

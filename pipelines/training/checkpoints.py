@@ -1,7 +1,7 @@
-"""Checkpoints: everything that a training needs to continue as if it had never stopped.
+"""Checkpoints: everything that a training run needs to continue as if it had never stopped.
 
 DVC deletes the outs of a stage before it runs, so checkpoints are kept in a folder of their own. It
-is named by the hash of everything the stage reads: a training with other code, data or parameters
+is named by the hash of everything the stage reads: training with other code, data or parameters
 never resumes from it. Arrays are stored in files named by their own SHA-256, so that unchanged
 weights are not written again and a torn file is noticed.
 """
@@ -28,15 +28,15 @@ from pipelines.errors import UserError
 
 Arrays = Sequence[npt.NDArray[Any]]
 
-MAX_TO_KEEP = 2  # checkpoints of a training: the newest, and the one before in case it is torn
-MAX_UNFINISHED = 3  # unfinished trainings of one stage that can be resumed
+MAX_TO_KEEP = 2  # checkpoints of a training run: the newest, and the one before in case it is torn
+MAX_UNFINISHED = 3  # unfinished training runs of one stage that can be resumed
 FORMAT = 2  # increased whenever the content of a checkpoint changes its meaning
 ATTEMPT, LOCK, INDEX_SUFFIX, ARRAYS_SUFFIX = "attempt", "lock", ".json", ".npys"
 INDEX_NAME = re.compile(rf"\d{{12}}-[0-9a-f]{{64}}{INDEX_SUFFIX}")
 
 
 class Checkpoint(NamedTuple):
-    """State of a training between two steps.
+    """State of a training run between two steps.
 
     Attributes:
         metadata: counters, positions and scores, as JSON stores them.
@@ -48,7 +48,7 @@ class Checkpoint(NamedTuple):
 
 
 class CheckpointManager:
-    """The checkpoints of one training.
+    """The checkpoints of one training run.
 
     Args:
         folder: an existing folder.
@@ -99,7 +99,7 @@ class CheckpointManager:
 
     @property
     def attempt(self) -> str:
-        """Unique name of this training, the same in all its processes.
+        """Unique name of this training run, the same in all its processes.
 
         A resumed training finds its MLflow run by it.
         """
@@ -175,17 +175,17 @@ class CheckpointManager:
 def open_checkpoints(
     root: Path, stage: str, key: str, interval: int, fresh: bool = False
 ) -> Iterator[CheckpointManager]:
-    """Open the checkpoints of one training, for one process at a time.
+    """Open the checkpoints of one training run, for one process at a time.
 
     Args:
         root: the project's root.
-        stage: the stage; only its newest unfinished trainings are kept.
+        stage: the stage; only its newest unfinished training runs are kept.
         key: hash of everything that the training reads.
         interval: steps between two checkpoints.
         fresh: remove existing checkpoints.
 
     Raises:
-        UserError: another process runs this training.
+        UserError: another process is running the same stage.
     """
     folder = root / ".seqproof" / "checkpoints" / stage / key
     folder.mkdir(parents=True, exist_ok=True)
@@ -194,8 +194,7 @@ def open_checkpoints(
         lock.acquire()
     except Timeout:
         raise UserError(
-            f"Another process is running this training ({stage}). Wait until it has finished, or "
-            "stop it."
+            f"Another process is already running {stage}. Wait until it has finished, or stop it."
         ) from None
     try:
         checkpoints = CheckpointManager(folder, interval)
@@ -210,7 +209,7 @@ def open_checkpoints(
 
 
 def _remove_old_trainings(folder: Path) -> None:
-    """Remove all but the newest unfinished trainings of a stage; a running one always stays."""
+    """Remove all but the newest unfinished training runs of a stage; a running one always stays."""
     others = [path for path in folder.parent.iterdir() if path.is_dir() and path != folder]
     others.sort(key=lambda path: path.stat().st_mtime)
     for old in others[: -MAX_UNFINISHED + 1]:

@@ -31,7 +31,7 @@ class EpochBatches:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Batches of one training.
+    """Batches of one training run.
 
     Attributes:
         train: returns the batches of an epoch, counted from 1: always the same for one epoch.

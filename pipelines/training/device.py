@@ -1,4 +1,4 @@
-"""Device and kernels of a training, for the tags of its run."""
+"""Device and kernels of a training run, for its tags in MLflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""History of a training: a table with one row per epoch.
+"""History of a training run: a table with one row per epoch.
 
 Columns: `epoch`, `tokens` (read so far), `train_loss`, `gradient_norm`, `gradient_norm_max`,
 `valid_loss`, and `valid_<score>` if there is a score. The table of a group starts with `seed`.

@@ -1,4 +1,4 @@
-"""Progress of a training over all its members and processes."""
+"""Progress of a training run over all its members and processes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pipelines.training.samples import Sample
 
 
 class TrainingProgress:
-    """Progress of a training over all its members and processes.
+    """Progress of a training run over all its members and processes.
 
     The trainer reports to it; it keeps the history, writes checkpoints and calls the callbacks.
 
     Args:
         callbacks: objects to report to.
-        checkpoints: the checkpoints of this training, if it keeps any.
+        checkpoints: the checkpoints of this training run, if it keeps any.
         seeds: the seeds of a group's members; empty for a single model or an ensemble.
 
     Attributes:
@@ -93,7 +93,7 @@ class TrainingProgress:
 
     @property
     def checkpoint_interval(self) -> int | None:
-        """Steps between two checkpoints; None if this training keeps none."""
+        """Steps between two checkpoints; None if this training run keeps none."""
         return None if self._checkpoints is None else self._checkpoints.interval
 
     def begin_member(self, graph: tf.Graph) -> None:

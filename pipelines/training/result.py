@@ -1,4 +1,4 @@
-"""Result of a training, and its files."""
+"""Result of a training run, and its files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TrainingResult(NamedTuple):
-    """Result of a training.
+    """Result of a training run.
 
     Attributes:
         model: the model with the weights of its best epoch.

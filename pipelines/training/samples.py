@@ -21,7 +21,7 @@ class Sample(NamedTuple):
 
 
 def write_samples(samples: Sequence[Sample], folder: Path) -> None:
-    """Write the samples of a training, if there are any, into a model's folder."""
+    """Write the samples of a training run, if there are any, into a model's folder."""
     if samples:
         text = files.dump_json([sample._asdict() for sample in samples])
         files.write_text(folder / SAMPLES, text)

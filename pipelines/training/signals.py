@@ -19,7 +19,7 @@ SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "S
 
 
 class Signals:
-    """Signals received during a training."""
+    """Signals received during a training run."""
 
     def __init__(self) -> None:
         self._received: int | None = None

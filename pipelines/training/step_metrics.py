@@ -20,7 +20,7 @@ LOSSES, NORMS = "losses.npy", "gradient-norms.npy"
 
 
 def write_step_metrics(losses: StepValues | None, norms: StepValues | None, folder: Path) -> None:
-    """Write the losses and gradient norms of a training, if it has any, into a model's folder."""
+    """Write the losses and gradient norms of all training steps, if any, into a model's folder."""
     import numpy as np
 
     for name, values in ((LOSSES, losses), (NORMS, norms)):

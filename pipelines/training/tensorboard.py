@@ -1,4 +1,4 @@
-"""TensorBoard event files of a training (Abadi et al. 2016): curves, graph, embeddings.
+"""TensorBoard event files of a training run (Abadi et al. 2016): curves, graph, embeddings.
 
 Event files contain the time, so they are outside of all outs. A resumed training writes them anew,
 its earlier steps included, so that no point is in them twice.
@@ -37,7 +37,7 @@ PROJECTOR_ENTRY = """embeddings {{
 
 
 class TensorBoardWriter(Callback):
-    """Writes the event files of one training.
+    """Writes the event files of one training run.
 
     An error is reported once, and the training continues without event files.
 

@@ -54,7 +54,7 @@ class FirstSteps(Callback):
 
 
 def first_losses(config: params.Params, name: str, steps: int) -> Any:
-    """Return the losses (N,) of a training's first steps, in nats.
+    """Return the losses (N,) of a training run's first steps, in nats.
 
     Args:
         config: params.yaml.

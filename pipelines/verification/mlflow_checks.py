@@ -210,7 +210,7 @@ class _RunChecks:
 
 
 def _logged_params(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return the parameters that MLflow logs for a training with these params."""
+    """Return the parameters that MLflow logs for a training run with these params."""
     logged: dict[str, object] = {}
     for key, value in values.items():
         top, _, rest = key.partition(".")

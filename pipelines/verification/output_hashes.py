@@ -80,7 +80,7 @@ def _is_intact(file: Path, md5: str) -> bool:
 def record_outputs(
     locks: Sequence[Lockfile], runs: RunStore, compute_model_hash: ModelHash
 ) -> RecordSummary:
-    """Record the outs of all trainings and evaluations on their runs.
+    """Record the outs of all training runs and evaluations on their runs.
 
     Args:
         locks: dvc.lock files, that of the workspace first.
@@ -91,7 +91,7 @@ def record_outputs(
     tags: dict[str, dict[str, str]] = {}
     for candidates in _group_by_inputs(locks):
         kind, inputs = candidates[0].kind, candidates[0].entry.inputs
-        # A training that never ended has no hash of its model.
+        # A training run that never ended has no hash of its model.
         ended = [
             run for run in runs.find(kind, inputs.input_hash) if run_tags.MODEL_HASH in run.tags
         ]

@@ -25,12 +25,12 @@ from pipelines.verification.verify_targets import VerifyTarget
 
 Losses = npt.NDArray[np.float64]
 
-STEPS = 20  # of a training that level 1 repeats
+STEPS = 20  # of a training run that level 1 repeats
 TOLERANCE = 0.01  # relative difference of a number on another machine or with another kernel
 
 
 def level_1(target: VerifyTarget) -> CheckResult:
-    """Repeat the first steps of every training: their losses must be the same."""
+    """Repeat the first steps of every training run: their losses must be the same."""
     findings: list[str] = []
     remarks: list[str] = []
     for stage in target.stages:
@@ -136,7 +136,7 @@ def _rerun(copy: Sandbox, stage: str) -> tuple[str, str]:
 
 
 def _compare_outs(copy: Sandbox, stage: str, changed: list[str]) -> tuple[str, str]:
-    """Measure the difference of a training's losses or of an evaluation's metrics."""
+    """Measure the difference of a training run's losses or of an evaluation's metrics."""
     entry, kind, model = copy.target.entries[stage], stage_kind(stage), instance(stage)
     details = [f"{', '.join(changed)} differ{'s' if len(changed) == 1 else ''}"]
     difference = math.inf

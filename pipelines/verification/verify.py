@@ -101,7 +101,7 @@ def verify(target: VerifyTarget, level: int) -> Verdict:
 
 
 def _training(target: VerifyTarget) -> dict[str, str | float]:
-    # A fine-tuned model depends on two trainings; its own is the second.
+    # A fine-tuned model depends on two training runs; its own is the second.
     stages = [stage for stage in target.stages if stage_kind(stage) == TRAINING]
     run = target.run_of(stages[-1]) if stages else None
     if run is None:

@@ -160,8 +160,10 @@ def test_determinism_is_checked_last(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(speed, "slowdown", lambda names, variable: {"lstm": 1.5})
     result = run()
     assert result.exit_code == 1
-    assert line(result, "lstm") == "ok lstm 20 steps are identical in two trainings"
-    assert line(result, "gru").startswith("failed gru two trainings differ from step 1 of 20 on.")
+    assert line(result, "lstm") == "ok lstm 20 steps are identical in two training runs"
+    assert line(result, "gru").startswith(
+        "failed gru two training runs differ from step 1 of 20 on."
+    )
     assert line(result, "cost").startswith("ok cost ")
     assert line(result, "cost").endswith(": 1.5 times for lstm")
 

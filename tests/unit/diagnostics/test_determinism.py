@@ -1,4 +1,4 @@
-"""Comparison of two trainings from one seed, step by step."""
+"""Comparison of two training runs from one seed, step by step."""
 
 import functools
 import itertools
@@ -37,7 +37,7 @@ def add_noise(monkeypatch: pytest.MonkeyPatch, steps: set[int]) -> None:
 @pytest.mark.parametrize("name", ["weight drop", "max pooling"])
 def test_one_seed_gives_identical_steps(name: str) -> None:
     diagnostic = determinism.check_determinism(name)
-    assert diagnostic == Diagnostic("20 steps are identical in two trainings")
+    assert diagnostic == Diagnostic("20 steps are identical in two training runs")
 
 
 def test_another_seed_gives_different_steps(monkeypatch: pytest.MonkeyPatch) -> None:
