@@ -72,6 +72,16 @@ CORPORA = {
         "vocabulary": {"max_size": 100, "min_count": 1},
         "checks": {"min_rows": 10, "max_unknown_rate": 0.5, "max_length_ratio": 9.0},
     },
+    "slots": {
+        "task": "tagging",
+        "source": {"kind": "files", "paths": ["texts/slots.in", "texts/slots.out"]},
+        "reader": {"format": "parallel"},
+        "cleaning": {"lowercase": True, "max_length": 50, "drop_repeated": False},
+        "tokens": "spaces",
+        "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
+        "vocabulary": {"max_size": 100, "min_count": 1},
+        "checks": {"min_rows": 10, "max_unknown_rate": 0.5},
+    },
 }
 # The model of params.yaml that each small model is made of, by family.
 MODELS = {
@@ -85,6 +95,11 @@ MODELS = {
         "moods-rnn": "opinions-rnn",
     },
     "seq2seq": {"days-attention": "dates-attention"},
+}
+# The family of each model.
+FAMILIES = {name: family for family, names in MODELS.items() for name in names} | {
+    "moods-tuned": "fine_tuned",
+    "slots-tagger": "lstm",
 }
 SMALL = {"epochs": 1, "batch_size": 4, "bptt_steps": 8, "embedding": 4, "units": 6}
 TOY = {"units": 3, "batch_size": 2, "steps": 2, "learning_rate": 0.01, "clip_norm": 1.0}
@@ -101,6 +116,9 @@ def tiny(tree: dict[str, Any]) -> None:
             small = {key: value for key, value in SMALL.items() if key in entry}
             models[family][name] = entry | small
     models["fine_tuned"]["moods-tuned"] = models["lstm"]["moods-rnn"] | {"init_from": "phrases-rnn"}
+    recurrent = {key: x for key, x in models["lstm"]["moods-rnn"].items() if key != "pooling"}
+    tagger = {"model": "tagger", "corpus": "slots", "cell": "lstm", "crf": True}
+    models["lstm"]["slots-tagger"] = recurrent | tagger
     tree["corpora"] = CORPORA
     tree["models"] = {family: models[family] for family in shipped}
     tree["experiments"] = {key: {} for key in tree["experiments"]} | {
@@ -176,6 +194,9 @@ def create(folder: Path) -> Project:
     (folder / "texts" / "moods.csv").write_text(
         "words,mood\n" + "\n".join(rows) + "\n", encoding="utf-8"
     )
+    (folder / "texts" / "slots.in").write_text(text, encoding="utf-8")
+    tags = "O B-subject O O B-object O\n" * len(SENTENCES)
+    (folder / "texts" / "slots.out").write_text(tags, encoding="utf-8")
     project.edit_params(tiny)
     for command in (
         ("git", "init", "-q"),

@@ -19,10 +19,8 @@ from pipelines.config import params
 from pipelines.lineage import dvc_project, hashing
 from pipelines.tracking import run_store
 from pipelines.verification import rerun, sandbox
-from tests.walk.conftest import CORPORA, MODELS, Project
+from tests.walk.conftest import CORPORA, FAMILIES, Project
 
-FAMILIES = {name: family for family, names in MODELS.items() for name in names}
-FAMILIES["moods-tuned"] = "fine_tuned"
 TRAININGS = {f"{params.FAMILIES[family]}@{name}" for name, family in FAMILIES.items()}
 EVALUATIONS = {f"evaluate_{family}@{name}" for name, family in FAMILIES.items()}
 DATA = {
@@ -88,6 +86,7 @@ def test_metrics_are_flat_sorted_and_complete(finished):
             *("test_accuracy", "test_macro_f1", "majority_accuracy"),
             "test_calibration_error",
         },
+        "slots-tagger": {"test_span_f1", "test_token_accuracy"},
         "days-attention": {"search", "test_exact_match", "test_perplexity"},
     }
     for name, keys in own.items():
@@ -105,7 +104,8 @@ def test_predictions_have_a_row_and_a_score_for_each_test_item(finished):
     for name in FAMILIES:
         rows = pd.read_parquet(project.folder / paths.predictions(name))
         assert len(rows) == read_metrics(project, name)["test_examples"]
-        assert rows["nats"].notna().all()
+        score = "span_f1" if name == "slots-tagger" else "nats"
+        assert rows[score].notna().all()
 
 
 def test_analyses_have_what_pictures_show(finished):
@@ -170,6 +170,7 @@ def test_a_logged_model_predicts_like_the_command(finished):
             print(json.dumps([name, prediction]))
     """
     texts = {"days-attention": "march 5, 2004", "plain-lstm": "the", "moods-rnn": "the cat likes"}
+    texts["slots-tagger"] = "the cat sees"
     uri = f"sqlite:///{project.folder / 'mlflow.db'}"
     output = project.run("python", "-c", script, uri, json.dumps(texts))
     logged = dict(json.loads(line) for line in output.splitlines() if line.startswith("["))
