@@ -123,7 +123,7 @@ INVALID = {
     "precision of a bag of words": (
         "      hidden: []",
         "      hidden: []\n      precision: bfloat16",
-        r"precision is not a valid key.*: it belongs to language_model, classifier, seq2seq",
+        r"precision is not a valid key.*: it belongs to language_model, classifier, tagger, seq2seq",
     ),
     "precision that does not exist": (
         "      bptt_steps: 64",
