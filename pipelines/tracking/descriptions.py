@@ -24,7 +24,7 @@ DESCRIPTION = "mlflow.note.content"  # tag that MLflow shows as the description
 NONE = "none"
 SIZES = {"test_examples": "examples", "test_tokens": "tokens"}  # of the test split
 HYPERPARAMETERS = (
-    *("embedding", "units", "layers", "hidden", "order", "bidirectional", "dropout"),
+    *("embedding", "units", "layers", "hidden", "order", "bidirectional", "crf", "dropout"),
     *("batch_size", "epochs"),
 )
 
