@@ -150,7 +150,6 @@ class Project:
             env={**clean, "PATH": path, "COLUMNS": "200", **environment},
             capture_output=True,
             text=True,
-            timeout=1800,  # for a busy machine
             check=False,
         )
         output = process.stdout + process.stderr
