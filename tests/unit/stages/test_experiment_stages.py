@@ -41,7 +41,7 @@ def test_experiments_on_synthetic_tasks_write_tables(project: Path) -> None:
     assert len(norms) == 3 * 4
     trials = tables.read(paths.experiment("long_memory", "copying"), tables.LONG_MEMORY)
     assert list(trials["lag"]) == [2, 3]
-    with pytest.raises(UserError, match=r"experiments\.gradient_flow.*'copying'.*adding"):
+    with pytest.raises(UserError, match=r"'copying'.*experiments\.gradient_flow.*adding"):
         gradient_flow.main("copying")
 
 
