@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import shutil
@@ -49,10 +50,8 @@ def new(folder: Path, template: str) -> None:
             behind then.
     """
     params = templates.find(template)
-    try:
-        target = folder.resolve()
-    except RuntimeError:
-        raise UserError(f"{folder} is a link to itself. Choose another folder.") from None
+    _require_no_loop(folder)
+    target = folder.resolve()
     _require_empty(folder, target)
     # On the same disk as the target, so that the last step is a rename.
     parent = next(path for path in (target, *target.parents) if path.is_dir())
@@ -68,6 +67,15 @@ def new(folder: Path, template: str) -> None:
     console.echo(f"Created {folder} from the template {template}; see its README.md. Next:")
     console.echo(f"  cd {shlex.quote(str(folder))}")
     console.echo("  dvc repro" if shutil.which("dvc") else "  make repro")
+
+
+def _require_no_loop(folder: Path) -> None:
+    """Reject a link to itself, which `resolve` accepts from Python 3.13 on."""
+    try:
+        folder.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UserError(f"{folder} is a link to itself. Choose another folder.") from None
 
 
 def _require_empty(folder: Path, target: Path) -> None:

@@ -153,10 +153,11 @@ def test_files_that_appear_during_the_command_are_left_unchanged(
     assert (folder / "params.yaml").read_text(encoding="utf-8") == "my own"
 
 
-def test_a_link_to_itself_is_rejected(templates_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["loop", "loop/project"])
+def test_a_link_to_itself_is_rejected(templates_folder: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    with pytest.raises(UserError, match="loop is a link to itself"):
-        new(tmp_path / "loop", "plays")
+    with pytest.raises(UserError, match=f"{name} is a link to itself"):
+        new(tmp_path / name, "plays")
 
 
 @pytest.mark.parametrize("name", ["", "  "])
