@@ -201,6 +201,7 @@ def test_generate_writes_the_sample_of_evaluate_and_other_text_with_another_seed
     text = project.run(*command, "--beginning", "a cat")
     assert text.startswith("a cat")
     assert len(text) == len("a cat") + 30 + 1
+    assert text == project.run(*command, "--beginning", "a cat")
     assert text[5:25] != sample[3:]
     error = project.run("seqproof", "generate", "moods-rnn", ok=False)
     assert re.match(r"seqproof: .*moods-rnn.*classifier.*plain-lstm", error)
