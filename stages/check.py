@@ -1,6 +1,5 @@
 """Check params.yaml before anything else runs."""
 
-import hashlib
 from pathlib import Path
 
 from pipelines import console, files, paths
@@ -21,13 +20,8 @@ def main() -> None:
         files.write_text(folder / paths.PARAMS_CHECKED.name, "params.yaml is valid\n")
         for name, corpus in config.corpora.items():
             texts = corpus.source.paths if corpus.source.kind == "files" else ()
-            record = {text: _sha256(Path(text)) for text in texts if Path(text).is_file()}
+            record = {text: files.file_sha256(Path(text)) for text in texts if Path(text).is_file()}
             files.write_json(folder / paths.source_record(name).name, record)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Downloaded files are checked by their sha256, and never run, installed or import
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import re
@@ -33,6 +32,7 @@ from pipelines.config.params import (
     UrlSource,
 )
 from pipelines.errors import UserError, close_match, did_you_mean
+from pipelines.files import file_sha256
 
 MIRROR = "SEQPROOF_MIRROR"
 TEXTS = "texts"  # the user's folder that `fetch` depends on in dvc.yaml
@@ -309,7 +309,7 @@ def _find_in_mirror(matches: Callable[[str], bool], sha256: str) -> Path | None:
     if not mirror.is_dir():
         raise UserError(f"{MIRROR} is '{mirror}', which is not a folder: correct or unset it.")
     paths = sorted(path for path in mirror.rglob("*") if matches(path.name) and path.is_file())
-    return next((path for path in paths if _sha256(path) == sha256), None)
+    return next((path for path in paths if file_sha256(path) == sha256), None)
 
 
 def _copy(stream: IO[bytes], target: Path, total: int) -> int:
@@ -325,13 +325,8 @@ def _copy(stream: IO[bytes], target: Path, total: int) -> int:
     return copied
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _check_hash(path: Path, sha256: str, name: str) -> None:
-    actual = _sha256(path)
+    actual = file_sha256(path)
     if actual != sha256:
         raise UserError(_wrong_hash(name, sha256, actual))
 
