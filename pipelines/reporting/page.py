@@ -22,7 +22,7 @@ from pipelines.reporting.lineage_section import ModelLineage, model_lineages
 from pipelines.training import history as histories
 
 if TYPE_CHECKING:
-    from pipelines.reporting.experiment_section import ExperimentFigure
+    from pipelines.reporting.experiment_figure import ExperimentFigure
 
 TEMPLATE = "page.html.jinja"
 # Alternative texts of the pictures below "Calibration, lengths, gradients".

@@ -12,7 +12,7 @@ from pipelines import paths
 from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.experiments import tables
-from pipelines.reporting import experiment_plots, experiment_section, page
+from pipelines.reporting import cell_plots, experiment_plots, experiment_section, page
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CONFIG = params.load(REPOSITORY / "params.yaml")
@@ -142,8 +142,8 @@ def test_a_damaged_table_is_named(project: Path) -> None:
 
 
 PLOTS: list[Callable[[], str]] = [
-    lambda: experiment_plots.gradient_flow(norms()),
-    lambda: experiment_plots.long_memory(memory(), "adding"),
+    lambda: cell_plots.gradient_flow(norms()),
+    lambda: cell_plots.long_memory(memory(), "adding"),
     lambda: experiment_plots.order_sensitivity([("$one", 0.0), ("two", 1.0)], "a $title"),
     lambda: experiment_plots.source_length(lengths(), "verses"),
 ]
@@ -155,6 +155,6 @@ def test_the_same_numbers_give_the_same_bytes(draw: Callable[[], str]) -> None:
 
 
 def test_a_field_shows_steps_or_the_remaining_loss() -> None:
-    svg = experiment_plots.long_memory(memory(), "adding")
+    svg = cell_plots.long_memory(memory(), "adding")
     for text in ("1,234 steps", "diverged", ">90%<"):
         assert text in svg
