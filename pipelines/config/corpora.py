@@ -62,7 +62,7 @@ class FilesSource(ConfigModel):
     paths: Names
 
 
-class GeneratedSource(ConfigModel):
+class DatesSource(ConfigModel):
     """Synthetic pairs of dates as people write them and in ISO 8601, by Babel's CLDR patterns."""
 
     kind: Literal["generated"]
@@ -79,6 +79,15 @@ class GeneratedSource(ConfigModel):
         return self
 
 
+class ContrastsSource(ConfigModel):
+    """Synthetic opinions in pairs of the same words with opposite labels."""
+
+    kind: Literal["generated"]
+    generator: Literal["contrasts"]
+    examples: Annotated[int, Field(ge=20)]
+
+
+GeneratedSource = Annotated[DatesSource | ContrastsSource, Field(discriminator="generator")]
 Source = Annotated[
     PackageSource | UrlSource | FilesSource | GeneratedSource, Field(discriminator="kind")
 ]

@@ -16,7 +16,7 @@ from pipelines.errors import close_match, suggest
 from pipelines.types import ConfigModel
 
 MAX_LENGTH = 80  # characters of a quoted value
-TAGS = ("kind", "format", "model", "method")  # keys that select a class of a union
+TAGS = ("kind", "generator", "format", "model", "method")  # keys that select a class of a union
 
 
 def error_message(error: ErrorDetails, tree: Mapping[str, Any], root: type[ConfigModel]) -> str:

@@ -24,13 +24,15 @@ from typing import IO
 
 from pipelines import console
 from pipelines.config.params import (
+    ContrastsSource,
+    DatesSource,
     Download,
     FilesSource,
-    GeneratedSource,
     PackageSource,
     Source,
     UrlSource,
 )
+from pipelines.data import synthetic_contrasts
 from pipelines.errors import UserError, close_match, did_you_mean
 from pipelines.files import file_sha256
 
@@ -65,8 +67,10 @@ def fetch(source: Source, folder: Path, *, root: Path, seed: int) -> None:
                 _fetch_urls(source, ready)
             case FilesSource():
                 _copy_files(source, ready, root)
-            case GeneratedSource():
-                _generate(source, ready, seed)
+            case DatesSource():
+                _generate_dates(source, ready, seed)
+            case ContrastsSource():
+                _generate_contrasts(source, ready, seed)
         if folder.exists():
             folder.rename(work / "replaced")
         ready.rename(folder)
@@ -289,13 +293,20 @@ def _copy_files(source: FilesSource, folder: Path, root: Path) -> None:
         shutil.copyfile(path, folder / path.name)
 
 
-def _generate(source: GeneratedSource, folder: Path, seed: int) -> None:
+def _generate_dates(source: DatesSource, folder: Path, seed: int) -> None:
     from pipelines.data import synthetic_dates  # imports Babel, which other sources do not need
 
-    pairs = synthetic_dates.date_pairs(source, seed)
-    with (folder / f"{source.generator}.tsv").open("w", encoding="utf-8", newline="\n") as file:
-        file.write("source\ttarget\n")
-        file.writelines(f"{human}\t{iso}\n" for human, iso in pairs)
+    _write_table(folder / "dates.tsv", ("source", "target"), synthetic_dates.date_pairs(source, seed))
+
+
+def _generate_contrasts(source: ContrastsSource, folder: Path, seed: int) -> None:
+    for split, rows in synthetic_contrasts.contrasts(source, seed).items():
+        _write_table(folder / f"{split}.tsv", ("text", "label"), rows)
+
+
+def _write_table(path: Path, columns: tuple[str, str], rows: Iterable[tuple[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{first}\t{second}\n" for first, second in [columns, *rows])
 
 
 # Shared functions -------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import DateTimePattern
 from babel.localedata import locale_identifiers
 
-from pipelines.config.params import GeneratedSource
+from pipelines.config.params import DatesSource
 from pipelines.errors import UserError, close_match
 
 LENGTHS = ("full", "long", "medium")
@@ -19,7 +19,7 @@ _MONTH_IN_LETTERS = re.compile(r"(?<![ML])[ML]{3,4}(?![ML])")
 _WHOLE_YEAR = re.compile(r"(?<!y)(y|y{4})(?!y)")
 
 
-def date_pairs(source: GeneratedSource, seed: int) -> list[tuple[str, str]]:
+def date_pairs(source: DatesSource, seed: int) -> list[tuple[str, str]]:
     """Return distinct pairs of a date as people write it and the same date in ISO 8601.
 
     Day, locale and pattern are sampled uniformly. If the time span is too short for `examples`

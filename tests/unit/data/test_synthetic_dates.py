@@ -10,7 +10,7 @@ from pipelines.data import synthetic_dates
 from pipelines.errors import UserError
 
 
-def source(**changes: object) -> params.GeneratedSource:
+def source(**changes: object) -> params.DatesSource:
     tree = {
         "kind": "generated",
         "generator": "dates",
@@ -20,7 +20,7 @@ def source(**changes: object) -> params.GeneratedSource:
         "locales": ["de", "en", "fr", "pt"],
         **changes,
     }
-    return params.GeneratedSource.model_validate(tree)
+    return params.DatesSource.model_validate(tree)
 
 
 def test_equal_seeds_give_equal_pairs() -> None:
