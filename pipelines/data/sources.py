@@ -296,7 +296,8 @@ def _copy_files(source: FilesSource, folder: Path, root: Path) -> None:
 def _generate_dates(source: DatesSource, folder: Path, seed: int) -> None:
     from pipelines.data import synthetic_dates  # imports Babel, which other sources do not need
 
-    _write_table(folder / "dates.tsv", ("source", "target"), synthetic_dates.date_pairs(source, seed))
+    pairs = synthetic_dates.date_pairs(source, seed)
+    _write_table(folder / "dates.tsv", ("source", "target"), pairs)
 
 
 def _generate_contrasts(source: ContrastsSource, folder: Path, seed: int) -> None:

@@ -189,7 +189,7 @@ def test_the_shipped_file_is_valid():
     loaded = params.load(PATH)
     kinds = {model.model for model in loaded.models.values()}
     assert kinds == set(params.TASK_OF) - {"tagger"}  # which only templates have
-    assert set(loaded.corpora) == {"shakespeare", "opinions", "verses", "dates"}
+    assert set(loaded.corpora) == {"shakespeare", "opinions", "contrasts", "verses", "dates"}
 
 
 @pytest.mark.parametrize("case", INVALID)

@@ -30,7 +30,7 @@ def write_metrics(project: Path, model: str, **metrics: Any) -> None:
 
 def test_rows_are_in_the_order_of_the_params_and_other_metrics_are_ignored(project: Path) -> None:
     corpora = tables(project)
-    assert list(corpora) == ["shakespeare", "opinions", "verses", "dates"]
+    assert list(corpora) == ["shakespeare", "opinions", "contrasts", "verses", "dates"]
     models = ["opinions-perceptron", "opinions-mlp", "opinions-rnn", "opinions-lstm"]
     assert [row.model for row in corpora["opinions"].rows] == models
     assert corpora["dates"].missing == ("dates-attention",)

@@ -41,7 +41,8 @@ def test_models_and_remarks_are_printed(output: list[str]) -> None:
 
 
 def test_missing_metrics_name_the_command_that_writes_them(output: list[str]) -> None:
-    assert "dates-attention" in line_with(output, "no metrics yet", "`dvc repro evaluate")
+    for model in ("contrasts-perceptron", "contrasts-lstm", "dates-attention"):
+        assert line_with(output, "no metrics yet", "`dvc repro evaluate", model)
 
 
 def test_seconds_of_each_stage_and_their_sum(output: list[str]) -> None:
