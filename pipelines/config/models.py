@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from pipelines.types import (
     Cell,
@@ -70,14 +70,37 @@ def _check_dependent_key(section: ConfigModel, key: str, needed: bool, owner: st
 
 
 Order = Annotated[int, Field(ge=1, le=12)]
+Orders = Annotated[tuple[Order, ...], Field(strict=False, min_length=1)]
 
 
-class NGramConfig(ConfigModel):
-    """Markov model of `order` tokens.
+class NGramOptions(ConfigModel):
+    """Markov model of `order` tokens; of several orders the lowest validation loss chooses one.
 
     The smoothing is that of Witten and Bell (1991), or modified Kneser-Ney (Chen and Goodman,
     1999).
     """
+
+    # The discriminator lets an error speak of the number or of the list, not of both.
+    order: Annotated[
+        Annotated[Order, Tag("order")] | Annotated[Orders, Tag("orders")],
+        Discriminator(lambda order: "orders" if isinstance(order, list | tuple) else "order"),
+    ]
+    smoothing: Smoothing
+
+    @property
+    def orders(self) -> tuple[int, ...]:
+        """The candidate orders, or the only one."""
+        return self.order if isinstance(self.order, tuple) else (self.order,)
+
+    @model_validator(mode="after")
+    def _check_orders(self) -> Self:
+        if list(self.orders) != sorted(set(self.orders)):
+            raise ValueError(f"'order: {list(self.orders)}' must ascend: sort it")
+        return self
+
+
+class NGramConfig(NGramOptions):
+    """N-gram model as a model of its own."""
 
     task: ClassVar[Task] = "language_modelling"
     family: ClassVar[str] = "baseline"
@@ -85,8 +108,6 @@ class NGramConfig(ConfigModel):
     model: Literal["ngram"]
     corpus: str
     seed: Seed | None = None
-    order: Order
-    smoothing: Smoothing
 
 
 class TrainableConfig(ConfigModel):
@@ -197,11 +218,9 @@ class RecurrentConfig(ConfigModel):
         return self
 
 
-class Interpolation(ConfigModel):
+class Interpolation(NGramOptions):
     """Markov model of the same text, and its `weight` in the interpolated probability."""
 
-    order: Order
-    smoothing: Smoothing
     weight: Fraction
 
 

@@ -43,6 +43,7 @@ class NGram:
     Attributes:
         order: n.
         vocabulary: V.
+        smoothing: smoothing method.
         codes: for each k from 1 to n, the codes of the k-grams seen, ascending.
         counts: the number of occurrences of each.
     """
@@ -55,7 +56,7 @@ class NGram:
         codes: list[Codes],
         counts: list[Codes],
     ) -> None:
-        self.order, self.vocabulary = order, vocabulary
+        self.order, self.vocabulary, self.smoothing = order, vocabulary, smoothing
         self.codes, self.counts = codes, counts
         self._levels = _levels(vocabulary, smoothing, codes, counts)
 
@@ -70,6 +71,11 @@ class NGram:
             codes.append(unique)
             counts.append(frequencies)
         return cls(order, vocabulary, smoothing, codes, counts)
+
+    def truncate(self, order: int) -> NGram:
+        """Return the model of a lower order, whose counts are among those of this model."""
+        counts = self.codes[:order], self.counts[:order]
+        return NGram(order, self.vocabulary, self.smoothing, *counts)
 
     @property
     def parameters(self) -> int:

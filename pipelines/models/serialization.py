@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import keras
 
 WEIGHTS, VOCABULARY, SPEC = "model.weights.h5", "vocabulary.json", "model.json"
+HYPERPARAMETERS = "hyperparameters.json"  # values that the validation split chose
 Entry = TypeVar("Entry", covariant=True)  # the kind of model that a spec describes
 
 
@@ -110,6 +112,7 @@ def write(model: Any, spec: ModelSpec[Any], vocabulary: Path, folder: Path) -> N
     network, ngram = _components(model)
     if ngram is not None:
         ngram.save(folder)
+        _write_json({"order": ngram.order}, folder / HYPERPARAMETERS)
     if network is not None:
         members = getattr(network, "members", [network])
         for member, file in zip(members, _weight_files(spec), strict=True):
@@ -121,7 +124,7 @@ def write(model: Any, spec: ModelSpec[Any], vocabulary: Path, folder: Path) -> N
         "cleaning": spec.cleaning.model_dump(mode="json"),
         "seed": spec.seed,
     }
-    (folder / SPEC).write_text(files.dump_json(content), encoding="utf-8", newline="\n")
+    _write_json(content, folder / SPEC)
 
 
 def load(
@@ -185,11 +188,27 @@ def _load_network(entry: params.Model, vocabularies: Vocabularies, file: Path) -
     return model
 
 
-def _load_ngram(
-    entry: params.NGramConfig | params.Interpolation, vocabularies: Vocabularies, folder: Path
-) -> NGram:
+def _load_ngram(entry: params.NGramOptions, vocabularies: Vocabularies, folder: Path) -> NGram:
     size = len(vocabularies.columns["text"])
-    return NGram.load(folder, entry.order, size, entry.smoothing)
+    order = _read_hyperparameters(folder).get("order")
+    if order not in entry.orders:
+        raise _damaged(folder / HYPERPARAMETERS)
+    return NGram.load(folder, order, size, entry.smoothing)
+
+
+def _read_hyperparameters(folder: Path) -> Mapping[str, Any]:
+    """Read the values that the validation split chose."""
+    try:
+        content = json.loads((folder / HYPERPARAMETERS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = None
+    if not isinstance(content, dict):
+        raise _damaged(folder / HYPERPARAMETERS)
+    return content
+
+
+def _write_json(content: object, path: Path) -> None:
+    path.write_text(files.dump_json(content), encoding="utf-8", newline="\n")
 
 
 def _load_spec(folder: Path) -> ModelSpec[Any]:

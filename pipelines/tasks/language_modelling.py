@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pipelines.inference.predictor import Predictor
     from pipelines.inference.sampling import Step
+    from pipelines.models.ngram import NGram
     from pipelines.models.pretrained import PretrainedWeights
     from pipelines.models.serialization import ModelSpec
     from pipelines.text.vocabulary import Vocabularies
@@ -130,7 +131,8 @@ class LanguageModelling(Task):
         result = super().train(spec, frames, vocabularies, callbacks, checkpoints, pretrained)
         if entry.ngram is None:
             return result
-        ngram = _ngram(entry.ngram, _stream(frames[0], vocabularies), vocabularies)
+        train, valid = (_stream(frame, vocabularies) for frame in frames)
+        ngram, _ = _choose_ngram(entry.ngram, train, valid, vocabularies)
         return result._replace(model=Interpolated(result.model, ngram, entry.ngram.weight))
 
     def validation_score(
@@ -226,14 +228,26 @@ def _stream(frame: pd.DataFrame, vocabularies: Vocabularies) -> npt.NDArray[np.i
     return encoding.encode_stream(frame, vocabularies)
 
 
-def _ngram(
-    entry: params.NGramConfig | params.Interpolation,
-    stream: npt.NDArray[np.int32],
+def _choose_ngram(
+    entry: params.NGramOptions,
+    train: npt.NDArray[np.int32],
+    valid: npt.NDArray[np.int32],
     vocabularies: Vocabularies,
-) -> Any:
+) -> tuple[NGram, dict[int, float]]:
+    """Count n-grams and choose their order by the validation loss.
+
+    Returns:
+        The n-gram model, and the validation loss of each candidate order in nats.
+    """
     from pipelines.models.ngram import NGram
 
-    return NGram.count(stream, entry.order, len(vocabularies.columns["text"]), entry.smoothing)
+    size = len(vocabularies.columns["text"])
+    highest = NGram.count(train, max(entry.orders), size, entry.smoothing)
+    candidates = {order: highest.truncate(order) for order in entry.orders}
+    losses = {
+        order: float(-model.log_probabilities(valid).mean()) for order, model in candidates.items()
+    }
+    return candidates[min(losses, key=lambda order: losses[order])], losses
 
 
 def _count_ngrams(
@@ -242,21 +256,26 @@ def _count_ngrams(
     vocabularies: Vocabularies,
     callbacks: Sequence[Callback],
 ) -> TrainingResult:
-    """Count n-grams, without TensorFlow; the one pass over the text is one epoch."""
+    """Count n-grams, without TensorFlow; the one pass over the text is one epoch.
+
+    If the order is chosen by validation, the history has the order and the loss of each candidate.
+    """
     import pandas as pd
 
     from pipelines.training.result import TrainingResult
 
     start = time.monotonic()
     train, valid = (_stream(frame, vocabularies) for frame in frames)
-    model = _ngram(entry, train, vocabularies)
-    losses = [-model.log_probabilities(stream).mean() for stream in (train, valid)]
+    model, losses = _choose_ngram(entry, train, valid, vocabularies)
     row = {
         "epoch": 1,
         "tokens": len(train) - 1,
-        "train_loss": losses[0],
-        "valid_loss": losses[1],
+        "train_loss": -model.log_probabilities(train).mean(),
+        "valid_loss": losses[model.order],
     }
+    if len(losses) > 1:
+        row |= {"order": model.order}
+        row |= {f"order_{order}_valid_loss": loss for order, loss in losses.items()}
     history = pd.DataFrame([row])
     for callback in callbacks:
         callback.on_epoch_end(dict(history.iloc[0]), None)

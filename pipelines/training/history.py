@@ -2,6 +2,8 @@
 
 Columns: `epoch`, `tokens` (read so far), `train_loss`, `gradient_norm`, `gradient_norm_max`,
 `valid_loss`, and `valid_<score>` if there is a score. The table of a group starts with `seed`.
+That of an n-gram model with candidate orders ends with the chosen `order` and the validation loss
+of each candidate, `order_<n>_valid_loss`.
 """
 
 from __future__ import annotations

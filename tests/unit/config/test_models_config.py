@@ -200,6 +200,31 @@ INVALID = {
         f"{LANGUAGE}\n      ngram: {{order: 0, smoothing: kneser_ney, weight: 0.5}}",
         r"shakespeare-rnn.ngram.order is 0: it must be greater than or equal to 1",
     ),
+    "candidate orders that do not ascend": (
+        "order: 3",
+        "order: [3, 2]",
+        r"baseline.shakespeare-markov: 'order: \[3, 2\]' must ascend: sort it",
+    ),
+    "repeated candidate order": (
+        "order: 3",
+        "order: [3, 3]",
+        r"baseline.shakespeare-markov: 'order: \[3, 3\]' must ascend",
+    ),
+    "candidate order of text": (
+        "order: 3",
+        "order: [3, four]",
+        r"baseline.shakespeare-markov.order.1 is 'four': it must be an integer",
+    ),
+    "no candidate order": (
+        "order: 3",
+        "order: []",
+        r"baseline.shakespeare-markov.order is \[\]: it must not be empty",
+    ),
+    "candidate order above the limit": (
+        "order: 3",
+        "order: [3, 13]",
+        r"shakespeare-markov.order.1 is 13: it must be less than or equal to 12",
+    ),
     "init_from a model of another shape": (
         "fine_tuned: {}",
         f"fine_tuned: {{tuned: {TUNED}}}",

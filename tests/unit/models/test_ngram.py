@@ -158,6 +158,16 @@ def test_scoring_a_stream_equals_predicting_each_token(order, smoothing):
     np.testing.assert_allclose(scored, one_by_one, atol=1e-12)
 
 
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_a_truncated_model_is_the_model_of_the_lower_order(smoothing):
+    """With Kneser-Ney the highest order has other counts than the orders below."""
+    highest = NGram.count(LONGER, 5, 30, smoothing)
+    for order in (1, 2, 4, 5):
+        model, expected = highest.truncate(order), NGram.count(LONGER, order, 30, smoothing)
+        assert (model.order, model.parameters) == (order, expected.parameters)
+        np.testing.assert_array_equal(model.log_probabilities(IDS), expected.log_probabilities(IDS))
+
+
 def test_a_higher_order_fits_the_training_text_better():
     losses = [
         -NGram.count(IDS, n, len(LETTERS), "witten_bell").log_probabilities(IDS).mean()

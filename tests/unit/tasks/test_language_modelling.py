@@ -1,13 +1,17 @@
 """Text that a language model writes, and n-gram models."""
 
+import json
+
 import numpy as np
 import pytest
 
 from pipelines.config.params import Samples
+from pipelines.errors import UserError
 from pipelines.inference.predictor import Predictor
+from pipelines.models import serialization
 from pipelines.models.ngram import NGram
 from pipelines.tasks import language_modelling
-from pipelines.text import encoding
+from pipelines.text import encoding, vocabulary
 from pipelines.text.vocabulary import UNK
 from pipelines.training.callbacks import Callback
 
@@ -91,3 +95,45 @@ def test_n_grams_are_counted_in_one_epoch(make):
     assert result.history.to_dict("records") == recorder.rows
     assert (result.losses, result.norms, list(result.samples)) == (None, None, [])
     assert np.isfinite(losses).all()
+
+
+def test_the_order_with_the_lowest_validation_loss_is_chosen(make):
+    """The lines are repeated, so the training loss would choose the highest order."""
+    orders = (1, 2, 3, 6)
+    spec, vocabularies = make.spec("ngram", order=orders), make.vocabularies("ngram")
+    train, valid = make.frame("ngram"), make.frame("ngram").iloc[:1]
+    valid = valid.assign(text="the tents to quit")
+    recorder = RowRecorder()
+    result = language_modelling.TASK.train(spec, (train, valid), vocabularies, [recorder])
+    streams = [encoding.encode_stream(frame, vocabularies) for frame in (train, valid)]
+    size = len(vocabularies.columns["text"])
+    models = {order: NGram.count(streams[0], order, size, "witten_bell") for order in orders}
+    losses = {order: -models[order].log_probabilities(streams[1]).mean() for order in orders}
+    assert losses[2] == min(losses.values())
+    assert result.model.order == 2
+    (row,) = recorder.rows
+    assert {order: row[f"order_{order}_valid_loss"] for order in orders} == losses
+    assert (row["order"], row["valid_loss"]) == (2, losses[2])
+    assert row["train_loss"] == -models[2].log_probabilities(streams[0]).mean()
+
+
+def test_the_stored_model_has_the_chosen_order_only(make, tmp_path):
+    spec, vocabularies = make.spec("ngram", order=[1, 2, 6]), make.vocabularies("ngram")
+    train, valid = make.frame("ngram"), make.frame("ngram").assign(text="the tents to quit")
+    model = language_modelling.TASK.train(spec, (train, valid), vocabularies).model
+    vocabulary_file = tmp_path / "vocabulary.json"
+    vocabulary.save(vocabularies, vocabulary_file)
+    serialization.save(model, spec, vocabulary_file, tmp_path / "model")
+    loaded, loaded_spec, _ = serialization.load(tmp_path / "model", vocabulary_file)
+    assert loaded_spec == spec
+    assert (loaded.order, len(loaded.codes)) == (2, 2)
+    assert serialization.count_parameters(loaded) == model.parameters
+    hyperparameters = tmp_path / "model" / serialization.HYPERPARAMETERS
+    assert json.loads(hyperparameters.read_text()) == {"order": 2}
+    for content in ('{"order": 3}', "{}", "[]", "order", None):
+        if content is None:
+            hyperparameters.unlink()
+        else:
+            hyperparameters.write_text(content)
+        with pytest.raises(UserError, match=r"hyperparameters\.json is missing or damaged"):
+            serialization.load(tmp_path / "model", vocabulary_file)
