@@ -22,7 +22,7 @@ FOLDERS = ("pipelines", "stages", "commands")
 FILES = (
     *("dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "LICENSE", "Makefile"),
     *("requirements.lock", "requirements-gpu.lock", "texts/README.md", "verified/README.md"),
-    "experiments/README.md",
+    *("texts/minimal_pairs.tsv", "experiments/README.md"),
 )
 TEMPORARY = ".seqproof-new-"
 README = """\

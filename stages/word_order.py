@@ -1,12 +1,12 @@
-"""Swap two words of test texts and compare the predictions of classifiers."""
+"""Compare the predictions of classifiers for texts with the same words in a different order."""
 
+from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 
 from pipelines import console, paths
 from pipelines.config import params
-from pipelines.errors import UserError
 
 
 def main(
@@ -14,7 +14,7 @@ def main(
         str, console.Argument(help="a corpus under experiments.word_order of params.yaml")
     ],
 ) -> None:
-    """Swap two words of test texts, and record which classifiers change their prediction."""
+    """Record which classifiers tell texts with the same words in a different order apart."""
     config = params.load(paths.PARAMS)
     experiments = config.experiments.word_order
     entry = params.require(experiments, name, "corpus", "experiments.word_order")
@@ -31,14 +31,15 @@ def main(
     train, test = (parquet.read_parquet(paths.frame(name, split)) for split in ("train", "test"))
     for frame in (train, test):
         encoding.require_columns(frame, bag_of_words.vocabularies, "classification")
-    (sentence,) = bag_of_words.prepare([entry.sentence])
-    evidence = word_order.word_evidence(train, entry.opposites, entry.min_count)
-    pairs = word_order.swapped_pairs(test, evidence, entry.evidence)
-    if pairs.empty:
-        raise UserError(
-            f"No test text of '{name}' has two words with evidence for opposite labels. Lower "
-            f"experiments.word_order.{name}.evidence in params.yaml, or remove that entry."
-        )
+    pairs = [
+        word_order.natural_pairs(
+            Path(entry.minimal_pairs), bag_of_words.prepare, bag_of_words.vocabularies.labels
+        ),
+        word_order.pairs_in_test(test),
+    ]
+    if entry.exchange is not None:
+        evidence = word_order.word_evidence(train, entry.exchange.labels, entry.exchange.min_count)
+        pairs.append(word_order.exchanged_pairs(test, evidence, entry.exchange))
     ngrams = word_order.ngram_classifier(
         train, bag_of_words.vocabularies, entry.order, entry.smoothing
     )
@@ -47,10 +48,8 @@ def main(
         f"{entry.order}-grams": ngrams,
         entry.recurrent: word_order.model_classifier(recurrent),
     }
-    example = word_order.example_pair(sentence, entry.exchange)
-    labels = bag_of_words.vocabularies.labels
     predictions = word_order.compare_predictions(
-        pd.concat([example, pairs], ignore_index=True), classifiers, labels
+        pd.concat(pairs, ignore_index=True), classifiers, bag_of_words.vocabularies.labels
     )
     tables.write(predictions, paths.experiment("word_order", name))
 

@@ -18,6 +18,7 @@ from pipelines.types import (
     Fraction,
     IntAtLeast2,
     Name,
+    Names,
     Positive,
     Smoothing,
     Width,
@@ -73,23 +74,32 @@ class LongMemory(ToyTraining):
         return self
 
 
-class WordOrder(ConfigModel):
-    """Classifiers on test texts with two words swapped.
+class ExchangedWords(ConfigModel):
+    """Test texts with two words exchanged that indicate opposite `labels`.
 
-    A word indicates one of two labels, the `opposites`, if its frequency under that label is
-    exp(`evidence`) times its frequency under the other, and both together have it `min_count`
-    times. A Markov model per label, of `order` words, is compared with the two trained models.
+    A word indicates a label if its frequency under that label is exp(`evidence`) times its
+    frequency under the other, and both together have it `min_count` times. The words in `exclude`
+    are never exchanged.
+    """
+
+    labels: Pair
+    evidence: Positive
+    min_count: Count
+    exclude: Names | None = None
+
+
+class WordOrder(ConfigModel):
+    """Classifiers on pairs of texts with the same words in a different order.
+
+    A Markov model per label, of `order` words, is compared with the two trained models.
     """
 
     bag_of_words: Name
     recurrent: Name
     order: Order
     smoothing: Smoothing
-    opposites: Pair
-    evidence: Positive
-    min_count: Count
-    sentence: str
-    exchange: Pair
+    minimal_pairs: Annotated[str, Field(pattern=r"^texts/[^/].*$")]
+    exchange: ExchangedWords | None = None
 
 
 class SourceLength(ConfigModel):
@@ -125,7 +135,8 @@ class Experiments(ConfigModel):
             corpus = _find_corpus(key, name, corpora)
             _find_model(f"{key}.bag_of_words", entry.bag_of_words, name, BagOfWordsConfig, models)
             _find_model(f"{key}.recurrent", entry.recurrent, name, ClassifierConfig, models)
-            _check_labels(f"{key}.opposites", entry.opposites, corpus)
+            if entry.exchange is not None:
+                _check_labels(f"{key}.exchange.labels", entry.exchange.labels, corpus)
         for name, pair in self.source_length.items():
             key = f"experiments.source_length.{name}"
             _find_corpus(key, name, corpora)

@@ -36,6 +36,7 @@ from pipelines.config.corpora import (
 from pipelines.config.error_messages import error_message
 from pipelines.config.experiments import (
     CellConfig,
+    ExchangedWords,
     Experiments,
     GradientFlow,
     LongMemory,
@@ -99,6 +100,7 @@ __all__ = [
     "Corpus",
     "DatesSource",
     "Download",
+    "ExchangedWords",
     "Experiments",
     "FilesSource",
     "FractionSplit",

@@ -62,6 +62,13 @@ PATTERNS = (
     "The {noun} looked {denied} at first, but in the end it was {affirmed}.",
     "The {noun} is {affirmed} now, it used to be {denied}.",
     "The {noun} used to be {denied}, now it is {affirmed}.",
+    # The words beside both adjectives are the same: only the end tells which one is affirmed.
+    "Anna calls the {noun} {affirmed}, Ben calls it {denied}, and Anna is right.",
+    "Anna calls the {noun} {denied}, Ben calls it {affirmed}, and Ben is right.",
+    "One review calls the {noun} {affirmed}, another {denied}, and the first is right.",
+    "One review calls the {noun} {denied}, another {affirmed}, and the second is right.",
+    "The old {noun} was {affirmed}, the new one was {denied}, and we got the old one.",
+    "The old {noun} was {denied}, the new one was {affirmed}, and we got the new one.",
 )
 
 

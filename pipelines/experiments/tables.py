@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 # Columns of each table. Lengths are in steps or tokens, losses in the unit of the task.
 GRADIENT_FLOW = ("cell", "when", "loss", "lag", "norm")
 LONG_MEMORY = ("cell", "lag", "steps", "loss", "baseline", "learnt")
-WORD_ORDER = ("text", "exchanged", "label", "classifier", "before", "after", "moved")
+WORD_ORDER = (
+    *("pairs", "text", "exchanged", "label", "exchanged_label"),
+    *("classifier", "before", "after", "moved"),
+)
 SOURCE_LENGTH = ("model", "shortest", "longest", "mean", "examples", "measure", "score")
 
 

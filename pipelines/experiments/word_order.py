@@ -1,19 +1,25 @@
 """Predictions for pairs of texts that differ only in word order.
 
-Two words that indicate opposite labels are swapped. Both texts have the same bag of words, so a
-model that counts words gives both the same prediction.
+Both texts of a pair have the same bag of words, so a model that counts words gives both the same
+prediction. There are three kinds: natural pairs are written by hand, pairs of the test split are
+two test texts with different labels, and exchanged pairs are a test text and the same text with two
+of its words exchanged, which need not make sense.
 """
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations, pairwise
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from pipelines.config import params
+from pipelines.data.readers.base import read_text
 from pipelines.errors import UserError
 from pipelines.experiments import tables
 from pipelines.inference.predictor import Predictor
@@ -23,6 +29,9 @@ from pipelines.text import encoding
 from pipelines.text.vocabulary import END, Vocabularies
 
 Probabilities = npt.NDArray[np.float64]
+NATURAL, TEST, EXCHANGED = "natural", "test", "exchanged"  # kinds of pairs
+PAIR_COLUMNS = ["pairs", "text", "exchanged", "label", "exchanged_label"]
+
 Classifier = Callable[[Sequence[str]], Probabilities]  # N texts -> (N, L)
 
 
@@ -53,60 +62,101 @@ def word_evidence(train: pd.DataFrame, labels: tuple[str, str], min_count: int) 
 
 
 def opposite_words(
-    text: str, evidence: Mapping[str, float], min_evidence: float
+    text: str, evidence: Mapping[str, float], exchange: params.ExchangedWords
 ) -> tuple[str, str] | None:
     """Return the words of a prepared text with the most evidence for each of the two labels.
+
+    Tokens that are not all letters, the words in `exclude` and names after an @ do not count.
 
     Args:
         text: prepared text.
         evidence: see `word_evidence`; 0 for other words.
-        min_evidence: nats that both words need; None is returned if one has less.
+        exchange: `evidence` is what both words need, in nats; None is returned if one has less.
     """
-    words = sorted(set(text.split(" ")), key=lambda word: (evidence.get(word, 0.0), word))
+    tokens, excluded = text.split(" "), exchange.exclude or ()
+    candidates = {
+        token
+        for before, token in pairwise(["", *tokens])
+        if token.isalpha() and token not in excluded and before != "@"
+    }
+    words = sorted(candidates, key=lambda word: (evidence.get(word, 0.0), word))
+    if not words:
+        return None
     low, high = words[0], words[-1]
-    if -evidence.get(low, 0.0) < min_evidence or evidence.get(high, 0.0) < min_evidence:
+    if min(-evidence.get(low, 0.0), evidence.get(high, 0.0)) < exchange.evidence:
         return None
     return low, high
 
 
-def swap_words(text: str, first: str, second: str) -> str:
-    """Swap the first occurrences of two words in a prepared text.
-
-    Raises:
-        UserError: the text does not have one of the words.
-    """
-    words = text.split(" ")
-    for word in (first, second):
-        if word not in words:
-            raise UserError(
-                f"The sentence '{text}' does not contain the word '{word}'. Correct 'sentence' or "
-                "'exchange' under experiments.word_order in params.yaml."
-            )
-    positions = words.index(first), words.index(second)
-    words[positions[0]], words[positions[1]] = second, first
-    return " ".join(words)
+def exchange_words(text: str, first: str, second: str) -> str:
+    """Exchange the first occurrences of two words of a prepared text."""
+    tokens = text.split(" ")
+    positions = tokens.index(first), tokens.index(second)
+    tokens[positions[0]], tokens[positions[1]] = second, first
+    return " ".join(tokens)
 
 
-def example_pair(sentence: str, words: tuple[str, str]) -> pd.DataFrame:
-    """Return the pair of a prepared sentence of the user, which has no label."""
-    columns = {"text": [sentence], "exchanged": [swap_words(sentence, *words)], "label": [""]}
-    return pd.DataFrame(columns)
-
-
-def swapped_pairs(
-    test: pd.DataFrame, evidence: Mapping[str, float], min_evidence: float
+def exchanged_pairs(
+    test: pd.DataFrame, evidence: Mapping[str, float], exchange: params.ExchangedWords
 ) -> pd.DataFrame:
-    """Swap the opposite words of each test text that has them.
+    """Exchange the opposite words of each test text that has them.
 
     Returns:
-        A row for each text: `text`, the text with the words `exchanged`, and its `label`.
+        The pairs. Nobody has read the exchanged texts, so they have no label.
     """
     rows = []
     for text, label in zip(test["text"], test["label"], strict=True):
-        words = opposite_words(text, evidence, min_evidence)
+        words = opposite_words(text, evidence, exchange)
         if words is not None:
-            rows.append((text, swap_words(text, *words), label))
-    return pd.DataFrame(rows, columns=["text", "exchanged", "label"])
+            rows.append((EXCHANGED, text, exchange_words(text, *words), label, ""))
+    return pd.DataFrame(rows, columns=PAIR_COLUMNS)
+
+
+def pairs_in_test(test: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs of test texts with different labels that differ by an exchange of words."""
+    rows = []
+    bags = test["text"].map(lambda text: " ".join(sorted(text.split(" "))))
+    for _, part in test.groupby(bags, sort=False):
+        texts = zip(part["text"], part["label"], strict=True)
+        for (text, label), (other, other_label) in combinations(texts, 2):
+            moved = sum(map(operator.ne, text.split(" "), other.split(" ")))
+            if label != other_label and moved == 2:
+                rows.append((TEST, text, other, label, other_label))
+    return pd.DataFrame(rows, columns=PAIR_COLUMNS)
+
+
+def natural_pairs(
+    path: Path, prepare: Callable[[Sequence[str]], list[str]], labels: Sequence[str]
+) -> pd.DataFrame:
+    """Read pairs of sentences with the same words and different labels.
+
+    Args:
+        path: table with a tab between its two columns. Their names are the labels of the sentences.
+        prepare: cleans and tokenises sentences.
+        labels: the labels that exist.
+
+    Raises:
+        UserError: the file is missing or damaged, or the sentences of a pair have other words.
+    """
+    if not path.is_file():
+        raise UserError(f"There is no file '{path}'. Correct 'minimal_pairs' in params.yaml.")
+    header, *rows = [line.split("\t") for line in read_text(path).splitlines()]
+    if len(header) != 2 or header[0] == header[1] or not set(header) <= set(labels):
+        raise UserError(
+            f"{path}:1 must name two of the labels {', '.join(labels)}, with a tab between them."
+        )
+    pairs = []
+    for number, row in enumerate(rows, start=2):
+        text, exchanged = prepare(row) if len(row) == 2 else ("", "")
+        if text == exchanged or sorted(text.split(" ")) != sorted(exchanged.split(" ")):
+            raise UserError(
+                f"{path}:{number} must have two sentences with the same words in a different "
+                "order, with a tab between them."
+            )
+        pairs.append((NATURAL, text, exchanged, *header))
+    if not pairs:
+        raise UserError(f"{path} has no pairs of sentences below its header.")
+    return pd.DataFrame(pairs, columns=PAIR_COLUMNS)
 
 
 def model_classifier(predictor: Predictor) -> Classifier:
@@ -153,8 +203,9 @@ def compare_predictions(
     """Classify both texts of each pair.
 
     Returns:
-        A row for each classifier and pair: the predicted label `before` and `after` the swap, and
-        the total variation distance of the two distributions (`moved`, 0 to 1).
+        A row for each classifier and pair: the predicted label of the text (`before`) and of the
+        text with words `exchanged` (`after`), and the total variation distance of the two
+        distributions (`moved`, 0 to 1).
     """
     parts = []
     for name, classify in classifiers.items():

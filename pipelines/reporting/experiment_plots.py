@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipelines.reporting.plots import GRID, line_style, panels
@@ -10,29 +10,45 @@ from pipelines.reporting.plots import GRID, line_style, panels
 if TYPE_CHECKING:
     import pandas as pd
 
+Shares = Mapping[str, Mapping[str, float]]  # by kind of pair and classifier
 
-def order_sensitivity(fractions: Sequence[tuple[str, float]], title: str) -> str:
-    """Plot a bar for each classifier: the fraction of pairs that it answers differently.
+
+def word_order(measures: Mapping[str, Shares], title: str) -> str:
+    """Plot shares of texts or pairs as bars: a panel for each measure, a group for each kind.
 
     Args:
-        fractions: name and fraction of each classifier.
+        measures: by measure and kind of pair, the share of each classifier. Every kind of a measure
+            has the same classifiers.
         title: title of the plot.
     """
+    classifiers = list(next(iter(next(iter(measures.values())).values())))
+    height, width = max(len(shares) for shares in measures.values()), 0.8 / len(classifiers)
 
-    def draw(axes: Any) -> None:
-        for position, (_, fraction) in enumerate(fractions):
-            axes.barh(position, fraction, color=line_style(position)[0], height=0.6)
-            axes.text(fraction + 0.01, position, f"{fraction:.0%}", va="center")
-        axes.set_yticks(range(len(fractions)), [name for name, _ in fractions])
-        axes.invert_yaxis()
-        axes.set_xlim(0, 1)
-        ticks = [0, 0.25, 0.5, 0.75, 1]
-        axes.set_xticks(ticks, [f"{tick:.0%}" for tick in ticks])
-        axes.set_xlabel("pairs with the same words that get different answers")
-        axes.tick_params(axis="y", length=0)
-        axes.set_title(title, pad=12)
+    def panel(number: int, measure: str, shares: Shares) -> Callable[[Any], None]:
+        def draw(axes: Any) -> None:
+            for kind, values in enumerate(shares.values()):
+                for position, (name, share) in enumerate(values.items()):
+                    place = kind + (position - (len(values) - 1) / 2) * width
+                    label = name if kind == 0 else None
+                    colour = line_style(position)[0]
+                    axes.barh(place, share, color=colour, height=0.9 * width, label=label)
+                    axes.text(share + 0.01, place, f"{share:.0%}", va="center")
+            axes.set_yticks(range(len(shares)), list(shares))
+            axes.set_ylim(height - 0.5, -0.5)
+            axes.set_xlim(0, 1.12)
+            ticks = [0, 0.25, 0.5, 0.75, 1]
+            axes.set_xticks(ticks, [f"{tick:.0%}" for tick in ticks])
+            axes.set_xlabel(measure)
+            axes.tick_params(axis="y", length=0)
+            if number == 0:
+                axes.set_title(title, pad=12)
+            if number == len(measures) - 1:
+                axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
-    return panels([draw], (7.5, 1.4 + 0.55 * len(fractions)))
+        return draw
+
+    draws = [panel(number, *entry) for number, entry in enumerate(measures.items())]
+    return panels(draws, (13.0, 1.4 + 0.3 * height * len(classifiers)))
 
 
 def source_length(table: pd.DataFrame, title: str) -> str:

@@ -46,17 +46,22 @@ INVALID = {
         r"word_order.opinions.recurrent: .*no classifier model .*known: opinions-rnn, opinions-lst",
     ),
     "an unknown label": (
-        "opposites: [negative, positive]",
-        "opposites: [bad, positive]",
-        r"word_order.opinions.opposites: .*no label 'bad'; known: negative, neutral",
+        "labels: [negative, positive]",
+        "labels: [bad, positive]",
+        r"word_order.opinions.exchange.labels: .*no label 'bad'; known: negative, neutral",
     ),
     "equal labels": (
-        "opposites: [negative, positive]",
-        "opposites: [positive, positive]",
-        r"word_order.opinions.opposites must be two different labels",
+        "labels: [negative, positive]",
+        "labels: [positive, positive]",
+        r"word_order.opinions.exchange.labels must be two different labels",
+    ),
+    "pairs outside texts": (
+        "minimal_pairs: texts/",
+        "minimal_pairs: pairs/",
+        r"word_order.contrasts.minimal_pairs is 'pairs/minimal_pairs.tsv': it must match \^texts/",
     ),
     "no steps": ("steps: 1500", "steps: 0", r"long_memory.copying.steps is 0: it must be greater"),
-    "an unknown key": ("order: 3", "orders: 3", r"opinions.orders is not a valid key.*'order'"),
+    "an unknown key": ("order: 3", "orders: 3", r"contrasts.orders is not a valid key.*'order'"),
 }
 
 

@@ -40,7 +40,7 @@ def test_sizes_and_seeds(splits):
 def test_a_small_split_has_fewer_sentences():
     large = params.ContrastsSource(kind="generated", generator="contrasts", examples=1_000_000)
     rows = synthetic_contrasts.contrasts(large, seed=1)["test"]
-    assert len(rows) == 2 * 18 * 10 * 10
+    assert len(rows) == 2 * 24 * 10 * 10
     assert len(set(rows)) == len(rows)
 
 

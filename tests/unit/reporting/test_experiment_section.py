@@ -12,7 +12,8 @@ from pipelines import paths
 from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.experiments import tables
-from pipelines.reporting import cell_plots, experiment_plots, experiment_section, page
+from pipelines.reporting import cell_plots, experiment_section, page
+from tests.unit.reporting.experiment_tables import source_lengths, word_order_answers
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CONFIG = params.load(REPOSITORY / "params.yaml")
@@ -41,35 +42,14 @@ def memory() -> pd.DataFrame:
     return pd.DataFrame([*rows, ("tanh", 50, 600, 0.15, 1 / 6, False)], columns=tables.LONG_MEMORY)
 
 
-def answers() -> pd.DataFrame:
-    """The example of params.yaml and two test pairs; only the LSTM answers the long pair's texts
-    differently."""
-    texts = [("so good", "good so", None), ("a long bad", "bad long a", "x"), ("b", "c", "<i>")]
-    rows = [
-        (*texts[place], name, "x", "y" if (name, place) == ("opinions-lstm", 1) else "x", 0.5)
-        for name in ("opinions-perceptron", "3-grams", "opinions-lstm")
-        for place in range(3)
-    ]
-    return pd.DataFrame(rows, columns=tables.WORD_ORDER)
-
-
-def lengths() -> pd.DataFrame:
-    rows = [
-        (name, size, size + 1, size + 0.5, 10, "BLEU", score - size / 10)
-        for name, score in (("verses-fixed", 7.0), ("verses-attention", 20.0))
-        for size in (1, 5, 9)
-    ]
-    return pd.DataFrame(rows, columns=tables.SOURCE_LENGTH)
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with the tables of all experiments except two in params.yaml."""
     written = {
         ("gradient_flow", "adding"): norms(),
         ("long_memory", "adding"): memory(),
-        ("word_order", "opinions"): answers(),
-        ("source_length", "verses"): lengths(),
+        ("word_order", "opinions"): word_order_answers(),
+        ("source_length", "verses"): source_lengths(),
     }
     for experiment, table in written.items():
         tables.write(table, tmp_path / paths.experiment(*experiment))
@@ -92,7 +72,7 @@ def test_the_page_has_the_section_and_escapes_the_data(project: Path) -> None:
     assert html == page.render([], experiment_section.experiment_figures(CONFIG, project))
     assert '<section id="experiments">' in html
     assert html.count('<p class="origin">') == 4
-    assert '<td class="text">x → y</td>' in html
+    assert '<td class="text">&lt;i&gt;</td>' in html
     assert "experiments" not in page.render([]).partition("<body>")[2]
 
 
@@ -116,23 +96,6 @@ def test_long_memory_reports_the_first_failure_of_each_cell(project: Path) -> No
     assert "cell fails: gru none; tanh 25." in explanation(project, "long_memory@adding")
 
 
-def test_word_order_counts_pairs_of_the_test_split_only(project: Path) -> None:
-    text = explanation(project, "word_order@opinions")
-    assert "In 2 test texts" in text
-    figures = experiment_section.experiment_figures(CONFIG, project)
-    (figure,) = [figure for figure in figures if figure.header]
-    # The example of params.yaml, the pair with different answers, then the short one.
-    assert [row[0] for row in figure.rows] == ["so good", "a long bad", "b"]
-    assert figure.rows[1][2:] == ("x → x", "x → x", "x → y")
-    assert "50%" in figure.picture.svg
-    assert figure.picture.svg.count(">0%<") == 3  # two bars and an end of the axis
-
-
-def test_source_length_reports_the_shortest_and_the_longest_bucket(project: Path) -> None:
-    text = explanation(project, "source_length@verses")
-    assert "verses-fixed from 6.9 to 6.1, verses-attention from 19.9 to 19.1" in text
-
-
 def test_a_damaged_table_is_named(project: Path) -> None:
     for content in ("", "cell,lag\nx,1\n"):
         file = project / paths.experiment("long_memory", "adding")
@@ -144,8 +107,6 @@ def test_a_damaged_table_is_named(project: Path) -> None:
 PLOTS: list[Callable[[], str]] = [
     lambda: cell_plots.gradient_flow(norms()),
     lambda: cell_plots.long_memory(memory(), "adding"),
-    lambda: experiment_plots.order_sensitivity([("$one", 0.0), ("two", 1.0)], "a $title"),
-    lambda: experiment_plots.source_length(lengths(), "verses"),
 ]
 
 

@@ -28,7 +28,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "gradient_flow": {"adding": TRAINING | {"lag": 4}},
         "long_memory": {"copying": TRAINING | {"lags": [2, 3], "threshold": 0.5}},
     }
-    tree["experiments"]["word_order"]["opinions"] |= {"evidence": 0.1, "min_count": 1}
+    exchange = {"labels": ["negative", "positive"], "evidence": 0.1, "min_count": 1}
+    tree["experiments"]["word_order"]["opinions"]["exchange"] = exchange
+    (tmp_path / "texts").mkdir()
+    pairs = "negative\tpositive\nSo bad, not good\tSo good, not bad\n"
+    (tmp_path / "texts" / "minimal_pairs.tsv").write_text(pairs, encoding="utf-8")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -60,12 +64,15 @@ def test_word_order_compares_three_classifiers(project: Path, make: Any) -> None
     predictions = tables.read(paths.experiment("word_order", "opinions"), tables.WORD_ORDER)
     classifiers = ["opinions-perceptron", "3-grams", "opinions-lstm"]
     assert list(predictions["classifier"].unique()) == classifiers
-    texts = ["the food was good , not bad at all .", "so bad not good"]
-    assert list(predictions["text"][:2]) == texts
-    assert predictions["exchanged"][1] == "so good not bad"
+    assert list(predictions["pairs"].unique()) == ["natural", "exchanged"]
+    assert list(predictions["text"][:2]) == ["so bad , not good", "so bad not good"]
+    assert list(predictions["exchanged"][:2]) == ["so good , not bad", "so good not bad"]
+    assert predictions["exchanged_label"][0] == "positive"
+    assert predictions["exchanged_label"][1:2].isna().all()
     parquet.write_parquet(train.assign(text="film"), paths.test_frame("opinions"))
-    with pytest.raises(UserError, match=r"'opinions'.*experiments\.word_order\.opinions\.evidence"):
-        word_order.main("opinions")
+    word_order.main("opinions")
+    predictions = tables.read(paths.experiment("word_order", "opinions"), tables.WORD_ORDER)
+    assert list(predictions["pairs"].unique()) == ["natural"]
 
 
 def test_source_length_scores_two_models(project: Path) -> None:
