@@ -65,7 +65,7 @@ def main(
     example = list(test[task.columns[0]][:2])
     log = stage_runs.EvaluationLog(
         metrics=metrics,
-        plots=pictures.draw_from_files(name, entry, console.root()),
+        plots=pictures.draw_from_files(name, entry, config.corpora[entry.corpus], console.root()),
         example=example,
         predictions=task.predict(model, example),
         seed_metrics={seed: result.metrics for seed, result in by_seed.items()},

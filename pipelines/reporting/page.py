@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import files, paths
-from pipelines.config.params import Model, Params
+from pipelines.config.params import Corpus, Model, Params
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project
-from pipelines.reporting import pictures, plots
+from pipelines.reporting import learning_curves, pictures, plots
 from pipelines.reporting.badges import Badge, load_badges
 from pipelines.reporting.best_model_tests import BestModelTests, compare_with_best
 from pipelines.reporting.comparison import CorpusTable, compare, models_of
 from pipelines.reporting.embedded_svg import Picture
 from pipelines.reporting.experiment_section import experiment_figures
 from pipelines.reporting.lineage_section import ModelLineage, model_lineages
-from pipelines.training import history as histories
 
 if TYPE_CHECKING:
     from pipelines.reporting.experiment_figure import ExperimentFigure
@@ -50,6 +49,7 @@ class CorpusSection:
         badges: verification results by model.
         tests: significance tests against the best model, if there are two models.
         curves: learning curves of all models.
+        curves_text: paragraphs on the curves.
         attention: attention maps.
         confusion: confusion matrices.
         diagnostics: reliability diagrams, scores by length and gradient norms.
@@ -63,6 +63,7 @@ class CorpusSection:
     badges: Mapping[str, Badge]
     tests: BestModelTests | None
     curves: Picture | None
+    curves_text: tuple[str, ...]
     attention: tuple[Picture, ...]
     confusion: tuple[Picture, ...]
     diagnostics: tuple[Picture, ...]
@@ -103,13 +104,21 @@ def collect(
     sections = []
     for table in compare(config, root):
         models = models_of(config, table.corpus)
-        drawings = {name: _draw(name, model, root) for name, model in models.items()}
+        corpus = config.corpora[table.corpus]
+        drawings = {name: _draw(name, model, corpus, root) for name, model in models.items()}
+        curves, unit = learning_curves.read_curves(models, root), learning_curves.loss_unit(corpus)
         sections.append(
             CorpusSection(
                 table=table,
                 badges=load_badges(models, root),
                 tests=compare_with_best(table, config, root),
-                curves=_curves(table.corpus, models, root),
+                curves=Picture(
+                    f"learning curves of {', '.join({curve.model: None for curve in curves})}",
+                    plots.learning_curves(curves, unit, table.corpus),
+                )
+                if curves
+                else None,
+                curves_text=learning_curves.describe(curves, unit),
                 attention=_pictures(drawings, "attention", "attention map of {}"),
                 confusion=_pictures(drawings, pictures.CONFUSION, "confusion matrix of {}"),
                 diagnostics=tuple(
@@ -143,18 +152,9 @@ def render(sections: Sequence[CorpusSection], experiments: Sequence[ExperimentFi
     return templates.get_template(TEMPLATE).render(sections=sections, experiments=experiments)
 
 
-def _draw(name: str, model: Model, root: Path) -> dict[str, str]:
+def _draw(name: str, model: Model, corpus: Corpus, root: Path) -> dict[str, str]:
     evaluated = (root / paths.analysis(name)).is_file()
-    return pictures.draw_from_files(name, model, root) if evaluated else {}
-
-
-def _curves(corpus: str, models: Iterable[str], root: Path) -> Picture | None:
-    tables = {name: root / paths.history(name) for name in models}
-    curves = {name: histories.read_history(file) for name, file in tables.items() if file.is_file()}
-    if not curves:
-        return None
-    svg = plots.learning_curves(curves, corpus)
-    return Picture(f"learning curves of {', '.join(curves)}", svg)
+    return pictures.draw_from_files(name, model, corpus, root) if evaluated else {}
 
 
 def _pictures(

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import paths
-from pipelines.config.params import Model, NGramConfig
+from pipelines.config.params import Corpus, Model, NGramConfig
 from pipelines.evaluation import analysis as analyses
 from pipelines.evaluation.calibration import calibration_error_of_bins
 from pipelines.reporting import plots
+from pipelines.reporting.learning_curves import LossUnit, loss_unit, make_curves
 from pipelines.training.history import read_history
 from pipelines.training.samples import Sample, read_samples
-from pipelines.training.step_metrics import read_norms
+from pipelines.training.step_metrics import read_losses, read_norms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,9 +36,11 @@ def draw(
     name: str,
     analysis: analyses.Analysis,
     history: pd.DataFrame,
+    losses: np.ndarray,
     norms: np.ndarray,
     samples: Sequence[Sample],
     clip_norm: float | None,
+    unit: LossUnit,
 ) -> dict[str, str]:
     """Draw all pictures and texts of a model.
 
@@ -45,9 +48,11 @@ def draw(
         name: the model's name.
         analysis: its analysis on the test split.
         history: its training history, a row for each epoch.
+        losses: (N,), the loss of every training step in nats; empty if it has none.
         norms: (N,), the gradient norm of every training step; empty if it has none.
         samples: its samples after each epoch.
         clip_norm: the norm above which gradients were clipped; None for a model without gradients.
+        unit: unit of the losses in the learning curve.
 
     Returns:
         Texts by file name: SVG pictures, `samples.md` and `sample.txt`. A picture that does not
@@ -55,7 +60,7 @@ def draw(
     """
     lengths = analysis.lengths
     pictures = {
-        LEARNING_CURVE: plots.learning_curves({name: history}, name),
+        LEARNING_CURVE: plots.learning_curves(make_curves(name, history, losses), unit, name),
         SCORE_BY_LENGTH: plots.score_by_length(
             lengths.length, lengths.score, lengths.longest, lengths.counts, lengths.values, name
         ),
@@ -82,12 +87,13 @@ def draw(
     return pictures
 
 
-def draw_from_files(name: str, model: Model, root: Path) -> dict[str, str]:
+def draw_from_files(name: str, model: Model, corpus: Corpus, root: Path) -> dict[str, str]:
     """Draw all pictures and texts of an evaluated model from its files.
 
     Args:
         name: the model's name.
         model: its entry in params.yaml.
+        corpus: its corpus.
         root: the project's root.
 
     Raises:
@@ -98,9 +104,11 @@ def draw_from_files(name: str, model: Model, root: Path) -> dict[str, str]:
         name,
         analyses.read_analysis(root / paths.analysis(name)),
         read_history(root / paths.history(name)),
+        read_losses(folder),
         read_norms(folder),
         read_samples(folder),
         None if isinstance(model, NGramConfig) else model.optimizer.clip_norm,
+        loss_unit(corpus),
     )
 
 

@@ -9,19 +9,18 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 import numpy as np
 
-from pipelines.training.history import by_seed
-
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from pipelines.reporting.learning_curves import LearningCurve, LossUnit
 
 STYLE = {
     "svg.hashsalt": "seqproof",  # otherwise element ids differ from run to run
@@ -130,32 +129,44 @@ def confusion_matrix(counts: np.ndarray, labels: Sequence[str], title: str) -> s
     return svg(draw, (side + 0.6, side))
 
 
-def learning_curves(histories: Mapping[str, pd.DataFrame], title: str) -> str:
-    """Plot validation loss against training tokens seen, a line for each model and seed.
+def learning_curves(curves: Sequence[LearningCurve], unit: LossUnit, title: str) -> str:
+    """Plot validation loss (solid) and training loss (dashed) against training tokens seen.
+
+    A ring marks the best epoch. All seeds of a group have one colour, and only the first seed has a
+    training loss.
 
     Args:
-        histories: by model, a frame with the columns `tokens` and `valid_loss` (nats per item).
+        curves: of one or several models.
+        unit: unit of the losses.
         title: title of the plot.
     """
     from matplotlib.ticker import LogLocator, NullLocator
 
-    def draw(axes: Axes) -> None:
-        for position, (name, history) in enumerate(histories.items()):
-            colour, marker = line_style(position)
-            for number, part in enumerate(by_seed(history).values()):
-                label = name if number == 0 else None  # one legend entry for all seeds
-                axes.plot(
-                    part["tokens"], part["valid_loss"], color=colour, marker=marker, label=label
-                )
+    models = list(dict.fromkeys(curve.model for curve in curves))
+
+    def draw(axes: Any) -> None:
+        finished: set[str] = set()
+        for curve in curves:
+            colour, marker = line_style(models.index(curve.model))
+            tokens, losses = curve.history["tokens"], curve.history["valid_loss"] / unit.nats
+            label = None if curve.model in finished else curve.model
+            axes.plot(tokens, losses, color=colour, marker=marker, label=label)
+            if len(losses) > 1:
+                ring = {"marker": "o", "markersize": 13, "fillstyle": "none", "color": colour}
+                axes.plot(tokens.iloc[curve.best], losses.iloc[curve.best], **ring)
+            if label and len(curve.train_losses):
+                dashed = {"color": colour, "linestyle": "--", "linewidth": 1.0}
+                axes.plot(curve.train_tokens, curve.train_losses / unit.nats, **dashed)
+            finished.add(curve.model)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(_short_number)
         axes.set_xlabel("training tokens seen (log scale)")
-        axes.set_ylabel("validation loss (nats)")
+        axes.set_ylabel(f"loss ({unit.name})")
         axes.grid(color=GRID, linewidth=0.8)
         axes.set_title(title, pad=12)
-        if histories:
+        if curves:
             axes.legend(frameon=False)
 
     return svg(draw, (7.5, 4.2))

@@ -9,6 +9,7 @@ import pytest
 from pipelines.evaluation.analysis import Analysis, AttentionMap, Confusion, LengthScores
 from pipelines.evaluation.calibration import reliability
 from pipelines.reporting import pictures
+from pipelines.reporting.learning_curves import LossUnit
 from pipelines.training.samples import Sample
 
 LENGTHS = LengthScores("tokens", "accuracy", (3,), (2,), (0.5,))
@@ -24,7 +25,8 @@ def draw(
 ) -> dict[str, str]:
     """Draw the pictures of a model that was trained for a number of steps."""
     norms = np.linspace(2, 1, steps) if steps else np.zeros(0)
-    return pictures.draw("m", analysis, HISTORY, norms, samples, clip_norm)
+    unit = LossUnit("nats per text", 1.0)
+    return pictures.draw("m", analysis, HISTORY, norms, norms, samples, clip_norm, unit)
 
 
 def test_a_classifier_has_calibration_and_confusion() -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from pipelines.reporting import plots
+from pipelines.reporting.learning_curves import LossUnit, make_curves
 
 SPECIAL_TOKENS = ["$x_1$", "<script>", "a&b", " ", "\x07", "地球", "_", "$"]
 
@@ -25,7 +26,9 @@ def confusion_matrix() -> str:
 def learning_curves() -> str:
     long = pd.DataFrame({"epoch": [1, 2], "tokens": [1000, 2000], "valid_loss": [3.0, 2.0]})
     point = pd.DataFrame({"epoch": [0], "tokens": [5_000_000], "valid_loss": [2.5]})
-    return plots.learning_curves({"shakespeare-rnn": long, "markov": point}, "one $")
+    curves = make_curves("shakespeare-rnn", long, np.linspace(4, 2, 100))
+    curves += make_curves("markov", point, np.zeros(0))
+    return plots.learning_curves(curves, LossUnit("bits per character", np.log(2)), "one $")
 
 
 def reliability_diagram() -> str:
@@ -101,6 +104,7 @@ def test_learning_curves_name_every_model_and_shorten_token_counts() -> None:
     assert "shakespeare-rnn" in labels
     assert "markov" in labels
     assert "5M" in labels
+    assert "loss (bits per character)" in labels
 
 
 def test_every_cell_of_an_attention_map_has_a_tooltip_at_its_position() -> None:
