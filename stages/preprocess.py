@@ -32,9 +32,12 @@ def main(
         parquet.write_parquet(part, paths.frame(corpus, split))
     files.write_json(paths.data_checks(corpus), checker.report)
     counts = ", ".join(f"{len(part):,} {split}" for split, part in parts.items())
+    warnings = checker.warnings
+    for warning in warnings:
+        console.echo(f"{corpus}: warning: {warning}")
     console.echo(
         f"{corpus}: {len(raw):,} rows read, {len(cleaned):,} used: {counts}; "
-        f"{len(checker.report)} checks passed"
+        f"{len(checker.report) - len(warnings)} checks passed, {len(warnings)} gave a warning"
     )
 
 

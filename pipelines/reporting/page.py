@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines import files, paths
 from pipelines.config.params import Corpus, Model, Params
-from pipelines.errors import UserError
 from pipelines.lineage import dvc_project
-from pipelines.reporting import learning_curves, pictures, plots
+from pipelines.reporting import data_checks, learning_curves, pictures, plots
 from pipelines.reporting.badges import Badge, load_badges
 from pipelines.reporting.best_model_tests import BestModelTests, compare_with_best
 from pipelines.reporting.comparison import CorpusTable, compare, models_of
+from pipelines.reporting.data_checks import DataCheck
 from pipelines.reporting.embedded_svg import Picture
 from pipelines.reporting.experiment_section import experiment_figures
 from pipelines.reporting.lineage_section import ModelLineage, model_lineages
@@ -69,8 +68,13 @@ class CorpusSection:
     diagnostics: tuple[Picture, ...]
     samples: tuple[ModelText, ...]
     epoch_samples: tuple[ModelText, ...]
-    checks: tuple[Mapping[str, Any], ...]
+    checks: tuple[DataCheck, ...]
     lineages: Mapping[str, ModelLineage]
+
+    @property
+    def check_summary(self) -> str:
+        """Numbers of the data checks with each result, in words."""
+        return data_checks.summary(self.checks)
 
 
 def write(config: Params, root: Path) -> None:
@@ -128,7 +132,7 @@ def collect(
                 ),
                 samples=_texts(drawings, pictures.SAMPLE),
                 epoch_samples=_texts(drawings, pictures.SAMPLES_BY_EPOCH),
-                checks=_checks(root / paths.data_checks(table.corpus)),
+                checks=data_checks.read(root / paths.data_checks(table.corpus)),
                 lineages={
                     row.model: lineages[row.model] for row in table.rows if row.model in lineages
                 },
@@ -175,12 +179,3 @@ def _texts(drawings: Mapping[str, Mapping[str, str]], file: str) -> tuple[ModelT
         for name, files_by_name in drawings.items()
         if file in files_by_name
     )
-
-
-def _checks(path: Path) -> tuple[Mapping[str, Any], ...]:
-    if not path.is_file():
-        return ()
-    try:
-        return tuple(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError:
-        raise UserError(f"{path} is not valid JSON. Delete it and run `dvc repro`.") from None

@@ -203,6 +203,9 @@ def _log_setup(run: Run, config: params.Params, name: str, seed: int | None = No
     run.set_tags(descriptions.model_tags(config, name, console.root()))
     run.log_params(model_parameters(entry, config.seed, seed))
     run.log_params({"corpora": {entry.corpus: corpus}})
+    checks = paths.data_checks(entry.corpus)
+    if seed is None and checks.is_file():
+        run.log_file(checks, "data_checks")
     for context in ("train", "valid"):
         path = paths.frame(entry.corpus, context)
         if path.is_file():

@@ -109,8 +109,8 @@ INVALID = {
         r"'valid' \+ 'test' is 1",
     ),
     "labels on a translation": (
-        "max_length_ratio: 5.0",
-        "max_length_ratio: 5.0, labels: [a]",
+        "max_length_ratio: 4.0",
+        "max_length_ratio: 4.0, labels: [a]",
         r"'checks.labels' belongs to classification",
     ),
     "labels missing": (

@@ -101,15 +101,29 @@ def project(tmp_path: Path) -> Path:
     samples.write_samples([samples.Sample(1, "<b>le</b>")], tmp_path / paths.model("verses-fixed"))
     check = {
         "frame": "train",
+        "name": "not_empty",
+        "level": "error",
         "rule": "no <b>empty</b> text",
         "expectation": "expect_column_values_to_not_be_null",
         "column": None,
         "observed": None,
         "unexpected": 0,
+        "rows": 2345,
+        "detail": "",
+        "examples": [],
         "success": True,
     }
     failed = {**check, "frame": "splits", "rule": "no twins", "unexpected": 7, "success": False}
-    write(tmp_path / paths.data_checks("opinions"), json.dumps([check, failed]))
+    warning = {
+        **failed,
+        "frame": "test",
+        "name": "overlap",
+        "level": "warn",
+        "rule": "no text is also in train",
+        "detail": "5 exactly",
+        "examples": ["a.txt:7  <i>good</i>"],
+    }
+    write(tmp_path / paths.data_checks("opinions"), json.dumps([check, failed, warning]))
     return tmp_path
 
 

@@ -85,8 +85,11 @@ def test_tables_remarks_checks_and_samples_are_on_the_page(project: Path) -> Non
     assert '<td class="best">0.691</td>' in html
     assert "The simpler model opinions-perceptron" in html
     assert "Not evaluated: dates-attention." in html
-    assert "1 of 2 passed" in html
-    assert '<td class="failed">no</td>' in html
+    assert "1 of 3 passed, 1 warning, 1 failed" in html
+    assert '<td>test</td><td class="text">no text is also in train (5 exactly)' in html
+    assert "a.txt:7  &lt;i&gt;good&lt;/i&gt;</code>" in html
+    assert '<td>7 of 2,345</td><td class="warning">warning</td>' in html
+    assert '<td>7 of 2,345</td><td class="failed">failed</td>' in html
     assert "Sample of shakespeare-lstm" in html
     assert "Samples of verses-fixed after each epoch" in html
 
@@ -191,9 +194,10 @@ def test_before_any_stage_has_run_the_page_is_complete(project: Path) -> None:
 
 
 def test_damaged_data_checks_are_named(project: Path) -> None:
-    (project / paths.data_checks("opinions")).write_text("[", encoding="utf-8")
-    with pytest.raises(UserError, match=r"opinions\.json is not valid JSON"):
-        render(project)
+    for text in ("[", '{"frame": "x"}', '[{"frame": "x"}]'):
+        (project / paths.data_checks("opinions")).write_text(text, encoding="utf-8")
+        with pytest.raises(UserError, match=r"opinions\.json is damaged"):
+            render(project)
 
 
 def test_a_damaged_analysis_is_named(project: Path) -> None:

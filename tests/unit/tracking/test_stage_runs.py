@@ -33,6 +33,15 @@ def test_a_run_is_found_by_each_of_its_tags(work: Work, monkeypatch: pytest.Monk
         assert not client.search_runs([experiment], f"tags.{key} = 'other'"), key
 
 
+def test_the_data_checks_are_among_the_artifacts(work: Work) -> None:
+    checks = work.folder / paths.data_checks(CORPUS)
+    checks.parent.mkdir(parents=True)
+    checks.write_text("[]", encoding="utf-8")
+    work.train()
+    folder = work.folder / "mlartifacts" / work.runs()[0].info.run_id / "artifacts"
+    assert (folder / "data_checks" / checks.name).read_text("utf-8") == "[]"
+
+
 def test_a_resumed_training_logs_nothing_twice(work: Work) -> None:
     with pytest.raises(KeyboardInterrupt):
         work.train(stop_after=1)
