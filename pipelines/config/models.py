@@ -99,8 +99,14 @@ class NGramOptions(ConfigModel):
         return self
 
 
+class CacheOptions(ConfigModel):
+    """Unigram cache: relative frequencies of the last `window` tokens (Kuhn and De Mori, 1990)."""
+
+    window: Count
+
+
 class NGramConfig(NGramOptions):
-    """N-gram model as a model of its own."""
+    """N-gram model; a unigram `cache` joins it with a weight fitted on the validation split."""
 
     task: ClassVar[Task] = "language_modelling"
     family: ClassVar[str] = "baseline"
@@ -108,6 +114,7 @@ class NGramConfig(NGramOptions):
     model: Literal["ngram"]
     corpus: str
     seed: Seed | None = None
+    cache: CacheOptions | None = None
 
 
 class TrainableConfig(ConfigModel):
@@ -218,20 +225,15 @@ class RecurrentConfig(ConfigModel):
         return self
 
 
-class Interpolation(NGramOptions):
-    """Markov model of the same text, and its `weight` in the interpolated probability."""
-
-    weight: Fraction
-
-
 class LanguageModelConfig(TrainableConfig, RecurrentConfig):
     """Recurrent language model.
 
     `bptt_steps` is the length of truncated backpropagation through time. With `tied_embeddings`
     softmax and embedding share their weights (Press and Wolf, 2017). `random_bptt_steps` draws the
     length of each batch; `activation_regularization` and `temporal_activation_regularization`
-    penalise large and fast-changing outputs (Merity et al. 2017). `ngram`
-    interpolates the trained network with a Markov model (Mikolov et al. 2010).
+    penalise large and fast-changing outputs (Merity et al. 2017). `ngram` and `cache` interpolate
+    the trained network with a Markov model of the same text (Mikolov et al. 2010) and with a
+    unigram cache; the weights are fitted on the validation split.
     """
 
     task: ClassVar[Task] = "language_modelling"
@@ -244,7 +246,8 @@ class LanguageModelConfig(TrainableConfig, RecurrentConfig):
     random_bptt_steps: bool | None = None
     activation_regularization: Positive | None = None
     temporal_activation_regularization: Positive | None = None
-    ngram: Interpolation | None = None
+    ngram: NGramOptions | None = None
+    cache: CacheOptions | None = None
 
     @model_validator(mode="after")
     def _check_bptt_steps(self) -> Self:

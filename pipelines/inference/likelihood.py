@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipelines import console
+from pipelines.models.cache import UnigramCache
+from pipelines.models.mixture import Mixture
 from pipelines.models.ngram import NGram
 
 if TYPE_CHECKING:
@@ -27,7 +30,9 @@ def stream_loss(model: Any, stream: Ids) -> Nats:
 
     The stream is one continuous text: a recurrent state is carried from beginning to end.
     """
-    if isinstance(model, NGram):
+    if isinstance(model, Mixture):
+        return mixture_loss(model, component_losses(model, stream))
+    if isinstance(model, NGram | UnigramCache):
         return -model.log_probabilities(stream)
     import tensorflow as tf
 
@@ -49,6 +54,19 @@ def stream_loss(model: Any, stream: Ids) -> Nats:
             parts.append(nats.numpy().astype(np.float64))
             bar.advance(len(parts[-1]))
     return np.concatenate(parts)
+
+
+def component_losses(model: Mixture, stream: Ids) -> dict[str, Nats]:
+    """Compute the loss (N - 1,) of every token of a stream under each component of a mixture.
+
+    It is infinite for a token that a cache does not have.
+    """
+    return {name: stream_loss(part, stream) for name, part in model.components.items()}
+
+
+def mixture_loss(model: Mixture, losses: Mapping[str, Nats]) -> Nats:
+    """Compute the loss of every token under a mixture from that under its components."""
+    return -model.mix({name: -nats for name, nats in losses.items()})
 
 
 def translation_loss(predictor: Predictor, test: pd.DataFrame) -> tuple[Nats, Nats]:

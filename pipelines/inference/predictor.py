@@ -21,7 +21,7 @@ class Predictor:
     """A trained model and its vocabularies. The tasks turn it into text in, text out.
 
     Attributes:
-        model: the Keras model, an Ensemble, an Interpolated model or an NGram.
+        model: the Keras model, an Ensemble, an NGram, or a Mixture of models.
         spec: kind of model and how to prepare text for it.
         vocabularies: one for each text column, and the labels.
         samples: how a language model continues a text; None for all other models.

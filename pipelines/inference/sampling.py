@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.config import params
-from pipelines.models.interpolated import Interpolated
+from pipelines.models.cache import UnigramCache
+from pipelines.models.mixture import Mixture
 from pipelines.models.ngram import NGram
 from pipelines.text.vocabulary import END, PAD, START, UNK
 
@@ -24,11 +26,13 @@ def make_sampler(model: Any) -> Callable[[], Step]:
     It returns the step function of that text: a token -> log probabilities of the next token. All
     texts share one compiled function, which reads the current weights.
     """
-    if isinstance(model, Interpolated):
-        network, ngram = make_sampler(model.network), make_sampler(model.ngram)
-        return lambda: _interpolated_step(model, network(), ngram())
+    if isinstance(model, Mixture):
+        samplers = {name: make_sampler(part) for name, part in model.components.items()}
+        return lambda: _mixture_step(model, {name: start() for name, start in samplers.items()})
     if isinstance(model, NGram):
-        return lambda: _ngram_step(model)
+        return lambda: _counting_step(model, model.order)
+    if isinstance(model, UnigramCache):
+        return lambda: _counting_step(model, model.window)
     import tensorflow as tf
 
     compiled = tf.function(lambda ids, states: model(ids, states=states))
@@ -92,17 +96,19 @@ def distribution(log_probabilities: Real, samples: params.Samples) -> Real:
     return truncated / truncated.sum()
 
 
-def _interpolated_step(model: Interpolated, network: Step, ngram: Step) -> Step:
-    return lambda token: model.mix(network(token), ngram(token))
+def _mixture_step(model: Mixture, steps: Mapping[str, Step]) -> Step:
+    return lambda token: model.mix({name: step(token) for name, step in steps.items()})
 
 
-def _ngram_step(model: NGram) -> Step:
-    context = [END]
+def _counting_step(model: NGram | UnigramCache, length: int) -> Step:
+    """Predict from the last tokens, at most `length`."""
+    context = deque([END], maxlen=length)
 
     def step(token: int) -> Real:
         context.append(token)
-        ids = np.array(context[-model.order :], dtype=np.int32)
-        return np.log(model.next_probabilities(ids))
+        ids = np.array(context, dtype=np.int32)
+        with np.errstate(divide="ignore"):  # most tokens are not in a cache
+            return np.log(model.next_probabilities(ids))
 
     return step
 

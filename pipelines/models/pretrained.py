@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.models import serialization
+from pipelines.models.mixture import Mixture
 from pipelines.text.subwords import SPECIALS
 from pipelines.text.vocabulary import UNK, Vocabulary
 
@@ -57,7 +58,7 @@ def read(folder: Path, entry: params.ClassifierConfig, vocabulary: Vocabulary) -
 
     Args:
         folder: folder of the language model; an ensemble provides its first member, an
-            interpolated model its network.
+            mixture its network.
         entry: the classifier's entry in params.yaml.
         vocabulary: the classifier's vocabulary.
 
@@ -78,7 +79,7 @@ def read(folder: Path, entry: params.ClassifierConfig, vocabulary: Vocabulary) -
             f"The model in {folder} reads {source.kind}, but the classifier {vocabulary.kind}. "
             "Set 'init_from' to a language model of a corpus with the same 'tokens'."
         )
-    network = model.network if spec.entry.ngram else model
+    network = model.components["network"] if isinstance(model, Mixture) else model
     member = network.members[0] if spec.entry.ensemble_size else network
     return _shared_weights(folder, member, source, vocabulary)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -19,7 +20,8 @@ from pydantic import TypeAdapter
 from pipelines import console, files
 from pipelines.config import params
 from pipelines.errors import UserError
-from pipelines.models.interpolated import Interpolated
+from pipelines.models.cache import UnigramCache
+from pipelines.models.mixture import Mixture
 from pipelines.models.ngram import NGram
 from pipelines.text.vocabulary import Vocabularies
 from pipelines.text.vocabulary import load as load_vocabularies
@@ -67,9 +69,9 @@ class ModelSpec(Generic[Entry]):
 
 
 class SeedGroup(NamedTuple):
-    """One model trained from several seeds."""
+    """One model trained from several seeds; with a mixture each has weights of its own."""
 
-    members: list[keras.Model]
+    members: list[Any]
 
 
 def build(entry: params.Model, vocabularies: Vocabularies) -> keras.Model:
@@ -88,7 +90,14 @@ def combine_members(members: list[keras.Model]) -> Any:
 
 
 def count_parameters(model: Any) -> int:
-    """Return the number of parameters."""
+    """Return the number of parameters; those of a mixture are the sum over its components.
+
+    The counts of an n-gram model are its parameters; a cache has none.
+    """
+    if isinstance(model, Mixture):
+        return sum(map(count_parameters, model.components.values()))
+    if isinstance(model, UnigramCache):
+        return 0
     return model.parameters if isinstance(model, NGram) else int(model.count_params())
 
 
@@ -109,14 +118,22 @@ def save(model: Any, spec: ModelSpec[Any], vocabulary: Path, folder: Path) -> No
 def write(model: Any, spec: ModelSpec[Any], vocabulary: Path, folder: Path) -> None:
     """Write a model into an existing folder."""
     shutil.copyfile(vocabulary, folder / VOCABULARY)
-    network, ngram = _components(model)
-    if ngram is not None:
-        ngram.save(folder)
-        _write_json({"order": ngram.order}, folder / HYPERPARAMETERS)
-    if network is not None:
-        members = getattr(network, "members", [network])
+    versions = model.members if isinstance(model, SeedGroup) else [model]
+    components = [_components(version) for version in versions]
+    networks = [parts["network"] for parts in components if "network" in parts]
+    if networks:
+        members = [part for network in networks for part in getattr(network, "members", [network])]
         for member, file in zip(members, _weight_files(spec), strict=True):
             member.save_weights(folder / file)
+    hyperparameters: dict[str, Any] = {}
+    if "ngram" in components[0]:
+        ngram = components[0]["ngram"]  # all members of a group have the same
+        ngram.save(folder)
+        hyperparameters["order"] = ngram.order
+    if isinstance(versions[0], Mixture):
+        hyperparameters["weights"] = [dict(version.weights) for version in versions]
+    if hyperparameters:
+        _write_json(hyperparameters, folder / HYPERPARAMETERS)
     content = {
         "model": spec.entry.model_dump(mode="json", exclude_none=True),
         "task": spec.task,
@@ -150,27 +167,38 @@ def load(
             f"{folder}: the model was trained with another vocabulary than {vocabulary}. Run `dvc "
             "repro` to train it again."
         )
-    if spec.entry.model == "ngram":
-        return _load_ngram(spec.entry, vocabularies, folder), spec, vocabularies
-    weight_files = _weight_files(spec)
-    if params.seeds_of(spec.entry):
-        number = 0 if seed is None else params.seeds_of(spec.entry).index(seed)
-        weight_files = weight_files[number : number + 1]
-    network = combine_members(
-        [_load_network(spec.entry, vocabularies, folder / file) for file in weight_files]
-    )
-    interpolation = getattr(spec.entry, "ngram", None)
-    if interpolation is None:
-        return network, spec, vocabularies
-    ngram = _load_ngram(interpolation, vocabularies, folder)
-    return Interpolated(network, ngram, interpolation.weight), spec, vocabularies
+    seeds = params.seeds_of(spec.entry)
+    number = seeds.index(seed) if seeds and seed is not None else 0
+    components = dict(_load_components(spec, vocabularies, folder, number))
+    if len(components) == 1:
+        return next(iter(components.values())), spec, vocabularies
+    return Mixture(components, _read_weights(folder, number, components)), spec, vocabularies
 
 
-def _components(model: Any) -> tuple[Any, NGram | None]:
-    """Return the network and the n-gram model of a model, each None if it has none."""
-    if isinstance(model, Interpolated):
-        return model.network, model.ngram
-    return (None, model) if isinstance(model, NGram) else (model, None)
+def _load_components(
+    spec: ModelSpec[Any], vocabularies: Vocabularies, folder: Path, number: int
+) -> Iterator[tuple[str, Any]]:
+    """Yield the components of a model; the network of a group is that of one member."""
+    entry = spec.entry
+    if entry.model != "ngram":
+        weight_files = _weight_files(spec)
+        if params.seeds_of(entry):
+            weight_files = weight_files[number : number + 1]
+        networks = [_load_network(entry, vocabularies, folder / file) for file in weight_files]
+        yield "network", combine_members(networks)
+    options = entry if entry.model == "ngram" else getattr(entry, "ngram", None)
+    if options is not None:
+        yield "ngram", _load_ngram(options, vocabularies, folder)
+    cache = getattr(entry, "cache", None)
+    if cache is not None:
+        yield "cache", UnigramCache(cache.window, len(vocabularies.columns["text"]))
+
+
+def _components(model: Any) -> Mapping[str, Any]:
+    """Return the components of a mixture, or the name of the only component of another model."""
+    if isinstance(model, Mixture):
+        return model.components
+    return {"ngram" if isinstance(model, NGram) else "network": model}
 
 
 def _weight_files(spec: ModelSpec[Any]) -> list[str]:
@@ -194,6 +222,20 @@ def _load_ngram(entry: params.NGramOptions, vocabularies: Vocabularies, folder: 
     if order not in entry.orders:
         raise _damaged(folder / HYPERPARAMETERS)
     return NGram.load(folder, order, size, entry.smoothing)
+
+
+def _read_weights(folder: Path, number: int, components: Mapping[str, Any]) -> dict[str, float]:
+    """Read the weights of a mixture, in a group those of one member."""
+    try:
+        weights = _read_hyperparameters(folder)["weights"][number]
+        valid = set(weights) == set(components) and all(
+            isinstance(weight, float) and 0 <= weight <= 1 for weight in weights.values()
+        )
+        if valid and math.isclose(sum(weights.values()), 1, abs_tol=1e-6):
+            return {name: weights[name] for name in components}
+    except (KeyError, IndexError, TypeError):
+        pass
+    raise _damaged(folder / HYPERPARAMETERS)
 
 
 def _read_hyperparameters(folder: Path) -> Mapping[str, Any]:

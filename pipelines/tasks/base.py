@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipelines.training.datasets import TrainingData
     from pipelines.training.objectives import Objective
     from pipelines.training.result import TrainingResult
+    from pipelines.training.validation import MakeMetrics
 
 Frames = tuple["pd.DataFrame", "pd.DataFrame"]  # training and validation split
 # The name of a validation score, and a function that scores a model; higher is better.
@@ -40,7 +41,8 @@ class Evaluation:
     Attributes:
         predictions: the test split, a row for each item, with the columns that the task adds.
         nats_per_token: mean loss of a token; None for tasks without it.
-        part_nats: the same for each part of an interpolated model, `network` and `ngram`.
+        part_nats: the same for each component of a mixture that is a model of its own, `network`
+            and `ngram`.
         labels: L labels; empty for tasks without labels.
         settings: entries of the metrics file that describe how predictions were made.
         attention: of the first items, attention weights (T, S), S source and T target tokens.
@@ -145,6 +147,7 @@ class Task(ABC):
         callbacks: Sequence[Callback] = (),
         checkpoints: CheckpointManager | None = None,
         pretrained: PretrainedWeights | None = None,
+        make_metrics: MakeMetrics | None = None,
     ) -> TrainingResult:
         """Train a model, or all members of an ensemble or of a group of seeds.
 
@@ -155,6 +158,7 @@ class Task(ABC):
             callbacks: objects to report to.
             checkpoints: the training's checkpoints, if it keeps any; it resumes from the latest.
             pretrained: weights that each member starts from.
+            make_metrics: makes a function that computes further columns of the history.
         """
         from pipelines.training import trainer
         from pipelines.training.validation import ValidationScore
@@ -174,6 +178,7 @@ class Task(ABC):
             score=None
             if score is None
             else ValidationScore(score[0], lambda model: score[1](predictor.of(model))),
+            make_metrics=make_metrics,
             sample=None if sample is None else lambda model: sample(predictor.of(model)),
             prepare=None if pretrained is None else pretrained.apply,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import params
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from pipelines.inference.predictor import Predictor
     from pipelines.inference.sampling import Step
+    from pipelines.models.cache import UnigramCache
+    from pipelines.models.mixture import Mixture
     from pipelines.models.ngram import NGram
     from pipelines.models.pretrained import PretrainedWeights
     from pipelines.models.serialization import ModelSpec
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pipelines.training.datasets import Batch, EpochBatches, TrainingData
     from pipelines.training.objectives import Objective
     from pipelines.training.result import TrainingResult
+    from pipelines.training.validation import MakeMetrics
 
 # The sample of each epoch. It does not use `corpora.<name>.samples`, which only `evaluate` reads,
 # so that a longer sample there does not train a model again.
@@ -67,8 +70,7 @@ class LanguageModelling(Task):
         entry: params.LanguageModelConfig = spec.entry
         size, steps = entry.batch_size, entry.bptt_steps
         train, valid = (encoding.encode_stream(frame, vocabularies) for frame in frames)
-        # A short validation text is cut into fewer rows, so that there is at least one batch.
-        rows = min(size, (len(valid) - 1) // steps)
+        rows, valid_lengths = _validation_rows(entry, len(valid))
         if len(train) <= size * steps or rows < 1:
             raise UserError(
                 f"params.yaml: the corpus '{entry.corpus}' is too short for one batch. Its "
@@ -92,7 +94,6 @@ class LanguageModelling(Task):
             """Scale the rate by the length of the batch (Merity et al. 2017, section 4.1)."""
             return batch[0].shape[1] / steps
 
-        valid_lengths = batching.even_steps(len(valid), rows, steps)
         shape = tf.TensorSpec((size, None if entry.random_bptt_steps else steps), tf.int32)
         valid_shape = tf.TensorSpec((rows, steps), tf.int32)
         return datasets.TrainingData(
@@ -117,23 +118,47 @@ class LanguageModelling(Task):
         callbacks: Sequence[Callback] = (),
         checkpoints: CheckpointManager | None = None,
         pretrained: PretrainedWeights | None = None,
+        make_metrics: MakeMetrics | None = None,
     ) -> TrainingResult:
         """Train a network by truncated backpropagation through time, or count n-grams.
 
-        With `ngram` an n-gram model of the same text joins the network; the history is that of the
-        network.
+        With `ngram` or `cache` the model is a mixture. Its network is that of a training without
+        them, and the history has the mixture's loss beside the network's. The weights of the
+        mixture are fitted on the validation split when the network is trained.
         """
-        from pipelines.models.interpolated import Interpolated
-
         entry: params.LanguageModelConfig | params.NGramConfig = spec.entry
         if isinstance(entry, params.NGramConfig):
             return _count_ngrams(entry, frames, vocabularies, callbacks)
-        result = super().train(spec, frames, vocabularies, callbacks, checkpoints, pretrained)
-        if entry.ngram is None:
-            return result
+        common = (spec, frames, vocabularies, callbacks, checkpoints, pretrained)
+        if entry.ngram is None and entry.cache is None:
+            return super().train(*common, make_metrics=make_metrics)
+        from pipelines.models import serialization
+        from pipelines.models.mixture import Mixture
+        from pipelines.training import mixtures
+
         train, valid = (_stream(frame, vocabularies) for frame in frames)
-        ngram, _ = _choose_ngram(entry.ngram, train, valid, vocabularies)
-        return result._replace(model=Interpolated(result.model, ngram, entry.ngram.weight))
+        others = _counted_components(entry, train, valid, vocabularies)
+        logs = {name: part.log_probabilities(valid) for name, part in others.items()}
+
+        def make_fit(network: Any, data: TrainingData) -> Callable[[], mixtures.MixtureFit]:
+            order = _validation_order(entry, len(valid))
+            return mixtures.make_fit(network, data, {name: logs[name][order] for name in logs})
+
+        def make_mixture_metrics(
+            model: keras.Model, data: TrainingData
+        ) -> Callable[[], Mapping[str, float]]:
+            fit = make_fit(model, data)
+            return lambda: {"valid_mixture_loss": fit().loss}
+
+        def mixture(network: Any) -> Mixture:
+            data = self.training_data(spec, network, frames, vocabularies, spec.seed)
+            return Mixture({"network": network, **others}, make_fit(network, data)().weights)
+
+        result = super().train(*common, make_metrics=make_mixture_metrics)
+        if isinstance(result.model, serialization.SeedGroup):
+            members = [mixture(member) for member in result.model.members]
+            return result._replace(model=serialization.SeedGroup(members))
+        return result._replace(model=mixture(result.model))
 
     def validation_score(
         self, spec: ModelSpec[Any], vocabularies: Vocabularies, valid: pd.DataFrame
@@ -155,7 +180,11 @@ class LanguageModelling(Task):
         return [write(predictor, text) for text in texts]
 
     def evaluate(self, predictor: Predictor, test: pd.DataFrame) -> Evaluation:
-        """Compute the loss of each token; `nats` and `tokens` are those of each line."""
+        """Compute the loss of each token; `nats` and `tokens` are those of each line.
+
+        Of a mixture, the losses of the components that are models of their own come with it: a
+        cache has no finite loss.
+        """
         import numpy as np
 
         from pipelines.text import encoding
@@ -169,7 +198,9 @@ class LanguageModelling(Task):
         return Evaluation(
             predictions=test.assign(tokens=lengths, nats=np.add.reduceat(nats, starts)),
             nats_per_token=float(nats.mean()),
-            part_nats={part: float(values.mean()) for part, values in part_nats.items()},
+            part_nats={
+                part: float(values.mean()) for part, values in part_nats.items() if part != "cache"
+            },
             sample=None if samples is None else write(predictor, samples.beginning),
         )
 
@@ -250,6 +281,52 @@ def _choose_ngram(
     return candidates[min(losses, key=lambda order: losses[order])], losses
 
 
+def _counted_components(
+    entry: params.LanguageModelConfig,
+    train: npt.NDArray[np.int32],
+    valid: npt.NDArray[np.int32],
+    vocabularies: Vocabularies,
+) -> dict[str, Any]:
+    """Return the n-gram model and the cache that join a network."""
+    components: dict[str, Any] = {}
+    if entry.ngram is not None:
+        components["ngram"], _ = _choose_ngram(entry.ngram, train, valid, vocabularies)
+    if entry.cache is not None:
+        components["cache"] = _cache(entry.cache, vocabularies)
+    return components
+
+
+def _cache(entry: params.CacheOptions, vocabularies: Vocabularies) -> UnigramCache:
+    from pipelines.models.cache import UnigramCache
+
+    return UnigramCache(entry.window, len(vocabularies.columns["text"]))
+
+
+def _validation_rows(entry: params.LanguageModelConfig, tokens: int) -> tuple[int, list[int]]:
+    """Return the number of rows that a validation stream is cut into, and the steps of each batch.
+
+    A short text is cut into fewer rows, so that there is at least one batch.
+    """
+    from pipelines.text import batching
+
+    rows = min(entry.batch_size, (tokens - 1) // entry.bptt_steps)
+    return rows, batching.even_steps(tokens, rows, entry.bptt_steps) if rows > 0 else []
+
+
+def _validation_order(entry: params.LanguageModelConfig, tokens: int) -> npt.NDArray[np.int32]:
+    """Return the order of the batches: places of their targets in a stream without its first token.
+
+    The batches leave the last tokens of the stream out.
+    """
+    import numpy as np
+
+    from pipelines.text import batching
+
+    places = np.arange(-1, tokens - 1, dtype=np.int32)
+    batches = batching.contiguous_batches(places, *_validation_rows(entry, tokens))
+    return np.concatenate([targets.ravel() for _, targets in batches])
+
+
 def _count_ngrams(
     entry: params.NGramConfig,
     frames: Frames,
@@ -259,22 +336,33 @@ def _count_ngrams(
     """Count n-grams, without TensorFlow; the one pass over the text is one epoch.
 
     If the order is chosen by validation, the history has the order and the loss of each candidate.
+    The order is chosen before a cache joins the n-grams.
     """
     import pandas as pd
 
+    from pipelines.models import mixture
     from pipelines.training.result import TrainingResult
 
     start = time.monotonic()
     train, valid = (_stream(frame, vocabularies) for frame in frames)
-    model, losses = _choose_ngram(entry, train, valid, vocabularies)
+    ngram, losses = _choose_ngram(entry, train, valid, vocabularies)
     row = {
         "epoch": 1,
         "tokens": len(train) - 1,
-        "train_loss": -model.log_probabilities(train).mean(),
-        "valid_loss": losses[model.order],
+        "train_loss": -ngram.log_probabilities(train).mean(),
+        "valid_loss": losses[ngram.order],
     }
+    model: NGram | Mixture = ngram
+    if entry.cache is not None:
+        components: dict[str, Any] = {
+            "ngram": ngram,
+            "cache": _cache(entry.cache, vocabularies),
+        }
+        logs = {name: part.log_probabilities(valid) for name, part in components.items()}
+        model = mixture.Mixture(components, mixture.fit_weights(logs))
+        row["valid_mixture_loss"] = -model.mix(logs).mean()
     if len(losses) > 1:
-        row |= {"order": model.order}
+        row |= {"order": ngram.order}
         row |= {f"order_{order}_valid_loss": loss for order, loss in losses.items()}
     history = pd.DataFrame([row])
     for callback in callbacks:
@@ -285,14 +373,14 @@ def _count_ngrams(
 def _token_nats(
     model: Any, stream: npt.NDArray[np.int32]
 ) -> tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[np.float64]]]:
-    """Compute the loss of each token but the first, and that of the parts of an interpolation."""
-    from pipelines.inference.likelihood import stream_loss
-    from pipelines.models.interpolated import Interpolated
+    """Compute the loss of each token but the first, and that under the components of a mixture."""
+    from pipelines.inference import likelihood
+    from pipelines.models.mixture import Mixture
 
-    if not isinstance(model, Interpolated):
-        return stream_loss(model, stream), {}
-    network, ngram = (stream_loss(part, stream) for part in (model.network, model.ngram))
-    return -model.mix(-network, -ngram), {"network": network, "ngram": ngram}
+    if not isinstance(model, Mixture):
+        return likelihood.stream_loss(model, stream), {}
+    losses = likelihood.component_losses(model, stream)
+    return likelihood.mixture_loss(model, losses), losses
 
 
 def _nats_per_token(rows: pd.DataFrame) -> float:

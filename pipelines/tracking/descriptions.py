@@ -15,7 +15,7 @@ from pipelines.evaluation.metrics import MetricValues
 from pipelines.lineage import dvc_project, git
 from pipelines.tasks import lookup
 from pipelines.tasks.base import Task
-from pipelines.training.history import by_seed
+from pipelines.training.history import best_values, by_seed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,11 +151,7 @@ def _best_epoch(history: pd.DataFrame) -> str:
     best = int(losses.to_numpy().argmin())
     epoch, epochs = history["epoch"].iloc[best], history["epoch"].iloc[-1]
     results = [f"lowest loss {losses.iloc[best]:.4g} nats in epoch {epoch:.0f} of {epochs:.0f}"]
-    results += [
-        f"best {column.removeprefix('valid_').replace('_', ' ')} {history[column].max():.4g}"
-        for column in map(str, history.columns)
-        if column.startswith("valid_") and column != "valid_loss"
-    ]
+    results += [f"best {title} {value:.4g}" for title, value in best_values(history).items()]
     tokens = f"{history['tokens'].iloc[-1]:,.0f} training tokens read"
     return f"{', '.join(results)}; {tokens}."
 

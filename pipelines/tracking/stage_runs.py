@@ -108,11 +108,7 @@ def log_training(
         run.log_folder(tensorboard, "tensorboard")
     _log_description(run, config, name, history)
     results = [f"{history['valid_loss'].min():.3f} nats"]
-    results += [
-        f"{column.removeprefix('valid_').replace('_', ' ')} {history[column].max():.4g}"
-        for column in history.columns
-        if column.startswith("valid_") and column != "valid_loss"
-    ]
+    results += [f"{title} {value:.4g}" for title, value in histories.best_values(history).items()]
     console.echo(
         f"{name}: best validation {', '.join(results)}; {seconds:,.0f} s, {rate:,.0f} tokens/s"
     )

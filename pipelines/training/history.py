@@ -3,7 +3,8 @@
 Columns: `epoch`, `tokens` (read so far), `train_loss`, `gradient_norm`, `gradient_norm_max`,
 `valid_loss`, and `valid_<score>` if there is a score. The table of a group starts with `seed`.
 That of an n-gram model with candidate orders ends with the chosen `order` and the validation loss
-of each candidate, `order_<n>_valid_loss`.
+of each candidate, `order_<n>_valid_loss`. With a mixture, `valid_mixture_loss` is the loss of the
+mixture of this epoch's network with n-grams and cache, and `valid_loss` that of the network alone.
 """
 
 from __future__ import annotations
@@ -43,6 +44,21 @@ def read_history(path: Path) -> pd.DataFrame:
     if history.empty or not set(history.columns) >= COLUMNS:
         raise UserError(f"{path} is damaged. Delete it and train the model again.")
     return history
+
+
+def best_values(history: pd.DataFrame) -> dict[str, float]:
+    """Return the best value of each validation column but `valid_loss`, by its title.
+
+    It is the lowest loss, and the highest value of any other score.
+    """
+    columns = [str(column) for column in history if str(column).startswith("valid_")]
+    return {
+        column.removeprefix("valid_").replace("_", " "): float(
+            history[column].min() if column.endswith("loss") else history[column].max()
+        )
+        for column in columns
+        if column != "valid_loss"
+    }
 
 
 def by_seed(history: pd.DataFrame) -> dict[int | None, pd.DataFrame]:

@@ -58,7 +58,7 @@ def make_train_step(
         return nats, count, norm, states
 
     progress = tf.TensorSpec((), tf.float32)
-    return step.get_concrete_function(data.signature, _specs(data.initial_state), progress)
+    return step.get_concrete_function(data.signature, state_specs(data.initial_state), progress)
 
 
 def make_validation_step(model: keras.Model, objective: Objective, data: TrainingData) -> Any:
@@ -72,7 +72,7 @@ def make_validation_step(model: keras.Model, objective: Objective, data: Trainin
     def step(batch: Batch, states: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
         return objective(model, batch, states, None)
 
-    return step.get_concrete_function(data.valid_signature, _specs(data.valid_state))
+    return step.get_concrete_function(data.valid_signature, state_specs(data.valid_state))
 
 
 def to_tensors(batch: Batch) -> Any:
@@ -118,5 +118,6 @@ def _global_norm(gradients: list[tf.Tensor]) -> tf.Tensor:
     return keras.ops.sqrt(keras.ops.sum(keras.ops.stack(squares)))
 
 
-def _specs(states: Any) -> Any:
+def state_specs(states: Any) -> Any:
+    """Return the tensor specs of carried states."""
     return tf.nest.map_structure(lambda state: tf.TensorSpec(state.shape, state.dtype), states)

@@ -27,7 +27,7 @@ from pipelines.training.result import TrainingResult
 from pipelines.training.schedules import LearningRate
 from pipelines.training.signals import Signals, handle_signals
 from pipelines.training.steps import MeanLoss, make_optimizer, make_train_step, to_tensors
-from pipelines.training.validation import ValidationScore, Validator
+from pipelines.training.validation import MakeMetrics, ValidationScore, Validator
 
 Sampler = Callable[[keras.Model], str]  # writes a text with the current weights of a model
 
@@ -41,6 +41,7 @@ def train_model(
     checkpoints: CheckpointManager | None = None,
     *,
     score: ValidationScore | None = None,
+    make_metrics: MakeMetrics | None = None,
     sample: Sampler | None = None,
     prepare: Callable[[keras.Model], None] | None = None,
 ) -> TrainingResult:
@@ -54,6 +55,7 @@ def train_model(
         callbacks: objects to report to.
         checkpoints: the training's checkpoints, if it keeps any; it resumes from the latest one.
         score: chooses the best epoch; the validation loss does if it is None.
+        make_metrics: makes a function that computes further columns of the history.
         sample: writes a text after each epoch; in a group only the first member does.
         prepare: changes a new model before it is trained, for instance loads pretrained weights.
 
@@ -80,6 +82,7 @@ def train_model(
             spec.entry,
             progress,
             score=score,
+            make_metrics=make_metrics,
             sample=None if seeds and number else sample,
             xla=device.uses_xla(spec.entry),
         )
@@ -107,6 +110,7 @@ def fit(
     progress: TrainingProgress,
     *,
     score: ValidationScore | None = None,
+    make_metrics: MakeMetrics | None = None,
     sample: Sampler | None = None,
     xla: bool = False,
 ) -> None:
@@ -121,6 +125,7 @@ def fit(
             `train_loss` and `valid_loss` in nats; `train_loss` is the objective with its smoothing
             and weights.
         score: chooses the best epoch; the validation loss does if it is None.
+        make_metrics: makes a function that computes further columns of the history.
         sample: writes a text after each epoch.
         xla: compile the step with XLA; worth it if all batches have one shape.
 
@@ -130,7 +135,7 @@ def fit(
     """
     with handle_signals() as signals:  # also while TensorFlow traces the step
         trainer = Trainer(model, objective, data, config, progress, xla)
-        validator = Validator(model, objective, data, score)
+        validator = Validator(model, objective, data, score, make_metrics)
         progress.begin_member(trainer.graph)
         if progress.checkpoint is not None:
             trainer.restore(progress.checkpoint)

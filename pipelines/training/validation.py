@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import keras
@@ -25,6 +25,10 @@ class ValidationScore(NamedTuple):
     compute: Callable[[keras.Model], float]
 
 
+# (model, its data) -> function that computes further validation columns of the history.
+MakeMetrics = Callable[[keras.Model, TrainingData], Callable[[], Mapping[str, float]]]
+
+
 class Validator:
     """Validates a model after each epoch.
 
@@ -33,6 +37,7 @@ class Validator:
         objective: its loss function.
         data: its validation batches.
         score: chooses the best epoch; the validation loss does if it is None.
+        make_metrics: makes a function that computes further columns of the history.
     """
 
     def __init__(
@@ -41,8 +46,10 @@ class Validator:
         objective: Objective,
         data: TrainingData,
         score: ValidationScore | None,
+        make_metrics: MakeMetrics | None = None,
     ) -> None:
         self._model, self._data, self._score = model, data, score
+        self._metrics = None if make_metrics is None else make_metrics(model, data)
         self._step = make_validation_step(model, objective, data)
 
     def validate(self, signals: Signals) -> tuple[float, dict[str, float]]:
@@ -60,6 +67,8 @@ class Validator:
             mean.add(nats, count)
             signals.check()
         metrics = {"valid_loss": mean.value}
+        if self._metrics is not None:
+            metrics.update(self._metrics())
         if self._score is None:
             return -mean.value, metrics
         score = self._score.compute(self._model)

@@ -44,7 +44,7 @@ RECURRENT = {"cell": "lstm", "embedding": 6, "units": 8, "layers": 1, "dropout":
 CLASSIFIER = {**RECURRENT, "model": "classifier", "corpus": "moods", "bidirectional": False}
 # Together they have everything that draws random numbers, remembers or accumulates.
 MODELS = {
-    "ngram": {"model": "ngram", "corpus": "plain", "order": 3, "smoothing": "kneser_ney"},
+    "ngram": {"model": "ngram", "corpus": "plain", "order": [2, 3], "smoothing": "kneser_ney"},
     "bag-of-words": {
         "model": "bag_of_words",
         "corpus": "moods",
@@ -65,7 +65,8 @@ MODELS = {
         "weight_drop": 0.2,
         "word_dropout": 0.1,
         "average_epochs": 2,
-        "ngram": {"order": 2, "smoothing": "witten_bell", "weight": 0.2},
+        "ngram": {"order": [1, 2], "smoothing": "witten_bell"},
+        "cache": {"window": 20},
         "epochs": 3,
         "optimizer": PLATEAU,
     },

@@ -190,14 +190,19 @@ INVALID = {
         f"{ATTENTION}\n      ensemble_size: 2\n      seeds: [1, 2]",
         r"verses-attention: .*'seeds'.*'ensemble_size'",
     ),
-    "n-grams with weight 1": (
+    "n-grams with a weight": (
         LANGUAGE,
-        f"{LANGUAGE}\n      ngram: {{order: 5, smoothing: kneser_ney, weight: 1.0}}",
-        r"shakespeare-rnn.ngram.weight is 1.0: it must be less than 1",
+        f"{LANGUAGE}\n      ngram: {{order: 5, smoothing: kneser_ney, weight: 0.2}}",
+        r"shakespeare-rnn.ngram.weight is not a valid key; known: order, smoothing",
+    ),
+    "cache of no tokens": (
+        LANGUAGE,
+        f"{LANGUAGE}\n      cache: {{window: 0}}",
+        r"shakespeare-rnn.cache.window is 0: it must be greater than or equal to 1",
     ),
     "n-grams of order 0": (
         LANGUAGE,
-        f"{LANGUAGE}\n      ngram: {{order: 0, smoothing: kneser_ney, weight: 0.5}}",
+        f"{LANGUAGE}\n      ngram: {{order: 0, smoothing: kneser_ney}}",
         r"shakespeare-rnn.ngram.order is 0: it must be greater than or equal to 1",
     ),
     "candidate orders that do not ascend": (

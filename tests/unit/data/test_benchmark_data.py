@@ -5,6 +5,7 @@ They are skipped without the files, which may not be distributed with this proje
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,6 +13,9 @@ from pipelines.config import params
 from pipelines.data import cleaning, corpus, splits
 from pipelines.data.readers.by_file import ByFileReader
 from pipelines.data.readers.parallel import ParallelReader
+from pipelines.models import mixture
+from pipelines.models.cache import UnigramCache
+from pipelines.models.ngram import NGram
 from pipelines.text import encoding, vocabulary
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -62,6 +66,35 @@ def test_penn_treebank_has_its_tokens_with_the_ends_of_lines(tmp_path: Path, mak
     assert len(words.columns["text"]) == 9_998 + 2 + 2
     unknown = parts["train"]["text"].str.count("<unk>").sum()
     assert words.columns["text"].counts[vocabulary.UNK] == unknown == 45_020
+
+
+def test_penn_treebank_perplexity_of_kneser_ney_with_a_cache(tmp_path: Path, make_corpus) -> None:
+    """Test perplexity 141.06 of order 5, and 126.6 with a unigram cache of 200 words.
+
+    The fitted weight of the cache is 0.1.
+    """
+    entry = make_corpus(
+        tokens="spaces",
+        cleaning=LONG,
+        split=given_split("ptb.train", "ptb.valid", "ptb.test", ".txt"),
+        vocabulary={"max_size": 10_000, "min_count": 1},
+    )
+    parts = prepare(
+        tmp_path, entry, *[f"ptb/ptb.{part}.txt" for part in ("train", "valid", "test")]
+    )
+    words = vocabulary.build_vocabularies(parts["train"], entry)
+    train, valid, test = (encoding.encode_stream(part, words) for part in parts.values())
+    size = len(words.columns["text"])
+    ngram = NGram.count(train, 5, size, "kneser_ney")
+    assert np.exp(-ngram.log_probabilities(test).mean()) == pytest.approx(141.063, abs=1e-3)
+    components = {"ngram": ngram, "cache": UnigramCache(200, size)}
+    on_valid, on_test = (
+        {name: model.log_probabilities(stream) for name, model in components.items()}
+        for stream in (valid, test)
+    )
+    weights = mixture.fit_weights(on_valid)
+    assert weights == pytest.approx({"ngram": 0.899, "cache": 0.101}, abs=2e-3)
+    assert np.exp(-mixture.mix(on_test, weights).mean()) == pytest.approx(126.59, abs=0.02)
 
 
 def test_multi30k(tmp_path: Path, make_corpus) -> None:

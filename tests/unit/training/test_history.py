@@ -30,6 +30,12 @@ def test_by_seed_splits_the_table_of_a_group():
     assert history.tokens_seen(group) == 20
 
 
+def test_best_values_are_the_lowest_losses_and_the_highest_scores():
+    columns = {"valid_mixture_loss": [2.0, 1.5, 1.7], "valid_exact_match": [0.1, 0.4, 0.3]}
+    table = pd.DataFrame({"epoch": [1, 2, 3], "valid_loss": [3.0, 2.0, 2.5], **columns})
+    assert history.best_values(table) == {"mixture loss": 1.5, "exact match": 0.4}
+
+
 @pytest.mark.parametrize(
     "content", ["", "epoch,tokens\n1,2\n", "epoch,tokens,train_loss,valid_loss\n"]
 )
