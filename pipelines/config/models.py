@@ -36,6 +36,10 @@ class Optimizer(ConfigModel):
     stays `constant`; falls to zero over all epochs (`linear`); is multiplied by `factor` at every
     epoch after the first `decay_after_epoch` (`exponential`, as in Zaremba et al. 2014); or is
     multiplied by it after `patience` epochs in a row without an improvement (`plateau`).
+    `weight_decay` subtracts rate x decay x weight at each step, apart from the clipped gradient:
+    for `adamw` that is the paper's decoupled decay; for `sgd` it equals the L2 penalty that PyTorch
+    and AWD-LSTM add to the clipped gradient. With `nonmonotone_interval` SGD averages the weights
+    once the validation score has stopped improving (NT-ASGD, Merity et al. 2017).
     """
 
     name: Literal["adam", "adamw", "sgd"]
@@ -48,6 +52,9 @@ class Optimizer(ConfigModel):
         default=None, description="batches in which the learning rate rises from 0"
     )
     weight_decay: Positive | None = None
+    nonmonotone_interval: Count | None = Field(
+        default=None, description="epochs that may pass before a worse score starts the average"
+    )
     clip_norm: Positive
 
     @model_validator(mode="after")
@@ -56,7 +63,10 @@ class Optimizer(ConfigModel):
         _check_dependent_key(self, "factor", self.schedule in ("exponential", "plateau"), schedule)
         _check_dependent_key(self, "decay_after_epoch", self.schedule == "exponential", schedule)
         _check_dependent_key(self, "patience", self.schedule == "plateau", schedule)
-        _check_dependent_key(self, "weight_decay", self.name == "adamw", f"'name: {self.name}'")
+        name = f"'name: {self.name}'"
+        if self.name != "sgd":
+            _check_dependent_key(self, "weight_decay", self.name == "adamw", name)
+            _check_dependent_key(self, "nonmonotone_interval", False, name)
         return self
 
 
@@ -143,6 +153,11 @@ class TrainableConfig(ConfigModel):
         if self.average_epochs is not None and self.average_epochs > self.epochs:
             raise ValueError(
                 f"'average_epochs: {self.average_epochs}' must be at most 'epochs: {self.epochs}'"
+            )
+        if self.average_epochs is not None and self.optimizer.nonmonotone_interval is not None:
+            raise ValueError(
+                "'average_epochs' and 'optimizer.nonmonotone_interval' both average weights: "
+                "remove one of them"
             )
         return self
 

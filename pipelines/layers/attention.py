@@ -16,9 +16,10 @@ class Attention(keras.layers.Layer):
     Args:
         score: `additive` v . tanh(W query + U key) (Bahdanau et al. 2015, appendix A.1.2);
             `dot` query . key, `general` query . W key (Luong et al. 2015, section 3.1), `scaled`
-            g (query . W key) with a trainable g, `coverage` v . tanh(W query + U key + w c) where
-            c is the sum of the previous attention weights of a source step (See et al. 2017,
-            section 2.3, without the coverage loss).
+            g (query . W key) with a trainable g (`scaled_luong` of tensorflow/nmt, Luong et al.
+            2017: TensorFlow's LuongAttention with `scale=True`; Luong et al. 2015 have no g),
+            `coverage` v . tanh(W query + U key + w c) where c is the sum of the previous attention
+            weights of a source step (See et al. 2017, section 2.3, without the coverage loss).
         units: width of the hidden layer of `additive` and `coverage`.
     """
 

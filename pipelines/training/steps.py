@@ -15,17 +15,25 @@ from pipelines.training.objectives import Objective
 
 
 def make_optimizer(config: params.TrainableModel) -> keras.optimizers.Optimizer:
-    """Create the optimizer; its learning rate is assigned before every step."""
+    """Create the optimizer; its learning rate is assigned before every step.
+
+    With accumulation the mean gradient of the batches is clipped, so that a step equals one on a
+    single batch of all of them, if they have equally many losses. Weights decay in such steps only.
+    """
     optimizer = config.optimizer
     accumulation = config.gradient_accumulation_steps
     options = {
         "learning_rate": optimizer.learning_rate,
         "global_clipnorm": optimizer.clip_norm,
+        "weight_decay": optimizer.weight_decay,
         "gradient_accumulation_steps": accumulation if (accumulation or 1) > 1 else None,
     }
-    if optimizer.name == "adamw":
-        return keras.optimizers.AdamW(weight_decay=optimizer.weight_decay, **options)
-    return {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[optimizer.name](**options)
+    optimizers = {
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
+        "sgd": keras.optimizers.SGD,
+    }
+    return optimizers[optimizer.name](**options)
 
 
 def make_train_step(

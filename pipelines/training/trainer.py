@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -21,6 +22,7 @@ from pipelines.training.best_weights import BestWeights
 from pipelines.training.callbacks import Callback
 from pipelines.training.checkpoints import Arrays, Checkpoint, CheckpointManager
 from pipelines.training.datasets import Batch, TrainingData
+from pipelines.training.nt_asgd import TriggeredAverage
 from pipelines.training.objectives import Objective
 from pipelines.training.progress import TrainingProgress
 from pipelines.training.result import TrainingResult
@@ -144,8 +146,9 @@ def fit(
             try:
                 while not trainer.is_done:
                     trainer.train_epoch(bar, signals)
-                    epoch_score, metrics = validator.validate(signals)
-                    text = None if sample is None else sample(model)
+                    with trainer.averaged_weights():
+                        epoch_score, metrics = validator.validate(signals)
+                        text = None if sample is None else sample(model)
                     progress.end_epoch(trainer.row() | metrics, text)
                     trainer.end_epoch(epoch_score)
                     signals.check()
@@ -200,6 +203,10 @@ class Trainer:
         self._learning_rate = LearningRate(config.optimizer, config.epochs)
         self._optimizer = make_optimizer(config)
         self._optimizer.build(model.trainable_variables)
+        interval = config.optimizer.nonmonotone_interval
+        self._average = (
+            None if interval is None else TriggeredAverage(model.trainable_variables, interval)
+        )
         self._step = make_train_step(model, self._optimizer, objective, data, xla)
         self._steps = 0  # of this model
         self._bad_epochs = 0
@@ -262,6 +269,8 @@ class Trainer:
         progress = tf.constant(epochs_done / self._epochs, tf.float32)
         nats, units, norm, self._states = self._step(to_tensors(batch), self._states, progress)
         loss = self._mean.add(nats, units)
+        if self._average is not None:
+            self._average.end_step()
         self._steps, self._batches = self._steps + 1, self._batches + 1
         self._progress.end_step(loss, float(norm))
 
@@ -271,10 +280,17 @@ class Trainer:
         Args:
             score: higher is better.
         """
-        is_best = self.best.add(score, self._model.get_weights())
+        with self.averaged_weights():
+            is_best = self.best.add(score, self._model.get_weights())
+        if self._average is not None and self._average.end_epoch(score):
+            console.echo(f"From epoch {self._epoch + 1} on, the weights are averaged (NT-ASGD).")
         self._learning_rate.end_epoch(is_best)
         self._bad_epochs = 0 if is_best else self._bad_epochs + 1
         self.begin_epoch(self._epoch + 1)
+
+    def averaged_weights(self) -> AbstractContextManager[None]:
+        """Return a context in which the model has its averaged weights, if it has any."""
+        return nullcontext() if self._average is None else self._average.applied()
 
     def checkpoint(self) -> Checkpoint:
         """Return the state between two steps."""
@@ -292,6 +308,9 @@ class Trainer:
             "optimizer": [variable.numpy() for variable in self._optimizer.variables],
             "states": [state.numpy() for state in tf.nest.flatten(self._states)],
         }
+        if self._average is not None:
+            metadata["average"] = [self._average.scores, self._average.count]
+            arrays["average"] = self._average.means
         best = {f"best-{rank}": weights for rank, (_, weights) in enumerate(self.best.epochs)}
         return Checkpoint(metadata, arrays | best)
 
@@ -305,6 +324,9 @@ class Trainer:
         self.best.epochs = [
             (score, list(arrays[f"best-{rank}"])) for rank, score in enumerate(metadata["scores"])
         ]
+        if self._average is not None:
+            scores, count = metadata["average"]
+            self._average.restore(scores, count, arrays["average"])
         states = [tf.constant(state) for state in arrays["states"]]
         self._states = tf.nest.pack_sequence_as(self._data.initial_state, states)
         for owner, name in ((self._model, "model"), (self._optimizer, "optimizer")):

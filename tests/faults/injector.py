@@ -118,7 +118,13 @@ MODELS = {
         "patience": 2,
         "batch_size": 4,
         "epochs": 4,
-        "optimizer": {**ADAM, "name": "sgd", "learning_rate": 0.5},
+        "optimizer": {
+            **ADAM,
+            "name": "sgd",
+            "learning_rate": 0.5,
+            "weight_decay": 0.01,
+            "nonmonotone_interval": 1,
+        },
     },
     "group": {
         **CLASSIFIER,

@@ -230,6 +230,16 @@ INVALID = {
         "order: [3, 13]",
         r"shakespeare-markov.order.1 is 13: it must be less than or equal to 12",
     ),
+    "averaged SGD with Adam": (
+        OPTIMIZER,
+        f"{OPTIMIZER}, nonmonotone_interval: 5",
+        r"optimizer: 'nonmonotone_interval' has no effect with 'name: adam'",
+    ),
+    "averaged SGD and averaged epochs": (
+        OPTIMIZER,
+        f"average_epochs: 2\n      {OPTIMIZER.replace('adam', 'sgd')}, nonmonotone_interval: 5",
+        r"opinions-perceptron: 'average_epochs' and 'optimizer.nonmonotone_interval' both average",
+    ),
     "init_from a model of another shape": (
         "fine_tuned: {}",
         f"fine_tuned: {{tuned: {TUNED}}}",

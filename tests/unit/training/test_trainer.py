@@ -1,5 +1,7 @@
 """The training loop on a line through a few points, where every step can be computed by hand."""
 
+import signal
+
 import keras
 import numpy as np
 import pytest
@@ -7,8 +9,9 @@ import tensorflow as tf
 
 from pipelines import console
 from pipelines.config import params
-from pipelines.errors import UserError
+from pipelines.errors import Interrupted, UserError
 from pipelines.training.callbacks import Callback
+from pipelines.training.checkpoints import CheckpointManager
 from pipelines.training.datasets import EpochBatches, TrainingData
 from pipelines.training.progress import TrainingProgress
 from pipelines.training.trainer import fit
@@ -102,6 +105,31 @@ def test_accumulated_gradients_of_two_halves_equal_one_step_on_the_whole():
     separate, _ = train(make_data(HALVES), make_config())
     two_steps = gradient_step(gradient_step(W, HALVES[:1]), HALVES[1:])
     np.testing.assert_allclose(separate, two_steps, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [{}, {"name": "adamw", "weight_decay": 0.3}, {"weight_decay": 0.3}],
+    ids=["sgd", "adamw", "sgd-decay"],
+)
+def test_accumulated_gradients_are_clipped_and_decay_as_one_batch_of_their_size(optimizer):
+    """The mean is clipped, not each gradient: those of the halves have norms of 1.3 and 4.6."""
+    optimizer = {"clip_norm": 0.5} | optimizer
+    whole, _ = train(make_data(((X, Y),)), make_config(epochs=3, optimizer=optimizer))
+    accumulating = make_config(epochs=3, optimizer=optimizer, gradient_accumulation_steps=2)
+    accumulated, _ = train(make_data(HALVES), accumulating)
+    np.testing.assert_allclose(accumulated, whole, rtol=1e-5)
+    separate, _ = train(make_data(HALVES), make_config(epochs=3, optimizer=optimizer))
+    assert np.abs(separate - whole).max() > 0.01
+
+
+def test_weight_decay_of_sgd_is_an_l2_penalty_beside_the_clipped_gradient():
+    """As PyTorch's SGD after `clip_grad_norm_`: the penalty is not clipped."""
+    optimizer = {"clip_norm": 0.5, "weight_decay": 0.3}
+    weights, _ = train(make_data(((X, Y),)), make_config(optimizer=optimizer))
+    gradient = W - gradient_step(W, rate=1.0)
+    clipped = 0.5 * gradient / np.linalg.norm(gradient)
+    np.testing.assert_allclose(weights, W - 0.1 * (clipped + 0.3 * W), rtol=1e-5)
 
 
 def test_a_gradient_is_clipped_to_its_global_norm():
@@ -241,6 +269,80 @@ def test_the_learning_rate_is_lowered_on_a_plateau():
     weights, _ = train(make_data(((X, Y),)), config, score=make_score([2.0, 1.0, 3.0]))
     expected = gradient_step(gradient_step(gradient_step(W)), rate=0.05)
     np.testing.assert_allclose(weights, expected, rtol=1e-5)
+
+
+def nt_asgd(scores, interval, epochs):
+    """Algorithm 1 of Merity et al. (2017) on HALVES, where an epoch has two steps.
+
+    Returns:
+        The weights that are validated after each epoch.
+    """
+    w, iterates, logs, trigger, validated = W, [W], [], None, []
+    for epoch in range(epochs):
+        for half in HALVES:
+            w = gradient_step(w, (half,))
+            iterates.append(w)
+        validated.append(w if trigger is None else np.mean(iterates[trigger:], axis=0))
+        t = len(logs)
+        if trigger is None and t > interval and scores[epoch] < max(logs[: t - interval]):
+            trigger = len(iterates) - 1
+        logs.append(scores[epoch])
+    return validated
+
+
+@pytest.mark.parametrize(
+    ("scores", "interval", "begin"),
+    [
+        ([6.0, 5.5, 5.0, 7.0, 8.0, 9.0], 1, 4),  # epoch 3 is worse than epoch 1
+        ([5.0, 6.0, 5.5, 4.0, 8.0, 9.0], 2, 5),
+        ([5.0, 6.0, 7.0, 8.0, 7.5, 9.0], 3, None),  # epoch 5 is worse than epoch 4 only
+    ],
+)
+def test_nt_asgd_averages_all_steps_since_the_score_stopped_improving(scores, interval, begin):
+    config = make_config(epochs=6, optimizer={"nonmonotone_interval": interval})
+    expected = nt_asgd(scores, interval, 6)
+    validated, remaining = [], iter(scores)
+
+    def compute(model):
+        validated.append(model.w.numpy()[:, 0])
+        return next(remaining)
+
+    weights, _ = train(make_data(HALVES), config, score=ValidationScore("f1", compute))
+    np.testing.assert_allclose(validated, expected, rtol=1e-5)
+    np.testing.assert_allclose(weights, expected[-1], rtol=1e-5)
+    plain = nt_asgd(scores, 99, 6)
+    differences = np.abs(np.array(expected) - plain).max(axis=1) > 1e-3
+    assert list(differences) == [begin is not None and epoch >= begin for epoch in range(1, 7)]
+
+
+class InterruptAt(Callback):
+    """Sends the signal of Ctrl-C after a step."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, step, loss, gradient_norm):
+        if step == self.step:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("step", [3, 6, 7, 9])
+def test_averaging_resumes_exactly(tmp_path, step):
+    """The validation targets are -y: it gets worse, and averaging begins after step 6."""
+    data = make_data(HALVES, valid=((X, -Y),))
+    config = make_config(epochs=6, optimizer={"nonmonotone_interval": 1, "weight_decay": 0.1})
+    _, expected = train(data, config)
+    _, plain = train(data, make_config(epochs=6, optimizer={"weight_decay": 0.1}))
+    same = [row["valid_loss"] == other["valid_loss"] for row, other in zip(expected, plain, strict=True)]
+    assert same == [True, True, True, False, False, False]
+    manager = CheckpointManager(tmp_path, interval=100)
+    with pytest.raises(Interrupted):
+        fit(Line(), squared_error, data, config, TrainingProgress([InterruptAt(step)], manager))
+    progress = TrainingProgress([], manager)
+    progress.resume()
+    assert progress.steps == step
+    fit(Line(), squared_error, data, config, progress)
+    assert progress.rows == expected
 
 
 # Callbacks --------------------------------------------------------------------------------------
