@@ -333,7 +333,9 @@ def test_averaging_resumes_exactly(tmp_path, step):
     config = make_config(epochs=6, optimizer={"nonmonotone_interval": 1, "weight_decay": 0.1})
     _, expected = train(data, config)
     _, plain = train(data, make_config(epochs=6, optimizer={"weight_decay": 0.1}))
-    same = [row["valid_loss"] == other["valid_loss"] for row, other in zip(expected, plain, strict=True)]
+    same = [
+        row["valid_loss"] == other["valid_loss"] for row, other in zip(expected, plain, strict=True)
+    ]
     assert same == [True, True, True, False, False, False]
     manager = CheckpointManager(tmp_path, interval=100)
     with pytest.raises(Interrupted):
