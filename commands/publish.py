@@ -16,13 +16,15 @@ from pipelines.evaluation import metrics as registry
 from pipelines.lineage import dvc_project, environment
 from pipelines.reporting import benchmark_page, benchmark_results
 
+CODE = ("pipelines", "stages")  # folders of code among the dependencies of a stage
 MISSING = object()  # differs from every value, even None
 
 
 def publish(projects: list[Path], data: Path, page: Path) -> None:
     """Replace the results of these projects' templates, and write all results as JSON and Markdown.
 
-    Without projects, only the remarks on the results are read again.
+    Without projects, only the remarks on the results are read again, and the code that the models
+    were trained with is compared with that of this clone.
 
     Args:
         projects: folders created by `seqproof new`, whose models were trained on this machine.
@@ -41,11 +43,15 @@ def publish(projects: list[Path], data: Path, page: Path) -> None:
             raise UserError(f"Two projects use the template '{name}'. Publish only one of them.")
         results[name] = _collect(project, origin)
         published.append(name)
+    changed = _changed_code(results)
     results = {
-        name: run.model_copy(update={"remark": templates.remark(name)})
+        name: run.model_copy(
+            update={"remark": templates.remark(name), "changed_code": changed[name]}
+        )
         for name, run in results.items()
     }
-    _write({data: benchmark_results.as_json(results), page: benchmark_page.render(results)})
+    text = benchmark_page.render(results, templates.titles())
+    _write({data: benchmark_results.as_json(results), page: text})
     for name in published:
         console.echo(f"Published {name} in {page}.")
 
@@ -80,22 +86,48 @@ def _collect(project: Path, origin: dict[str, str]) -> benchmark_results.Benchma
         raise UserError(f"{project}: {outdated[0]} is not up to date. Run `dvc repro` there.")
     stages = {paths.training_stage(config, model): model for model in models}
     costs = console.costs(stages, project)
+    lock = project / paths.DVC_LOCK
+    locked = dvc_project.parse_lock(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
     seconds = {stages[stage]: cost["seconds"] for stage, cost in costs.items()}
     return benchmark_results.BenchmarkRun(
         commit=origin["git_commit"],
         changed=origin["git_dirty"] == "true",
         machine=describe_machine(next(iter(config.models.values()))),
-        rows=tuple(benchmark_results.row(goal, metrics, seconds) for goal in goals),
+        rows=tuple(benchmark_results.row(goal, config, metrics, seconds) for goal in goals),
+        code={
+            path: md5
+            for stage in sorted(stages.keys() & locked.keys())
+            for path, md5 in sorted(locked[stage].deps.items())
+            if path.split("/")[0] in CODE
+        },
+        changed_code=(),
         remark="",
     )
 
 
+def _changed_code(results: Mapping[str, benchmark_results.BenchmarkRun]) -> dict[str, Any]:
+    """Return the code of each result that this clone has in another version, or no longer has."""
+    recorded = sorted({path for run in results.values() for path in run.code})
+    if not recorded:
+        return dict.fromkeys(results, ())
+    with dvc_project.open_project(templates.SOURCE) as repo:
+        files = {path: str(templates.SOURCE / path) for path in recorded}
+        hashes = {path: dvc_project.file_hash(repo, file) for path, file in files.items()}
+    current = {path: content.md5 if content else None for path, content in hashes.items()}
+    return {
+        name: tuple(path for path, md5 in sorted(run.code.items()) if current[path] != md5)
+        for name, run in results.items()
+    }
+
+
 def _load_unchanged(project: Path, template: str) -> params.Params:
-    """Load the params of a project, and require that they are those of its template."""
-    config = params.load(project / paths.PARAMS)
-    registry.check_goals(config)
+    """Require the params of a project to be those of its template, and return these.
+
+    Goals have no influence on the results: those of the template are used.
+    """
+    config = params.load(project / paths.PARAMS, with_goals=False)
     expected = params.load(templates.find(template))
-    # Goals have no influence on the results.
+    registry.check_goals(expected)
     own, original = (
         dict(_leaves(tree.model_dump(mode="json", exclude={"goals"}, by_alias=True)))
         for tree in (config, expected)
@@ -107,7 +139,7 @@ def _load_unchanged(project: Path, template: str) -> params.Params:
             f"{project / paths.PARAMS}: {changed[0]}{more} from the template '{template}'. "
             "Restore the template's values and run `dvc repro`, or create a new project."
         )
-    return config
+    return expected
 
 
 def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

@@ -7,7 +7,11 @@ from collections.abc import Iterable
 from pipelines import console, paths
 from pipelines.config import params
 from pipelines.evaluation import metrics
+from pipelines.reporting import goal_results
 from pipelines.reporting.comparison import CorpusTable, TableCell, compare
+from pipelines.reporting.leader import leader_sentence
+
+GOAL_COLUMNS = ["model", "metric", "ours", "published", "gap", "target"]
 
 
 def results(stages: Iterable[str]) -> None:
@@ -34,21 +38,29 @@ def results(stages: Iterable[str]) -> None:
 
 
 def _print_table(table: CorpusTable) -> None:
-    if table.rows:
-        columns = ["model", *(column.heading for column in table.columns)]
-        rows = [[row.model, *(_markup(cell) for cell in row.cells)] for row in table.rows]
-        rows += [[f"published [{row.result.number}]", *row.texts] for row in table.published]
-        console.out().print(console.table(f"{table.corpus}: {table.task}", columns, rows))
-    for row in table.published:
-        console.echo(f"[{row.result.number}] {row.result.reference}: {row.result.source}")
-    if table.remark:
-        console.echo(table.remark)
+    if not table.rows:
+        return
+    columns = ["model", *(column.heading for column in table.columns)]
+    rows: list[list[str]] = []
+    for row in table.rows:
+        name = f"{row.model}, {row.kind}" if row.kind else row.model
+        rows.append([name, *map(_markup, row.cells)])
+        rows += [[f"  {part.title}", *(cell.text for cell in part.cells)] for part in row.parts]
+    console.echo(leader_sentence(table))
+    console.out().print(console.table(f"{table.corpus}: {table.task}", columns, rows))
+    if table.goals:
+        rows = []
+        for result in table.goals:
+            texts = goal_results.texts(result)
+            ours = (texts.metric, texts.ours)
+            rows.append([result.label, *ours, texts.published, texts.gap, texts.target])
+        title = f"{table.corpus}: targets and published numbers"
+        console.out().print(console.table(title, GOAL_COLUMNS, rows))
 
 
 def _markup(cell: TableCell) -> str:
-    """Return the number, in bold if it is the best, and below it its gaps."""
-    number = f"[bold]{cell.text}[/bold]" if cell.best else cell.text
-    return "\n".join([number, *(f"{gap.text} {gap.verdict} [{gap.number}]" for gap in cell.gaps)])
+    """Return the number, in bold if it is the best."""
+    return f"[bold]{cell.text}[/bold]" if cell.best else cell.text
 
 
 def _print_costs(costs: dict[str, dict[str, float]]) -> None:

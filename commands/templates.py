@@ -44,6 +44,11 @@ def title(name: str) -> str:
     return " ".join(line.removeprefix("#").strip() for line in lines[:end])
 
 
+def titles() -> dict[str, str]:
+    """Return the titles of all templates by name."""
+    return {name: title(name) for name in names()}
+
+
 def goals(name: str) -> tuple[params.Goal, ...]:
     """Return the goals of a template: targets and published numbers."""
     return params.load(find(name)).goals

@@ -45,17 +45,22 @@ def main(
     test = parquet.read_parquet(paths.test_frame(entry.corpus))
     encoding.require_columns(test, model.vocabularies, corpus.task)
 
+    groups = corpus.reader.groups
     by_seed = {
-        seed: evaluate.evaluate(model if seed == model.spec.seed else load(seed), test)
+        seed: evaluate.evaluate(model if seed == model.spec.seed else load(seed), test, groups)
         for seed in params.seeds_of(entry)
     }
-    result = seed_aggregation.aggregate(by_seed) if by_seed else evaluate.evaluate(model, test)
+    result = (
+        seed_aggregation.aggregate(by_seed) if by_seed else evaluate.evaluate(model, test, groups)
+    )
+    members = [evaluate.evaluate(member, test) for member in model.members()]
     metrics = result.metrics | {
         "task": corpus.task,
         "corpus": entry.corpus,
         "test_examples": len(test),
         "train_tokens_seen": history.tokens_seen(history.read_history(paths.history(name))),
-        "parameters": serialization.count_parameters(model.model),
+        **serialization.sizes(model.model),
+        **(seed_aggregation.member_means(members) if members else {}),
     }
     parquet.write_parquet(result.predictions, paths.predictions(name))
     analysis.write_analysis(result.analysis, paths.analysis(name))

@@ -225,7 +225,7 @@ class Params(ConfigModel):
                     )
                 _check_translation(key, model, corpus)
         self.experiments.check_references(self.corpora, self.models)
-        check_goals(self.goals, self.models)
+        check_goals(self.goals, self.models, self.corpora)
         return self
 
     def _check_init_from(self, key: str, model: Model) -> None:
@@ -300,8 +300,12 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
-def load(path: Path) -> Params:
+def load(path: Path, with_goals: bool = True) -> Params:
     """Load and validate a `params.yaml`.
+
+    Args:
+        path: the file.
+        with_goals: False to ignore its goals, which change no result.
 
     Raises:
         UserError: the file is missing, not valid YAML or invalid; the message names file and key.
@@ -318,6 +322,8 @@ def load(path: Path) -> Params:
         raise UserError(f"{path} is not valid YAML: {_yaml_problem(error, text)}.") from None
     if not isinstance(tree, dict):
         raise UserError(f"{path} must be a map of keys to values.")
+    if not with_goals:
+        tree["goals"] = []
     try:
         return Params.model_validate(tree)
     except ValidationError as error:

@@ -24,6 +24,7 @@ class TaskSchema:
         running_text: whether the rows are one text: a contiguous split cuts it by characters.
         required_keys: dotted keys of a corpus that no other task needs.
         optional_keys: dotted keys of a corpus that no other task may have.
+        protocol_keys: keys of a published number's protocol that metrics of the task may need.
     """
 
     name: Task
@@ -35,6 +36,7 @@ class TaskSchema:
     running_text: bool = False
     required_keys: tuple[str, ...] = ()
     optional_keys: tuple[str, ...] = ()
+    protocol_keys: tuple[str, ...] = ()
 
     @property
     def text_columns(self) -> tuple[str, ...]:
@@ -56,6 +58,7 @@ SCHEMAS: Mapping[str, TaskSchema] = {
             split_columns=("document",),
             running_text=True,
             required_keys=("samples",),
+            protocol_keys=("context",),
         ),
         TaskSchema(
             name="classification",
@@ -76,6 +79,7 @@ SCHEMAS: Mapping[str, TaskSchema] = {
             split_columns=("line",),
             required_keys=("checks.max_length_ratio",),
             optional_keys=("search", "vocabulary.shared"),
+            protocol_keys=("decoding", "tokens", "case", "teacher_forcing"),
         ),
     )
 }

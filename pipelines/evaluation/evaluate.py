@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from pipelines.evaluation import calibration, length_buckets, metrics
+from pipelines.evaluation import calibration, length_buckets, metrics, parts
 from pipelines.evaluation.analysis import Analysis, AttentionMap, Confusion
 from pipelines.evaluation.metrics import MetricValues
 from pipelines.inference.predictor import Predictor
@@ -31,14 +32,31 @@ class EvaluationResult:
     analysis: Analysis
 
 
-def evaluate(predictor: Predictor, test: pd.DataFrame) -> EvaluationResult:
-    """Evaluate a model on its test split."""
-    task = lookup.get(predictor.spec.task)
+def evaluate(
+    predictor: Predictor, test: pd.DataFrame, groups: Mapping[str, str] | None = None
+) -> EvaluationResult:
+    """Evaluate a model on its test split, with the parts of an interpolated model.
+
+    Args:
+        predictor: the model.
+        test: its test split.
+        groups: names of groups of test items that get scores of their own, and the word with which
+            the first text of their rows begins.
+    """
+    task, spec = lookup.get(predictor.spec.task), predictor.spec
     evaluation = task.evaluate(predictor, test)
-    length = task.length_score(predictor.spec)
+    values = metrics.compute(evaluation, spec)
+    predictions_of_parts = {
+        **evaluation.parts,
+        **_predictions_of_groups(predictor, evaluation.predictions, groups or {}),
+    }
+    for part, predictions in predictions_of_parts.items():
+        part_values = metrics.compute_part(evaluation, spec, predictions)
+        values |= parts.with_prefix(part, part_values)
+    length = task.length_score(spec)
     classified = "confidence" in evaluation.predictions
     return EvaluationResult(
-        metrics.compute(evaluation, predictor.spec),
+        values,
         evaluation.predictions,
         Analysis(
             lengths=length_buckets.scores_by_length(
@@ -58,6 +76,16 @@ def evaluate(predictor: Predictor, test: pd.DataFrame) -> EvaluationResult:
             sample=evaluation.sample,
         ),
     )
+
+
+def _predictions_of_groups(
+    predictor: Predictor, predictions: pd.DataFrame, groups: Mapping[str, str]
+) -> dict[str, pd.DataFrame]:
+    """Return the rows of each group that has any."""
+    texts = predictions[lookup.get(predictor.spec.task).columns[0]]
+    marks = zip(groups, predictor.prepare(list(groups.values())), strict=True)
+    rows = {name: predictions[texts.str.startswith(f"{mark} ")] for name, mark in marks}
+    return {name: part for name, part in rows.items() if len(part)}
 
 
 def _confusion(evaluation: Evaluation) -> Confusion:

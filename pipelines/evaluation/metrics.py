@@ -8,14 +8,15 @@ entries is the order of the columns; the first metric of a task decides which mo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from pipelines.config import task_schemas
 from pipelines.config.params import Params
 from pipelines.errors import UserError, suggest
-from pipelines.evaluation import calibration, item_statistics
+from pipelines.evaluation import calibration, item_statistics, seed_statistics
 from pipelines.evaluation.item_statistics import ItemStatistics
 from pipelines.evaluation.resampling import Statistics
 from pipelines.inference import scores
@@ -47,11 +48,12 @@ class Metric:
         direction: the better side; None for numbers that are not better on either side.
         tasks: tasks that have it.
         tokens: tokens of the corpora that have it.
-        compute: computes its value; None if the value is undefined for the model.
+        compute: computes its value.
         sacrebleu: returns the metric of sacreBLEU that computes and tests it, in place of
             `compute` and `statistics`; its argument is True if the corpus is lowercased.
         statistics: statistics of each test item for significance tests; None if it is not tested.
-        optional: show it only in tables with a published value of it.
+        optional: show it only in tables of corpora with a goal for it.
+        protocol: keys of `goals.N.protocol` that its values depend on, beside kind and split.
     """
 
     key: str
@@ -60,10 +62,11 @@ class Metric:
     direction: Direction | None
     tasks: tuple[Task, ...]
     tokens: tuple[Tokens, ...] = ALL_TOKENS
-    compute: Callable[[Evaluation], float | None] | None = None
+    compute: Callable[[Evaluation], float] | None = None
     sacrebleu: Callable[[bool], Any] | None = None
     statistics: ItemStatistics | None = None
     optional: bool = False
+    protocol: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -105,13 +108,12 @@ def _column(evaluation: Evaluation, name: str) -> list[str]:
     return list(evaluation.predictions[name])
 
 
-def _bits(evaluation: Evaluation) -> float | None:
-    nats = evaluation.nats_per_token
-    return None if nats is None else float(nats / np.log(2))
+def _bits(evaluation: Evaluation) -> float:
+    return float(evaluation.nats_per_token / np.log(2))
 
 
-def _perplexity(nats: float | None) -> float | None:
-    return None if nats is None else float(np.exp(nats))
+def _perplexity(evaluation: Evaluation) -> float:
+    return float(np.exp(evaluation.nats_per_token))
 
 
 def _calibration_error(evaluation: Evaluation) -> float:
@@ -155,6 +157,7 @@ METRICS: tuple[Metric, ...] = (
         statistics=ItemStatistics(
             item_statistics.nats_and_tokens, item_statistics.bits, tokens="same"
         ),
+        protocol=("context",),
     ),
     # The only metric that compares language models with different tokens.
     Metric(
@@ -166,6 +169,7 @@ METRICS: tuple[Metric, ...] = (
         statistics=ItemStatistics(
             item_statistics.nats_and_characters, item_statistics.bits, tokens="different"
         ),
+        protocol=("context",),
     ),
     Metric(
         key="test_accuracy",
@@ -235,6 +239,7 @@ METRICS: tuple[Metric, ...] = (
         tasks=("translation",),
         tokens=WORDS,
         sacrebleu=_bleu,
+        protocol=("decoding", "tokens", "case"),
     ),
     Metric(
         key="test_sacrebleu",
@@ -244,6 +249,7 @@ METRICS: tuple[Metric, ...] = (
         tasks=("translation",),
         tokens=SUB_WORDS,
         sacrebleu=_plain_text_bleu,
+        protocol=("decoding", "tokens", "case"),
     ),
     Metric(
         key="test_chrf",
@@ -253,6 +259,7 @@ METRICS: tuple[Metric, ...] = (
         tasks=("translation",),
         tokens=SUB_WORDS,
         sacrebleu=scores.chrf_metric,
+        protocol=("decoding", "case"),
     ),
     Metric(
         key="test_exact_match",
@@ -264,6 +271,7 @@ METRICS: tuple[Metric, ...] = (
             _column(evaluation, "hypothesis"), _column(evaluation, "target")
         ),
         statistics=ItemStatistics(item_statistics.exact_matches, item_statistics.mean, binary=True),
+        protocol=("decoding",),
     ),
     Metric(
         key="test_perplexity",
@@ -271,10 +279,11 @@ METRICS: tuple[Metric, ...] = (
         form=",.2f",
         direction="lower",
         tasks=("language_modelling", "translation"),
-        compute=lambda evaluation: _perplexity(evaluation.nats_per_token),
+        compute=_perplexity,
         statistics=ItemStatistics(
             item_statistics.nats_and_tokens, item_statistics.perplexity, tokens="same"
         ),
+        protocol=("context", "teacher_forcing"),
     ),
     Metric(
         key="test_nats_per_character",
@@ -285,27 +294,17 @@ METRICS: tuple[Metric, ...] = (
         tokens=("characters",),
         compute=lambda evaluation: evaluation.nats_per_token,
         optional=True,
+        protocol=("context",),
     ),
-    Metric(
-        key="test_network_perplexity",
-        title="perplexity, network alone",
-        form=",.2f",
-        direction="lower",
-        tasks=("language_modelling",),
-        compute=lambda evaluation: _perplexity(evaluation.part_nats.get("network")),
-        optional=True,
-    ),
-    Metric(
-        key="test_ngram_perplexity",
-        title="perplexity, n-grams alone",
-        form=",.2f",
-        direction="lower",
-        tasks=("language_modelling",),
-        compute=lambda evaluation: _perplexity(evaluation.part_nats.get("ngram")),
-        optional=True,
-    ),
-    # The stage writes these two for every model.
+    # The stage writes these: trained weights, and counts of n-gram models.
     Metric(key="parameters", title="parameters", form=",.0f", direction=None, tasks=TASKS),
+    Metric(
+        key="ngram_counts",
+        title="n-gram counts",
+        form=",.0f",
+        direction=None,
+        tasks=("language_modelling",),
+    ),
     Metric(
         key="train_tokens_seen",
         title="training tokens seen",
@@ -365,14 +364,32 @@ def compute(evaluation: Evaluation, spec: ModelSpec[Any]) -> MetricValues:
             )
             values |= {metric.key: score.value, f"{metric.key}_signature": score.signature}
         elif metric.compute is not None:
-            value = metric.compute(evaluation)
-            if value is not None:
-                values[metric.key] = value
+            values[metric.key] = metric.compute(evaluation)
     return values
 
 
+def compute_part(
+    evaluation: Evaluation, spec: ModelSpec[Any], predictions: pd.DataFrame
+) -> MetricValues:
+    """Compute the metrics of other predictions than the model's: those of a part."""
+    return scores_only(compute(replace(evaluation, predictions=predictions), spec))
+
+
+def scores_only(values: MetricValues) -> MetricValues:
+    """Return the metrics that have a better side, with their statistics over seeds."""
+    keys = {metric.key for metric in METRICS if metric.has_goals}
+    statistics = {f"{key}_{suffix}" for key in keys for suffix in seed_statistics.SUFFIXES}
+    return {key: value for key, value in values.items() if key in keys | statistics}
+
+
+def protocol_keys(metric: Metric, task: Task) -> list[str]:
+    """Return the keys of a protocol, beside kind and split, that a metric of a task needs."""
+    keys = task_schemas.get(task).protocol_keys
+    return [key for key in metric.protocol if key in keys]
+
+
 def check_goals(config: Params) -> None:
-    """Check that the metric of each goal is one of its models' task.
+    """Check that the metric of each goal is one of its models' task, and its protocol complete.
 
     Raises:
         UserError: it is not; the message names the key.
@@ -385,3 +402,7 @@ def check_goals(config: Params) -> None:
                 f"params.yaml: goals.{number}.metric: {task} has no metric '{goal.metric}'"
                 f"{suggest(goal.metric, keys)}."
             )
+        try:
+            goal.check_protocol(f"goals.{number}", protocol_keys(get(goal.metric), task))
+        except ValueError as error:
+            raise UserError(f"params.yaml: {error}.") from None

@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from pipelines.evaluation import parts
 from pipelines.evaluation.evaluate import EvaluationResult
-from pipelines.evaluation.metrics import MetricValues
+from pipelines.evaluation.metrics import MetricValues, scores_only
 from pipelines.evaluation.seed_statistics import SeedStatistics, with_suffixes
 
 LEVEL = 0.95  # of the interval
@@ -40,6 +41,14 @@ def aggregate(results: Mapping[int, EvaluationResult]) -> EvaluationResult:
     )
 
 
+def member_means(results: Sequence[EvaluationResult]) -> MetricValues:
+    """Return the mean score of the members of an ensemble, and its statistics, as a part."""
+    values = means([result.metrics for result in results])
+    return parts.with_prefix(
+        parts.MEMBER, {"seeds": len(results)} | scores_only(parts.of_part(values, None))
+    )
+
+
 def means(values_by_seed: Sequence[MetricValues]) -> MetricValues:
     """Compute the mean of each metric and its statistics over the seeds.
 
@@ -47,18 +56,20 @@ def means(values_by_seed: Sequence[MetricValues]) -> MetricValues:
     """
     means: MetricValues = {"seeds": len(values_by_seed)}
     for key, value in values_by_seed[0].items():
-        if not (key.startswith("test_") and isinstance(value, float)):
+        name = key.rpartition(parts.SEPARATOR)[2]
+        if not (name.startswith("test_") and isinstance(value, float)):
             means[key] = value
             continue
-        values = np.array([float(metrics[key]) for metrics in values_by_seed])
-        means |= {key: float(values.mean())} | with_suffixes(key, _statistics(values))
+        numbers = [float(metrics[key]) for metrics in values_by_seed]
+        means |= {key: float(np.mean(numbers))} | with_suffixes(key, statistics(numbers))
     return means
 
 
-def _statistics(values: np.ndarray) -> SeedStatistics:
-    """Compute the interval of the mean of values (N,) by Student's t (1908)."""
+def statistics(numbers: Sequence[float]) -> SeedStatistics:
+    """Compute the interval of the mean of at least two numbers by Student's t (1908)."""
     from scipy import stats
 
+    values = np.array(numbers)
     mean, deviation = float(values.mean()), float(values.std(ddof=1))
     if deviation == 0:  # SciPy returns nan
         return SeedStatistics(0.0, mean, mean)

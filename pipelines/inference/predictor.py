@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +46,13 @@ class Predictor:
             if not text.strip():
                 raise UserError(f"Text {number} is empty. Give at least one word.")
         return prepared
+
+    def members(self) -> list[Predictor]:
+        """Return the single models of an ensemble, also of one inside a mixture."""
+        network = getattr(self.model, "components", {}).get("network", self.model)
+        return [
+            replace(self, model=model, samples=None) for model in getattr(network, "members", ())
+        ]
 
     def cached(self, build: Callable[[Predictor], T]) -> T:
         """Return `build(self)`, computed at the first call only.

@@ -90,15 +90,29 @@ def combine_members(members: list[keras.Model]) -> Any:
 
 
 def count_parameters(model: Any) -> int:
-    """Return the number of parameters; those of a mixture are the sum over its components.
+    """Return the number of trained weights, in all members of an ensemble; 0 for n-grams."""
+    network = _components(model).get("network")
+    return 0 if network is None else int(network.count_params())
 
-    The counts of an n-gram model are its parameters; a cache has none.
+
+def sizes(model: Any) -> dict[str, int]:
+    """Return the sizes of a model and of its parts, by their keys in a metrics file.
+
+    `parameters` are trained weights, `ngram_counts` counts of n-grams: they are not added up.
     """
+    components = _components(model)
+    counts: dict[str, int] = {}
+    if "network" in components:
+        counts["parameters"] = count_parameters(components["network"])
+    if "ngram" in components:
+        counts["ngram_counts"] = components["ngram"].parameters
     if isinstance(model, Mixture):
-        return sum(map(count_parameters, model.components.values()))
-    if isinstance(model, UnigramCache):
-        return 0
-    return model.parameters if isinstance(model, NGram) else int(model.count_params())
+        parts = {"parameters": "network", "ngram_counts": "ngram"}
+        counts |= {f"{parts[key]}/{key}": count for key, count in counts.items()}
+    members = getattr(components.get("network"), "members", ())
+    if members:
+        counts["member/parameters"] = count_parameters(members[0])
+    return counts
 
 
 def save(model: Any, spec: ModelSpec[Any], vocabulary: Path, folder: Path) -> None:

@@ -6,16 +6,20 @@ from collections.abc import Mapping, Sequence
 
 from pipelines.config.params import Goal
 from pipelines.evaluation import metrics as registry
-from pipelines.evaluation.metrics import Metric
+from pipelines.reporting import goal_results
 from pipelines.reporting.benchmark_results import BenchmarkRow, BenchmarkRun
 
 HEAD = """\
 # Results
 
-`seqproof publish` writes this page from the metrics of finished projects; no number is typed.
-A gap says by how much our number is better than the published one: plus is better, minus is worse,
-whatever the direction of the metric. Models with several seeds show the mean ± the sample standard
-deviation. Training seconds are the mean time of the stage that trains one model.
+`seqproof publish` writes this page from the metrics of finished projects; no number of ours is
+typed. A gap says by how much our number is better than the published one: plus is better, minus is
+worse, whatever the direction of the metric. Numbers that were reached by different protocols have
+no gap: the page names what differs. Models with several seeds show the mean ± the sample standard
+deviation, and the gap with Student's 95 % interval; where it covers zero, the numbers are
+indistinguishable. One seed is called one seed. A single model, an ensemble and a mixture with
+n-grams stand in rows of their own. Training seconds are the mean time of the stage that trains one
+model with all its members.
 """
 COLUMNS = (
     "model",
@@ -27,13 +31,21 @@ COLUMNS = (
     "parameters",
     "training seconds",
 )
-TEXT_COLUMNS = ("model", "metric", "published", "target")  # aligned left; numbers to the right
+TEXT_COLUMNS = ("model", "metric", "published", "gap", "target")  # aligned left
 
 
-def render(results: Mapping[str, BenchmarkRun]) -> str:
-    """Render the page, sorted by template; the same results give the same bytes."""
+def render(results: Mapping[str, BenchmarkRun], titles: Mapping[str, str]) -> str:
+    """Render the page, sorted by template; the same results give the same bytes.
+
+    Args:
+        results: results by template.
+        titles: the title of every template, to name those without results.
+    """
     sections = [_section(name, results[name]) for name in sorted(results)]
-    return "\n".join([HEAD, *(sections or ["Nothing is published yet.\n"])])
+    missing = [f"- `{name}`: {titles[name]}\n" for name in sorted(titles) if name not in results]
+    if missing:
+        sections.append("## Without results yet\n\n" + "".join(missing))
+    return "\n".join([HEAD, *sections])
 
 
 def goal_lines(goals: Sequence[Goal]) -> list[str]:
@@ -41,11 +53,12 @@ def goal_lines(goals: Sequence[Goal]) -> list[str]:
     lines = []
     for goal in goals:
         metric = registry.get(goal.metric)
-        parts = [text for text, _ in _targets(goal)]
+        parts = [text for text, _ in goal_results.targets(goal)]
         if goal.published is not None:
-            parts.append(f"published: {_reference(goal)}")
+            parts.append(f"published: {goal_results.reference_text(goal)}")
         if parts:
-            lines.append(f"{', '.join(goal.models)}: {metric.title} {'; '.join(parts)}")
+            part = "" if goal.part is None else f" ({goal.part})"
+            lines.append(f"{', '.join(goal.models)}{part}: {metric.title} {'; '.join(parts)}")
     return lines
 
 
@@ -53,11 +66,15 @@ def _section(name: str, run: BenchmarkRun) -> str:
     alignment = [":--" if column in TEXT_COLUMNS else "--:" for column in COLUMNS]
     rows = [COLUMNS, alignment, *(_cells(row) for row in run.rows)]
     signatures = dict.fromkeys(
-        (registry.get(row.goal.metric).title, row.signature) for row in run.rows if row.signature
+        (registry.get(row.result.goal.metric).title, row.result.signature)
+        for row in run.rows
+        if row.result.signature
     )
+    changed = ", ".join(f"`{path}`" for path in run.changed_code)
     parts = [
         f"## {name}",
         _origin(run),
+        *([f"Trained with earlier code: changed since are {changed}."] if changed else []),
         "\n".join(_table_line(cells) for cells in rows),
         *(f"{title}: `{signature}`" for title, signature in signatures),
         *([run.remark] if run.remark else []),
@@ -76,42 +93,10 @@ def _origin(run: BenchmarkRun) -> str:
 
 
 def _cells(row: BenchmarkRow) -> list[str]:
-    goal, metric = row.goal, registry.get(row.goal.metric)
-    seeds = f", {len(row.values)} seeds" if row.deviation is not None else ""
-    deviation = "" if row.deviation is None else f" ± {_format(metric, row.deviation)}"
-    targets = (
-        f"{text} {'reached' if metric.reaches(row.mean, value) else 'missed'}"
-        for text, value in _targets(goal)
-    )
-    return [
-        f"{goal.models[0]}{seeds}",
-        metric.title,
-        _format(metric, row.mean) + deviation,
-        _reference(goal),
-        "" if row.gap is None else _format(metric, row.gap, "+"),
-        ", ".join(targets),
-        f"{row.parameters:,}",
-        "" if row.seconds is None else f"{row.seconds:,.0f}",
-    ]
-
-
-def _reference(goal: Goal) -> str:
-    """Return the published number of a goal with its model and source; empty if it has none."""
-    if goal.published is None:
-        return ""
-    return "; ".join([f"{goal.published:,}", goal.reference or "", goal.source or ""])
-
-
-def _targets(goal: Goal) -> list[tuple[str, float]]:
-    sign = "≤" if registry.get(goal.metric).direction == "lower" else "≥"
-    targets = (("", goal.target), ("stretch ", goal.stretch))
-    return [(f"{name}{sign} {value:g}", value) for name, value in targets if value is not None]
-
-
-def _format(metric: Metric, value: float, sign: str = "") -> str:
-    """Format a value with one digit more than the tables of the report."""
-    digits = int(metric.form[-2]) + 1  # of `,.2f`
-    return format(value, f"{sign}{metric.form[:-2]}{digits}f")
+    texts = goal_results.texts(row.result)
+    seconds = "" if row.seconds is None else f"{row.seconds:,.0f}"
+    ours = (texts.metric, texts.ours, texts.published)
+    return [row.result.label, *ours, texts.gap, texts.target, texts.size, seconds]
 
 
 def _table_line(cells: Sequence[str]) -> str:

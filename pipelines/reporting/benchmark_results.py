@@ -5,41 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from pipelines import files
-from pipelines.config.params import ConfigModel, Goal
+from pipelines.config.params import ConfigModel, Goal, Params
 from pipelines.errors import UserError
-from pipelines.evaluation import metrics as registry
+from pipelines.reporting import goal_results
+from pipelines.reporting.goal_results import GoalResult
 
 
 class BenchmarkRow(ConfigModel):
     """A row of a benchmark table.
 
     Attributes:
-        goal: the models, the metric and the published number.
-        values: the metric of each model.
-        mean: mean of the values.
-        deviation: their sample standard deviation; None for one model.
-        gap: by how much the mean is better than the published number; negative if worse.
-        reached: whether the mean reaches the target.
-        parameters: number of parameters of one model.
+        result: our number beside the published one.
         seconds: mean training time; None if the time of a training run is unknown.
-        signature: sacreBLEU's signature and the search, for metrics that have one.
     """
 
-    goal: Goal
-    values: tuple[float, ...]
-    mean: float
-    deviation: float | None
-    gap: float | None
-    reached: bool | None
-    parameters: int
+    result: GoalResult
     seconds: float | None
-    signature: str | None
 
 
 class Machine(ConfigModel):
@@ -60,6 +47,8 @@ class BenchmarkRun(ConfigModel):
         changed: whether seqproof had uncommitted changes then.
         machine: the machine that trained the models.
         rows: a row for each goal.
+        code: MD5 of each file and folder of code that the training stages read.
+        changed_code: the ones that have changed since, in the clone that published last.
         remark: Markdown from `templates/<name>.md`.
     """
 
@@ -67,6 +56,8 @@ class BenchmarkRun(ConfigModel):
     changed: bool
     machine: Machine
     rows: tuple[BenchmarkRow, ...]
+    code: dict[str, str]
+    changed_code: tuple[str, ...]
     remark: str
 
 
@@ -121,52 +112,24 @@ def read_metrics(path: Path, stage: str) -> dict[str, Any]:
 
 
 def row(
-    goal: Goal, metrics: Mapping[str, Mapping[str, Any]], seconds: Mapping[str, float]
+    goal: Goal,
+    config: Params,
+    metrics: Mapping[str, Mapping[str, Any]],
+    seconds: Mapping[str, float],
 ) -> BenchmarkRow:
     """Compare the models of a goal with its published number.
 
     Args:
         goal: names the models and the metric.
+        config: has the entries of the models and of their corpus.
         metrics: the metrics of each model.
         seconds: training time of each model, where known.
 
     Raises:
         UserError: the metrics of a model lack the goal's metric.
     """
-    values = tuple(_value(metrics[model], goal.metric, model) for model in goal.models)
-    mean = fmean(values)
     times = [seconds[model] for model in goal.models if model in seconds]
-    first = metrics[goal.models[0]]
-    metric = registry.get(goal.metric)
     return BenchmarkRow(
-        goal=goal,
-        values=values,
-        mean=_rounded(mean),
-        deviation=_rounded(stdev(values)) if len(values) > 1 else None,
-        gap=None if goal.published is None else _rounded(metric.lead(mean, goal.published)),
-        reached=None if goal.target is None else metric.reaches(mean, goal.target),
-        parameters=int(first["parameters"]),
-        seconds=_rounded(fmean(times)) if len(times) == len(values) else None,
-        signature=_signature(first, goal.metric),
+        result=goal_results.of_goal(goal, config, metrics),
+        seconds=round(fmean(times), 9) if len(times) == len(goal.models) else None,
     )
-
-
-def _value(metrics: Mapping[str, Any], metric: str, model: str) -> float:
-    value = metrics.get(metric)
-    if not isinstance(value, int | float):
-        numbers = [key for key, number in metrics.items() if isinstance(number, int | float)]
-        raise UserError(
-            f"The metrics of {model} have no {metric}. Choose from {', '.join(numbers)}."
-        )
-    return float(value)
-
-
-def _signature(metrics: Mapping[str, Any], metric: str) -> str | None:
-    """Return the signature of a translation metric; its value depends on the search, too."""
-    signature, search = metrics.get(f"{metric}_signature"), metrics.get("search")
-    return ", ".join(part for part in (signature, search) if part) if signature else None
-
-
-def _rounded(number: float) -> float:
-    """Drop the digits that depend on the order of a sum."""
-    return round(number, 9)

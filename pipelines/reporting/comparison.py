@@ -1,22 +1,25 @@
-"""Tables that compare all models of a corpus with each other and with published results."""
+"""Tables that compare all models of a corpus with each other, and with published numbers."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipelines import paths
-from pipelines.config.params import BagOfWordsConfig, Model, NGramConfig, Params
+from pipelines.config import parts as model_parts
+from pipelines.config.params import Goal, Model, Params
 from pipelines.errors import UserError
 from pipelines.evaluation import metrics as registry
-from pipelines.evaluation import seed_statistics
+from pipelines.evaluation import parts, seed_statistics
 from pipelines.evaluation.metrics import Metric
-from pipelines.reporting import published
+from pipelines.reporting import goal_results
+from pipelines.reporting.goal_results import GoalResult
 from pipelines.tasks import lookup
 
-Metrics = Mapping[str, float]
+Metrics = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -25,29 +28,40 @@ class TableCell:
 
     Attributes:
         text: the number, or `-` where a model does not have it.
-        best: whether no other value of the column is better.
-        gaps: differences from the published numbers that the model is compared with.
+        best: whether no other model has a better value; never for a part of a model.
     """
 
     text: str
-    best: bool
-    gaps: tuple[published.Gap, ...] = ()
+    best: bool = False
 
 
 @dataclass(frozen=True)
-class ModelRow:
-    """The row of a model, with a cell for every column."""
+class PartRow:
+    """The row of a part of a model, such as the network of an interpolation."""
 
-    model: str
+    title: str
     cells: tuple[TableCell, ...]
 
 
 @dataclass(frozen=True)
-class PublishedRow:
-    """The row of a published result, with a text for every column."""
+class ModelRow:
+    """The row of a model, with a cell for every column.
 
-    result: published.PublishedResult
-    texts: tuple[str, ...]
+    Attributes:
+        model: its name.
+        kind: `ensemble of 3` or `mixture with n-grams`; empty for a single model.
+        size: its numbers of parameters and of n-gram counts, as text.
+        score: the metric that decides which model is best, as precise as the table shows it.
+        cells: the cells.
+        parts: rows of its parts.
+    """
+
+    model: str
+    kind: str
+    size: str
+    score: float | None
+    cells: tuple[TableCell, ...]
+    parts: tuple[PartRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,19 +72,17 @@ class CorpusTable:
         corpus: its name.
         task: title of its task.
         columns: the metrics that any model has; the first decides which model is best.
-        rows: the evaluated models in the order of params.yaml.
-        published: rows of published results.
+        rows: the evaluated models; n-grams first, then by the number of parameters.
+        goals: the evaluated goals of its models that have a target or a published number.
         missing: models without metrics.
-        remark: names simpler models that are as good as more complex ones; may be empty.
     """
 
     corpus: str
     task: str
     columns: tuple[Metric, ...]
     rows: tuple[ModelRow, ...]
-    published: tuple[PublishedRow, ...]
+    goals: tuple[GoalResult, ...]
     missing: tuple[str, ...]
-    remark: str
 
 
 def compare(config: Params, root: Path) -> list[CorpusTable]:
@@ -109,7 +121,7 @@ def _read(path: Path, stage: str) -> Metrics | None:
         content = None
     if not isinstance(content, dict):
         raise UserError(f"{path} is not a JSON object. Delete it and run `dvc repro {stage}`.")
-    return {key: value for key, value in content.items() if isinstance(value, int | float)}
+    return {key: value for key, value in content.items() if isinstance(value, int | float | str)}
 
 
 def _table(
@@ -119,69 +131,84 @@ def _table(
     metrics: Mapping[str, Metrics | None],
 ) -> CorpusTable:
     evaluated = {name: values for name, values in metrics.items() if values is not None}
-    results = published.published_results(
-        [goal for goal in config.goals if goal.models[0] in models]
-    )
-    columns = tuple(
-        column
-        for column in _columns(config, corpus, results)
-        if any(column.key in values for values in evaluated.values())
-    )
-    cells = [_cells(column, evaluated, results) for column in columns]
-    return CorpusTable(
-        corpus=corpus,
-        task=lookup.get(config.corpora[corpus].task).title,
-        columns=columns,
-        rows=tuple(
-            ModelRow(name, tuple(column[position] for column in cells))
-            for position, name in enumerate(evaluated)
-        ),
-        published=tuple(
-            PublishedRow(result, tuple(_text(result.numbers, column) for column in columns))
-            for result in results
-        ),
-        missing=tuple(name for name, values in metrics.items() if values is None),
-        remark=_remark(models, evaluated, columns[0]) if columns else "",
-    )
-
-
-def _columns(
-    config: Params, corpus: str, results: Sequence[published.PublishedResult]
-) -> list[Metric]:
-    """Return the metrics of a corpus; optional ones only next to a published number."""
+    names = sorted(evaluated, key=lambda name: _size(evaluated[name]))
+    goals = [goal for goal in config.goals if goal.models[0] in models]
     entry = config.corpora[corpus]
-    return [
+    columns = tuple(
         metric
         for metric in registry.of_task(entry.task, entry.tokens)
-        if not metric.optional or any(metric.key in result.numbers for result in results)
-    ]
+        if not metric.optional or any(metric.key == goal.metric for goal in goals)
+        if any(metric.key in values for values in evaluated.values())
+    )
+    cells = [_cells(column, {name: evaluated[name] for name in names}) for column in columns]
+    return CorpusTable(
+        corpus=corpus,
+        task=lookup.get(entry.task).title,
+        columns=columns,
+        rows=tuple(
+            ModelRow(
+                model=name,
+                kind=model_parts.title_of(models[name]),
+                size=_size_text(evaluated[name]),
+                score=_rounded(evaluated[name], columns[0]) if columns else None,
+                cells=tuple(column[position] for column in cells),
+                parts=_part_rows(models[name], evaluated[name], columns),
+            )
+            for position, name in enumerate(names)
+        ),
+        goals=tuple(
+            goal_results.of_goal(goal, config, evaluated)
+            for goal in goals
+            if (goal.target is not None or goal.published is not None)
+            and all(_has_metric(evaluated.get(model), goal) for model in goal.models)
+        ),
+        missing=tuple(name for name, values in metrics.items() if values is None),
+    )
 
 
-def _cells(
-    column: Metric, metrics: Mapping[str, Metrics], results: Sequence[published.PublishedResult]
-) -> list[TableCell]:
+def _has_metric(metrics: Metrics | None, goal: Goal) -> bool:
+    return metrics is not None and goal.metric in parts.of_part(metrics, goal.part)
+
+
+def _size(metrics: Metrics) -> tuple[bool, float, float]:
+    """Return a sort key: models that only count first, then by the number of parameters."""
+    parameters = metrics.get("parameters")
+    return parameters is not None, parameters or 0, metrics.get("ngram_counts", 0)
+
+
+def _size_text(metrics: Metrics) -> str:
+    sizes = (("parameters", "parameters"), ("ngram_counts", "n-gram counts"))
+    return " and ".join(
+        f"{_short(metrics[key])} {unit}" for key, unit in sizes if metrics.get(key) is not None
+    )
+
+
+def _short(number: float) -> str:
+    """Shorten a number: 950, 27 k, 5.2 M."""
+    if number < 1000:
+        return f"{number:.0f}"
+    return f"{number / 1000:.0f} k" if number < 999_500 else f"{number / 1e6:.1f} M"
+
+
+def _cells(column: Metric, metrics: Mapping[str, Metrics]) -> list[TableCell]:
     """Return the cells of a column; values that round to the same number are equally good."""
     rounded = {name: _rounded(values, column) for name, values in metrics.items()}
-    numbers = [value for value in rounded.values() if value is not None]
-    best = column.best(numbers)
+    best = column.best([value for value in rounded.values() if value is not None])
     return [
-        TableCell(
-            _text(metrics[name], column),
-            value is not None and value == best,
-            tuple(_gaps(name, value, column, results)),
-        )
+        TableCell(_text(metrics[name], column), value is not None and value == best)
         for name, value in rounded.items()
     ]
 
 
-def _gaps(
-    model: str, value: float | None, column: Metric, results: Sequence[published.PublishedResult]
-) -> Iterator[published.Gap]:
-    """Yield the gaps to the published numbers of a model, both rounded as they are shown."""
-    for result in results:
-        number = _rounded(result.numbers, column)
-        if value is not None and number is not None and (model, column.key) in result.targets:
-            yield published.gap(result, column.lead(value, number), column.form)
+def _part_rows(model: Model, metrics: Metrics, columns: tuple[Metric, ...]) -> tuple[PartRow, ...]:
+    rows = []
+    for part in parts.names(metrics):
+        values = parts.of_part(metrics, part)
+        seeds = model_parts.seeds_text(model, part, int(values.get("seeds", 1)))
+        titles = (model_parts.title_of(model, part), seeds if "seeds" in values else "")
+        cells = tuple(TableCell(_text(values, column)) for column in columns)
+        rows.append(PartRow(", ".join(title for title in titles if title), cells))
+    return tuple(rows)
 
 
 def _text(metrics: Metrics, column: Metric) -> str:
@@ -197,34 +224,3 @@ def _rounded(metrics: Metrics, column: Metric) -> float | None:
     """Round a number as the table shows it."""
     value = metrics.get(column.key)
     return None if value is None else column.rounded(value)
-
-
-def _remark(models: Mapping[str, Model], metrics: Mapping[str, Metrics], column: Metric) -> str:
-    """Name, for every model, the best simpler model that is at least as good."""
-    sign = -1.0 if column.direction == "lower" else 1.0
-    rounded = {name: _rounded(values, column) for name, values in metrics.items()}
-    scores = {name: sign * value for name, value in rounded.items() if value is not None}
-    complexity = {name: _complexity(models[name], metrics[name]) for name in scores}
-    beaten: dict[str, list[str]] = {}
-    for name in scores:
-        simpler = [other for other in scores if complexity[other] < complexity[name]]
-        best = max(simpler, key=lambda other: scores[other], default=name)
-        if best != name and scores[best] >= scores[name]:
-            beaten.setdefault(best, []).append(name)
-    sentences = [
-        f"The simpler model {simple} is "
-        + " and ".join(_advantage(name, scores[simple] - scores[name], column) for name in names)
-        + f" ({column.title})."
-        for simple, names in beaten.items()
-    ]
-    return " ".join(sentences)
-
-
-def _advantage(name: str, lead: float, column: Metric) -> str:
-    return f"as good as {name}" if lead == 0 else f"better than {name} by {column.format(lead)}"
-
-
-def _complexity(model: Model, metrics: Metrics) -> tuple[int, float]:
-    """Return a sort key: count models, bags of words, networks; then the number of parameters."""
-    kind = 0 if isinstance(model, NGramConfig) else 1 if isinstance(model, BagOfWordsConfig) else 2
-    return kind, metrics.get("parameters", 0)

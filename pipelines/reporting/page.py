@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from pipelines import files, paths
 from pipelines.config.params import Corpus, Model, Params
 from pipelines.lineage import dvc_project
-from pipelines.reporting import data_checks, learning_curves, pictures, plots
+from pipelines.reporting import data_checks, goal_results, learning_curves, pictures, plots
 from pipelines.reporting.badges import Badge, load_badges
 from pipelines.reporting.best_model_tests import BestModelTests, compare_with_best
 from pipelines.reporting.comparison import CorpusTable, compare, models_of
 from pipelines.reporting.data_checks import DataCheck
 from pipelines.reporting.embedded_svg import Picture
 from pipelines.reporting.experiment_section import experiment_figures
+from pipelines.reporting.leader import leader_sentence
 from pipelines.reporting.lineage_section import ModelLineage, model_lineages
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class CorpusSection:
 
     Attributes:
         table: the comparison of its models.
+        leader: which model leads, and whether a simpler one is as good.
         badges: verification results by model.
         tests: significance tests against the best model, if there are two models.
         curves: learning curves of all models.
@@ -59,6 +61,7 @@ class CorpusSection:
     """
 
     table: CorpusTable
+    leader: str
     badges: Mapping[str, Badge]
     tests: BestModelTests | None
     curves: Picture | None
@@ -111,11 +114,13 @@ def collect(
         corpus = config.corpora[table.corpus]
         drawings = {name: _draw(name, model, corpus, root) for name, model in models.items()}
         curves, unit = learning_curves.read_curves(models, root), learning_curves.loss_unit(corpus)
+        tests = compare_with_best(table, config, root)
         sections.append(
             CorpusSection(
                 table=table,
+                leader=leader_sentence(table, tests),
                 badges=load_badges(models, root),
-                tests=compare_with_best(table, config, root),
+                tests=tests,
                 curves=Picture(
                     f"learning curves of {', '.join({curve.model: None for curve in curves})}",
                     plots.learning_curves(curves, unit, table.corpus),
@@ -153,7 +158,9 @@ def render(sections: Sequence[CorpusSection], experiments: Sequence[ExperimentFi
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return templates.get_template(TEMPLATE).render(sections=sections, experiments=experiments)
+    return templates.get_template(TEMPLATE).render(
+        sections=sections, experiments=experiments, goal_texts=goal_results.texts
+    )
 
 
 def _draw(name: str, model: Model, corpus: Corpus, root: Path) -> dict[str, str]:

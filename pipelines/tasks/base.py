@@ -40,9 +40,8 @@ class Evaluation:
 
     Attributes:
         predictions: the test split, a row for each item, with the columns that the task adds.
-        nats_per_token: mean loss of a token; None for tasks without it.
-        part_nats: the same for each component of a mixture that is a model of its own, `network`
-            and `ngram`.
+        parts: the same for each component of a mixture that is a model of its own, `network` and
+            `ngram`.
         labels: L labels; empty for tasks without labels.
         settings: entries of the metrics file that describe how predictions were made.
         attention: of the first items, attention weights (T, S), S source and T target tokens.
@@ -50,12 +49,16 @@ class Evaluation:
     """
 
     predictions: pd.DataFrame
-    nats_per_token: float | None = None
-    part_nats: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     attention: tuple[tuple[Any, Sequence[str], Sequence[str]], ...] = ()
     sample: str | None = None
+
+    @property
+    def nats_per_token(self) -> float:
+        """The mean loss of a token, from the columns `nats` and `tokens`."""
+        return float(self.predictions["nats"].sum() / self.predictions["tokens"].sum())
 
 
 @dataclass(frozen=True)

@@ -195,12 +195,13 @@ class LanguageModelling(Task):
         lengths = [len(ids) + 1 for ids in rows]
         starts = np.cumsum([0, *lengths[:-1]])
         samples = predictor.samples
+
+        def by_line(nats: npt.NDArray[np.float64]) -> pd.DataFrame:
+            return test.assign(tokens=lengths, nats=np.add.reduceat(nats, starts))
+
         return Evaluation(
-            predictions=test.assign(tokens=lengths, nats=np.add.reduceat(nats, starts)),
-            nats_per_token=float(nats.mean()),
-            part_nats={
-                part: float(values.mean()) for part, values in part_nats.items() if part != "cache"
-            },
+            predictions=by_line(nats),
+            parts={part: by_line(nats) for part, nats in part_nats.items() if part != "cache"},
             sample=None if samples is None else write(predictor, samples.beginning),
         )
 

@@ -165,7 +165,6 @@ class Translation(Task):
         attends = spec.entry.attention != "none"
         return Evaluation(
             predictions,
-            nats_per_token=float(nats.sum() / lengths.sum()),
             settings={"search": decoding.describe_search(predictor.search)},
             attention=tuple(
                 (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -44,6 +44,11 @@ class CorpusReader(ConfigModel):
                 f"'reader.format: {self.format}' is for {' or '.join(self.tasks)}, and this corpus "
                 f"is for {task}"
             )
+
+    @property
+    def groups(self) -> Mapping[str, str]:
+        """Groups of rows with scores of their own, and the word that begins their first text."""
+        return {}
 
     def check_given_split(self) -> None:
         """Check that `split.method: given` is possible: the column `document` names raw files.

@@ -33,6 +33,12 @@ class BibleReader(CorpusReader):
     targets: Annotated[dict[Name, str], Field(min_length=1)]
     tasks: ClassVar[tuple[Task, ...]] = ("translation",)
 
+    @property
+    def groups(self) -> Mapping[str, str]:
+        """The target languages, if there are several, and the words that mark them."""
+        several = len(self.targets) > 1
+        return {language: f"2{language}" for language in self.targets} if several else {}
+
     def read_file(self, file: Path, columns: Sequence[str]) -> Iterator[Row]:
         """Yield the verses that both Bibles have, in the order of the source's chapters.
 
@@ -40,13 +46,12 @@ class BibleReader(CorpusReader):
         """
         letters = {f"targets.{language}": letter for language, letter in self.targets.items()}
         bibles = _bibles(file, {"source": self.source} | letters)
-        multilingual = len(self.targets) > 1
         for number, (place, source) in enumerate(bibles[self.source].items(), start=1):
             for language, letter in self.targets.items():
                 target = bibles[letter].get(place, "")
                 if source.strip() and target.strip():
-                    prefix = f"2{language} " if multilingual else ""
-                    yield file.name, number, prefix + source, target
+                    mark = f"{self.groups[language]} " if self.groups else ""
+                    yield file.name, number, mark + source, target
 
 
 def _bibles(file: Path, letters: Mapping[str, str]) -> dict[str, Verses]:

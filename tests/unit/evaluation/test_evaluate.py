@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from pipelines.config import params
+from pipelines.evaluation import parts
 from pipelines.evaluation.evaluate import evaluate
 from pipelines.inference.decoding import Hypothesis
 from pipelines.inference.predictor import Predictor
 from pipelines.models import serialization
+from pipelines.models.ensemble import Ensemble
 from pipelines.models.ngram import NGram
 from pipelines.tasks import translation
 from pipelines.text import encoding
@@ -139,6 +141,30 @@ def test_the_metrics_name_the_search(make):
     assert beam.metrics["search"] == "beam 4, length penalty 3"
     assert not greedy.predictions["hypothesis"].equals(beam.predictions["hypothesis"])
     assert beam.metrics["test_perplexity"] == pytest.approx(greedy.metrics["test_perplexity"])
+
+
+def test_groups_of_test_items_have_scores_of_their_own(make):
+    """Like the sources of a model with two target languages, which begin with a mark."""
+    predictor, frame = translator(make)
+    first = frame["source"].str.split(" ").str[0]
+    words = first.unique()[:2]
+    result = evaluate(predictor, frame, {"a": words[0], "b": words[1], "none": "zzz"})
+    assert parts.names(result.metrics) == ["a", "b"]
+    rows = result.predictions[first == words[0]]
+    expected = np.exp(rows["nats"].sum() / rows["tokens"].sum())
+    assert parts.of_part(result.metrics, "a")["test_perplexity"] == pytest.approx(expected)
+    assert result.metrics["a/test_perplexity"] != result.metrics["test_perplexity"]
+    assert "a/test_tokens" not in result.metrics
+
+
+def test_the_members_of_an_ensemble_are_predictors(make):
+    predictor, frame = translator(make)
+    other, _ = translator(make)
+    ensemble = dataclasses.replace(predictor, model=Ensemble([predictor.model, other.model]))
+    assert [member.model for member in ensemble.members()] == [predictor.model, other.model]
+    first = evaluate(ensemble.members()[0], frame)
+    assert first.metrics == evaluate(predictor, frame).metrics
+    assert predictor.members() == []
 
 
 def test_a_translator_without_attention_has_no_maps(make):

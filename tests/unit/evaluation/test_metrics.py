@@ -48,14 +48,12 @@ def test_keys_are_unique():
                 "test_bits_per_character",
                 "test_perplexity",
                 "test_nats_per_character",
-                "test_network_perplexity",
-                "test_ngram_perplexity",
             ],
         ),
         (
             "language_modelling",
             "words",
-            ["test_perplexity", "test_network_perplexity", "test_ngram_perplexity"],
+            ["test_perplexity"],
         ),
         (
             "classification",

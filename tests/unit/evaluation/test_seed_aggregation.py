@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from pipelines.evaluation import seed_aggregation, seed_statistics
+from pipelines.evaluation import parts, seed_aggregation, seed_statistics
 from pipelines.evaluation.analysis import Analysis, LengthScores
 from pipelines.evaluation.evaluate import EvaluationResult
 
@@ -29,6 +29,24 @@ def test_mean_deviation_and_interval_by_hand():
     assert metrics["test_accuracy_low"] == pytest.approx(5 - 4.30265 / 3**0.5, rel=1e-5)
     assert (metrics["test_tokens"], metrics["search"], metrics["seeds"]) == (45, "greedy", 3)
     assert len(metrics) == 7
+
+
+def test_members_are_a_part_with_mean_and_interval():
+    values = seed_aggregation.member_means([_result(accuracy) for accuracy in (4.0, 5.0, 6.0)])
+    assert values["member/test_accuracy"] == 5
+    assert values["member/test_accuracy_sd"] == pytest.approx(1)
+    assert values["member/seeds"] == 3
+    assert "member/test_tokens" not in values
+    assert parts.of_part(values, "member")["seeds"] == 3
+    assert parts.of_part(values, None) == {}
+    assert parts.names(values) == ["member"]
+
+
+def test_parts_of_several_seeds_have_means_of_their_own():
+    metrics = [{"test_x": value, "network/test_x": 2 * value} for value in (1.0, 3.0)]
+    values = seed_aggregation.means(metrics)
+    assert (values["test_x"], values["network/test_x"]) == (2, 4)
+    assert seed_statistics.statistics_of(parts.of_part(values, "network"), "test_x").sd > 0
 
 
 def test_equal_seeds_have_an_interval_without_width():

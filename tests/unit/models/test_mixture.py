@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.config import params
 from pipelines.errors import UserError
+from pipelines.evaluation import parts as evaluation_parts
 from pipelines.evaluation.evaluate import evaluate
 from pipelines.inference import sampling
 from pipelines.inference.likelihood import stream_loss
@@ -66,7 +67,12 @@ def test_network_and_ngrams_are_those_of_separate_trainings(make):
     np.testing.assert_array_equal(
         parts["ngram"].log_probabilities(stream), ngram.log_probabilities(stream)
     )
-    assert serialization.count_parameters(model) == network.count_params() + ngram.parameters
+    assert serialization.sizes(model) == {
+        "parameters": network.count_params(),
+        "ngram_counts": ngram.parameters,
+        "network/parameters": network.count_params(),
+        "ngram/ngram_counts": ngram.parameters,
+    }
 
 
 def test_weights_are_fitted_on_the_batches_that_validate_the_network(make):
@@ -121,9 +127,12 @@ def test_each_token_has_the_weighted_mean_of_the_probabilities(make):
     assert result.metrics["test_perplexity"] == pytest.approx(np.exp(expected.mean()), rel=1e-6)
     np.testing.assert_allclose(stream_loss(model, stream), expected, rtol=1e-6)
     for part in ("network", "ngram"):
-        perplexity = result.metrics[f"test_{part}_perplexity"]
+        perplexity = result.metrics[f"{part}/test_perplexity"]
         nats = -np.log(probabilities[part])
         assert perplexity == pytest.approx(np.exp(nats.mean()), rel=1e-6)
+
+
+    assert evaluation_parts.names(result.metrics) == ["network", "ngram"]  # no cache alone
 
 
 def test_a_cache_joins_n_grams(make, tmp_path):
@@ -141,6 +150,8 @@ def test_a_cache_joins_n_grams(make, tmp_path):
     folder, vocabulary_file = save(make, model, spec, tmp_path)
     loaded, _, _ = serialization.load(folder, vocabulary_file)
     assert loaded.weights == model.weights
+    counts = model.components["ngram"].parameters
+    assert serialization.sizes(loaded) == {"ngram_counts": counts, "ngram/ngram_counts": counts}
     np.testing.assert_array_equal(stream_loss(loaded, stream), stream_loss(model, stream))
     # One token after the other, as a text is sampled.
     step = sampling.make_sampler(loaded)()
@@ -152,7 +163,7 @@ def test_a_network_has_no_metrics_of_parts(make):
     spec, vocabularies = make.spec("language_model"), make.vocabularies("language_model")
     network = serialization.build(spec.entry, vocabularies)
     result = evaluate(Predictor(network, spec, vocabularies, None), make.frame("language_model"))
-    assert not {"test_network_perplexity", "test_ngram_perplexity"} & set(result.metrics)
+    assert evaluation_parts.names(result.metrics) == []
 
 
 def test_texts_are_sampled_from_the_mixture(make):

@@ -58,6 +58,8 @@ def test_an_ensemble_has_a_weight_file_per_member(make, kind, tmp_path):
     np.testing.assert_array_equal(predict(loaded, kind), predict(model, kind))
     parameters = serialization.count_parameters(loaded.members[0])
     assert serialization.count_parameters(loaded) == 2 * parameters
+    sizes = {"parameters": 2 * parameters, "member/parameters": parameters}
+    assert serialization.sizes(loaded) == sizes
 
 
 def test_a_missing_member_is_refused(make, tmp_path):
