@@ -22,6 +22,7 @@ GOALS: dict[str, list[dict[str, Any]]] = {
             "published": 2.5,
             "reference": "a published model",
             "source": "a paper",
+            "protocol": {"kind": "single", "split": "contiguous 0.05", "context": "carried"},
         },
         {"models": ["shakespeare-markov"], "metric": "test_perplexity"},
     ],
@@ -33,6 +34,13 @@ GOALS: dict[str, list[dict[str, Any]]] = {
             "published": 21.0,
             "reference": "another model",
             "source": "another paper",
+            "protocol": {
+                "kind": "single",
+                "split": "shuffled 0.1",
+                "decoding": "beam 5",
+                "tokens": "words",
+                "case": "lower",
+            },
         }
     ],
 }

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from commands import publish as command
+from commands import templates
 from commands.new import new
 from commands.publish import publish
 from pipelines.config import params
@@ -62,7 +64,7 @@ def plays(templates_folder: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def talk(templates_folder: Path, tmp_path: Path) -> Path:
     """A project of the template `talk`, whose metric has a signature."""
-    metrics = {"test_bleu": 19.5, "test_bleu_signature": "tok:none"}
+    metrics = {"test_bleu": 19.5, "test_bleu_signature": "tok:none", "search": "greedy"}
     return make_project(tmp_path / "talk", "talk", {"verses-attention": metrics})
 
 
@@ -83,15 +85,63 @@ def test_results_are_compared_with_published_numbers(plays: Path, data: Path, pa
     assert run["commit"] == origin["git_commit"]
     assert run["machine"]["cpu"] == "A processor"
     group, markov = run["rows"]
-    assert group["values"] == [2.4, 2.2]
-    assert group["mean"] == 2.3
-    assert group["gap"] == 0.2
-    assert group["reached"] is True
+    result = group["result"]
+    assert result["values"] == [2.4, 2.2]
+    assert result["mean"] == 2.3
+    assert (result["gap"], result["verdict"]) == (0.2, "indistinguishable")
+    assert result["gap_low"] < 0 < result["gap_high"]
+    assert result["reached"] is True
     assert group["seconds"] == 150.0
-    assert markov["gap"] is None
-    assert "| shakespeare-rnn, 2 seeds | bits per character | 2.3000 ± 0.1414 " in page.read_text(
-        encoding="utf-8"
-    )
+    assert markov["result"]["gap"] is None
+    text = page.read_text(encoding="utf-8")
+    assert "| shakespeare-rnn, mean of 2 seeds | bits per character | 2.3000 ± 0.1414 " in text
+
+
+def test_a_published_number_of_another_protocol_has_no_gap(
+    talk: Path, data: Path, page: Path
+) -> None:
+    publish([talk], data, page)
+    (row,) = read(data)["talk"]["rows"]
+    assert row["result"]["gap"] is None
+    assert "| different protocol: decoding: ours greedy, theirs beam 5 |" in page.read_text("utf-8")
+
+
+def test_results_of_earlier_code_are_marked(
+    monkeypatch: pytest.MonkeyPatch, plays: Path, data: Path, page: Path
+) -> None:
+    """The hashes in dvc.lock are compared with the code of the clone."""
+    folder, file = "pipelines/training", "stages/train_lstm.py"
+    with command.dvc_project.open_project(templates.SOURCE) as repo:
+        current = {
+            path: command.dvc_project.file_hash(repo, str(templates.SOURCE / path))
+            for path in (folder, file)
+        }
+    deps = [
+        *({"path": path, "md5": content.md5, "size": 1} for path, content in current.items()),
+        {"path": "data/x.parquet", "md5": "0" * 32, "size": 1},
+    ]
+    stage = {"cmd": "python", "deps": deps, "outs": []}
+    lock = {"schema": "2.0", "stages": {"train_lstm@shakespeare-rnn": stage}}
+    (plays / "dvc.lock").write_text(yaml.safe_dump(lock), encoding="utf-8")
+    publish([plays], data, page)
+    run = read(data)["plays"]
+    assert run["code"] == {path: content.md5 for path, content in current.items()}
+    assert run["changed_code"] == []
+    assert "earlier code" not in page.read_text("utf-8")
+    run["code"][folder] = "0" * 32 + ".dir"
+    run["code"]["pipelines/removed.py"] = "0" * 32
+    write(data, {"plays": run})
+    publish([], data, page)
+    changed = "Trained with earlier code: changed since are `pipelines/removed.py`, `pipelines/"
+    assert f"{changed}training`." in page.read_text("utf-8")
+    assert read(data)["plays"]["code"] == run["code"]
+
+
+def test_templates_without_results_are_listed(plays: Path, data: Path, page: Path) -> None:
+    publish([plays], data, page)
+    text = page.read_text("utf-8")
+    assert "## Without results yet\n\n- `talk`: All of talk: a test.\n" in text
+    assert "- `plays`" not in text
 
 
 def test_a_project_replaces_only_the_results_of_its_template(
@@ -100,12 +150,13 @@ def test_a_project_replaces_only_the_results_of_its_template(
     publish([plays, talk], data, page)
     before, text = read(data), page.read_bytes()
     metrics = talk / "metrics" / "verses-attention.json"
-    write(metrics, {"parameters": 5, "test_bleu": 22.0})
+    original = read(metrics)
+    write(metrics, {"parameters": 5, "test_bleu": 22.0, "search": "greedy"})
     publish([talk], data, page)
     after = read(data)
     assert after["plays"] == before["plays"]
-    assert after["talk"]["rows"][0]["values"] == [22.0]
-    write(metrics, {"parameters": 1000, "test_bleu": 19.5, "test_bleu_signature": "tok:none"})
+    assert after["talk"]["rows"][0]["result"]["values"] == [22.0]
+    write(metrics, original)
     publish([talk], data, page)
     assert page.read_bytes() == text  # the order of publishing has no influence
 
@@ -117,7 +168,7 @@ def test_remarks_are_read_again_on_every_call(
     original = page.read_bytes()
     (templates_folder / "plays.md").write_text("Tried twice the units: worse.\n", encoding="utf-8")
     publish([], data, page)
-    assert page.read_text(encoding="utf-8").endswith("\n\nTried twice the units: worse.\n")
+    assert "\n\nTried twice the units: worse.\n" in page.read_text(encoding="utf-8")
     (templates_folder / "plays.md").unlink()
     publish([], data, page)
     assert page.read_bytes() == original
@@ -156,7 +207,7 @@ def test_a_project_with_other_params_than_its_template_is_rejected(
     path.write_text(text.replace("units: 256", "units: 255"), encoding="utf-8")
     with pytest.raises(UserError, match=r": models\.[a-z.-]+\.units and \d+ more differ from"):
         publish([plays], data, page)
-    other_goals = text.replace('"target": 2.4', '"target": 2.3')  # goals change no result
+    other_goals = text.replace('"protocol"', '"earlier_key"')  # goals change no result
     assert other_goals != text
     path.write_text(f"# only a comment\n{other_goals}", encoding="utf-8")
     publish([plays], data, page)

@@ -12,75 +12,61 @@ from pipelines.reporting import benchmark_page, benchmark_results
 MACHINE = benchmark_results.Machine(cpu="P", cores=2, memory_gib=8.0, device="cpu", tensorflow="2")
 
 
+PROTOCOL = {"kind": "single", "split": "x", "context": "carried"}
+CONFIG = params.load(Path(__file__).parents[3] / "params.yaml")
+MODEL = "shakespeare-lstm"
+REFERENCE = {"reference": "LSTM | tied", "source": "a paper", "protocol": PROTOCOL}
+
+
 def goal(**changes: Any) -> params.Goal:
-    return params.Goal.model_validate({"models": ("a",), "metric": "test_perplexity"} | changes)
+    return params.Goal.model_validate({"models": (MODEL,), "metric": "test_perplexity"} | changes)
 
 
 def row(value: float, **changes: Any) -> benchmark_results.BenchmarkRow:
-    metric = goal(**changes).metric
-    metrics = {"a": {metric: value, "parameters": 1234}}
-    return benchmark_results.row(goal(**changes), metrics, {"a": 1234.5})
+    """A row whose protocol is that of the published number."""
+    protocol = PROTOCOL | {"split": "contiguous 0.05"}
+    if "published" in changes:
+        changes = REFERENCE | {"protocol": protocol} | changes
+    metrics = {MODEL: {"test_perplexity": value, "parameters": 1234}}
+    return benchmark_results.row(goal(**changes), CONFIG, metrics, {MODEL: 1234.5})
 
 
 def run(*rows: benchmark_results.BenchmarkRow, **changes: Any) -> benchmark_results.BenchmarkRun:
     values = {"commit": "abc", "changed": False, "machine": MACHINE, "remark": ""}
+    values |= {"code": {}, "changed_code": ()}
     return benchmark_results.BenchmarkRun(rows=rows, **(values | changes))
 
 
 def page(*rows: benchmark_results.BenchmarkRow, **changes: Any) -> str:
-    return benchmark_page.render({"one": run(*rows, **changes)})
+    return benchmark_page.render({"one": run(*rows, **changes)}, {})
 
 
 def table_row(text: str) -> str:
-    return next(line for line in text.split("\n") if line.startswith("| a "))
+    return next(line for line in text.split("\n") if line.startswith(f"| {MODEL}"))
 
 
-@pytest.mark.parametrize(
-    ("metric", "value", "gap", "reached"),
-    [
-        ("test_perplexity", 89.0, 1.0, True),
-        ("test_perplexity", 90.0, 0.0, True),
-        ("test_perplexity", 90.5, -0.5, False),
-        ("test_bleu", 89.0, -1.0, False),
-        ("test_bleu", 90.0, 0.0, True),
-        ("test_bleu", 90.5, 0.5, True),
-    ],
-)
-def test_plus_is_better_in_every_gap(metric: str, value: float, gap: float, reached: bool) -> None:
-    result = row(value, metric=metric, target=90.0, published=90.0, reference="b", source="c")
-    assert result.gap == gap
-    assert result.reached is reached
-
-
-def test_the_deviation_is_that_of_a_sample() -> None:
-    metrics = {
-        name: {"test_perplexity": value, "parameters": 1}
-        for name, value in (("a", 1.0), ("b", 2.0), ("c", 6.0))
-    }
-    result = benchmark_results.row(goal(models=("a", "b", "c")), metrics, {"a": 10.0, "b": 20.0})
-    assert result.mean == 3.0
-    assert result.deviation == pytest.approx(7**0.5, abs=1e-9)
-    assert result.seconds is None  # the time of c is unknown
-    assert row(1.0).deviation is None
+def test_training_times_are_means_of_all_models() -> None:
+    """The interval of several models and the gaps are tested in test_goal_results.py."""
+    models = ("shakespeare-lstm", "shakespeare-rnn")
+    metrics = {model: {"test_perplexity": 1.0, "parameters": 1} for model in models}
+    times = {models[0]: 10.0, models[1]: 20.0}
+    result = benchmark_results.row(goal(models=models), CONFIG, metrics, times)
+    assert result.seconds == 15.0
+    del times[models[1]]
+    assert benchmark_results.row(goal(models=models), CONFIG, metrics, times).seconds is None
 
 
 def test_a_row_with_target_and_published_number() -> None:
-    result = row(
-        91.256,
-        target=90.0,
-        stretch=80.0,
-        published=92.0,
-        reference="LSTM | tied",
-        source="a paper",
-    )
+    result = row(91.256, target=90.0, stretch=80.0, published=92.0)
     assert table_row(page(result)) == (
-        "| a | perplexity | 91.256 | 92.0; LSTM \\| tied; a paper | +0.744 | "
-        "≤ 90 missed, stretch ≤ 80 missed | 1,234 | 1,234 |"
+        f"| {MODEL}, one seed | perplexity | 91.256 | 92.0; LSTM \\| tied; a paper | "
+        "+0.744, one seed | ≤ 90 missed, stretch ≤ 80 missed | 1,234 | 1,234 |"
     )
 
 
 def test_a_row_without_a_published_number() -> None:
-    assert table_row(page(row(91.256))) == "| a | perplexity | 91.256 |  |  |  | 1,234 | 1,234 |"
+    line = f"| {MODEL}, one seed | perplexity | 91.256 |  |  |  | 1,234 | 1,234 |"
+    assert table_row(page(row(91.256))) == line
 
 
 @pytest.mark.parametrize(("cores", "text"), [(1, "P, 1 core, 8 GiB"), (16, "P, 16 cores, 8 GiB")])
@@ -96,14 +82,21 @@ def test_signature_and_remark_are_below_the_table() -> None:
         "parameters": 1,
         "search": "beam 5",
     }
-    result = benchmark_results.row(goal(metric="test_bleu"), {"a": metrics}, {})
+    aim = goal(models=("verses-fixed",), metric="test_bleu")
+    result = benchmark_results.row(aim, CONFIG, {"verses-fixed": metrics}, {})
     text = page(result, remark="Tried *that*.")
     assert text.endswith(": `nrefs:1|tok:13a, beam 5`\n\nTried *that*.\n")
 
 
 def test_a_metric_without_a_signature_has_none() -> None:
-    metrics = {"a": {"test_perplexity": 2.0, "parameters": 1, "search": "greedy"}}
-    assert benchmark_results.row(goal(), metrics, {}).signature is None
+    metrics = {MODEL: {"test_perplexity": 2.0, "parameters": 1, "search": "greedy"}}
+    assert benchmark_results.row(goal(), CONFIG, metrics, {}).result.signature is None
+
+
+def test_results_of_earlier_code_say_so() -> None:
+    text = page(changed_code=("pipelines/layers", "stages/training.py"))
+    changed = "`pipelines/layers`, `stages/training.py`"
+    assert f"\n\nTrained with earlier code: changed since are {changed}.\n\n" in text
 
 
 def test_uncommitted_changes_are_mentioned() -> None:
@@ -113,7 +106,7 @@ def test_uncommitted_changes_are_mentioned() -> None:
 def test_data_and_page_do_not_depend_on_the_order_of_the_results(tmp_path: Path) -> None:
     results = {name: run(row(1.0), commit=name) for name in ("b", "a")}
     backwards = dict(reversed(results.items()))
-    assert benchmark_page.render(results) == benchmark_page.render(backwards)
+    assert benchmark_page.render(results, {}) == benchmark_page.render(backwards, {})
     assert benchmark_results.as_json(results) == benchmark_results.as_json(backwards)
     file = tmp_path / "results.json"
     file.write_text(benchmark_results.as_json(results), encoding="utf-8")
@@ -122,7 +115,8 @@ def test_data_and_page_do_not_depend_on_the_order_of_the_results(tmp_path: Path)
 
 def test_without_any_results(tmp_path: Path) -> None:
     assert benchmark_results.read(tmp_path / "results.json") == {}
-    assert benchmark_page.render({}).endswith("\nNothing is published yet.\n")
+    text = benchmark_page.render({}, {"ptb": "Penn Treebank"})
+    assert text.endswith("\n## Without results yet\n\n- `ptb`: Penn Treebank\n")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"one": {"commit": 1}}', '{"one": {"surplus": 1}}'])
@@ -134,9 +128,9 @@ def test_damaged_results_are_named(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_metric_names_the_available_ones() -> None:
-    metrics = {"a": {"test_bleu": 1.0, "task": "translation", "parameters": 1}}
+    metrics = {MODEL: {"test_bleu": 1.0, "task": "translation", "parameters": 1}}
     with pytest.raises(UserError, match=r"no test_perplexity.*test_bleu, parameters"):
-        benchmark_results.row(goal(), metrics, {})
+        benchmark_results.row(goal(), CONFIG, metrics, {})
 
 
 @pytest.mark.parametrize("text", [None, "[1]", "{"])
@@ -149,8 +143,6 @@ def test_missing_or_damaged_metrics_name_the_stage(tmp_path: Path, text: str | N
 
 
 def test_goals_are_described_before_anything_has_run() -> None:
-    target = goal(
-        models=("a", "b"), target=90.0, published=92.0, reference="LSTM", source="a paper"
-    )
-    line = "a, b: perplexity ≤ 90; published: 92.0; LSTM; a paper"
+    target = goal(models=("a", "b"), part="network", target=90.0, published=92.0, **REFERENCE)
+    line = "a, b (network): perplexity ≤ 90; published: 92.0; LSTM | tied; a paper"
     assert benchmark_page.goal_lines([target, goal()]) == [line]

@@ -1,4 +1,4 @@
-"""The comparison: best values, ties, and simpler models that win."""
+"""The comparison: best values, ties, sizes and the order of the rows."""
 
 import json
 from pathlib import Path
@@ -28,10 +28,12 @@ def write_metrics(project: Path, model: str, **metrics: Any) -> None:
     (project / paths.metrics(model)).write_text(json.dumps(metrics), encoding="utf-8")
 
 
-def test_rows_are_in_the_order_of_the_params_and_other_metrics_are_ignored(project: Path) -> None:
+def test_rows_are_in_the_order_of_their_parameters_and_other_metrics_are_ignored(
+    project: Path,
+) -> None:
     corpora = tables(project)
     assert list(corpora) == ["shakespeare", "opinions", "contrasts", "verses", "dates"]
-    models = ["opinions-perceptron", "opinions-mlp", "opinions-rnn", "opinions-lstm"]
+    models = ["opinions-rnn", "opinions-perceptron", "opinions-lstm", "opinions-mlp"]
     assert [row.model for row in corpora["opinions"].rows] == models
     assert corpora["dates"].missing == ("dates-attention",)
     assert [row.model for row in corpora["dates"].rows] == ["dates-fixed"]
@@ -42,6 +44,7 @@ def test_columns_are_the_metrics_of_the_task(project: Path) -> None:
     assert [column.key for column in corpora["shakespeare"].columns] == [
         "test_bits_per_character",
         "parameters",
+        "ngram_counts",
         "train_tokens_seen",
     ]
     assert [column.heading for column in corpora["verses"].columns][:3] == [
@@ -51,16 +54,17 @@ def test_columns_are_the_metrics_of_the_task(project: Path) -> None:
     ]
     assert corpora["dates"].columns[0].key == "test_exact_match"
     cells = [[cell.text for cell in row.cells] for row in corpora["shakespeare"].rows]
-    assert cells[0] == ["3.010", "90,000", "-"]
+    assert cells[0] == ["3.010", "-", "90,000", "-"]
 
 
 def test_several_seeds_show_mean_and_deviation(project: Path) -> None:
     interval = {"test_accuracy_sd": 0.0123, "test_accuracy_low": 0.6, "test_accuracy_high": 0.8}
     write_metrics(project, "opinions-lstm", test_accuracy=0.70, seeds=3, **interval)
     table = tables(project)["opinions"]
-    assert table.rows[-1].cells[0].text == "0.700 ± 0.012"
+    texts = {row.model: row.cells[0].text for row in table.rows}
+    assert texts["opinions-lstm"] == "0.700 ± 0.012"
     assert best_models(table, "test_accuracy") == ["opinions-lstm"]
-    assert "±" not in table.rows[0].cells[0].text
+    assert "±" not in texts["opinions-mlp"]
 
 
 def test_translations_of_sub_words_are_compared_by_sacrebleu(project: Path) -> None:
@@ -87,36 +91,26 @@ def test_values_that_round_to_the_same_number_are_a_tie(project: Path) -> None:
     table = tables(project)["shakespeare"]
     best = best_models(table, "test_bits_per_character")
     assert best == ["shakespeare-rnn", "shakespeare-lstm"]
-    assert table.remark == (
-        "The simpler model shakespeare-rnn is as good as shakespeare-lstm (bits per character)."
-    )
+    assert [row.score for row in table.rows] == [3.01, 2.38, 2.38]
 
 
-def test_a_simpler_model_that_wins_is_named_with_its_lead(project: Path) -> None:
-    corpora = tables(project)
-    assert corpora["opinions"].remark == (
-        "The simpler model opinions-perceptron is better than opinions-mlp by 0.036 "
-        "and better than opinions-rnn by 0.091 "
-        "and better than opinions-lstm by 0.011 (accuracy)."
-    )
-    assert corpora["verses"].remark == ""
+def test_counts_are_no_parameters_and_models_that_only_count_come_first(project: Path) -> None:
+    rows = tables(project)["shakespeare"].rows
+    assert [(row.model, row.size) for row in rows] == [
+        ("shakespeare-markov", "90 k n-gram counts"),
+        ("shakespeare-rnn", "100 parameters"),
+        ("shakespeare-lstm", "400 parameters"),
+    ]
 
 
-def test_of_two_networks_the_one_with_fewer_parameters_is_simpler(project: Path) -> None:
-    write_metrics(project, "verses-attention", test_bleu=5.0, parameters=2000)
-    remark = tables(project)["verses"].remark
-    assert "verses-fixed is better than verses-attention by 2.1 (BLEU)" in remark
-    write_metrics(project, "verses-attention", test_bleu=5.0, parameters=500)
-    assert tables(project)["verses"].remark == ""
-
-
-def test_a_network_is_never_simpler_than_a_count_model(project: Path) -> None:
-    """The Markov model has more parameters than the networks, and is the simpler model."""
-    remark = tables(project)["shakespeare"].remark
-    assert "markov" not in remark
-    write_metrics(project, "shakespeare-markov", test_bits_per_character=2.0, parameters=90_000_000)
-    remark = tables(project)["shakespeare"].remark
-    assert "shakespeare-markov is better than shakespeare-rnn by 0.380" in remark
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(950, "950"), (27_345, "27 k"), (999_499, "999 k"), (999_500, "1.0 M"), (5.25e6, "5.2 M")],
+)
+def test_sizes_are_short(project: Path, number: float, text: str) -> None:
+    write_metrics(project, "opinions-lstm", test_accuracy=0.7, parameters=number)
+    rows = {row.model: row for row in tables(project)["opinions"].rows}
+    assert rows["opinions-lstm"].size == f"{text} parameters"
 
 
 def test_without_any_metrics(project: Path) -> None:
@@ -126,7 +120,7 @@ def test_without_any_metrics(project: Path) -> None:
     assert table.columns == ()
     models = {name for name, entry in config.models.items() if entry.corpus == table.corpus}
     assert set(table.missing) == models
-    assert table.remark == ""
+    assert table.goals == ()
 
 
 def test_a_damaged_file_is_named(project: Path) -> None:

@@ -80,10 +80,10 @@ def test_pictures_are_images_with_alternative_texts(project: Path) -> None:
     assert "gradient norms of verses-fixed" not in alts  # none were recorded
 
 
-def test_tables_remarks_checks_and_samples_are_on_the_page(project: Path) -> None:
+def test_tables_checks_and_samples_are_on_the_page(project: Path) -> None:
     html = render(project)
     assert '<td class="best">0.691</td>' in html
-    assert "The simpler model opinions-perceptron" in html
+    assert "opinions-perceptron (500 parameters), leads" in html
     assert "Not evaluated: dates-attention." in html
     assert "1 of 3 passed, 1 warning, 1 failed" in html
     assert '<td>test</td><td class="text">no text is also in train (5 exactly)' in html
@@ -234,17 +234,30 @@ def test_the_lineage_of_a_model_is_escaped(project: Path) -> None:
     assert html.count("<h3>Lineage</h3>") == 1
 
 
-def test_published_numbers_and_gaps_do_not_depend_on_colour(project: Path) -> None:
+def test_published_numbers_gaps_and_protocols_are_a_table(project: Path) -> None:
     assert "published" not in render(project).partition("<body>")[2]
     path = project / "params.yaml"
+    protocol = "{kind: single, split: shuffled 0.1, decoding: beam 5, tokens: words, case: lower}"
     goal = (
-        "{models: [verses-fixed], metric: test_bleu, published: 28.3, "
-        "reference: a <GRU>, source: S}"
+        "{models: [verses-fixed], metric: test_bleu, target: 9.0, published: 28.3, "
+        f"reference: a <GRU>, source: S, protocol: {protocol}}}"
     )
     text = path.read_text(encoding="utf-8").replace("goals: []", f"goals: [{goal}]")
     path.write_text(text, encoding="utf-8")
+    metrics = json.dumps({"test_bleu": 7.1, "search": "greedy"})
+    (project / paths.metrics("verses-fixed")).write_text(metrics, encoding="utf-8")
     html = render(project)
-    assert '7.1<span class="gap worse">-21.2 worse [1]</span>' in html
-    row = '<td class="text">[1] a &lt;GRU&gt;<span class="source">S</span></td><td>28.3</td>'
-    assert row in html
-    assert html.count("are published results") == 1
+    for cell in (
+        "28.3; a &lt;GRU&gt;; S",
+        "different protocol: decoding: ours greedy, theirs beam 5",
+        "≥ 9 missed",
+    ):
+        assert f'<td class="text">{cell}</td>' in html
+    assert html.count("<h3>Targets and published numbers</h3>") == 1
+
+
+def test_the_first_sentence_of_a_section_names_the_leader(project: Path) -> None:
+    section = render(project).partition('<section id="opinions">')[2]
+    text = "A simpler model, opinions-perceptron (500 parameters), leads: accuracy 0.691"
+    assert text in section
+    assert section.index(text) < section.index("<table>")

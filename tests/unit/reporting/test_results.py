@@ -37,7 +37,7 @@ def line_with(output: list[str], *texts: str) -> str:
 def test_models_and_remarks_are_printed(output: list[str]) -> None:
     assert "0.691" in line_with(output, "│ opinions-perceptron")
     assert "20.9" in line_with(output, "│ verses-attention")
-    assert line_with(output, "The simpler model opinions-perceptron")
+    assert line_with(output, "A simpler model, opinions-perceptron (500 parameters), leads:")
 
 
 def test_missing_metrics_name_the_command_that_writes_them(output: list[str]) -> None:
