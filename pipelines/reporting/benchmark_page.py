@@ -31,6 +31,7 @@ COLUMNS = (
     "parameters",
     "training seconds",
 )
+SHOWN = 3  # files and folders of earlier code
 TEXT_COLUMNS = ("model", "metric", "published", "gap", "target")  # aligned left
 
 
@@ -70,11 +71,10 @@ def _section(name: str, run: BenchmarkRun) -> str:
         for row in run.rows
         if row.result.signature
     )
-    changed = ", ".join(f"`{path}`" for path in run.changed_code)
     parts = [
         f"## {name}",
         _origin(run),
-        *([f"Trained with earlier code: changed since are {changed}."] if changed else []),
+        *([_changes(run.changed_code)] if run.changed_code else []),
         "\n".join(_table_line(cells) for cells in rows),
         *(f"{title}: `{signature}`" for title, signature in signatures),
         *([run.remark] if run.remark else []),
@@ -90,6 +90,12 @@ def _origin(run: BenchmarkRun) -> str:
         f"{machine.cpu}, {cores}, {machine.memory_gib:g} GiB; "
         f"device {machine.device}; TensorFlow {machine.tensorflow}; commit `{run.commit}`{changes}."
     )
+
+
+def _changes(paths: Sequence[str]) -> str:
+    names = ", ".join(f"`{path}`" for path in paths[:SHOWN])
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return f"Trained with earlier code: changed since are {names}{more}."
 
 
 def _cells(row: BenchmarkRow) -> list[str]:
