@@ -17,7 +17,7 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class Protocol(ConfigModel):
-    """How a number was reached. Numbers of different protocols are not compared.
+    """The way a number was reached. Numbers of different protocols are not compared.
 
     Only the keys that a metric depends on may be set; `Metric.protocol` lists them.
 

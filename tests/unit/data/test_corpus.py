@@ -122,6 +122,8 @@ def test_the_first_word_names_the_target_language(tmp_path: Path) -> None:
     """Johnson et al. (2017): one model for all; the rows of a verse share its number."""
     bible(tmp_path / "b.db")
     reader = BibleReader(format="bible", source="k", targets={"fr": "l", "xx": "c"})
+    assert reader.groups == {"fr": "2fr", "xx": "2xx"}
+    assert BIBLE.groups == {}
     frame = corpus.read(tmp_path, reader, "translation")
     assert rows(frame, "line", "source", "target") == [
         (1, "2fr In the beginning", "Au commencement"),
