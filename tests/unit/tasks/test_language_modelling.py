@@ -127,7 +127,7 @@ def test_the_stored_model_has_the_chosen_order_only(make, tmp_path):
     loaded, loaded_spec, _ = serialization.load(tmp_path / "model", vocabulary_file)
     assert loaded_spec == spec
     assert (loaded.order, len(loaded.codes)) == (2, 2)
-    assert serialization.count_parameters(loaded) == model.parameters
+    assert serialization.sizes(loaded) == {"ngram_counts": model.parameters}
     hyperparameters = tmp_path / "model" / serialization.HYPERPARAMETERS
     assert json.loads(hyperparameters.read_text()) == {"order": 2}
     for content in ('{"order": 3}', "{}", "[]", "order", None):
