@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pipelines.config.corpora import Corpus
-from pipelines.config.models import Model, TrainableConfig
+from pipelines.config.models import Model, NGramConfig, TrainableConfig
 
 Kind = Literal["single", "ensemble", "mixture"]
 MEMBER, NETWORK, NGRAM = "member", "network", "ngram"
@@ -15,10 +15,14 @@ TITLES = {MEMBER: "single model", NETWORK: "network alone", NGRAM: "n-grams alon
 def parts_of(entry: Model, corpus: Corpus) -> tuple[str, ...]:
     """Return the parts of a model that are evaluated, too.
 
-    They are a `member` of an ensemble, `network` and `ngram` of an interpolation, and the groups of
-    rows that the reader of the corpus marks, such as target languages.
+    They are `network` and `ngram` of a mixture, a `member` of an ensemble, and the groups of rows
+    that the reader of the corpus marks, such as target languages.
     """
-    mixture = (NETWORK, NGRAM) if _is_mixture(entry) else ()
+    mixture: tuple[str, ...] = ()
+    if _is_mixture(entry):
+        counts = isinstance(entry, NGramConfig)
+        has_ngrams = counts or getattr(entry, "ngram", None) is not None
+        mixture = (*(() if counts else (NETWORK,)), *((NGRAM,) if has_ngrams else ()))
     members = (MEMBER,) if _ensemble_size(entry) else ()
     return (*mixture, *members, *corpus.reader.groups)
 
@@ -39,13 +43,16 @@ def has_seed(entry: Model, part: str | None = None) -> bool:
 
 def title_of(entry: Model, part: str | None = None) -> str:
     """Return the title of a part or of the kind of a model; empty for a single model."""
-    if part is not None and part != NETWORK:
-        return TITLES.get(part, part)
     size = _ensemble_size(entry)
-    if part == NETWORK:
-        return f"ensemble of {size} alone" if size else TITLES[NETWORK]
-    kind = kind_of(entry)
-    return {"single": "", "mixture": "mixture with n-grams"}.get(kind, f"ensemble of {size}")
+    if part == NETWORK and size:
+        return f"ensemble of {size} alone"
+    if part is not None:
+        return TITLES.get(part, part)
+    if _is_mixture(entry):
+        names = {"ngram": "n-grams", "cache": "a cache"}
+        others = [name for key, name in names.items() if getattr(entry, key, None) is not None]
+        return f"mixture with {' and '.join(others)}"
+    return f"ensemble of {size}" if size else ""
 
 
 def seeds_text(entry: Model, part: str | None, seeds: int) -> str:
@@ -58,7 +65,7 @@ def seeds_text(entry: Model, part: str | None, seeds: int) -> str:
 
 
 def _is_mixture(entry: Model) -> bool:
-    return getattr(entry, "ngram", None) is not None
+    return any(getattr(entry, key, None) is not None for key in ("ngram", "cache"))
 
 
 def _ensemble_size(entry: Model) -> int | None:

@@ -35,7 +35,7 @@ class EvaluationResult:
 def evaluate(
     predictor: Predictor, test: pd.DataFrame, groups: Mapping[str, str] | None = None
 ) -> EvaluationResult:
-    """Evaluate a model on its test split, with the parts of an interpolated model.
+    """Evaluate a model on its test split, with the parts of a mixture.
 
     Args:
         predictor: the model.

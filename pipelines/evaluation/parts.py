@@ -1,7 +1,7 @@
 """Parts of a model in its metrics file: `<part>/<key>` beside `<key>` of the whole model.
 
-A part is a `member` of an ensemble (the mean of all members), the `network` or the `ngram` of an
-interpolated model, or the test items of one group, such as a target language.
+A part is a `member` of an ensemble (the mean of all members), the `network` or the `ngram` of a
+mixture, or the test items of one group, such as a target language.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class TableCell:
 
 @dataclass(frozen=True)
 class PartRow:
-    """The row of a part of a model, such as the network of an interpolation."""
+    """The row of a part of a model, such as the network of a mixture."""
 
     title: str
     cells: tuple[TableCell, ...]

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from pipelines.config import params
+from pipelines.config import parts as model_parts
 from pipelines.errors import UserError
 from pipelines.evaluation import metrics
 
@@ -28,6 +29,8 @@ GOAL = {
     },
 }
 PROTOCOL: dict[str, Any] = GOAL["protocol"]
+NGRAM = {"order": 3, "smoothing": "kneser_ney"}
+TITLES = {"ngram": "n-grams", "cache": "a cache"}
 REFERENCE = "set all of 'published', 'reference', 'source' and 'protocol'"
 INVALID: dict[str, tuple[list[dict[str, Any]], str]] = {
     "an unknown model": (
@@ -144,3 +147,37 @@ def test_parts_follow_from_the_entry_of_a_model(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"goals\.0\.part: .*'membr'; did you mean 'member'"):
         params.load(path)
     assert params.load(path, with_goals=False).goals == ()
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "changes", "parts", "kind"),
+    [
+        ("lstm", "shakespeare-lstm", {}, (), "single"),
+        ("lstm", "shakespeare-lstm", {"ensemble_size": 2}, ("member",), "ensemble"),
+        ("lstm", "shakespeare-lstm", {"ngram": NGRAM}, ("network", "ngram"), "mixture"),
+        ("lstm", "shakespeare-lstm", {"cache": {"window": 9}}, ("network",), "mixture"),
+        (
+            "lstm",
+            "shakespeare-lstm",
+            {"ngram": NGRAM, "ensemble_size": 2},
+            ("network", "ngram", "member"),
+            "mixture",
+        ),
+        ("baseline", "shakespeare-markov", {"cache": {"window": 9}}, ("ngram",), "mixture"),
+    ],
+)
+def test_kind_and_parts_of_models(
+    family: str, name: str, changes: dict[str, Any], parts: tuple[str, ...], kind: str
+) -> None:
+    tree = yaml.safe_load(TEXT)
+    tree["models"][family][name] |= changes
+    config = params.Params.model_validate(tree)
+    entry = config.models[name]
+    assert model_parts.parts_of(entry, config.corpora["shakespeare"]) == parts
+    assert model_parts.kind_of(entry) == kind
+    for part in parts:
+        ensemble = part == "network" and "ensemble_size" in changes
+        assert model_parts.kind_of(entry, part) == ("ensemble" if ensemble else "single")
+    if kind == "mixture":
+        others = [text for key, text in TITLES.items() if key in changes]
+        assert model_parts.title_of(entry) == f"mixture with {' and '.join(others)}"

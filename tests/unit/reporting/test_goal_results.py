@@ -262,7 +262,7 @@ def test_a_gap_of_an_ensemble_says_that_it_is_one(project: Path) -> None:
 
 
 def test_network_and_ngrams_are_rows_with_sizes_of_their_own(project: Path) -> None:
-    ngram = {"order": 3, "smoothing": "kneser_ney", "weight": 0.2}
+    ngram = {"order": 3, "smoothing": "kneser_ney"}
     edit(project, lambda tree: tree["models"]["lstm"]["shakespeare-lstm"].update(ngram=ngram))
     write(project, "shakespeare-lstm", **MIXTURE)
     published = goal(["shakespeare-lstm"], "test_bits_per_character", 2.1, protocol=CHARACTERS)
