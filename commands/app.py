@@ -149,15 +149,17 @@ def translate(
         bool | None,
         Option("--replace-unknown", help="replace unknown words by the source words attended to"),
     ] = None,
+    attention: Annotated[
+        bool, Option("--attention", help="print what each token of a translation attends to")
+    ] = False,
 ) -> None:
     """Translate text; options default to the values in params.yaml."""
     from commands import inputs
     from commands import translate as command
 
     search = {"beam": beam, "length_penalty": length_penalty, "coverage_penalty": coverage_penalty}
-    command.translate(
-        name, inputs.texts(texts), n_best, search | {"replace_unknown": replace_unknown}
-    )
+    search |= {"replace_unknown": replace_unknown}
+    command.translate(name, inputs.texts(texts), n_best, attention, search)
 
 
 @app.command()

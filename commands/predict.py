@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pipelines import console, paths
 from pipelines.config import params
 
+if TYPE_CHECKING:
+    from pipelines.inference.predictor import Predictor
+
 
 def predict(name: str, texts: list[str]) -> None:
-    """Print the model's prediction for each text, such as a label or a translation.
+    """Print the model's prediction for each text.
+
+    It is a translation, a continuation, or the tag of each word. A classifier prints a table: the
+    predicted label and the probability of each label.
 
     Args:
         name: a model of params.yaml.
@@ -23,5 +31,33 @@ def predict(name: str, texts: list[str]) -> None:
     trained = predictor.load(
         paths.model(name), paths.vocabulary(entry.corpus), corpus.samples, corpus.search
     )
-    for prediction in lookup.get(trained.spec.task).predict(trained, texts):
-        console.echo(prediction)
+    if trained.spec.task == "classification":
+        lines = _label_table(trained, texts)
+    else:
+        lines = lookup.get(trained.spec.task).predict(trained, texts)
+    for line in lines:
+        console.echo(line)
+
+
+def _label_table(trained: Predictor, texts: list[str]) -> list[str]:
+    """Return the lines of a table with a row for each text."""
+    import numpy as np
+
+    from pipelines.tasks import classification
+    from pipelines.text import encoding
+
+    prepared = trained.prepare(texts)
+    rows = encoding.encode_rows(prepared, trained.vocabularies.columns["text"])
+    logits = classification.predict_logits(trained, rows).astype(np.float64)
+    probabilities = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+    labels = trained.vocabularies.labels
+    header = ["label", *(f"p({label})" for label in labels), "text"]
+    table = [
+        [labels[row.argmax()], *(f"{probability:.3f}" for probability in row), text]
+        for row, text in zip(probabilities, prepared, strict=True)
+    ]
+    widths = [max(len("label"), *map(len, labels)), *map(len, header[1:-1]), 0]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in [header, *table]
+    ]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from pathlib import Path
 
 from pipelines import console, paths
 from pipelines.config import params
+from pipelines.config.params import Params
 from pipelines.errors import UserError
 from pipelines.tracking import connection
 
@@ -17,6 +19,8 @@ HOST = "127.0.0.1"
 def ui(port: int) -> None:
     """Replace this process by `mlflow ui`; of a remote server, print the address instead.
 
+    Both print a link to the runs of each corpus, whose table has the columns that matter.
+
     Args:
         port: port on this machine.
 
@@ -24,23 +28,44 @@ def ui(port: int) -> None:
         UserError: the current folder is no project, or the port is in use.
     """
     root = console.root()
-    params.load(root / paths.PARAMS)  # refuse a folder that is no project
+    config = params.load(root / paths.PARAMS)
     address = connection.tracking_uri(root)
     if address.startswith(("http://", "https://")):
-        console.echo(f"MLFLOW_TRACKING_URI names a server. Open {connection.redact(address)}")
+        address = connection.redact(address)
+        console.echo(f"MLFLOW_TRACKING_URI names a server. Open {address}")
+        _print_links(config, root, address.rstrip("/"))
         return
     _require_free(port)
     arguments = connection.ui_arguments(root, HOST, port)
-    console.echo(
-        f"MLflow starts in about ten seconds at http://{HOST}:{port}. Press Ctrl-C to stop it."
-    )
-    console.echo(
-        "MLflow opens on its pages for traces. Choose 'Model training' above them; MLflow "
-        "remembers the choice."
-    )
+    address = f"http://{HOST}:{port}"
+    console.echo(f"MLflow starts in about ten seconds at {address}. Press Ctrl-C to stop it.")
+    _print_links(config, root, address)
     sys.stdout.flush()
     command = [sys.executable, "-m", "mlflow", *arguments]
     os.execve(sys.executable, command, {**connection.SERVER_ENV, **os.environ})
+
+
+def _print_links(config: Params, root: Path, address: str) -> None:
+    """Print a link to the runs of each corpus, with its metrics as columns."""
+    with console.quiet_imports():
+        from pipelines.evaluation import metrics
+        from pipelines.tracking import run_tables
+
+    columns = {
+        f"{config.tracking.experiment_prefix}{name}": [
+            metric
+            for metric in metrics.of_task(corpus.task, corpus.tokens)
+            if metric.has_goals and not metric.optional
+        ]
+        for name, corpus in config.corpora.items()
+    }
+    try:
+        links = run_tables.run_table_links(root, address, columns)
+    except UserError as error:
+        console.echo(str(error))
+        return
+    for experiment, link in links.items():
+        console.echo(f"  {experiment}: {link}")
 
 
 def _require_free(port: int) -> None:

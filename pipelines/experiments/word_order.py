@@ -19,7 +19,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.config import params
-from pipelines.data.readers.base import read_text
 from pipelines.errors import UserError
 from pipelines.experiments import tables
 from pipelines.inference.predictor import Predictor
@@ -140,13 +139,20 @@ def natural_pairs(
     """
     if not path.is_file():
         raise UserError(f"There is no file '{path}'. Correct 'minimal_pairs' in params.yaml.")
-    header, *rows = [line.split("\t") for line in read_text(path).splitlines()]
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not valid UTF-8 at byte {error.start + 1}.") from None
+    header = lines[0].split("\t")
     if len(header) != 2 or header[0] == header[1] or not set(header) <= set(labels):
         raise UserError(
             f"{path}:1 must name two of the labels {', '.join(labels)}, with a tab between them."
         )
     pairs = []
-    for number, row in enumerate(rows, start=2):
+    for number, line in enumerate(lines[1:], start=2):
+        if not line:
+            continue
+        row = line.split("\t")
         text, exchanged = prepare(row) if len(row) == 2 else ("", "")
         if text == exchanged or sorted(text.split(" ")) != sorted(exchanged.split(" ")):
             raise UserError(

@@ -177,8 +177,10 @@ def test_a_logged_model_predicts_like_the_command(finished):
     logged = dict(json.loads(line) for line in output.splitlines() if line.startswith("["))
     assert set(logged) == set(texts)
     for name, text in texts.items():
-        prediction = project.run("seqproof", "predict", name, text)
-        assert prediction.strip() == logged[name].strip() != ""
+        prediction = project.run("seqproof", "predict", name, text).strip()
+        if name == "moods-rnn":  # a table; its first cell below the header is the label
+            prediction = prediction.splitlines()[1].split()[0]
+        assert prediction == logged[name].strip() != ""
     assert not list((project.folder / "mlartifacts").rglob("*.pkl"))
 
 

@@ -55,7 +55,7 @@ def test_predict_and_translate_read_standard_input(monkeypatch: pytest.MonkeyPat
     calls = []
     monkeypatch.setattr(predict, "predict", lambda name, texts: calls.append((name, texts)))
     monkeypatch.setattr(
-        translate, "translate", lambda name, texts, n_best, search: calls.append((name, texts))
+        translate, "translate", lambda name, texts, *options: calls.append((name, texts))
     )
     for command in ("predict", "translate"):
         result = CliRunner().invoke(app, [command, "a-model"], input="one\ntwo\n")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -48,9 +49,9 @@ def searches(monkeypatch, tmp_path):
 
 
 def test_one_translation_a_line_with_the_search_of_the_corpus(searches, capsys):
-    translate.translate("verses-attention", ["A b", "C"], None, NO_OPTIONS)
+    translate.translate("verses-attention", ["A b", "C"], None, False, NO_OPTIONS)
     assert capsys.readouterr().out == "[b]a b\n[b]c\n"
-    translate.translate("dates-attention", ["A"], None, NO_OPTIONS)
+    translate.translate("dates-attention", ["A"], None, False, NO_OPTIONS)
     assert searches == [({"beam": 3, "length_penalty": 0.6}, 1), ({"beam": 1}, 1)]
 
 
@@ -59,10 +60,12 @@ def test_options_replace_params_yaml_and_n_best_print_scores(searches):
     result = CliRunner().invoke(app.app, ["translate", "verses-attention", "A b", "C", *options])
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
-        "-0.5000 [b]a b",
-        "-1.5000 [b]a b",
-        "-0.5000 [b]c",
-        "-1.5000 [b]c",
+        "score     translation    "
+        "(score: log probability in nats with the penalties of Wu et al. 2016)",
+        "-0.5000   [b]a b",
+        "-1.5000   [b]a b",
+        "-0.5000   [b]c",
+        "-1.5000   [b]c",
     ]
     ((search, n_best),) = searches
     assert n_best == 2
@@ -72,6 +75,35 @@ def test_options_replace_params_yaml_and_n_best_print_scores(searches):
         "coverage_penalty": 0.2,
         "replace_unknown": True,
     }
+
+
+def test_the_score_without_penalties_is_the_log_probability(searches, capsys):
+    translate.translate("dates-attention", ["A"], 1, False, NO_OPTIONS)
+    header, line = capsys.readouterr().out.splitlines()
+    assert header == "score     translation    (score: log probability in nats)"
+    assert line == "-0.5000   [b]a"
+
+
+def test_attention_of_a_sentence_of_the_user(make, monkeypatch, capsys, searches):
+    spec = make.spec("seq2seq", attention="general")
+    vocabularies = make.vocabularies("seq2seq")
+    trained = predictor.Predictor(None, spec, vocabularies)
+    source = " ".join(vocabularies.columns["source"].tokens[4:6])
+    first, second = source.split(" ")
+    (target,) = vocabularies.columns["target"].tokens[4:5]
+    weights = np.array([[0.05, 0.95], [0.6, 0.4]])
+    ids = vocabularies.columns["target"].encode(f"{target} {target}")
+    hypothesis = SimpleNamespace(score=-1.0, ids=ids, weights=weights)
+    monkeypatch.setattr(predictor, "load", lambda *arguments, **options: trained)
+    monkeypatch.setattr(translation, "translate", lambda *arguments: [[hypothesis]])
+    result = CliRunner().invoke(app.app, ["translate", "verses-attention", source, "--attention"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[1:] == [
+        f"    {target}  <- {second} 0.95",
+        f"    {target}  <- {first} 0.60, {second} 0.40",
+    ]
+    with pytest.raises(UserError, match=r"--attention needs .*'verses-fixed' has 'attention: none"):
+        translate.translate("verses-fixed", ["a"], None, True, NO_OPTIONS)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +125,7 @@ def test_options_replace_params_yaml_and_n_best_print_scores(searches):
 )
 def test_invalid_arguments_are_refused_in_one_line(searches, name, n_best, options, message):
     with pytest.raises(UserError, match=message) as error:
-        translate.translate(name, ["a"], n_best, NO_OPTIONS | options)
+        translate.translate(name, ["a"], n_best, False, NO_OPTIONS | options)
     assert len(str(error.value).splitlines()) == 1
     assert searches == []
 

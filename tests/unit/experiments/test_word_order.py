@@ -109,7 +109,7 @@ def test_natural_pairs(tmp_path):
     pairs = read("positive\tnegative\nA b\tB a\n")
     assert pairs.values.tolist() == [["natural", "a b", "b a", "positive", "negative"]]
     for text, message in {
-        "": r"pairs.tsv is empty",
+        "": r"pairs.tsv:1 must name two of the labels",
         "negative\n": r"pairs.tsv:1 must name two of the labels negative, neutral, positive",
         "positive\tgood\na b\tb a\n": r"pairs.tsv:1 must name two of the labels",
         "positive\tnegative\n": r"pairs.tsv has no pairs",

@@ -1,9 +1,11 @@
 """`seqproof ui` opens MLflow on the project's runs."""
 
+import json
 import shutil
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -77,9 +79,41 @@ def test_of_a_remote_server_the_address_is_printed(
     assert "https://tracking.example.org" in capsys.readouterr().out
 
 
+def link_of(output: str, experiment: str) -> str:
+    (line,) = [line for line in output.splitlines() if line.startswith(f"  {experiment}: ")]
+    return line.rpartition(" ")[2]
+
+
+def test_a_link_to_the_runs_of_each_experiment_has_its_columns(
+    work: Work, exec_calls: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    work.train()
+    port = closed_port()
+    for _ in range(2):  # the second time, the view exists
+        ui(port)
+        link = link_of(capsys.readouterr().out, f"seqproof/{CORPUS}")
+        experiment = work.client().get_experiment_by_name(f"seqproof/{CORPUS}")
+        runs_page = f"http://127.0.0.1:{port}/#/experiments/{experiment.experiment_id}/runs"
+        assert link.startswith(f"{runs_page}?")
+        key = parse_qs(link.partition("?")[2])["viewStateShareKey"][0]
+        view = json.loads(experiment.tags[f"mlflow.sharedViewState.{key}"])
+        assert view["selectedColumns"] == [
+            "metrics.`test_bleu`",
+            "metrics.`test_exact_match`",
+            "metrics.`test_perplexity`",
+            "tags.`cell`",
+            "tags.`verified`",
+        ]
+        assert (view["orderByKey"], view["orderByAsc"]) == ("metrics.`test_bleu`", False)
+    assert len(exec_calls) == 2
+
+
 @needs_chromium
 def test_mlflows_pages_show_runs_and_descriptions(
-    work: Work, server: Server, monkeypatch: pytest.MonkeyPatch
+    work: Work,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
     work.train()
@@ -92,13 +126,18 @@ def test_mlflows_pages_show_runs_and_descriptions(
     query = "?workflowType=machine_learning"  # without it MLflow shows its page for traces
 
     def page(address: str) -> str:
-        html, _ = render(address + query, work.folder / "profile", milliseconds=30_000)
+        html, _ = render(address, work.folder / "profile", milliseconds=30_000)
         return html
 
-    run_list = page(runs_page)
+    run_list = page(runs_page + query)
     assert ">verses-attention<" in run_list
     assert ">verses-fixed<" in run_list
-    run_page = page(f"{runs_page}/{evaluated.info.run_id}")
+    assert ">20.5<" not in run_list, "MLflow's own choice of columns"
+    ui(5005)
+    chosen = page(link_of(capsys.readouterr().out, f"seqproof/{CORPUS}"))
+    assert ">verses-attention<" in chosen
+    assert ">20.5<" in chosen
+    run_page = page(f"{runs_page}/{evaluated.info.run_id}{query}")
     assert "verses-attention: seq2seq of lstm cells with general attention" in run_page
     assert "Test: BLEU 20.5; 3 examples." in run_page
     assert "verses-train" in run_page  # name of the dataset
