@@ -99,6 +99,11 @@ def experiment(stage: str, name: str) -> Path:
     return EXPERIMENTS / stage / f"{name}.csv"
 
 
+def gradient_norms(task: str) -> Path:
+    """Return the second table of the memory experiment on a task: its gradient norms."""
+    return EXPERIMENTS / "gradient_flow" / f"{task}.csv"
+
+
 def verified(name: str) -> Path:
     """Return the file with the result of verifying a model."""
     return VERIFIED / f"{name}.json"

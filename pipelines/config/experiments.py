@@ -15,7 +15,6 @@ from pipelines.types import (
     Cell,
     ConfigModel,
     Count,
-    Fraction,
     IntAtLeast2,
     Name,
     Names,
@@ -24,53 +23,64 @@ from pipelines.types import (
     Width,
 )
 
-SyntheticTask = Literal["adding", "copying"]
+Initializer = Literal["glorot_uniform", "orthogonal", "identity"]
+SyntheticTask = Literal["adding", "copying", "recall"]
 Kind = TypeVar("Kind", BagOfWordsConfig, ClassifierConfig, Seq2SeqConfig)
 Pair = Annotated[tuple[str, str], Field(strict=False)]
 
 
 class CellConfig(ConfigModel):
-    """Recurrent cell that the experiments compare."""
+    """Recurrent cell that the experiments compare.
+
+    `recurrent_initializer` is the initializer of the recurrent kernel; without it, each cell has
+    its own.
+    """
 
     cell: Cell
     forget_bias: Annotated[float, Field(ge=-10, le=10)] | None = None
+    recurrent_initializer: Initializer | None = None
 
     @model_validator(mode="after")
     def _check_forget_bias(self) -> Self:
         if self.forget_bias is not None and self.cell != "lstm":
             raise ValueError(f"'forget_bias' has no effect with 'cell: {self.cell}': remove it")
+        if self.recurrent_initializer == "identity" and self.cell not in ("rnn", "irnn"):
+            raise ValueError(
+                f"'recurrent_initializer: identity' needs 'cell: rnn' or 'cell: irnn', not "
+                f"'cell: {self.cell}'"
+            )
         return self
 
 
-class ToyTraining(ConfigModel):
-    """Training of one small recurrent layer by Adam, on new batches at each step."""
+class Memory(ConfigModel):
+    """Training of small recurrent layers by Adam on a task that needs memory.
 
+    Each cell is trained at each of `learning_rates` from each of `seeds` successive seeds, for
+    each of `lags` and each of `bptt_steps`. A cell has learnt the task if its error is below
+    `threshold` times that of a network without memory.
+    """
+
+    cells: Names | None = None
+    symbols: Count | None = None
+    lags: Annotated[tuple[IntAtLeast2, ...], Field(strict=False, min_length=1)]
+    bptt_steps: Annotated[tuple[Count | Literal["full"], ...], Field(strict=False, min_length=1)]
+    learning_rates: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)]
+    seeds: IntAtLeast2
     units: Width
     batch_size: Count
     steps: Count
-    learning_rate: Positive
     clip_norm: Positive
-
-
-class GradientFlow(ToyTraining):
-    """Norm of the gradient over `lag` steps, before and after a training run."""
-
-    lag: IntAtLeast2
-
-
-class LongMemory(ToyTraining):
-    """Longest lag over which a cell learns a task.
-
-    A lag is learnt if the loss falls below `threshold` times the loss of a network without memory.
-    """
-
-    lags: Annotated[tuple[IntAtLeast2, ...], Field(strict=False, min_length=1)]
-    threshold: Fraction
+    threshold: Annotated[float, Field(gt=0, le=0.1)]
 
     @model_validator(mode="after")
-    def _check_lags(self) -> Self:
-        if any(lag >= next_lag for lag, next_lag in pairwise(self.lags)):
-            raise ValueError("'lags' must be in increasing order")
+    def _check_order(self) -> Self:
+        for key in ("lags", "learning_rates"):
+            if any(first >= second for first, second in pairwise(getattr(self, key))):
+                raise ValueError(f"'{key}' must be in increasing order")
+        lengths = [steps for steps in self.bptt_steps if steps != "full"]
+        full = [steps for steps in self.bptt_steps if steps == "full"]
+        if self.bptt_steps != (*sorted(set(lengths)), *full[:1]):
+            raise ValueError("'bptt_steps' must be in increasing order, with 'full' at the end")
         return self
 
 
@@ -114,8 +124,7 @@ class Experiments(ConfigModel):
     """Experiments of the report; each map may be empty."""
 
     cells: dict[Name, CellConfig]
-    gradient_flow: dict[SyntheticTask, GradientFlow]
-    long_memory: dict[SyntheticTask, LongMemory]
+    memory: dict[SyntheticTask, Memory]
     word_order: dict[Name, WordOrder]
     source_length: dict[Name, SourceLength]
 
@@ -125,11 +134,18 @@ class Experiments(ConfigModel):
         Raises:
             ValueError: one does not; the message names the key.
         """
-        for stage in ("gradient_flow", "long_memory"):
-            if getattr(self, stage) and not self.cells:
-                raise ValueError(
-                    f"experiments.{stage} needs at least one entry in 'experiments.cells'"
-                )
+        for task, memory in self.memory.items():
+            key = f"experiments.memory.{task}"
+            if not self.cells:
+                raise ValueError(f"{key} needs at least one entry in 'experiments.cells'")
+            for cell in memory.cells or ():
+                if cell not in self.cells:
+                    raise ValueError(
+                        f"{key}.cells: there is no cell '{cell}'{suggest(cell, self.cells)}"
+                    )
+            if (task == "copying") != (memory.symbols is not None):
+                reason = "needs" if task == "copying" else "has no"
+                raise ValueError(f"{key} {reason} 'symbols', the number of symbols to copy")
         for name, entry in self.word_order.items():
             key = f"experiments.word_order.{name}"
             corpus = _find_corpus(key, name, corpora)

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Columns of each table. Lengths are in steps or tokens, losses in the unit of the task.
-GRADIENT_FLOW = ("cell", "when", "loss", "lag", "norm")
-LONG_MEMORY = ("cell", "lag", "steps", "loss", "baseline", "learnt")
+MEMORY = (
+    *("cell", "bptt_steps", "lag", "learning_rate", "seed", "valid_loss", "test_loss", "baseline"),
+    *("recalled", "chosen"),
+)
+GRADIENT_FLOW = ("cell", "seed", "test_loss", "baseline", "weights", "steps_back", "norm")
 WORD_ORDER = (
     *("pairs", "text", "exchanged", "label", "exchanged_label"),
     *("classifier", "before", "after", "moved"),

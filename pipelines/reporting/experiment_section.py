@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from pipelines.reporting.experiment_figure import ExperimentFigure, TableSource
 if TYPE_CHECKING:
     import pandas as pd
 
+PathOf = Callable[[str], Path]
 MakeFigure = Callable[[str, Any, "pd.DataFrame", TableSource], ExperimentFigure]
 
 
@@ -31,28 +32,41 @@ def experiment_figures(config: params.Params, root: Path) -> list[ExperimentFigu
         UserError: a table is damaged.
     """
     experiments = config.experiments
-    stages: Mapping[str, tuple[Mapping[Any, Any], tuple[str, ...], MakeFigure]] = {
-        "gradient_flow": (
-            experiments.gradient_flow,
-            tables.GRADIENT_FLOW,
+    untruncated = {
+        name: entry for name, entry in experiments.memory.items() if "full" in entry.bptt_steps
+    }
+    # For each stage: the function that returns the path of a table, the entries of params.yaml, the
+    # table's columns, and the function that makes its figure.
+    stages: Sequence[tuple[str, PathOf, Mapping[Any, Any], tuple[str, ...], MakeFigure]] = [
+        (
+            *("memory", partial(paths.experiment, "memory"), experiments.memory, tables.MEMORY),
+            partial(cell_figures.memory, experiments.cells),
+        ),
+        (
+            *("memory", paths.gradient_norms, untruncated, tables.GRADIENT_FLOW),
             cell_figures.gradient_flow,
         ),
-        "long_memory": (experiments.long_memory, tables.LONG_MEMORY, cell_figures.long_memory),
-        "word_order": (experiments.word_order, tables.WORD_ORDER, model_figures.word_order),
-        "source_length": (
-            experiments.source_length,
-            tables.SOURCE_LENGTH,
+        (
+            *("word_order", partial(paths.experiment, "word_order")),
+            *(experiments.word_order, tables.WORD_ORDER, model_figures.word_order),
+        ),
+        (
+            *("source_length", partial(paths.experiment, "source_length")),
+            *(experiments.source_length, tables.SOURCE_LENGTH),
             partial(model_figures.source_length, config),
         ),
-    }
+    ]
     return [
-        make_figure(name, entry, tables.read(file, columns), _source(stage, name, file))
-        for stage, (entries, columns, make_figure) in stages.items()
+        make_figure(name, entry, tables.read(root / path_of(name), columns), source)
+        for stage, path_of, entries, columns, make_figure in stages
         for name, entry in entries.items()
-        if (file := root / paths.experiment(stage, name)).is_file()
+        if (source := _source(f"{stage}@{name}", root, path_of(name)))
     ]
 
 
-def _source(stage: str, name: str, file: Path) -> TableSource:
-    md5 = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
-    return TableSource(f"{stage}@{name}", paths.experiment(stage, name).as_posix(), md5)
+def _source(stage: str, root: Path, path: Path) -> TableSource | None:
+    """Return the table behind a plot; None if it does not exist."""
+    if not (root / path).is_file():
+        return None
+    md5 = hashlib.md5((root / path).read_bytes(), usedforsecurity=False).hexdigest()
+    return TableSource(stage, path.as_posix(), md5)

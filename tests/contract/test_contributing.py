@@ -64,8 +64,7 @@ PARAMS = {
     },
     "experiments": {
         "cells": {},
-        "gradient_flow": {},
-        "long_memory": {},
+        "memory": {},
         "word_order": {},
         "source_length": {},
     },

@@ -102,7 +102,17 @@ FAMILIES = {name: family for family, names in MODELS.items() for name in names} 
     "slots-tagger": "lstm",
 }
 SMALL = {"epochs": 1, "batch_size": 4, "bptt_steps": 8, "embedding": 4, "units": 6}
-TOY = {"units": 3, "batch_size": 2, "steps": 2, "learning_rate": 0.01, "clip_norm": 1.0}
+MEMORY = {
+    "lags": [4],
+    "bptt_steps": ["full"],
+    "learning_rates": [0.01],
+    "seeds": 2,
+    "units": 3,
+    "batch_size": 2,
+    "steps": 2,
+    "clip_norm": 1.0,
+    "threshold": 0.1,
+}
 
 
 def tiny(tree: dict[str, Any]) -> None:
@@ -123,7 +133,7 @@ def tiny(tree: dict[str, Any]) -> None:
     tree["models"] = {family: models[family] for family in shipped}
     tree["experiments"] = {key: {} for key in tree["experiments"]} | {
         "cells": {"tanh": {"cell": "rnn"}},
-        "gradient_flow": {"adding": {**TOY, "lag": 4}},
+        "memory": {"adding": MEMORY},
     }
 
 

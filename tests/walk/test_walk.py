@@ -53,7 +53,7 @@ def commit_results(project: Project) -> None:
 
 def test_every_stage_runs_once(finished):
     _, output = finished
-    expected = {"check", "report", "gradient_flow@adding"} | DATA | TRAININGS | EVALUATIONS
+    expected = {"check", "report", "memory@adding"} | DATA | TRAININGS | EVALUATIONS
     assert stages_run(output) == expected
     assert len(RUNNING.findall(output)) == len(expected)
 
@@ -235,7 +235,7 @@ def test_results_have_all_models_and_the_cost_of_every_stage(finished):
     table = project.run("seqproof", "results")
     for name in FAMILIES:
         assert re.search(rf"(?m)^\W*{name}\b", table)
-    for stage in DATA | TRAININGS | EVALUATIONS | {"check", "report", "gradient_flow@adding"}:
+    for stage in DATA | TRAININGS | EVALUATIONS | {"check", "report", "memory@adding"}:
         assert re.search(rf"(?m)^\W*{stage}\s.*\d", table), stage
     assert "report.html" in table
     assert re.search(r"(?i)sum", table)
@@ -318,7 +318,7 @@ def test_edited_code_reruns_only_the_stages_that_it_can_change(copy, files, expe
 
 def test_another_seed_reruns_no_data_stage(copy):
     copy.edit_params(lambda tree: tree.update(seed=2))
-    assert outdated(copy) == {"check", "report", "gradient_flow@adding"} | TRAININGS
+    assert outdated(copy) == {"check", "report", "memory@adding"} | TRAININGS
     copy.edit_params(lambda tree: tree.update(seed=1, data_seed=2))
     data = {stage for stage in DATA if not stage.startswith("build_vocab")}
     assert outdated(copy) == {"check", "report"} | data

@@ -20,11 +20,38 @@ INVALID = {
     ),
     "an unknown cell": ("{cell: gru}", "{cell: qrnn}", r"cells.gru.cell is 'qrnn'; .* known:"),
     "an unknown task": (
-        "    adding: {",
-        "    subtracting: {",
+        "    adding:\n",
+        "    subtracting:\n",
         r"subtracting is not a valid key; .*adding, copy",
     ),
-    "decreasing lags": ("[10, 25, 50,", "[10, 50, 25,", r"'lags' must be in increasing order"),
+    "decreasing lags": ("[10, 20, 40]", "[10, 40, 20]", r"'lags' must be in increasing order"),
+    "decreasing rates": ("[0.003, 0.01,", "[0.01, 0.003,", r"'learning_rates' must be in incr"),
+    "unordered truncation": (
+        "[1, 5, 20, full]",
+        "[full, 5, 20]",
+        r"'bptt_steps' must be in increasing order, with 'full' at the end",
+    ),
+    "a threshold that half a memory passes": (
+        "threshold: 0.1",
+        "threshold: 0.5",
+        r"memory.adding.threshold is 0.5: it must be less than or equal to 0.1",
+    ),
+    "an unknown cell of a task": (
+        "cells: [tanh-orthogonal, lstm-forget-1]",
+        "cells: [tanh-ortogonal, lstm-forget-1]",
+        r"memory.recall.cells: there is no cell 'tanh-ortogonal'; did you mean 'tanh-orthogonal'",
+    ),
+    "copying without symbols": ("symbols: 3", "", r"memory.copying needs 'symbols'"),
+    "adding with symbols": (
+        "lags: [10, 20, 40]",
+        "symbols: 3\n      lags: [10, 20, 40]",
+        r"memory.adding has no 'symbols'",
+    ),
+    "an identity matrix for gates": (
+        "gru: {cell: gru}",
+        "gru: {cell: gru, recurrent_initializer: identity}",
+        r"'recurrent_initializer: identity' needs 'cell: rnn' or 'cell: irnn', not 'cell: gru'",
+    ),
     "an unknown corpus": (
         f"    {VERSES}",
         f"    {VERSES.replace('verses:', 'verse:')}",
@@ -60,7 +87,7 @@ INVALID = {
         "minimal_pairs: pairs/",
         r"word_order.contrasts.minimal_pairs is 'pairs/minimal_pairs.tsv': it must match \^texts/",
     ),
-    "no steps": ("steps: 1500", "steps: 0", r"long_memory.copying.steps is 0: it must be greater"),
+    "no steps": (" steps: 600", " steps: 0", r"memory.adding.steps is 0: it must be greater"),
     "an unknown key": ("order: 3", "orders: 3", r"contrasts.orders is not a valid key.*'order'"),
 }
 
@@ -79,13 +106,13 @@ def test_invalid_values(tmp_path: Path, valid: str, invalid: str, message: str) 
 
 
 def test_experiments_may_be_empty(tmp_path: Path) -> None:
-    stages = ("gradient_flow", "long_memory", "word_order", "source_length")
+    stages = ("memory", "word_order", "source_length")
     empty = "".join(f"  {key}: {{}}\n" for key in ("cells", *stages))
-    assert loaded(tmp_path, empty).long_memory == {}
+    assert loaded(tmp_path, empty).memory == {}
 
 
 def test_experiments_on_cells_need_cells(tmp_path: Path) -> None:
-    cells, key, rest = EXPERIMENTS.partition("\n  gradient_flow:")
+    cells, key, rest = EXPERIMENTS.partition("\n  memory:")
     assert "tanh" in cells
-    with pytest.raises(UserError, match=r"experiments.gradient_flow needs .*'experiments\.cells"):
+    with pytest.raises(UserError, match=r"experiments.memory.adding needs .*'experiments\.cells"):
         loaded(tmp_path, f"  cells: {{}}{key}{rest}")

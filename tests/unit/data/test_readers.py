@@ -70,7 +70,7 @@ data_seed: 1
 tracking: {experiment_prefix: ""}
 checkpoints: {every: 1}
 models: {baseline: {}, lstm: {}, fine_tuned: {}, seq2seq: {}}
-experiments: {cells: {}, gradient_flow: {}, long_memory: {}, word_order: {}, source_length: {}}
+experiments: {cells: {}, memory: {}, word_order: {}, source_length: {}}
 goals: []
 """
 

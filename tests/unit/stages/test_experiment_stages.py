@@ -13,10 +13,21 @@ from pipelines.errors import UserError
 from pipelines.experiments import tables
 from pipelines.models import serialization
 from pipelines.text import vocabulary
-from stages import gradient_flow, long_memory, source_length, word_order
+from stages import memory, source_length, word_order
 
 ROOT = Path(__file__).parents[3]
-TRAINING = {"units": 3, "batch_size": 2, "steps": 2, "learning_rate": 0.01, "clip_norm": 1.0}
+MEMORY = {
+    "symbols": 2,
+    "lags": [2, 3],
+    "bptt_steps": ["full"],
+    "learning_rates": [0.01],
+    "seeds": 2,
+    "units": 3,
+    "batch_size": 2,
+    "steps": 2,
+    "clip_norm": 1.0,
+    "threshold": 0.1,
+}
 
 
 @pytest.fixture
@@ -25,8 +36,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tree: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     tree["experiments"] |= {
         "cells": {"tanh": {"cell": "rnn"}},
-        "gradient_flow": {"adding": TRAINING | {"lag": 4}},
-        "long_memory": {"copying": TRAINING | {"lags": [2, 3], "threshold": 0.5}},
+        "memory": {"copying": MEMORY},
     }
     exchange = {"labels": ["negative", "positive"], "evidence": 0.1, "min_count": 1}
     tree["experiments"]["word_order"]["opinions"]["exchange"] = exchange
@@ -39,14 +49,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_experiments_on_synthetic_tasks_write_tables(project: Path) -> None:
-    gradient_flow.main("adding")
-    long_memory.main("copying")
-    norms = tables.read(paths.experiment("gradient_flow", "adding"), tables.GRADIENT_FLOW)
-    assert len(norms) == 3 * 4
-    trials = tables.read(paths.experiment("long_memory", "copying"), tables.LONG_MEMORY)
-    assert list(trials["lag"]) == [2, 3]
-    with pytest.raises(UserError, match=r"'copying'.*experiments\.gradient_flow.*adding"):
-        gradient_flow.main("copying")
+    memory.main("copying")
+    losses = tables.read(paths.experiment("memory", "copying"), tables.MEMORY)
+    assert list(losses["lag"]) == [2, 2, 3, 3]
+    norms = tables.read(paths.gradient_norms("copying"), tables.GRADIENT_FLOW)
+    assert len(norms) == 2 * 2 * (3 + 2 * 2)  # initial and trained, two seeds, all steps
+    with pytest.raises(UserError, match=r"'adding'.*experiments\.memory.*copying"):
+        memory.main("adding")
 
 
 def test_word_order_compares_three_classifiers(project: Path, make: Any) -> None:
