@@ -60,7 +60,7 @@ def test_a_gru_learns_to_add_and_its_share_of_symbols_is_counted():
     assert (norms["test_loss"] < 0.1 * norms["baseline"]).all()
     entry = entry.model_copy(update={"symbols": 1})
     losses, _ = memory.measure_memory(cells, entry, "copying", 1, lambda *_: None)
-    assert losses["recalled"].between(0.5, 1).all()
+    assert losses["recalled"].between(0.25, 1).all()  # one of eight by chance
 
 
 def test_the_rate_with_the_lowest_mean_loss_is_chosen():
