@@ -81,7 +81,8 @@ def _collect(project: Path, origin: dict[str, str]) -> benchmark_results.Benchma
         model: benchmark_results.read_metrics(project / paths.metrics(model), stage)
         for model, stage in evaluations.items()
     }
-    outdated = dvc_project.outdated(list(evaluations.values()), project)
+    # Results of earlier code are marked on the page.
+    outdated = dvc_project.outdated(list(evaluations.values()), project, earlier_code=CODE)
     if outdated:
         raise UserError(f"{project}: {outdated[0]} is not up to date. Run `dvc repro` there.")
     stages = {paths.training_stage(config, model): model for model in models}

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -143,13 +143,31 @@ def stage_names(root: Path) -> list[str]:
         return sorted(str(stage.name) for stage in repo.index.stages)
 
 
-def outdated(targets: list[str], root: Path) -> list[str]:
-    """Return the stages among these and their ancestors that `dvc repro` would run."""
+def outdated(targets: list[str], root: Path, earlier_code: Sequence[str] = ()) -> list[str]:
+    """Return the stages among these and their ancestors that `dvc repro` would run.
+
+    Args:
+        targets: names of stages.
+        root: the project's root.
+        earlier_code: folders whose changes since an ancestor ran are ignored.
+    """
     # DVC looks for stages without a file name in the current folder.
     addresses = [f"{root.resolve() / paths.DVC_YAML}:{target}" for target in targets]
     with open_project(root) as repo:
         changes = repo.status(targets=addresses, with_deps=True)
-    return sorted(str(stage).rpartition(":")[2] for stage in changes)
+    names = {str(stage).rpartition(":")[2]: entries for stage, entries in changes.items()}
+    return sorted(
+        name
+        for name, entries in names.items()
+        if name in targets or not all(_only_code(entry, earlier_code) for entry in entries)
+    )
+
+
+def _only_code(change: Any, folders: Sequence[str]) -> bool:
+    """Return True if a change that DVC reports is one of code in these folders."""
+    if not isinstance(change, Mapping) or set(change) != {"changed deps"}:
+        return False
+    return all(path.split("/")[0] in folders for path in change["changed deps"])
 
 
 def load_stages(repo: Any) -> dict[str, Stage]:

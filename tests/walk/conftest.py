@@ -125,7 +125,9 @@ def tiny(tree: dict[str, Any]) -> None:
             entry = {**shipped[family][origin], "corpus": name.partition("-")[0]}
             small = {key: value for key, value in SMALL.items() if key in entry}
             models[family][name] = entry | small
-    models["fine_tuned"]["moods-tuned"] = models["lstm"]["moods-rnn"] | {"init_from": "phrases-rnn"}
+    models["lstm"]["phrases-rnn"]["ngram"] = {"order": 2, "smoothing": "witten_bell"}
+    tuned = {"init_from": "phrases-rnn", "ensemble_size": 2}
+    models["fine_tuned"]["moods-tuned"] = models["lstm"]["moods-rnn"] | tuned
     recurrent = {key: x for key, x in models["lstm"]["moods-rnn"].items() if key != "pooling"}
     tagger = {"model": "tagger", "corpus": "slots", "cell": "lstm", "crf": True}
     models["lstm"]["slots-tagger"] = recurrent | tagger

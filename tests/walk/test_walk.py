@@ -16,6 +16,7 @@ import yaml
 from commands.verify import verify
 from pipelines import console, paths
 from pipelines.config import params
+from pipelines.evaluation import parts
 from pipelines.lineage import dvc_project, hashing
 from pipelines.tracking import run_store
 from pipelines.verification import rerun, sandbox
@@ -98,6 +99,26 @@ def test_metrics_are_flat_sorted_and_complete(finished):
     assert "metrics/days-attention.json" in table
     assert "test_exact_match" in table
     assert "index.html" in project.run("dvc", "plots", "show", "plots/plain-lstm.csv")
+
+
+def test_members_of_ensembles_and_components_of_mixtures_are_evaluated_too(finished):
+    project, _ = finished
+    ensemble, mixture = (read_metrics(project, name) for name in ("moods-tuned", "phrases-rnn"))
+    assert parts.names(ensemble) == ["member"]
+    assert ensemble["member/seeds"] == 2
+    assert ensemble["member/test_accuracy_sd"] >= 0
+    assert ensemble["parameters"] == 2 * ensemble["member/parameters"]
+    assert parts.names(mixture) == ["network", "ngram"]
+    assert mixture["network/test_perplexity"] != mixture["ngram/test_perplexity"]
+    assert mixture["ngram_counts"] > 0
+    with sqlite3.connect(project.folder / "mlflow.db") as store:
+        keys = {key for (key,) in store.execute("select distinct key from metrics")}
+    assert {"member/test_accuracy", "network/test_perplexity"} <= keys
+    page = (project.folder / "report.html").read_text(encoding="utf-8")
+    table = project.run("seqproof", "results")
+    for title in ("single model, mean of 2 seeds", "network alone", "n-grams alone"):
+        assert f"<td>{title}</td>" in page
+        assert title in table
 
 
 def test_predictions_have_a_row_and_a_score_for_each_test_item(finished):
@@ -283,11 +304,17 @@ def test_a_forced_repro_writes_the_same_bytes(finished, copy):
 def test_outdated_stages_are_found_from_another_folder(copy):
     targets = ["evaluate_baseline@moods-perceptron", "evaluate_baseline@plain-markov"]
     assert dvc_project.outdated(targets, copy.folder) == []
+    trainer = copy.folder / "pipelines" / "training" / "trainer.py"
+    trainer.write_text(trainer.read_text(encoding="utf-8") + "# later\n", encoding="utf-8")
+    assert "train_baseline@plain-markov" in dvc_project.outdated(targets, copy.folder)
+    assert dvc_project.outdated(targets, copy.folder, earlier_code=["pipelines"]) == []
     metrics = copy.folder / paths.metrics("plain-markov")
     metrics.write_text(metrics.read_text(encoding="utf-8").replace("1", "2"), encoding="utf-8")
-    assert dvc_project.outdated(targets, copy.folder) == ["evaluate_baseline@plain-markov"]
+    outdated_stages = dvc_project.outdated(targets, copy.folder, earlier_code=["pipelines"])
+    assert outdated_stages == ["evaluate_baseline@plain-markov"]
     (copy.folder / paths.train_frame("moods")).unlink()
-    assert "preprocess@moods" in dvc_project.outdated(targets, copy.folder)
+    outdated_stages = dvc_project.outdated(targets, copy.folder, earlier_code=["pipelines"])
+    assert "preprocess@moods" in outdated_stages
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ MACHINE = benchmark_results.Machine(
 def _fixed_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "describe_machine", lambda model: MACHINE)
     # `dvc repro` has not run in these projects; tests/walk asks DVC itself.
-    monkeypatch.setattr(command.dvc_project, "outdated", lambda targets, root: [])
+    monkeypatch.setattr(command.dvc_project, "outdated", lambda targets, root, earlier_code: [])
 
 
 def make_project(folder: Path, template: str, metrics: dict[str, dict[str, Any]]) -> Path:
@@ -218,9 +218,10 @@ def test_outdated_results_are_not_published(
 ) -> None:
     checked: list[str] = []
 
-    def outdated(targets: list[str], root: Path) -> list[str]:
+    def outdated(targets: list[str], root: Path, earlier_code: tuple[str, ...]) -> list[str]:
         checked.extend(targets)
         assert root == plays
+        assert earlier_code == ("pipelines", "stages")  # which the page marks
         return [next(target for target in targets if target.endswith("@shakespeare-rnn"))]
 
     monkeypatch.setattr(command.dvc_project, "outdated", outdated)
