@@ -5,13 +5,14 @@ All that a paragraph says about the plot above it is computed from the plotted n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import params
 from pipelines.reporting import experiment_plots
 from pipelines.reporting.embedded_svg import Picture
 from pipelines.reporting.experiment_figure import ExperimentFigure, TableSource
+from pipelines.reporting.model_differences import differing_keys, join
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -238,33 +239,11 @@ def _reach(longest: int, unit: str) -> str:
 
 def _differences(config: params.Params, first: str, second: str) -> str:
     """Name all keys of params.yaml in which two models differ."""
-    entries = [dict(_flatten(config.models[model].model_dump())) for model in (first, second)]
-    keys = [
-        key
-        for key in dict.fromkeys([*entries[0], *entries[1]])
-        if entries[0].get(key) != entries[1].get(key)
-    ]
+    keys = differing_keys(config.models[first], config.models[second])
     if len(keys) == 1:
-        return f"In params.yaml they differ in '{keys[0]}' only."
-    values = (
-        f"'{key}' ({_yaml(entries[0].get(key))}, {_yaml(entries[1].get(key))})" for key in keys
-    )
-    *others, last = values
+        return f"In params.yaml they differ in '{next(iter(keys))}' only."
+    listed = [f"'{key}' ({value}, {other})" for key, (value, other) in keys.items()]
     return (
-        f"In params.yaml they differ in {', '.join(others)} and {last}, so the figure does not "
-        f"show the effect of attention alone."
+        f"In params.yaml they differ in {join(listed)}, so the figure does not show the effect of "
+        f"attention alone."
     )
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _yaml(value: Any) -> str:
-    if value is None:
-        return "not set"
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -19,6 +19,7 @@ from pipelines.reporting.embedded_svg import Picture
 from pipelines.reporting.experiment_section import experiment_figures
 from pipelines.reporting.leader import leader_sentence
 from pipelines.reporting.lineage_section import ModelLineage, model_lineages
+from pipelines.reporting.model_differences import describe_differences
 
 if TYPE_CHECKING:
     from pipelines.reporting.experiment_figure import ExperimentFigure
@@ -47,6 +48,8 @@ class CorpusSection:
     Attributes:
         table: the comparison of its models.
         leader: which model leads, and whether a simpler one is as good.
+        differences: keys of params.yaml in which models of one kind differ; empty if there are
+            no two.
         badges: verification results by model.
         tests: significance tests against the best model, if there are two models.
         curves: learning curves of all models.
@@ -62,6 +65,7 @@ class CorpusSection:
 
     table: CorpusTable
     leader: str
+    differences: str
     badges: Mapping[str, Badge]
     tests: BestModelTests | None
     curves: Picture | None
@@ -119,6 +123,7 @@ def collect(
             CorpusSection(
                 table=table,
                 leader=leader_sentence(table, tests),
+                differences=describe_differences(models),
                 badges=load_badges(models, root),
                 tests=tests,
                 curves=Picture(

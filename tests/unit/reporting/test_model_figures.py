@@ -113,7 +113,7 @@ def test_every_difference_between_the_models_is_named() -> None:
     for difference in (
         "'attention' (none, general)",
         "'bidirectional' (false, true)",
-        "'ensemble_size' (2, not set)",
+        "'ensemble_size' (2, unset)",
         f"'optimizer.learning_rate' (0.5, {rate})",
     ):
         assert difference in text
