@@ -14,6 +14,7 @@ from typing import Any
 from pipelines import console
 from pipelines.diagnostics.diagnostic import Checks, Diagnostic
 from pipelines.lineage import environment
+from pipelines.tracking import onednn
 
 GIB = 2**30
 # Free space on the disk, in GiB: the cache of a template, and the files of one model.
@@ -70,9 +71,16 @@ def processor() -> Diagnostic:
     threads = tf.config.threading.get_intra_op_parallelism_threads()
     threads = threads or (int(variable) if variable.isdigit() else 0) or environment.cores()
     cores = _pluralize(environment.cores(), "core")
-    return Diagnostic(
-        f"{environment.processor()}, {cores}, TensorFlow uses {_pluralize(threads, 'thread')}"
-    )
+    instructions = environment.summarize_instructions(environment.instruction_sets())
+    variables = [f"{name}={value}" for name, value in environment.variables().items()]
+    facts = [
+        f"{environment.processor()} ({environment.processor_model()}; {instructions})",
+        cores,
+        f"TensorFlow uses {_pluralize(threads, 'thread')}",
+        f"oneDNN uses {environment.machine()['onednn_isa']}, its operations are "
+        f"{onednn.describe()['onednn']}",
+    ]
+    return Diagnostic(", ".join([*facts, *variables]))
 
 
 def memory() -> Diagnostic:

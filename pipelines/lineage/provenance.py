@@ -53,8 +53,7 @@ def record(inputs: Inputs, root: Path, device: Mapping[str, str]) -> str:
         "files": dict(inputs.files),
         "params": dict(inputs.params),
         "git": git.git_state(root),
-        "environment": environment.machine() | dict(device),
-        "packages": environment.packages(),
+        **environment.current(device),
     }
     return dump_json(content)
 

@@ -12,9 +12,16 @@ from typing import Any
 from pipelines import paths
 from pipelines.errors import UserError
 
+IDENTICAL = "identical"  # summary of a verification without any difference
 # Lines of a badge's details: keys of the verification result's `training` and their formats.
 DETAILS: tuple[Mapping[str, str], ...] = (
-    {"processor": "{}", "cores": "{} cores", "device": "device {}", "kernel": "kernel {}"},
+    {
+        "processor": "{}",
+        "instruction_sets": "{}",
+        "cores": "{} cores",
+        "device": "device {}",
+        "kernel": "kernel {}",
+    },
     {"seconds": "{:,.2f} s", "tokens_per_second": "{:,.0f} tokens/s"},
     {"joules": "{:,.1f} J", "measured": "energy of: {}"},
 )
@@ -57,6 +64,7 @@ def _load(verified: Path, metrics: Path) -> Badge | None:
     try:
         result = json.loads(verified.read_text(encoding="utf-8"))
         level, findings = int(result["level"]), len(result["findings"])
+        summary = str(result["verdict"]).partition(": ")[2]
         metrics_md5 = result["metrics"]
         details = tuple(_details(result.get("training", {})))
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -68,7 +76,8 @@ def _load(verified: Path, metrics: Path) -> Badge | None:
     if findings:
         noun = "finding" if findings == 1 else "findings"
         return Badge(f"{findings} {noun}, level {level}", False, details)
-    return Badge(f"verified, level {level}", True, details)
+    text = f"verified, level {level}"
+    return Badge(text if summary == IDENTICAL else f"{text}: {summary}", True, details)
 
 
 def _details(training: Mapping[str, Any]) -> Iterator[str]:

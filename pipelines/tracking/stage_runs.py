@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from pipelines import console, paths
 from pipelines.config import params
 from pipelines.evaluation.metrics import MetricValues
-from pipelines.lineage import git, hashing, provenance, run_tags
+from pipelines.lineage import environment, git, hashing, provenance, run_tags
 from pipelines.lineage.lockfiles import EVALUATION, TRAINING
 from pipelines.lineage.stages import Inputs
 from pipelines.tasks import lookup
-from pipelines.tracking import descriptions, energy, runs, system_metrics
+from pipelines.tracking import descriptions, energy, onednn, runs, system_metrics
 from pipelines.tracking.epoch_logger import EpochLogger
 from pipelines.tracking.runs import Run, RunIdentity
 from pipelines.training import history as histories
@@ -27,6 +27,7 @@ from pipelines.training.checkpoints import CheckpointManager
 if TYPE_CHECKING:
     import pandas as pd
 
+MACHINE_TAGS = ("cpu", "cpu_model", "cores", "instruction_sets", "onednn_isa")
 SECONDS, TOKENS_PER_SECOND = "train_seconds", "train_tokens_per_second"  # metrics of a run
 
 
@@ -75,7 +76,8 @@ def training_run(
     """
     with runs.training(run_identity(config, name), console.root(), checkpoints.attempt) as run:
         _log_setup(run, config, name)
-        run.set_tags(device)
+        device = _with_onednn(device)
+        run.set_tags(_machine_tags() | device)
         _log_provenance(run, TRAINING, inputs, device)
         meter, is_resumed = energy.EnergyMeter(), checkpoints.can_resume
         with system_metrics.sampling(run.log_system_metrics, meter.update):
@@ -134,6 +136,7 @@ def log_evaluation(
         evaluation: the results.
     """
     root, corpus = console.root(), config.corpora[config.models[name].corpus]
+    device = _with_onednn(device)
     identity, model_hash = run_identity(config, name), hashing.folder_sha256(paths.model(name))
     history = histories.read_history(paths.history(name))
     test_data = paths.test_frame(identity.corpus)
@@ -165,7 +168,7 @@ def log_evaluation(
     histories_by_seed = histories.by_seed(history)
     for seed, seed_metrics in evaluation.seed_metrics.items():
         with runs.seed_evaluation(identity, root, model_hash, seed) as run:
-            run.set_tags(device)
+            run.set_tags(_machine_tags() | device)
             _log_setup(run, config, name, seed)
             _log_history(run, histories_by_seed[seed])
             run.log_metrics(_numbers(seed_metrics))
@@ -206,6 +209,21 @@ def _log_setup(run: Run, config: params.Params, name: str, seed: int | None = No
         path = paths.frame(entry.corpus, context)
         if path.is_file():
             run.log_dataset(path, context, f"{entry.corpus}-{path.stem}")
+
+
+def _with_onednn(device: Mapping[str, str]) -> dict[str, str]:
+    """Add the state of oneDNN to the device of a run that uses TensorFlow."""
+    return {**device, **(onednn.describe() if "tensorflow" in device else {})}
+
+
+def _machine_tags() -> dict[str, str]:
+    """Return the processor and the variables that change how numbers are computed."""
+    machine = environment.machine()
+    variables = (f"{name}={value}" for name, value in environment.variables().items())
+    return {
+        **{key: machine[key] for key in MACHINE_TAGS},
+        "variables": "; ".join(variables) or "none",
+    }
 
 
 def _log_provenance(run: Run, kind: str, inputs: Inputs, device: Mapping[str, str]) -> None:

@@ -6,27 +6,23 @@ import json
 import math
 import shlex
 import tempfile
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from pipelines import console, paths
 from pipelines.errors import UserError
 from pipelines.lineage import environment, provenance, snapshots
 from pipelines.lineage.lockfiles import EVALUATION, TRAINING, instance, stage_kind
+from pipelines.tracking import onednn
 from pipelines.training import step_metrics
-from pipelines.verification import sandbox
-from pipelines.verification.check_result import CLOSE, DIFFERENT, IDENTICAL, CheckResult
+from pipelines.verification import comparisons, sandbox
+from pipelines.verification.check_result import DIFFERENT, IDENTICAL, CheckResult
+from pipelines.verification.comparisons import Comparison
 from pipelines.verification.sandbox import Sandbox
 from pipelines.verification.verify_targets import VerifyTarget
 
-Losses = npt.NDArray[np.float64]
-
 STEPS = 20  # of a training run that level 1 repeats
-TOLERANCE = 0.01  # relative difference of a number on another machine or with another kernel
 
 
 def level_1(target: VerifyTarget) -> CheckResult:
@@ -48,23 +44,28 @@ def level_2(target: VerifyTarget) -> CheckResult:
     record, patch = _record(target, EVALUATION, target.stages[-1])
     findings: list[str] = []
     remarks: list[str] = []
-    statuses = []
+    results = []
     with (
         sandbox.open_sandbox(target, record["git"]["git_commit"], patch) as copy,
         console.progress(f"rerun {target.model}", len(target.stages), "stages") as bar,
     ):
         for stage in target.stages:
-            status, details = _rerun(copy, stage)
-            statuses.append(status)
-            remarks.append(f"{stage}: {status}{f', {details}' if details else ''}")
+            result = _rerun(copy, stage)
+            results.append(result)
+            details = "; ".join(result.details)
+            remarks.append(f"{stage}: {result.status}{f', {details}' if details else ''}")
             bar.advance(1, remarks[-1])
-            if status == DIFFERENT and not findings:
+            if result.status == DIFFERENT and not findings:
                 findings.append(f"{stage} is the first stage with different outs: {details}.")
         remarks += copy.remarks
-    if set(statuses) != {IDENTICAL}:
-        remarks += _environment_differences(target)
-    status = DIFFERENT if findings else CLOSE if CLOSE in statuses else IDENTICAL
-    return CheckResult(status, tuple(findings), tuple(remarks))
+    changed = [result for result in results if result.status != IDENTICAL]
+    if not changed:
+        return CheckResult(IDENTICAL, (), tuple(remarks))
+    remarks += _environment_differences(target)
+    # The evaluation, which is the last stage, tells more than the losses of a training.
+    status, difference = changed[-1].status, changed[-1].relative
+    figure = "" if findings else f"at most {difference:.2%} apart"
+    return CheckResult(DIFFERENT if findings else status, tuple(findings), tuple(remarks), figure)
 
 
 def _repeat_first_steps(target: VerifyTarget, stage: str) -> tuple[list[str], list[str]]:
@@ -94,7 +95,7 @@ def _repeat_first_steps(target: VerifyTarget, stage: str) -> tuple[list[str], li
             remarks = copy.remarks
         losses = step_metrics.read_losses(Path(scratch))
     steps = min(len(losses), len(recorded), STEPS)
-    step = first_difference(losses[:steps], recorded[:steps])
+    step = comparisons.first_difference(losses[:steps], recorded[:steps])
     if step is None:
         return [], [f"{stage}: the first {steps} steps have the same losses.", *remarks]
     return [
@@ -103,26 +104,18 @@ def _repeat_first_steps(target: VerifyTarget, stage: str) -> tuple[list[str], li
     ], []
 
 
-def first_difference(left: Losses, right: Losses) -> int | None:
-    """Return the first index at which two sequences are not bit-identical; None if they are."""
-    length = min(len(left), len(right))
-    indices = np.flatnonzero(left[:length] != right[:length])
-    if len(indices):
-        return int(indices[0])
-    return None if len(left) == len(right) else length
-
-
-def _rerun(copy: Sandbox, stage: str) -> tuple[str, str]:
-    """Run a stage in the sandbox; return the status of its outs and details."""
+def _rerun(copy: Sandbox, stage: str) -> Comparison:
+    """Run a stage in the sandbox, and compare its outs."""
     entry = copy.target.entries[stage]
     missing = copy.restore_sources(stage)
     if missing:
-        return DIFFERENT, missing
+        return Comparison(DIFFERENT, math.inf, (missing,))
     error = copy.run(shlex.split(entry.inputs.command)[1:])
     if error is not None:
         if stage.startswith("fetch@") and all(copy.restore(*out) for out in entry.outs.items()):
-            return IDENTICAL, "restored from DVC's cache, because its source is unreachable"
-        return DIFFERENT, f"it failed: {error}"
+            detail = "restored from DVC's cache, because its source is unreachable"
+            return Comparison(IDENTICAL, 0.0, (detail,))
+        return Comparison(DIFFERENT, math.inf, (f"it failed: {error}",))
     with snapshots.open_snapshot(copy.root) as snapshot:
         hashes = {path: snapshot.file_hash(path) for path in entry.outs}
     changed = [
@@ -131,61 +124,23 @@ def _rerun(copy: Sandbox, stage: str) -> tuple[str, str]:
         if (content := hashes[path]) is None or content.md5 != md5
     ]
     if not changed:
-        return IDENTICAL, ""
+        return Comparison(IDENTICAL, 0.0, ())
     return _compare_outs(copy, stage, changed)
 
 
-def _compare_outs(copy: Sandbox, stage: str, changed: list[str]) -> tuple[str, str]:
+def _compare_outs(copy: Sandbox, stage: str, changed: list[str]) -> Comparison:
     """Measure the difference of a training run's losses or of an evaluation's metrics."""
     entry, kind, model = copy.target.entries[stage], stage_kind(stage), instance(stage)
-    details = [f"{', '.join(changed)} differ{'s' if len(changed) == 1 else ''}"]
-    difference = math.inf
+    names = f"{', '.join(changed)} differ{'s' if len(changed) == 1 else ''}"
     out = (paths.model(model) if kind == TRAINING else paths.metrics(model)).as_posix()
     recorded = copy.root / "recorded"
-    if kind is not None and out in entry.outs and copy.restore_to(recorded, out, entry.outs[out]):
-        compare = _compare_losses if kind == TRAINING else _compare_metrics
-        difference, numbers = compare(copy.root / out, recorded)
-        details += numbers
-    return (CLOSE if difference <= TOLERANCE else DIFFERENT), "; ".join(details)
-
-
-def _compare_losses(model: Path, recorded_model: Path) -> tuple[float, list[str]]:
-    """Return the relative difference of the last losses, and details."""
-    losses, recorded = step_metrics.read_losses(model), step_metrics.read_losses(recorded_model)
-    step = first_difference(losses, recorded)
-    if step is None:
-        return math.inf, ["its losses are the same"]
-    if not len(losses) or len(losses) != len(recorded):
-        return math.inf, ["it has a different number of steps"]
-    tail = max(1, len(losses) // 10)
-    means = [float(part[-tail:].mean()) for part in (losses, recorded)]
-    return _relative_difference(*means), [
-        f"the first step that differs is {step + 1} of {len(losses)}",
-        f"the last steps have {means[0]:.4f} nats and had {means[1]:.4f}",
-    ]
-
-
-def _compare_metrics(file: Path, recorded_file: Path) -> tuple[float, list[str]]:
-    """Return the largest relative difference of a metric, and details."""
-    metrics, recorded = (
-        json.loads(path.read_text(encoding="utf-8")) for path in (file, recorded_file)
-    )
-    pairs = {
-        key: (metrics.get(key), value)
-        for key, value in recorded.items()
-        if isinstance(value, int | float)
-    }
-    if any(not isinstance(value, int | float) for value, _ in pairs.values()):
-        return math.inf, ["it has different metrics"]
-    differences = {key: _relative_difference(*pair) for key, pair in pairs.items()}
-    key = max(differences, key=lambda name: differences[name])
-    if not differences[key]:
-        return 0.0, ["its metrics are the same"]
-    return differences[key], [f"{key} is {pairs[key][0]:.6g} and was {pairs[key][1]:.6g}"]
-
-
-def _relative_difference(left: float, right: float) -> float:
-    return abs(left - right) / max(abs(left), abs(right), 1e-12)
+    if kind is None or out not in entry.outs:
+        return Comparison(DIFFERENT, math.inf, (names,))
+    if not copy.restore_to(recorded, out, entry.outs[out]):
+        return Comparison(DIFFERENT, math.inf, (names, f"the recorded {out} cannot be restored"))
+    compare = comparisons.compare_losses if kind == TRAINING else comparisons.compare_metrics
+    result = compare(copy.root / out, recorded)
+    return replace(result, details=(names, *result.details))
 
 
 def _record(target: VerifyTarget, kind: str, stage: str) -> tuple[dict[str, Any], str]:
@@ -211,7 +166,11 @@ def _record(target: VerifyTarget, kind: str, stage: str) -> tuple[dict[str, Any]
     return record, target.runs.read_text(run, provenance.patch_path(kind)) or ""
 
 
-def _environment_differences(target: VerifyTarget) -> Iterator[str]:
-    """Compare this machine with the one that evaluated the model."""
-    record, _ = _record(target, EVALUATION, target.stages[-1])
-    yield from sandbox.environment_differences(record, environment.packages())
+def _environment_differences(target: VerifyTarget) -> list[str]:
+    """Compare this machine with the one that trained the model; one remark each."""
+    stages = [stage for stage in target.stages if stage_kind(stage) == TRAINING]
+    record, _ = _record(target, TRAINING, stages[-1])
+    device = onednn.describe() if "onednn" in record.get("environment", {}) else {}
+    differences = environment.differences(record, environment.current(device))
+    remarks = [f"Other than in training: {difference}." for difference in differences]
+    return remarks or ["Machine, variables and packages are those of the training."]

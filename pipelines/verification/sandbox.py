@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines import console
-from pipelines.lineage import environment, git, snapshots
+from pipelines.lineage import git, snapshots
 from pipelines.lineage.lockfiles import truncated
 from pipelines.lineage.stage_graph import overlaps
 from pipelines.verification.verify_targets import VerifyTarget
@@ -139,28 +139,3 @@ def _copy(source: Path, destination: Path) -> None:
         shutil.copytree(source, destination)
     else:
         shutil.copyfile(source, destination)
-
-
-def environment_differences(record: Mapping[str, object], packages: Mapping[str, str]) -> list[str]:
-    """Compare this machine and its packages with those of a run, one sentence each.
-
-    Args:
-        record: `environment` and `packages` of the run's provenance.
-        packages: versions of the installed packages.
-    """
-    differences = []
-    recorded = record.get("environment", {})
-    if isinstance(recorded, Mapping):
-        differences += [
-            f"{key} was {recorded[key]} and is {value}"
-            for key, value in environment.machine().items()
-            if key in recorded and recorded[key] != value
-        ]
-    versions = record.get("packages", {})
-    if isinstance(versions, Mapping):
-        differences += [
-            f"{name} was {versions.get(name, 'missing')} and is {packages.get(name, 'missing')}"
-            for name in sorted({*versions, *packages})
-            if versions.get(name) != packages.get(name)
-        ]
-    return differences

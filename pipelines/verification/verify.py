@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipelines import files, paths
-from pipelines.lineage import provenance
+from pipelines.lineage import environment, provenance
 from pipelines.lineage.lockfiles import TRAINING, stage_kind
 from pipelines.tracking import energy, stage_runs
 from pipelines.verification import hash_checks, rerun
@@ -20,6 +20,7 @@ VERIFIED = "verified"  # tag of a run
 ARTIFACT = "verify/level-{}.json"
 # Keys of a verdict's `training` and the keys of the run's provenance and metrics.
 MACHINE = {"processor": "cpu", "cores": "cores", "device": "device", "kernel": "kernel"}
+INSTRUCTIONS = "instruction_sets"
 METRICS = {
     "seconds": stage_runs.SECONDS,
     "tokens_per_second": stage_runs.TOKENS_PER_SECOND,
@@ -110,7 +111,9 @@ def _training(target: VerifyTarget) -> dict[str, str | float]:
     machine: dict[str, object] = {}
     with suppress(ValueError, TypeError, KeyError):
         machine = json.loads(record)["environment"]
+    flags = machine.get(INSTRUCTIONS)
     return {
+        **({INSTRUCTIONS: environment.summarize_instructions(str(flags))} if flags else {}),
         **{key: str(machine[name]) for key, name in MACHINE.items() if name in machine},
         **{key: run.metrics[name] for key, name in METRICS.items() if name in run.metrics},
         **({"measured": run.tags[energy.SOURCES_TAG]} if energy.SOURCES_TAG in run.tags else {}),
@@ -143,5 +146,5 @@ def save(target: VerifyTarget, verdict: Verdict, root: Path) -> Path | None:
 def _summary(result: CheckResult) -> str:
     count = len(result.findings)
     if count == 0:
-        return result.status
+        return f"{result.status}, {result.figure}" if result.figure else result.status
     return f"{count} findings" if count > 1 else "1 finding"

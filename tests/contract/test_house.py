@@ -52,7 +52,7 @@ MAY_IMPORT = {
     },
     "reporting": {"paths", "experiments", "evaluation", "lineage", "tasks", "training"},
     "verification": {
-        *("paths", "tracking", "lineage", "tasks", "training"),
+        *("paths", "tracking", "lineage", "evaluation", "tasks", "training"),
         *("models", "text", "data"),
     },
     "diagnostics": {"paths", "tracking", "lineage", "tasks", "training", "models", "text"},

@@ -19,7 +19,7 @@ from pipelines.config import params
 from pipelines.evaluation import parts
 from pipelines.lineage import dvc_project, hashing
 from pipelines.tracking import run_store
-from pipelines.verification import rerun, sandbox
+from pipelines.verification import comparisons, sandbox
 from tests.walk.conftest import CORPORA, FAMILIES, Project
 
 TRAININGS = {f"{params.FAMILIES[family]}@{name}" for name, family in FAMILIES.items()}
@@ -680,7 +680,7 @@ def test_a_result_is_reproduced_in_a_clean_checkout(copy, monkeypatch, capsys):
         return run(self, arguments)
 
     monkeypatch.setattr(sandbox.Sandbox, "run", run_with_other_rate)
-    monkeypatch.setattr(rerun, "TOLERANCE", 1e-6)
+    monkeypatch.setattr(comparisons, "CLOSE_LIMIT", 1e-6)
     with pytest.raises(console.Exit):
         verify(name, 2)
     output = capsys.readouterr().out

@@ -83,7 +83,21 @@ def test_threads_follow_the_environment_variable(
 ) -> None:
     monkeypatch.setattr(machine.environment, "cores", lambda: 2)
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", variable)
-    assert machine.processor().message.endswith(f", 2 cores, TensorFlow uses {threads}")
+    assert f", 2 cores, TensorFlow uses {threads}, oneDNN uses " in machine.processor().message
+
+
+def test_the_processor_is_shown_with_instructions_and_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine.environment, "processor", lambda: "AMD EPYC")
+    monkeypatch.setattr(machine.environment, "processor_model", lambda: "AMD, family 25, model 1")
+    monkeypatch.setattr(machine.environment, "instruction_sets", lambda: "avx avx2 fma sse4_2")
+    monkeypatch.setattr(machine.onednn, "is_enabled", lambda: False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    message = machine.processor().message
+    assert message.startswith("AMD EPYC (AMD, family 25, model 1; AVX2), ")
+    assert ", oneDNN uses AVX2, its operations are off" in message
+    assert "OMP_NUM_THREADS=3" in message
 
 
 def test_every_check_of_this_machine_has_a_message(tmp_path: Path) -> None:

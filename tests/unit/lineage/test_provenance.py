@@ -46,11 +46,14 @@ def test_outside_a_project_inputs_are_params_code_and_data(tmp_path):
     assert provenance.inputs("report", tmp_path).command == "python -m stages.report"
 
 
-def test_the_record_has_inputs_git_machine_and_packages(project):
+def test_the_record_has_inputs_git_machine_variables_and_packages(project, monkeypatch):
     inputs = provenance.inputs(TRAIN, project.root)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     record = json.loads(provenance.record(inputs, project.root, {"device": "cpu"}))
     assert record["key"] == inputs.input_hash
     assert record["files"] == inputs.files
     assert record["git"]["git_commit"] == project.run("git", "rev-parse", "HEAD")
     assert record["environment"] == {**environment.machine(), "device": "cpu"}
     assert record["packages"] == environment.packages()
+    assert record["variables"] == environment.variables()
+    assert record["variables"]["TF_ENABLE_ONEDNN_OPTS"] == "0"

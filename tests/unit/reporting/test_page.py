@@ -100,7 +100,8 @@ def write_verified(
     """Write a verification result, by default one of the current metrics."""
     metrics = (project / paths.metrics(name)).read_bytes()
     current = hashlib.md5(metrics, usedforsecurity=False).hexdigest()
-    result = {"level": 0, "findings": findings, "metrics": metrics_md5 or current, **more}
+    result = {"level": 0, "findings": findings, "metrics": metrics_md5 or current}
+    result = {**result, "verdict": "level 0: identical", **more}
     path = project / paths.verified(name)
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result), encoding="utf-8")
@@ -122,6 +123,12 @@ def test_a_verification_of_the_current_metrics_is_a_badge(project: Path) -> None
     assert passed not in render(project)
 
 
+@pytest.mark.parametrize("summary", ["close, at most 0.43% apart", "within tolerance, at most 2%"])
+def test_a_badge_says_how_far_the_numbers_are_apart(project: Path, summary: str) -> None:
+    write_verified(project, "opinions-lstm", [], level=2, verdict=f"level 2: {summary}")
+    assert f'<span class="badge good">verified, level 2: {summary}</span>' in render(project)
+
+
 def test_one_finding_is_singular(project: Path) -> None:
     write_verified(project, "opinions-mlp", ["One."])
     assert ">1 finding, level 0</span>" in render(project)
@@ -138,11 +145,15 @@ def test_a_damaged_verification_result_is_named(project: Path, text: str) -> Non
 
 def test_details_of_the_training_are_below_the_badge(project: Path) -> None:
     training = {"processor": "<A>", "cores": "2", "device": "cpu", "kernel": "blocks"}
+    training |= {"instruction_sets": "AVX2, AVX-512"}
     training |= {"seconds": 1234.56, "tokens_per_second": 5678.9, "joules": 4321.0}
     training |= {"measured": "cpu"}
     write_verified(project, "opinions-lstm", [], training=training)
     html = render(project)
-    assert '<span class="cost">&lt;A&gt;, 2 cores, device cpu, kernel blocks</span>' in html
+    assert (
+        '<span class="cost">&lt;A&gt;, AVX2, AVX-512, 2 cores, device cpu, kernel blocks</span>'
+        in html
+    )
     assert '<span class="cost">1,234.56 s, 5,679 tokens/s</span>' in html
     assert '<span class="cost">4,321.0 J, energy of: cpu</span>' in html
     write_verified(project, "opinions-lstm", [], training={"seconds": 1.0})

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from pipelines import paths
+from pipelines.lineage import environment
 from pipelines.tracking import descriptions, run_writer, runs
 from tests.unit.tracking.work import CORPUS, METRICS, Work
 
@@ -31,6 +32,17 @@ def test_a_run_is_found_by_each_of_its_tags(work: Work, monkeypatch: pytest.Monk
     }.items():
         assert client.search_runs([experiment], f"tags.{key} = '{value}'"), key
         assert not client.search_runs([experiment], f"tags.{key} = 'other'"), key
+
+
+def test_processor_and_variables_are_tags(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {}}')
+    work.train()
+    tags, machine = work.runs()[0].data.tags, environment.machine()
+    for key in ("cpu", "cpu_model", "cores", "instruction_sets", "onednn_isa"):
+        assert tags[key] == machine[key], key
+    variables = tags["variables"].split("; ")
+    assert {"OMP_NUM_THREADS=3", "TF_CONFIG=(hidden)"} <= set(variables)
 
 
 def test_the_data_checks_are_among_the_artifacts(work: Work) -> None:

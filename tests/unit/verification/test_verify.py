@@ -42,7 +42,11 @@ def test_an_unchanged_model_is_identical(project, capsys):
         "findings": [],
         "remarks": [],
         "metrics": metrics,
-        "training": {"processor": environment.processor(), "cores": str(environment.cores())},
+        "training": {
+            "processor": environment.processor(),
+            "instruction_sets": environment.summarize_instructions(environment.instruction_sets()),
+            "cores": str(environment.cores()),
+        },
         "stages": {stage: key for stage, key in hashes.items() if stage != "report"},
     }
     verify(None, level=0)  # all models, of which there is one
@@ -80,6 +84,12 @@ def test_without_a_run_the_verdict_is_only_saved(project, capsys):
         verify(MODEL, level=0)
     assert "The verdict was not logged" in capsys.readouterr().out
     assert (project.root / "verified" / f"{MODEL}.json").is_file()
+
+
+def test_the_verdict_has_the_figure_of_the_difference(target, monkeypatch):
+    result = CheckResult("close", figure="at most 0.43% apart")
+    monkeypatch.setattr(verification, "LEVELS", {2: lambda _: result})
+    assert verification.verify(target, 2).verdict == "level 2: close, at most 0.43% apart"
 
 
 def test_a_level_runs_if_those_below_have_no_findings(target, monkeypatch):
