@@ -25,7 +25,10 @@ STAGES = {
     "fetch": ("corpus", "Fetch the raw files of a corpus."),
     "preprocess": ("corpus", "Read, clean, split and validate the text of a corpus."),
     "build-vocab": ("corpus", "Build the vocabulary of a corpus from its training split."),
-    "train-baseline": ("training", "Train an n-gram model, a perceptron or an MLP."),
+    "train-baseline": (
+        "training",
+        "Train an n-gram model, a logistic regression, a perceptron or an MLP.",
+    ),
     "train-lstm": ("training", "Train a recurrent language model, classifier or tagger."),
     "fine-tune": ("training", "Train a classifier that starts from a trained language model."),
     "train-seq2seq": ("training", "Train an encoder-decoder, with or without attention."),

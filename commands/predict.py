@@ -44,12 +44,10 @@ def _label_table(trained: Predictor, texts: list[str]) -> list[str]:
     import numpy as np
 
     from pipelines.tasks import classification
-    from pipelines.text import encoding
 
     prepared = trained.prepare(texts)
-    rows = encoding.encode_rows(prepared, trained.vocabularies.columns["text"])
-    logits = classification.predict_logits(trained, rows).astype(np.float64)
-    probabilities = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+    logits = classification.predict_logits(trained, prepared)
+    probabilities = np.exp(classification.log_softmax(logits))
     labels = trained.vocabularies.labels
     header = ["label", *(f"p({label})" for label in labels), "text"]
     table = [

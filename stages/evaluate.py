@@ -12,7 +12,7 @@ def main(
 ) -> None:
     """Write the metrics, predictions and analysis of a trained model, and log them to MLflow."""
     config = params.load(paths.PARAMS)
-    entry = params.require(config.models, name, "model")
+    entry: params.Model = params.require(config.models, name, "model")
     corpus = config.corpora[entry.corpus]
     with console.quiet_imports():
         from pipelines.data import parquet
@@ -37,11 +37,12 @@ def main(
             f"{paths.PARAMS} has for '{name}'. Run `dvc repro "
             f"{paths.evaluation_stage(config, name)}`."
         )
-    hardware = {"device": "cpu", "kernel": "counts"}
-    if entry.model != "ngram":
+    if isinstance(entry, params.TrainableConfig):
         with console.quiet_imports():
             from pipelines.training import device
         hardware = device.describe(entry)
+    else:
+        hardware = {"device": "cpu", "kernel": entry.kernel}
     test = parquet.read_parquet(paths.test_frame(entry.corpus))
     encoding.require_columns(test, model.vocabularies, corpus.task)
 

@@ -10,6 +10,8 @@ from pipelines.config import params
 from pipelines.errors import UserError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipelines.models.pretrained import PretrainedWeights
     from pipelines.text.vocabulary import Vocabularies
     from pipelines.training.callbacks import Callback
@@ -56,13 +58,15 @@ def train(
     for frame in frames:
         encoding.require_columns(frame, vocabularies, spec.task)
     pretrained = read_pretrained(entry, vocabularies) if read_pretrained else None
-    if entry.model == "ngram":  # counted without TensorFlow
-        hardware = {"device": "cpu", "kernel": "counts"}
+    needs_tensorflow = isinstance(entry, params.TrainableConfig)
+    if not needs_tensorflow:
+        hardware = {"device": "cpu", "kernel": entry.kernel}
     else:
         with console.quiet_imports():
             from pipelines.training import device
             from pipelines.training.tensorboard import TensorBoardWriter
         hardware = device.describe(entry)
+        _warn_of_unknown_words(entry, vocabularies, frames[1])
     inputs = provenance.inputs(paths.training_stage(config, name), console.root())
     with checkpoints.open_checkpoints(
         dvc_project.main_root(console.root()),
@@ -74,7 +78,7 @@ def train(
         with stage_runs.training_run(config, name, inputs, hardware, manager) as run:
             callbacks: list[Callback] = [EpochLogger(run)]
             board_folder = None
-            if entry.model != "ngram":
+            if needs_tensorflow:
                 board = TensorBoardWriter.of(manager, vocabularies)
                 callbacks.append(board)
                 board_folder = board.folder
@@ -87,3 +91,19 @@ def train(
         # Delete the checkpoints only after the run is closed: if the process is killed before that,
         # the next one resumes the same run.
         manager.clear()
+
+
+def _warn_of_unknown_words(
+    entry: params.TrainableConfig, vocabularies: Vocabularies, valid: pd.DataFrame
+) -> None:
+    """Tell the user if validation texts have unknown words and `<unk>` is never trained."""
+    from pipelines.training.unknown_words import untrained_unknown_rate
+
+    column, vocabulary = next(iter(vocabularies.columns.items()))
+    rate = untrained_unknown_rate(vocabulary, valid[column])
+    if rate and entry.unknown_replacement is None:
+        console.echo(
+            f"{rate:.1%} of the validation words are unknown, and `<unk>` is not trained: no "
+            "training word is unknown. Set 'unknown_replacement: 0.25', or "
+            f"corpora.{entry.corpus}.vocabulary.min_count to 2."
+        )

@@ -9,7 +9,14 @@ from typing import Annotated, Literal, Self, TypeVar, get_args
 from pydantic import Field, model_validator
 
 from pipelines.config.corpora import Corpus
-from pipelines.config.models import BagOfWordsConfig, ClassifierConfig, Model, Order, Seq2SeqConfig
+from pipelines.config.models import (
+    BagOfWordsConfig,
+    ClassifierConfig,
+    LogisticRegressionConfig,
+    Model,
+    Order,
+    Seq2SeqConfig,
+)
 from pipelines.errors import suggest
 from pipelines.types import (
     Cell,
@@ -25,7 +32,7 @@ from pipelines.types import (
 
 Initializer = Literal["glorot_uniform", "orthogonal", "identity"]
 SyntheticTask = Literal["adding", "copying", "recall"]
-Kind = TypeVar("Kind", BagOfWordsConfig, ClassifierConfig, Seq2SeqConfig)
+Kind = TypeVar("Kind", BagOfWordsConfig, ClassifierConfig, LogisticRegressionConfig, Seq2SeqConfig)
 Pair = Annotated[tuple[str, str], Field(strict=False)]
 
 
@@ -149,7 +156,7 @@ class Experiments(ConfigModel):
         for name, entry in self.word_order.items():
             key = f"experiments.word_order.{name}"
             corpus = _find_corpus(key, name, corpora)
-            _find_model(f"{key}.bag_of_words", entry.bag_of_words, name, BagOfWordsConfig, models)
+            _find_bag_of_words(f"{key}.bag_of_words", entry.bag_of_words, name, models)
             _find_model(f"{key}.recurrent", entry.recurrent, name, ClassifierConfig, models)
             if entry.exchange is not None:
                 _check_labels(f"{key}.exchange.labels", entry.exchange.labels, corpus)
@@ -186,6 +193,20 @@ def _find_model(
             f"{key}: the corpus '{corpus}' has no {tag} model '{name}'{suggest(name, choices)}"
         )
     return choices[name]
+
+
+def _find_bag_of_words(key: str, name: str, corpus: str, models: Mapping[str, Model]) -> None:
+    """Check that a model ignores word order."""
+    model = models.get(name)
+    if not isinstance(model, LogisticRegressionConfig):
+        _find_model(key, name, corpus, BagOfWordsConfig, models)
+        return
+    _find_model(key, name, corpus, LogisticRegressionConfig, models)
+    if model.ngrams > 1:
+        raise ValueError(
+            f"{key}: '{name}' has 'ngrams: {model.ngrams}', which depend on word order. Name a "
+            "model with 'ngrams: 1'"
+        )
 
 
 def _check_labels(key: str, labels: tuple[str, str], corpus: Corpus) -> None:

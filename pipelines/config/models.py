@@ -6,6 +6,7 @@ Optional keys enable features: omit one to disable it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -120,11 +121,39 @@ class NGramConfig(NGramOptions):
 
     task: ClassVar[Task] = "language_modelling"
     family: ClassVar[str] = "baseline"
+    kernel: ClassVar[str] = "counts"
 
     model: Literal["ngram"]
     corpus: str
     seed: Seed | None = None
     cache: CacheOptions | None = None
+
+
+class LogisticRegressionConfig(ConfigModel):
+    """Logistic regression on the tf-idf weights of n-grams of up to `ngrams` tokens.
+
+    N-grams in fewer than `min_count` training texts are left out; with `sublinear_tf` a count is
+    replaced by one plus its logarithm (Manning et al. 2008, section 6.4.1). `c_values` are the
+    candidates for C, the inverse strength of the L2 penalty; the validation split chooses.
+    """
+
+    task: ClassVar[Task] = "classification"
+    family: ClassVar[str] = "baseline"
+    kernel: ClassVar[str] = "lbfgs"
+
+    model: Literal["logistic_regression"]
+    corpus: str
+    ngrams: Order
+    min_count: Count
+    sublinear_tf: bool | None = None
+    c_values: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)]
+    class_weights: Literal["balanced"] | None = None
+
+    @model_validator(mode="after")
+    def _check_c_values(self) -> Self:
+        if any(value >= next_value for value, next_value in pairwise(self.c_values)):
+            raise ValueError("'c_values' must be in increasing order")
+        return self
 
 
 class TrainableConfig(ConfigModel):
@@ -134,13 +163,15 @@ class TrainableConfig(ConfigModel):
     from successive seeds and averages their probabilities. `patience` stops after so many epochs
     without an improvement. `gradient_accumulation_steps` adds up the gradients of several batches
     before each step. `seeds` trains the same model from each seed, to measure how much of a result
-    is chance.
+    is chance. `unknown_replacement` is the alpha with which rare words are read as `<unk>`
+    (Kiperwasser and Goldberg, 2016); a language model predicts `<unk>` there, too.
     """
 
     corpus: str
     seed: Seed | None = None
     seeds: Seeds | None = None
     dropout: Dropout
+    unknown_replacement: Positive | None = None
     epochs: Count
     patience: Count | None = None
     average_epochs: IntAtLeast2 | None = None
@@ -371,8 +402,10 @@ class Seq2SeqConfig(BucketedConfig, RecurrentConfig):
 TrainableModel = (  # kinds of models that are trained by gradient descent
     BagOfWordsConfig | LanguageModelConfig | ClassifierConfig | TaggerConfig | Seq2SeqConfig
 )
-Model = Annotated[NGramConfig | TrainableModel, Field(discriminator="model")]
-MODELS = (NGramConfig, *get_args(TrainableModel))
+Model = Annotated[
+    NGramConfig | LogisticRegressionConfig | TrainableModel, Field(discriminator="model")
+]
+MODELS = (NGramConfig, LogisticRegressionConfig, *get_args(TrainableModel))
 TASK_OF: Mapping[str, Task] = {
     get_args(kind.model_fields["model"].annotation)[0]: kind.task for kind in MODELS
 }

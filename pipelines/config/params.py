@@ -54,6 +54,7 @@ from pipelines.config.models import (
     CacheOptions,
     ClassifierConfig,
     LanguageModelConfig,
+    LogisticRegressionConfig,
     Model,
     NGramConfig,
     NGramOptions,
@@ -61,6 +62,7 @@ from pipelines.config.models import (
     RecurrentConfig,
     Seq2SeqConfig,
     TaggerConfig,
+    TrainableConfig,
     TrainableModel,
     seeds_of,
     training_stage,
@@ -107,6 +109,7 @@ __all__ = [
     "GivenSplit",
     "Goal",
     "LanguageModelConfig",
+    "LogisticRegressionConfig",
     "Memory",
     "Model",
     "NGramConfig",
@@ -132,6 +135,7 @@ __all__ = [
     "Task",
     "Tokens",
     "Tracking",
+    "TrainableConfig",
     "TrainableModel",
     "UrlSource",
     "VocabularyParams",
@@ -222,6 +226,7 @@ class Params(ConfigModel):
                         f"but the corpus '{model.corpus}' is for {corpus.task}"
                     )
                 _check_translation(key, model, corpus)
+                _check_unknown_replacement(key, model, corpus)
         self.experiments.check_references(self.corpora, self.models)
         check_goals(self.goals, self.models, self.corpora)
         return self
@@ -269,6 +274,15 @@ def _check_translation(key: str, model: Model, corpus: Corpus) -> None:
                 f"{key}.attention: corpora.{model.corpus}.search.{option} needs an attention. "
                 "Change one of the two"
             )
+
+
+def _check_unknown_replacement(key: str, model: Model, corpus: Corpus) -> None:
+    """Check that a model whose rare words are read as unknown has words."""
+    if getattr(model, "unknown_replacement", None) is not None and corpus.tokens in SUB_WORDS:
+        raise ValueError(
+            f"{key}.unknown_replacement has no effect: no sub-word is unknown, and "
+            f"corpora.{model.corpus} has 'tokens: {corpus.tokens}': remove it"
+        )
 
 
 class _Loader(yaml.SafeLoader):

@@ -169,8 +169,7 @@ def model_classifier(predictor: Predictor) -> Classifier:
     """Return a trained model as a classifier."""
 
     def classify(texts: Sequence[str]) -> Probabilities:
-        rows = encoding.encode_rows(texts, predictor.vocabularies.columns["text"])
-        return _normalize(classification.predict_logits(predictor, rows).astype(np.float64))
+        return _normalize(classification.predict_logits(predictor, texts))
 
     return classify
 

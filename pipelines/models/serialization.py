@@ -21,6 +21,7 @@ from pipelines import console, files
 from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.models.cache import UnigramCache
+from pipelines.models.logistic_regression import LogisticRegression
 from pipelines.models.mixture import Mixture
 from pipelines.models.ngram import NGram
 from pipelines.text.vocabulary import Vocabularies
@@ -57,7 +58,8 @@ class ModelSpec(Generic[Entry]):
         """Return the spec of a model of params.yaml."""
         entry = config.models[name]
         corpus = config.corpora[entry.corpus]
-        seed = config.seed if entry.seed is None else entry.seed
+        own_seed = getattr(entry, "seed", None)
+        seed = config.seed if own_seed is None else own_seed
         seed = next(iter(params.seeds_of(entry)), seed)
         return ModelSpec(entry, corpus.task, corpus.tokens, corpus.cleaning, seed)
 
@@ -91,6 +93,8 @@ def combine_members(members: list[keras.Model]) -> Any:
 
 def count_parameters(model: Any) -> int:
     """Return the number of trained weights, in all members of an ensemble; 0 for n-grams."""
+    if isinstance(model, LogisticRegression):
+        return model.parameters
     network = _components(model).get("network")
     return 0 if network is None else int(network.count_params())
 
@@ -102,8 +106,8 @@ def sizes(model: Any) -> dict[str, int]:
     """
     components = _components(model)
     counts: dict[str, int] = {}
-    if "network" in components:
-        counts["parameters"] = count_parameters(components["network"])
+    if "network" in components or "regression" in components:
+        counts["parameters"] = count_parameters(model)
     if "ngram" in components:
         counts["ngram_counts"] = components["ngram"].parameters
     if isinstance(model, Mixture):
@@ -144,6 +148,10 @@ def write(model: Any, spec: ModelSpec[Any], vocabulary: Path, folder: Path) -> N
         ngram = components[0]["ngram"]  # all members of a group have the same
         ngram.save(folder)
         hyperparameters["order"] = ngram.order
+    if "regression" in components[0]:
+        regression = components[0]["regression"]
+        regression.save(folder)
+        hyperparameters["c"] = regression.c
     if isinstance(versions[0], Mixture):
         hyperparameters["weights"] = [dict(version.weights) for version in versions]
     if hyperparameters:
@@ -194,6 +202,9 @@ def _load_components(
 ) -> Iterator[tuple[str, Any]]:
     """Yield the components of a model; the network of a group is that of one member."""
     entry = spec.entry
+    if entry.model == "logistic_regression":
+        yield "regression", _load_logistic_regression(entry, vocabularies, folder)
+        return
     if entry.model != "ngram":
         weight_files = _weight_files(spec)
         if params.seeds_of(entry):
@@ -212,6 +223,8 @@ def _components(model: Any) -> Mapping[str, Any]:
     """Return the components of a mixture, or the name of the only component of another model."""
     if isinstance(model, Mixture):
         return model.components
+    if isinstance(model, LogisticRegression):
+        return {"regression": model}
     return {"ngram" if isinstance(model, NGram) else "network": model}
 
 
@@ -236,6 +249,15 @@ def _load_ngram(entry: params.NGramOptions, vocabularies: Vocabularies, folder: 
     if order not in entry.orders:
         raise _damaged(folder / HYPERPARAMETERS)
     return NGram.load(folder, order, size, entry.smoothing)
+
+
+def _load_logistic_regression(
+    entry: params.LogisticRegressionConfig, vocabularies: Vocabularies, folder: Path
+) -> LogisticRegression:
+    c = _read_hyperparameters(folder).get("c")
+    if c not in entry.c_values:
+        raise _damaged(folder / HYPERPARAMETERS)
+    return LogisticRegression.load(folder, entry, c, len(vocabularies.labels))
 
 
 def _read_weights(folder: Path, number: int, components: Mapping[str, Any]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import paths
-from pipelines.config.params import Corpus, Model, NGramConfig
+from pipelines.config.params import Corpus, Model, TrainableConfig
 from pipelines.evaluation import analysis as analyses
 from pipelines.evaluation.calibration import calibration_error_of_bins
 from pipelines.reporting import plots
@@ -107,7 +107,7 @@ def draw_from_files(name: str, model: Model, corpus: Corpus, root: Path) -> dict
         read_losses(folder),
         read_norms(folder),
         read_samples(folder),
-        None if isinstance(model, NGramConfig) else model.optimizer.clip_norm,
+        model.optimizer.clip_norm if isinstance(model, TrainableConfig) else None,
         loss_unit(corpus),
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipelines.config import params
 from pipelines.tasks.base import Evaluation, Frames, LengthScore, PredictionScore, Task
 
 if TYPE_CHECKING:
@@ -14,10 +16,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.inference.predictor import Predictor
+    from pipelines.models.logistic_regression import LogisticRegression
+    from pipelines.models.pretrained import PretrainedWeights
     from pipelines.models.serialization import ModelSpec
     from pipelines.text.vocabulary import Vocabularies
+    from pipelines.training.callbacks import Callback
+    from pipelines.training.checkpoints import CheckpointManager
     from pipelines.training.datasets import EncodedSplit, TrainingData
     from pipelines.training.objectives import Objective
+    from pipelines.training.result import TrainingResult
+    from pipelines.training.validation import MakeMetrics
 
 BATCH_SIZE = 256  # texts per batch of a prediction
 
@@ -71,6 +79,24 @@ class Classification(Task):
             seed=seed,
             signature=(datasets.MATRIX, datasets.VECTOR),
             vocabularies=vocabularies,
+            resample=datasets.unknown_replacement(spec.entry, train, 0, vocabulary, seed),
+        )
+
+    def train(
+        self,
+        spec: ModelSpec[Any],
+        frames: Frames,
+        vocabularies: Vocabularies,
+        callbacks: Sequence[Callback] = (),
+        checkpoints: CheckpointManager | None = None,
+        pretrained: PretrainedWeights | None = None,
+        make_metrics: MakeMetrics | None = None,
+    ) -> TrainingResult:
+        """Train a network by gradient descent, or fit a logistic regression."""
+        if isinstance(spec.entry, params.LogisticRegressionConfig):
+            return _fit_logistic_regression(spec.entry, frames, vocabularies, callbacks)
+        return super().train(
+            spec, frames, vocabularies, callbacks, checkpoints, pretrained, make_metrics
         )
 
     def validation_score(
@@ -96,7 +122,7 @@ class Classification(Task):
 
     def predict_prepared(self, predictor: Predictor, texts: Sequence[str]) -> list[str]:
         """Predict the label of each text."""
-        best = predict_logits(predictor, _encode(predictor, texts)).argmax(axis=1)
+        best = predict_logits(predictor, texts).argmax(axis=1)
         return [predictor.vocabularies.labels[label] for label in best]
 
     def evaluate(self, predictor: Predictor, test: pd.DataFrame) -> Evaluation:
@@ -105,14 +131,13 @@ class Classification(Task):
 
         from pipelines.text import encoding
 
-        labels = predictor.vocabularies.labels
-        rows = _encode(predictor, list(test["text"]))
-        logits = predict_logits(predictor, rows).astype(np.float64)
-        log_probabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        labels, vocabulary = predictor.vocabularies.labels, predictor.vocabularies.columns["text"]
+        texts = list(test["text"])
+        log_probabilities = log_softmax(predict_logits(predictor, texts))
         best = log_probabilities.argmax(axis=1)
         actual = encoding.encode_labels(test["label"], predictor.vocabularies)
         predictions = test.assign(
-            tokens=[len(ids) for ids in rows],
+            tokens=[len(vocabulary.split(text)) for text in texts],
             predicted=[labels[label] for label in best],
             nats=-log_probabilities[np.arange(len(actual)), actual],
             confidence=np.exp(log_probabilities.max(axis=1)),
@@ -128,19 +153,31 @@ class Classification(Task):
 TASK = Classification()
 
 
-def predict_logits(
-    predictor: Predictor, rows: Sequence[npt.NDArray[np.int32]]
-) -> npt.NDArray[np.float32]:
-    """Compute the logits (N, L) of N rows of ids."""
+def predict_logits(predictor: Predictor, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Compute the logits (N, L) of N prepared texts."""
     import numpy as np
 
-    from pipelines.text import batching
+    from pipelines.models.logistic_regression import LogisticRegression
+    from pipelines.text import batching, encoding
 
+    model, vocabulary = predictor.model, predictor.vocabularies.columns["text"]
+    if isinstance(model, LogisticRegression):
+        return model.logits(model.features([vocabulary.split(text) for text in texts]))
+    rows = encoding.encode_rows(texts, vocabulary)
     compiled = predictor.cached(_compile)
-    logits = np.zeros((len(rows), len(predictor.vocabularies.labels)), np.float32)
+    logits = np.zeros((len(rows), len(predictor.vocabularies.labels)))
     for indices in batching.batches_by_length([len(ids) for ids in rows], BATCH_SIZE):
         logits[indices] = compiled(batching.pad([rows[i] for i in indices])).numpy()
     return logits
+
+
+def log_softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Compute log probabilities (N, L) from logits (N, L)."""
+    import numpy as np
+
+    log_probabilities: npt.NDArray[np.float64]
+    log_probabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    return log_probabilities
 
 
 def _compile(predictor: Predictor) -> Any:
@@ -150,7 +187,56 @@ def _compile(predictor: Predictor) -> Any:
     return tf.function(lambda ids: predictor.model(ids), input_signature=[shape])
 
 
-def _encode(predictor: Predictor, texts: Sequence[str]) -> list[npt.NDArray[np.int32]]:
-    from pipelines.text import encoding
+def _fit_logistic_regression(
+    entry: params.LogisticRegressionConfig,
+    frames: Frames,
+    vocabularies: Vocabularies,
+    callbacks: Sequence[Callback],
+) -> TrainingResult:
+    """Fit a model for each candidate of C, without TensorFlow, and keep the best of them.
 
-    return encoding.encode_rows(texts, predictor.vocabularies.columns["text"])
+    It has the highest macro F1 on the validation split; of equals, the one with the smallest C. Its
+    losses in the history are those of the examples, without the penalty and class weights.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from pipelines.inference.scores import macro_f1
+    from pipelines.models import logistic_regression
+    from pipelines.text import encoding
+    from pipelines.training.result import TrainingResult
+
+    start = time.monotonic()
+    split_text = vocabularies.columns["text"].split
+    (train, valid), (train_labels, valid_labels) = (
+        [[split_text(text) for text in frame["text"]] for frame in frames],
+        [encoding.encode_labels(frame["label"], vocabularies) for frame in frames],
+    )
+
+    def mean_loss(
+        model: LogisticRegression, texts: list[list[str]], labels: npt.NDArray[np.int32]
+    ) -> float:
+        logs = log_softmax(model.logits(model.features(texts)))
+        return float(-logs[np.arange(len(labels)), labels].mean())
+
+    def score(model: LogisticRegression) -> float:
+        predicted = model.logits(model.features(valid)).argmax(axis=1)
+        labels = [vocabularies.labels[label] for label in predicted]
+        return macro_f1(labels, list(frames[1]["label"]), vocabularies.labels)
+
+    models = logistic_regression.fit_candidates(entry, train, train_labels)
+    scores = {model.c: score(model) for model in models}
+    best = max(models, key=lambda model: scores[model.c])  # the first of equals
+    row = {
+        "epoch": 1,
+        "tokens": sum(map(len, train)),
+        "train_loss": mean_loss(best, train, train_labels),
+        "valid_loss": mean_loss(best, valid, valid_labels),
+        "valid_macro_f1": scores[best.c],
+    }
+    if len(scores) > 1:
+        row |= {"c": best.c} | {f"c_{c:g}_valid_macro_f1": score for c, score in scores.items()}
+    history = pd.DataFrame([row])
+    for callback in callbacks:
+        callback.on_epoch_end(dict(history.iloc[0]), None)
+    return TrainingResult(best, history, None, None, (), time.monotonic() - start)

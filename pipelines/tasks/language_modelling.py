@@ -65,10 +65,11 @@ class LanguageModelling(Task):
         import tensorflow as tf
 
         from pipelines.text import batching, encoding
-        from pipelines.training import datasets
+        from pipelines.training import datasets, unknown_words
 
         entry: params.LanguageModelConfig = spec.entry
-        size, steps = entry.batch_size, entry.bptt_steps
+        size, steps, alpha = entry.batch_size, entry.bptt_steps, entry.unknown_replacement
+        vocabulary = vocabularies.columns["text"]
         train, valid = (encoding.encode_stream(frame, vocabularies) for frame in frames)
         rows, valid_lengths = _validation_rows(entry, len(valid))
         if len(train) <= size * steps or rows < 1:
@@ -85,9 +86,13 @@ class LanguageModelling(Task):
             return batching.even_steps(len(train), size, steps)
 
         def read(epoch: int) -> EpochBatches:
-            lengths = step_lengths(epoch)
+            lengths, stream = step_lengths(epoch), train
+            if alpha is not None:
+                (stream,) = unknown_words.replace_rare_words(
+                    [train], vocabulary, alpha, seed, epoch
+                )
             return datasets.EpochBatches(
-                len(lengths), lambda: batching.contiguous_batches(train, size, lengths)
+                len(lengths), lambda: batching.contiguous_batches(stream, size, lengths)
             )
 
         def learning_rate_scale(batch: Batch) -> float:

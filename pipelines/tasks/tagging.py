@@ -56,8 +56,10 @@ class Tagging(Task):
         from pipelines.text import encoding
         from pipelines.training import datasets
 
+        vocabulary = vocabularies.columns["text"]
+
         def encode(frame: pd.DataFrame) -> EncodedSplit:
-            texts = encoding.encode_rows(frame["text"], vocabularies.columns["text"])
+            texts = encoding.encode_rows(frame["text"], vocabulary)
             tags = encoding.encode_token_labels(frame["tags"], vocabularies)
             rows = [list(row) for row in zip(texts, tags, strict=True)]
             return datasets.EncodedSplit(
@@ -82,6 +84,7 @@ class Tagging(Task):
             seed=seed,
             signature=(datasets.MATRIX, datasets.MATRIX),
             vocabularies=vocabularies,
+            resample=datasets.unknown_replacement(spec.entry, train, 0, vocabulary, seed),
         )
 
     def validation_score(

@@ -88,7 +88,14 @@ class Translation(Task):
             )
 
         train, valid = (encode(frame) for frame in frames)
-        resample = (lambda epoch: encode(frames[0], epoch)) if entry.subword_sampling else None
+        resample = datasets.unknown_replacement(
+            entry, train, 1, vocabularies.columns["source"], seed
+        )
+        if entry.subword_sampling:
+
+            def resample(epoch: int) -> EncodedSplit:
+                return encode(frames[0], epoch)
+
         return datasets.bucketed_data(
             entry,
             train,

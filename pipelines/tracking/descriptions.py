@@ -25,7 +25,7 @@ NONE = "none"
 SIZES = {"test_examples": "examples", "test_tokens": "tokens"}  # of the test split
 HYPERPARAMETERS = (
     *("embedding", "units", "layers", "hidden", "order", "bidirectional", "crf", "dropout"),
-    *("batch_size", "epochs"),
+    *("ngrams", "min_count", "c_values", "batch_size", "epochs"),
 )
 
 
@@ -134,7 +134,8 @@ def _seeds(config: params.Params, name: str, seed: int | None) -> str:
         return f"seed {seed}, one of {len(seeds)}"
     if seeds:
         return f"seeds {_format(seeds)}"
-    return f"seed {config.seed if entry.seed is None else entry.seed}"
+    own_seed = getattr(entry, "seed", None)
+    return f"seed {config.seed if own_seed is None else own_seed}"
 
 
 def _validation_results(history: pd.DataFrame) -> str:

@@ -16,7 +16,7 @@ from pipelines.tracking.log_events import MODEL, LogEvent
 # Packages that `pipelines.inference.predictor` needs to load a model and predict.
 REQUIREMENTS = (
     *("mlflow", "tensorflow", "keras", "numpy", "pandas", "pyarrow"),
-    *("pydantic", "PyYAML", "sentencepiece", "typer", "rich"),
+    *("pydantic", "PyYAML", "scikit-learn", "sentencepiece", "typer", "rich"),
 )
 MLFLOW_TYPES = {
     "int64": "long",

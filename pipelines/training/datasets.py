@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from pipelines.config import params
 from pipelines.text import batching, encoding
-from pipelines.text.vocabulary import Vocabularies
+from pipelines.text.vocabulary import Vocabularies, Vocabulary
+from pipelines.training import unknown_words
 
 Batch = tuple[Any, Any]
 
@@ -85,6 +86,38 @@ def pad_column(
 ) -> encoding.Ids:
     """Pad one sequence of each example at some indices to the same length, (B, T)."""
     return batching.pad([examples[i][column] for i in indices])
+
+
+def unknown_replacement(
+    config: params.BucketedConfig,
+    train: EncodedSplit,
+    column: int,
+    vocabulary: Vocabulary,
+    seed: int,
+) -> Callable[[int], EncodedSplit] | None:
+    """Return a function that reads rare words of an epoch as unknown; None if that is disabled.
+
+    Args:
+        config: has the option `unknown_replacement`.
+        train: the training split.
+        column: position of the sequence that the model reads.
+        vocabulary: of this sequence.
+        seed: seed of the draws, which differ between epochs.
+    """
+    alpha = config.unknown_replacement
+    if alpha is None:
+        return None
+    rows = [sequences[column] for sequences in train.examples]
+
+    def resample(epoch: int) -> EncodedSplit:
+        replaced = unknown_words.replace_rare_words(rows, vocabulary, alpha, seed, epoch)
+        examples = [
+            [*sequences[:column], ids, *sequences[column + 1 :]]
+            for sequences, ids in zip(train.examples, replaced, strict=True)
+        ]
+        return replace(train, examples=examples)
+
+    return resample
 
 
 def bucketed_data(

@@ -3,7 +3,8 @@
 Columns: `epoch`, `tokens` (read so far), `train_loss`, `gradient_norm`, `gradient_norm_max`,
 `valid_loss`, and `valid_<score>` if there is a score. The table of a group starts with `seed`.
 That of an n-gram model with candidate orders ends with the chosen `order` and the validation loss
-of each candidate, `order_<n>_valid_loss`. With a mixture, `valid_mixture_loss` is the loss of the
+of each candidate, `order_<n>_valid_loss`; that of a logistic regression with `c` and
+`c_<value>_valid_macro_f1` in the same way. With a mixture, `valid_mixture_loss` is the loss of the
 mixture of this epoch's network with n-grams and cache, and `valid_loss` that of the network alone.
 """
 

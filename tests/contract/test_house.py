@@ -21,7 +21,7 @@ DOORS = {
     # Scores, and the tests of their differences.
     "sacrebleu": ("pipelines/inference/scores.py", "pipelines/evaluation/significance.py"),
     "sentencepiece": "pipelines/text/subwords.py",
-    "sklearn": "pipelines/inference/scores.py",
+    "sklearn": ("pipelines/inference/scores.py", "pipelines/models/logistic_regression.py"),
     "typer": "pipelines/console.py",
     "yaml": "pipelines/config/params.py",
 }

@@ -77,7 +77,8 @@ def test_models_of_a_goal_differ_in_their_seed_only(name):
     for goal in GOALS[name]:
         entries = [settings.models[model] for model in goal.models]
         assert len({entry.model_copy(update={"seed": None}) for entry in entries}) == 1
-        seeds = [entry.seed if entry.seed is not None else settings.seed for entry in entries]
+        own_seeds = [getattr(entry, "seed", None) for entry in entries]
+        seeds = [settings.seed if seed is None else seed for seed in own_seeds]
         assert len(set(seeds)) == len(seeds)
 
 

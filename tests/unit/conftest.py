@@ -25,6 +25,10 @@ def make_config(model: str, **changes: object) -> params.Model:
     """Return the config of a small model of this kind."""
     kinds = {
         "ngram": (params.NGramConfig, {"order": 3, "smoothing": "witten_bell"}),
+        "logistic_regression": (
+            params.LogisticRegressionConfig,
+            {"ngrams": 1, "min_count": 1, "c_values": (0.5, 4.0)},
+        ),
         "bag_of_words": (params.BagOfWordsConfig, {**TRAINED, "hidden": (16,)}),
         "language_model": (
             params.LanguageModelConfig,

@@ -2,6 +2,17 @@
 
 from pipelines.tasks import lookup
 from pipelines.training import trainer
+from pipelines.training.callbacks import Callback
+
+
+class RowRecorder(Callback):
+    """Records the rows of the history as they are reported."""
+
+    def __init__(self):
+        self.rows = []
+
+    def on_epoch_end(self, row, sample):
+        self.rows.append(row)
 
 
 def train_on_loss(spec, frames, vocabularies, callbacks=(), checkpoints=None, **options):

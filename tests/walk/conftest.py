@@ -87,6 +87,7 @@ CORPORA = {
 MODELS = {
     "baseline": {
         "plain-markov": "shakespeare-markov",
+        "moods-logistic": "opinions-logistic",
         "moods-perceptron": "opinions-perceptron",
     },
     "lstm": {

@@ -72,6 +72,11 @@ INVALID = {
         "recurrent: opinions-perceptron",
         r"word_order.opinions.recurrent: .*no classifier model .*known: opinions-rnn, opinions-lst",
     ),
+    "a model of n-grams as a bag of words": (
+        "bag_of_words: opinions-perceptron",
+        "bag_of_words: opinions-logistic",
+        r"word_order.opinions.bag_of_words: 'opinions-logistic' has 'ngrams: 2'.*'ngrams: 1'",
+    ),
     "an unknown label": (
         "labels: [negative, positive]",
         "labels: [bad, positive]",
@@ -103,6 +108,14 @@ def test_invalid_values(tmp_path: Path, valid: str, invalid: str, message: str) 
     assert valid in EXPERIMENTS
     with pytest.raises(UserError, match=message):
         loaded(tmp_path, EXPERIMENTS.replace(valid, invalid, 1))
+
+
+def test_logistic_regression_on_words_is_a_bag_of_words(tmp_path: Path) -> None:
+    name = "opinions-logistic"
+    text = EXPERIMENTS.replace("bag_of_words: opinions-perceptron", f"bag_of_words: {name}")
+    path = tmp_path / "params.yaml"
+    path.write_text(TEXT.replace(EXPERIMENTS, text).replace("ngrams: 2", "ngrams: 1"), "utf-8")
+    assert params.load(path).experiments.word_order["opinions"].bag_of_words == name
 
 
 def test_experiments_may_be_empty(tmp_path: Path) -> None:

@@ -75,6 +75,26 @@ INVALID = {
         "optimizer:",
         r"opinions-perceptron.optimizer is null: it must be a map",
     ),
+    "unordered candidates of C": (
+        "c_values: [1.0, 2.0,",
+        "c_values: [2.0, 1.0,",
+        r"opinions-logistic: 'c_values' must be in increasing order",
+    ),
+    "no candidate of C": (
+        "c_values: [1.0, 2.0, 4.0, 8.0, 16.0]",
+        "c_values: []",
+        r"opinions-logistic.c_values is \[\]: it must not be empty",
+    ),
+    "a seed of a model without chance": (
+        "      sublinear_tf: true",
+        "      sublinear_tf: true\n      seeds: [1, 2]",
+        r"opinions-logistic.seeds is not a valid key of this kind of model: it belongs to bag_of",
+    ),
+    "unknown words without a share": (
+        LANGUAGE,
+        f"{LANGUAGE}\n      unknown_replacement: 0.0",
+        r"shakespeare-rnn.unknown_replacement is 0.0: it must be greater than 0",
+    ),
     "both batch sizes": (
         "      batch_size: 64\n      epochs: 6",
         "      batch_size: 64\n      batch_tokens: 900\n      epochs: 6",

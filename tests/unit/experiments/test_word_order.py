@@ -12,6 +12,7 @@ from pipelines.errors import UserError
 from pipelines.experiments import word_order
 from pipelines.inference.predictor import Predictor
 from pipelines.models import serialization
+from pipelines.tasks import classification
 from pipelines.text import vocabulary
 from pipelines.text.normalization import normalize
 
@@ -144,12 +145,18 @@ def test_the_shipped_pairs_are_valid_and_begin_with_the_tutorials_example():
 
 
 def make_classifiers(make):
-    specs = (make.spec(kind) for kind in ("bag_of_words", "classifier"))
+    specs = {
+        kind: make.spec(kind) for kind in ("bag_of_words", "logistic_regression", "classifier")
+    }
+    models = {
+        kind: classification.TASK.train(spec, (TRAIN, TRAIN), VOCABULARIES).model
+        if kind == "logistic_regression"
+        else serialization.build(spec.entry, VOCABULARIES)
+        for kind, spec in specs.items()
+    }
     classifiers = {
-        spec.entry.model: word_order.model_classifier(
-            Predictor(serialization.build(spec.entry, VOCABULARIES), spec, VOCABULARIES, None)
-        )
-        for spec in specs
+        kind: word_order.model_classifier(Predictor(models[kind], spec, VOCABULARIES))
+        for kind, spec in specs.items()
     }
     return classifiers | {
         "3-grams": word_order.ngram_classifier(TRAIN, VOCABULARIES, 3, "witten_bell")
@@ -162,8 +169,9 @@ def test_exchanges_change_only_models_that_see_word_order(make):
     predictions = word_order.compare_predictions(
         pairs, make_classifiers(make), VOCABULARIES.labels
     ).set_index("classifier")
-    assert predictions["moved"]["bag_of_words"] == 0
-    assert predictions["before"]["bag_of_words"] == predictions["after"]["bag_of_words"]
+    for kind in ("bag_of_words", "logistic_regression"):
+        assert predictions["moved"][kind] == 0
+        assert predictions["before"][kind] == predictions["after"][kind]
     assert predictions["moved"]["classifier"] > 0
     assert (predictions["before"]["3-grams"], predictions["after"]["3-grams"]) == (
         "positive",

@@ -12,12 +12,11 @@ from pipelines.models.ensemble import Ensemble
 from pipelines.tasks import lookup
 from pipelines.text import vocabulary
 from pipelines.training import objectives, result
-from pipelines.training.callbacks import Callback
 from pipelines.training.history import by_seed, tokens_read, tokens_seen
 from pipelines.training.samples import read_samples
 from pipelines.training.step_metrics import read_losses, read_norms
 from pipelines.training.validation import ValidationScore
-from tests.unit.small_training import train_on_loss
+from tests.unit.small_training import RowRecorder, train_on_loss
 
 SHIPPED_PARAMS = Path(__file__).parents[3] / "params.yaml"
 # Options that draw random numbers: all draws must follow from the seed.
@@ -25,18 +24,9 @@ RANDOM_OPTIONS = {
     "bag_of_words": {"dropout": 0.3},
     "language_model": {"weight_drop": 0.3, "word_dropout": 0.1, "random_bptt_steps": True},
     "classifier": {"dropout": 0.3, "variational": True},
+    "tagger": {"unknown_replacement": 2.0},
     "seq2seq": {"dropout": 0.3, "scheduled_sampling": 0.5, "input_feeding": True},
 }
-
-
-class RowRecorder(Callback):
-    """Records the rows of the history as they are reported."""
-
-    def __init__(self):
-        self.rows = []
-
-    def on_epoch_end(self, row, sample):
-        self.rows.append(row)
 
 
 def run_training(make, kind, callbacks=(), **changes):
