@@ -24,7 +24,8 @@ def leader_sentence(table: CorpusTable, tests: BestModel | None = None) -> str:
     rows = [row for row in table.rows if row.score is not None]
     if not rows:
         return ""
-    best = next(row for row in rows if row.cells[0].best)
+    # A single model is not marked as the best.
+    best = next((row for row in rows if row.cells[0].best), rows[0])
     position = rows.index(best)
     simpler, larger = rows[:position], rows[position + 1 :]
     equal = next((row for row in simpler if tests and tests.as_good_as_best(row.model)), None)
