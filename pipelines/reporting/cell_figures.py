@@ -133,7 +133,7 @@ def outcome_text(
             "better than without memory, but not learnt": [
                 c for c, part in column.items() if not part.learnt and not part.without_memory
             ],
-            "no better than without memory": [
+            "hardly or no better than without memory": [
                 c for c, part in column.items() if not part.learnt and part.without_memory
             ],
         }
@@ -338,8 +338,8 @@ def loss_text(table: pd.DataFrame, failures: Collection[str]) -> str:
     text = "Loss after training as a fraction of the loss without memory: "
     text += ", ".join(f"{cell} {loss}" for cell, loss in losses.items()) + "."
     if failures:
-        return f"{text} Grey: {_join(list(failures))}, no better than a network without memory."
-    return f"{text} No line is grey: every cell is better than a network without memory."
+        return f"{text} Grey: {_join(list(failures))}, with at least {NO_MEMORY:.0%} of it."
+    return f"{text} No line is grey: every cell has less than {NO_MEMORY:.0%} of it."
 
 
 def _shares(table: pd.DataFrame, weights: str, steps: int) -> dict[str, float]:
@@ -380,7 +380,9 @@ def arrival_text(table: pd.DataFrame, failures: Collection[str], steps: int) -> 
     learnt = {cell: share for cell, share in shares.items() if cell not in failures}
     sentences = []
     if arrived:
-        sentences.append(f"it arrives in {_join(arrived)}, too, whose loss did not fall")
+        sentences.append(
+            f"more than a tenth of it arrives in {_join(arrived)}, too, but is not used"
+        )
     elif failures:
         sentences.append("no grey cell has more than a tenth of it at the last of these steps")
     if learnt:

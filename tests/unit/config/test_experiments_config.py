@@ -41,7 +41,7 @@ INVALID = {
         "cells: [tanh-ortogonal, lstm-forget-1]",
         r"memory.recall.cells: there is no cell 'tanh-ortogonal'; did you mean 'tanh-orthogonal'",
     ),
-    "copying without symbols": ("symbols: 3", "", r"memory.copying needs 'symbols'"),
+    "copying without symbols": ("symbols: 2", "", r"memory.copying needs 'symbols'"),
     "adding with symbols": (
         "lags: [10, 20, 40]",
         "symbols: 3\n      lags: [10, 20, 40]",
@@ -92,7 +92,7 @@ INVALID = {
         "minimal_pairs: pairs/",
         r"word_order.contrasts.minimal_pairs is 'pairs/minimal_pairs.tsv': it must match \^texts/",
     ),
-    "no steps": (" steps: 600", " steps: 0", r"memory.adding.steps is 0: it must be greater"),
+    "no steps": (" steps: 500", " steps: 0", r"memory.adding.steps is 0: it must be greater"),
     "an unknown key": ("order: 3", "orders: 3", r"contrasts.orders is not a valid key.*'order'"),
 }
 
