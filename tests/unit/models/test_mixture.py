@@ -130,7 +130,6 @@ def test_each_token_has_the_weighted_mean_of_the_probabilities(make):
         perplexity = result.metrics[f"{part}/test_perplexity"]
         nats = -np.log(probabilities[part])
         assert perplexity == pytest.approx(np.exp(nats.mean()), rel=1e-6)
-
     assert evaluation_parts.names(result.metrics) == ["network", "ngram"]  # no cache alone
 
 
