@@ -1,4 +1,4 @@
-"""Time until a Multi30k translator reaches a validation BLEU, with JoeyNMT's timed model.
+"""Time until a Multi30k translator reaches a validation BLEU.
 
     python benchmarks/multi30k.py PROJECT
 
