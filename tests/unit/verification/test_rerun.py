@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipelines.lineage import environment
+from pipelines.lineage import environment, provenance
 from pipelines.training.step_metrics import write_step_metrics
 from pipelines.verification import comparisons, rerun, sandbox
 from pipelines.verification.check_result import CLOSE, DIFFERENT, IDENTICAL, WITHIN
@@ -159,10 +159,12 @@ def test_the_result_is_that_of_the_last_stage_that_differs(
 
 
 def test_what_differs_from_the_trainings_machine_is_named(target, monkeypatch):
-    cores = environment.cores()
-    monkeypatch.setattr(environment, "cores", lambda: cores + 2)
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    run, path = target.run_of(TRAIN), provenance.record_path("training")
+    record = json.loads(target.runs.read_text(run, path))
+    record["environment"]["cores"] = "99"  # the evaluation ran on this machine
+    target.runs.log_text(run, json.dumps(record), path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     assert rerun._environment_differences(target) == [
-        f"Other than in training: cores was {cores} and is {cores + 2}.",
-        "Other than in training: TF_ENABLE_ONEDNN_OPTS was not set and is 0.",
+        f"Other than in training: cores was 99 and is {environment.cores()}.",
+        "Other than in training: OMP_NUM_THREADS was not set and is 7.",
     ]
