@@ -16,7 +16,7 @@ from pipelines.config import params
 from pipelines.data import parquet
 from pipelines.errors import UserError
 from pipelines.text import vocabulary
-from stages import build_vocab, fetch, preprocess
+from stages import build_vocab, check, fetch, preprocess
 
 ROOT = Path(__file__).parents[3]
 OPINIONS = {
@@ -172,6 +172,17 @@ def test_a_failed_check_writes_nothing(project: Path) -> None:
     with pytest.raises(UserError, match=r"0\.01.*words of text"):
         preprocess.main("mood")
     assert sorted(path.name for path in Path("data").iterdir()) == ["raw"]
+
+
+def test_check_names_a_missing_text(project: Path) -> None:
+    check.main()
+    assert list(json.loads(paths.source_record("mood").read_text("utf-8"))) == ["texts/mood.csv"]
+    write_params(project, source={"kind": "files", "paths": ["texts/moood.csv"]})
+    message = (
+        r"corpora\.mood\.source\.paths: there is no file 'texts/moood\.csv' \(did you mean 'te"
+    )
+    with pytest.raises(UserError, match=message):
+        check.main()
 
 
 def test_an_unknown_corpus_is_an_error(project: Path) -> None:
