@@ -1,1 +1,1 @@
-"""Small experiments: gradient flow, long memory, word order, source length."""
+"""Small experiments: memory and gradient flow, word order, source length."""

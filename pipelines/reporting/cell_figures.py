@@ -243,7 +243,7 @@ def truncation_text(outcomes: Mapping[tuple[str, str], Outcome], lag: int) -> st
         if partly:
             sentence += f", and is better than without memory {_lengths(partly)}"
         sentences.append(f"{sentence}.")
-    short = [value for value in lengths if value != "full" and int(value) < lag]
+    short = [value for value in lengths if value != "full" and int(value) <= lag]
     passed = [
         (cell, value) for cell, value in outcomes if value in short and outcomes[cell, value].learnt
     ]
@@ -257,7 +257,7 @@ def truncation_text(outcomes: Mapping[tuple[str, str], Outcome], lag: int) -> st
         )
     else:
         end = (
-            f"No cell learns it with a cut before the {lag} steps to the symbol, although the "
+            f"No cell learns it with a cut within the {lag} steps to the symbol, although the "
             f"state is carried on: no gradient passes from the answer back to the symbol."
         )
     return " ".join([*sentences, end])

@@ -145,13 +145,19 @@ def test_truncation_says_which_lengths_are_enough():
     paragraphs = truncation(errors)
     assert "gru learns with every seed without truncation, and is better than" in paragraphs
     assert "than without memory with 20 steps." in paragraphs
-    assert "No cell learns it with a cut before the 10 steps to the symbol" in paragraphs
+    assert "No cell learns it with a cut within the 10 steps to the symbol" in paragraphs
     paragraphs = truncation(errors | {("gru", 5): LEARNT, ("gru", "full"): FAILED})
     assert "gru learns with every seed with 5 steps" in paragraphs
     assert "gru (5) learnt it although no gradient passes from the answer back" in paragraphs
     assert "No cell learns it" not in paragraphs
     paragraphs = truncation(dict.fromkeys(errors, FAILED))
     assert "gru learns with every seed with no length." in paragraphs
+
+
+def test_a_cut_after_as_many_steps_as_the_lag_lies_within_it():
+    outcomes = {("gru", "10"): Outcome(LEARNT, 0.1), ("gru", "11"): Outcome(LEARNT, 0.1)}
+    sentences = cell_figures.truncation_text(outcomes, 10)
+    assert "gru (10) learnt it although no gradient passes" in sentences
 
 
 def test_rates_at_the_ends_of_the_grid_are_named():
