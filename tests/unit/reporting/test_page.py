@@ -85,6 +85,8 @@ def test_tables_checks_and_samples_are_on_the_page(project: Path) -> None:
     assert '<td class="best">0.691</td>' in html
     assert "opinions-perceptron (500 parameters), leads" in html
     assert "Not evaluated: dates-attention." in html
+    assert "verses-attention differs from verses-fixed in attention (general instead of" in html
+    assert "Validation loss at the best epoch, lowest first: dates-fixed 2.000." in html
     assert "1 of 3 passed, 1 warning, 1 failed" in html
     assert '<td>test</td><td class="text">no text is also in train (5 exactly)' in html
     assert "a.txt:7  &lt;i&gt;good&lt;/i&gt;</code>" in html
