@@ -265,7 +265,7 @@ def truncation_text(outcomes: Mapping[tuple[str, str], Outcome], lag: int) -> st
 
 def _lengths(values: Sequence[str]) -> str:
     if not values:
-        return "with no length"
+        return "at no length"
     names = ["without truncation" if value == "full" else f"with {value} steps" for value in values]
     return _join(names)
 

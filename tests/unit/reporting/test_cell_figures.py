@@ -151,7 +151,7 @@ def test_truncation_says_which_lengths_are_enough():
     assert "gru (5) learnt it although no gradient passes from the answer back" in paragraphs
     assert "No cell learns it" not in paragraphs
     paragraphs = truncation(dict.fromkeys(errors, FAILED))
-    assert "gru learns with every seed with no length." in paragraphs
+    assert "gru learns with every seed at no length." in paragraphs
 
 
 def test_a_cut_after_as_many_steps_as_the_lag_lies_within_it():
