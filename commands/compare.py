@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import mean, stdev
+from statistics import stdev
 from typing import Any
 
 from pipelines import console, files
 from pipelines.config import params
 from pipelines.errors import UserError
-from pipelines.evaluation import item_differences, seed_tests, significance
+from pipelines.evaluation import item_differences, significance
+from pipelines.evaluation.hierarchical_test import POWER
 from pipelines.evaluation.resampling import Interval
-from pipelines.evaluation.seed_tests import SeedTest
-from pipelines.evaluation.significance import TestResult, format_p
+from pipelines.evaluation.significance import Subject, TestResult, format_p
 from pipelines.lineage import compared_models, lockfiles, snapshots
 from pipelines.lineage.compared_models import ModelVersion
 from pipelines.tracking import run_store
@@ -25,8 +25,15 @@ PARTS: Mapping[str, Callable[[ModelVersion], Mapping[str, str]]] = {
     "environment": lambda version: version.environment,
 }
 HASHED = ("data", "code")  # parts whose values are MD5, of which the text shows the first digits
-COLUMNS = ("measure", "first", "second", "difference", "p", "p, bootstrap", "the second is")
-SEED_COLUMNS = ("measure", "first, over its seeds", "second, over its seeds", "p, over seeds")
+COLUMNS = ("measure", "first", "second", "difference", "p", "detectable", "the second is")
+SUBJECTS: Mapping[Subject, str] = {
+    "recipes": "The verdict is about the recipes, of which the seeds are samples.",
+    "models": (
+        "The verdict is about these trained models only, as not both have several seeds: other "
+        "seeds may give other results. Train both with `seeds: [1, 2, 3]` in params.yaml to "
+        "compare the recipes."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -95,12 +102,8 @@ def _compare(
             )
     with console.progress("comparing", len(others), "models") as bar:
         frames = [version.items() for version in versions]
-        results = []
-        for frame in frames[1:]:
-            results.append(significance.compare(frames[0], frame, first.corpus, level))
-            bar.advance(1)
-    corrected = significance.holm_corrected(results, level)
-    medians = [seed_tests.median_seed(frame, first.corpus)[1] for frame in frames]
+        results = significance.compare(frames, first.corpus, level)
+        bar.advance(len(others))
     return [
         ModelComparison(
             first=first.description,
@@ -109,13 +112,13 @@ def _compare(
             unknown=tuple(
                 part for part, values in PARTS.items() if not (values(first) and values(other))
             ),
-            items=len(frame),
+            items=len(frame) // len(findings[0].second_seeds),
             findings=tuple(findings),
             most_different_items=tuple(
-                item_differences.most_different_items(medians[0], frame, first.corpus, sentences)
+                item_differences.most_different_items(frames[0], frame, first.corpus, sentences)
             ),
         )
-        for other, frame, findings in zip(others, medians[1:], corrected, strict=True)
+        for other, frame, findings in zip(others, frames[1:], results, strict=True)
     ]
 
 
@@ -147,15 +150,8 @@ def _lines(comparison: ModelComparison, level: float) -> Iterator[str]:
             yield from _difference_lines(differences, part in HASHED)
     yield ""
     yield from _table(COLUMNS, [_row(result) for result in comparison.findings])
-    seed_rows = [
-        _seed_row(result.measure, result.seeds) for result in comparison.findings if result.seeds
-    ]
-    if seed_rows:
-        yield ""
-        yield from _table(SEED_COLUMNS, seed_rows)
     yield ""
-    yield _verdict(comparison, level)
-    yield _seed_remark(comparison.findings[0])
+    yield from _verdict(comparison, level)
     yield from _item_lines(comparison)
     yield ""
 
@@ -170,25 +166,22 @@ def _row(result: TestResult) -> tuple[str, ...]:
     difference = f"{result.second - result.first:+.4g}"
     return (
         result.measure,
-        f"{result.first:.4g}{_interval(result.first_interval)}",
-        f"{result.second:.4g}{_interval(result.second_interval)}",
+        _score(result.first, result.first_seeds, result.first_interval),
+        _score(result.second, result.second_seeds, result.second_interval),
         f"{difference}{_interval(result.difference, '+')}",
         format_p(result.p),
-        format_p(result.p_bootstrap),
+        f"{result.detectable:.2g}",
         result.verdict,
     )
 
 
-def _interval(interval: Interval | None, sign: str = "") -> str:
-    return f" [{interval.low:{sign}.4g}, {interval.high:{sign}.4g}]" if interval else ""
+def _score(score: float, seeds: Sequence[float], interval: Interval) -> str:
+    spread = f" ± {stdev(seeds):.2g} ({len(seeds)} seeds)" if len(seeds) > 1 else ""
+    return f"{score:.4g}{spread}{_interval(interval)}"
 
 
-def _seed_row(measure: str, seeds: SeedTest) -> tuple[str, ...]:
-    first, second = (
-        f"{mean(scores):.4g} ± {stdev(scores):.2g} ({len(scores)})"
-        for scores in (seeds.first, seeds.second)
-    )
-    return (measure, first, second, format_p(seeds.p))
+def _interval(interval: Interval, sign: str = "") -> str:
+    return f" [{interval.low:{sign}.4g}, {interval.high:{sign}.4g}]"
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
@@ -199,7 +192,7 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[
         yield f"  {'  '.join(cells)}".rstrip()
 
 
-def _verdict(comparison: ModelComparison, level: float) -> str:
+def _verdict(comparison: ModelComparison, level: float) -> Iterator[str]:
     result = comparison.findings[0]
     first, second = comparison.first, comparison.second
     verdict = {
@@ -207,25 +200,24 @@ def _verdict(comparison: ModelComparison, level: float) -> str:
         "worse": f"{second} is worse than {first}",
         "not significant": f"The difference between {first} and {second} is not significant",
     }[result.verdict]
-    p = f"p {format_p(result.p)} by {result.test}"
-    if result.seeds is not None:
-        p += f" and {format_p(result.seeds.p)} over the seeds by {seed_tests.TEST}"
-    return (
-        f"{verdict} in {result.measure}: {p}, level {level:g}, {comparison.items:,} test items. "
-        "Intervals are 95 % bootstrap intervals."
-    )
+    yield f"{verdict} in {result.measure}: p {format_p(result.p)}, level {level:g}."
+    if result.verdict == "not significant":
+        yield (
+            f"The test finds a difference of {result.detectable:.2g} with a probability of "
+            f"{POWER:.0%}; smaller ones may be missed."
+        )
+    yield SUBJECTS[result.subject]
+    yield _method(comparison, result, level)
 
 
-def _seed_remark(result: TestResult) -> str:
-    """State which seeds were compared, or that other seeds were not tested."""
-    seeds = [seed for seed in (result.first_seed, result.second_seed) if seed is not None]
-    if result.seeds is not None:
-        first, second = seeds
-        return f"The items are those of the median seeds, {first} and {second}."
-    models = "One of the models was" if seeds else "Each model was"
+def _method(comparison: ModelComparison, result: TestResult, level: float) -> str:
+    units = f"{comparison.items:,} test items"
+    if result.blocks < comparison.items:
+        units += f" in {result.blocks:,} blocks"
+    family = f" allow for {result.models - 1} comparisons and" if result.models > 2 else ""
     return (
-        f"{models} trained from a single seed; other seeds may give other results. Set "
-        "`seeds: [1, 2, 3]` in params.yaml to test over seeds."
+        f"Intervals of scores are 95 % intervals; p and the interval of the difference{family} "
+        f"have level {level:g} ({units})."
     )
 
 

@@ -84,7 +84,7 @@ def _require_better(
             [champion.id, run.id], root, snapshot, store
         )
         frames = baseline.items(), candidate.items()
-    result = significance.compare(*frames, baseline.corpus)[0]
+    result = significance.compare(frames, baseline.corpus)[0][0]
     if result.verdict != "better":
         raise UserError(
             f"{run.name} of run {run.short_id} does not become {role}, which is {champion.name} of "

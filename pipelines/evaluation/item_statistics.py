@@ -6,8 +6,9 @@ items, perplexity of nats and tokens. N items, K statistics, R resamples, L labe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,8 +18,8 @@ from pipelines.evaluation.resampling import Score, Scores, Statistics
 if TYPE_CHECKING:
     import pandas as pd
 
-Pair = tuple[Statistics, Statistics]
-PairedStatistics = Callable[["pd.DataFrame", "pd.DataFrame"], Pair]
+# predictions of several models of the same N items -> statistics (N, K) of each
+StatisticsFn = Callable[[Sequence["pd.DataFrame"]], list[Statistics]]
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,13 @@ class ItemStatistics:
     """Computation of a metric from statistics of each item.
 
     Attributes:
-        per_item: predictions of two models of the same items -> their statistics (N, K) each.
+        per_item: predictions of several models of the same items -> statistics (N, K) of each.
         score: sums (R, K) -> scores (R,).
-        binary: the first statistic is 1 for a right item and 0 for a wrong one, so that McNemar's
-            exact test applies.
         tokens: compare models only if they cut the items into the `same` or `different` tokens.
     """
 
-    per_item: PairedStatistics
+    per_item: StatisticsFn
     score: Score
-    binary: bool = False
     tokens: Literal["any", "same", "different"] = "any"
 
     def applies(self, first: pd.DataFrame, second: pd.DataFrame) -> bool:
@@ -46,50 +44,61 @@ class ItemStatistics:
         return same == (self.tokens == "same")
 
 
-def right_labels(first: pd.DataFrame, second: pd.DataFrame) -> Pair:
-    """Return 1 for each right label and the number of items, 1."""
-    return _counted(first["predicted"] == first["label"], second["predicted"] == second["label"])
-
-
-def exact_matches(first: pd.DataFrame, second: pd.DataFrame) -> Pair:
-    """Return 1 for each translation that equals its reference and the number of items, 1."""
-    return _counted(
-        first["hypothesis"] == first["target"], second["hypothesis"] == second["target"]
-    )
-
-
-def label_counts(first: pd.DataFrame, second: pd.DataFrame) -> Pair:
-    """Return the counts (N, 3 L) of right, predicted and actual labels."""
-    labels = sorted({*first["label"], *first["predicted"], *second["predicted"]})
-
-    def counts(frame: pd.DataFrame) -> Statistics:
-        predicted, actual = (
-            np.array([[value == label for label in labels] for value in frame[column]], float)
-            for column in ("predicted", "label")
-        )
-        return np.concatenate([predicted * actual, predicted, actual], axis=1)
-
-    return counts(first), counts(second)
-
-
-def nats_and_tokens(first: pd.DataFrame, second: pd.DataFrame) -> Pair:
-    """Return the nats and the number of tokens of each item."""
-    return _columns(first["nats"], first["tokens"]), _columns(second["nats"], first["tokens"])
-
-
-def nats_and_characters(first: pd.DataFrame, second: pd.DataFrame) -> Pair:
-    """Return the nats and the number of characters of each item, the end of its line included."""
-    characters = first["text"].str.len() + 1
-    return _columns(first["nats"], characters), _columns(second["nats"], characters)
-
-
-def of_each(statistics: Callable[[pd.DataFrame], Statistics]) -> PairedStatistics:
-    """Return a function that computes the same statistics (N, K) for both models.
+def of_each(statistics: Callable[[pd.DataFrame], Statistics]) -> StatisticsFn:
+    """Return a function that computes the statistics of each model by itself.
 
     Args:
         statistics: predictions -> statistics (N, K).
     """
-    return lambda first, second: (statistics(first), statistics(second))
+
+    @wraps(statistics)
+    def compute(frames: Sequence[pd.DataFrame]) -> list[Statistics]:
+        return [statistics(frame) for frame in frames]
+
+    return compute
+
+
+@of_each
+def right_labels(frame: pd.DataFrame) -> Statistics:
+    """Return 1 for each right label and the number of items, 1."""
+    return _columns(frame["predicted"] == frame["label"], np.ones(len(frame)))
+
+
+@of_each
+def exact_matches(frame: pd.DataFrame) -> Statistics:
+    """Return 1 for each translation that equals its reference and the number of items, 1."""
+    return _columns(frame["hypothesis"] == frame["target"], np.ones(len(frame)))
+
+
+@of_each
+def nats_and_tokens(frame: pd.DataFrame) -> Statistics:
+    """Return the nats and the number of tokens of each item."""
+    return _columns(frame["nats"], frame["tokens"])
+
+
+@of_each
+def nats_and_characters(frame: pd.DataFrame) -> Statistics:
+    """Return the nats and the number of characters of each item, the end of its line included."""
+    return _columns(frame["nats"], frame["text"].str.len() + 1)
+
+
+def label_counts(frames: Sequence[pd.DataFrame]) -> list[Statistics]:
+    """Return the counts (N, 3 L) of right, predicted and actual labels.
+
+    The labels are those that any of the models predicts, and those of the items.
+    """
+    labels = np.unique(
+        np.concatenate([frame[column] for frame in frames for column in ("label", "predicted")])
+    )
+
+    def counts(frame: pd.DataFrame) -> Statistics:
+        predicted, actual = (
+            (np.asarray(frame[column])[:, None] == labels).astype(np.float64)
+            for column in ("predicted", "label")
+        )
+        return np.concatenate([predicted * actual, predicted, actual], axis=1)
+
+    return [counts(frame) for frame in frames]
 
 
 def mean(sums: Statistics) -> Scores:
@@ -120,11 +129,6 @@ def micro_f1(sums: Statistics) -> Scores:
     correct, predicted, actual = sums.T
     total = predicted + actual
     return np.divide(2 * correct, total, out=np.zeros_like(total), where=total > 0)
-
-
-def _counted(first: pd.Series[bool], second: pd.Series[bool]) -> Pair:
-    ones = np.ones(len(first))
-    return _columns(first, ones), _columns(second, ones)
 
 
 def _columns(first: Any, second: Any) -> Statistics:

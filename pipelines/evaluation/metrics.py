@@ -17,7 +17,7 @@ from pipelines.config import task_schemas
 from pipelines.config.params import Params
 from pipelines.errors import UserError, suggest
 from pipelines.evaluation import calibration, item_statistics, seed_statistics
-from pipelines.evaluation.item_statistics import ItemStatistics
+from pipelines.evaluation.item_statistics import ItemStatistics, of_each
 from pipelines.evaluation.resampling import Statistics
 from pipelines.inference import scores
 from pipelines.tasks import lookup
@@ -49,8 +49,8 @@ class Metric:
         tasks: tasks that have it.
         tokens: tokens of the corpora that have it.
         compute: computes its value.
-        sacrebleu: returns the metric of sacreBLEU that computes and tests it, in place of
-            `compute` and `statistics`; its argument is True if the corpus is lowercased.
+        sacrebleu: returns the metric of sacreBLEU that computes it, in place of `compute` and
+            `statistics`; its argument is True if the corpus is lowercased.
         statistics: statistics of each test item for significance tests; None if it is not tested.
         optional: show it only in tables of corpora with a goal for it.
         protocol: keys of `goals.N.protocol` that its values depend on, beside kind and split.
@@ -180,7 +180,7 @@ METRICS: tuple[Metric, ...] = (
         compute=lambda evaluation: scores.accuracy(
             _column(evaluation, "predicted"), _column(evaluation, "label")
         ),
-        statistics=ItemStatistics(item_statistics.right_labels, item_statistics.mean, binary=True),
+        statistics=ItemStatistics(item_statistics.right_labels, item_statistics.mean),
     ),
     Metric(
         key="test_macro_f1",
@@ -218,7 +218,7 @@ METRICS: tuple[Metric, ...] = (
         compute=lambda evaluation: scores.span_f1(
             _column(evaluation, "predicted"), _column(evaluation, "tags")
         ),
-        statistics=ItemStatistics(item_statistics.of_each(_span_counts), item_statistics.micro_f1),
+        statistics=ItemStatistics(of_each(_span_counts), item_statistics.micro_f1),
     ),
     Metric(
         key="test_token_accuracy",
@@ -229,7 +229,7 @@ METRICS: tuple[Metric, ...] = (
         compute=lambda evaluation: scores.token_accuracy(
             _column(evaluation, "predicted"), _column(evaluation, "tags")
         ),
-        statistics=ItemStatistics(item_statistics.of_each(_token_counts), item_statistics.mean),
+        statistics=ItemStatistics(of_each(_token_counts), item_statistics.mean),
     ),
     Metric(
         key="test_bleu",
@@ -270,7 +270,7 @@ METRICS: tuple[Metric, ...] = (
         compute=lambda evaluation: scores.exact_match(
             _column(evaluation, "hypothesis"), _column(evaluation, "target")
         ),
-        statistics=ItemStatistics(item_statistics.exact_matches, item_statistics.mean, binary=True),
+        statistics=ItemStatistics(item_statistics.exact_matches, item_statistics.mean),
         protocol=("decoding",),
     ),
     Metric(

@@ -1,28 +1,38 @@
-"""Significance of the difference between two models on the same test items."""
+"""Significance of the differences between models on the same test items.
+
+One test serves all metrics and tasks; `hierarchical_test` describes it.
+"""
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from pipelines.config.params import Corpus
-from pipelines.evaluation import paired_metrics, resampling, seed_tests
+from pipelines.evaluation import hierarchical_test, paired_metrics, resampling
+from pipelines.evaluation.hierarchical_test import Difference, Pair, ScoreEstimates
 from pipelines.evaluation.metrics import Direction
-from pipelines.evaluation.paired_metrics import PairedItems, PairedTranslations
-from pipelines.evaluation.resampling import Interval
-from pipelines.evaluation.seed_tests import SeedTest
+from pipelines.evaluation.paired_metrics import PairedMetric
+from pipelines.evaluation.resampling import Interval, ScoredItems
+from pipelines.tasks import lookup
 
 Verdict = Literal["better", "worse", "not significant"]
+Subject = Literal["recipes", "models"]
 
 LEVEL = 0.05  # significance level
-RESAMPLES = 10_000  # of each test
-SEED = 12345  # of all resamples; sacreBLEU's default
+RESAMPLES = 10_000  # of the items
+SEED = 12345  # of all resamples
+# Rows of a text are not independent: a language model carries its state from row to row, and topics
+# last longer than a row. So blocks of consecutive rows are resampled (Carlstein 1986): long ones,
+# which leave few. With Student's t a few blocks need no estimate of the correlation, whatever it is
+# (Ibragimov and Mueller 2010, who take 8 or 16). benchmarks/significance.py shows the size.
+BLOCK_ROWS = 200  # about; topics of Penn Treebank last for about 20 rows
+TEXT_BLOCKS = (5, 16)  # at least and at most
+MAX_BLOCKS = 2_000  # of independent items; this limits the time, and costs no precision
 
 
 @dataclass(frozen=True)
@@ -32,20 +42,21 @@ class TestResult:
     Attributes:
         key: key of the metric.
         direction: the better side of the metric.
-        first: score of the first model.
+        first: score of the first model, the mean over its seeds.
         second: score of the second model.
-        first_interval: bootstrap interval of the first score over the items.
-        second_interval: the same for the second score.
-        difference: interval of second - first; None for tests of sacreBLEU, which has none.
-        test: name of the test that `p` is from.
-        p: two-sided p of the hypothesis that both models are the same; corrected where several
-            models are compared with the same first model.
-        p_bootstrap: p by paired bootstrap, not corrected.
-        verdict: the second model compared with the first. Two groups of seeds differ only if the
-            tests over items and over seeds agree.
-        first_seed: the seed of the first group whose items are compared.
-        second_seed: the seed of the second group.
-        seeds: the test over seeds; None unless both are groups.
+        first_seeds: score of each seed of the first model.
+        second_seeds: the same for the second model.
+        first_interval: interval of the first score.
+        second_interval: interval of the second score.
+        difference: interval of second - first. It excludes 0 if the difference is significant.
+        p: two-sided p of the hypothesis that both models are the same.
+        detectable: the smallest difference that the test finds with a probability of 0.8.
+        verdict: the second model compared with the first.
+        subject: what the verdict is about: the recipes, of which the seeds are samples, if both
+            models have several seeds, and otherwise the trained models as they are.
+        blocks: number of items, or of blocks of consecutive items, that were resampled.
+        models: number of models that share the level; p and the interval of the difference allow
+            for it.
     """
 
     __test__ = False  # pytest must not collect it
@@ -54,16 +65,17 @@ class TestResult:
     direction: Direction
     first: float
     second: float
+    first_seeds: tuple[float, ...]
+    second_seeds: tuple[float, ...]
     first_interval: Interval
     second_interval: Interval
-    difference: Interval | None
-    test: str
+    difference: Interval
     p: float
-    p_bootstrap: float
+    detectable: float
     verdict: Verdict
-    first_seed: int | None = None
-    second_seed: int | None = None
-    seeds: SeedTest | None = None
+    subject: Subject
+    blocks: int
+    models: int
 
     @property
     def measure(self) -> str:
@@ -72,11 +84,25 @@ class TestResult:
 
     @property
     def summary(self) -> str:
-        """Both scores and p, as text."""
-        text = f"p {format_p(self.p)} by {self.test}"
-        if self.seeds is not None:
-            text += f", p {format_p(self.seeds.p)} over the seeds by {seed_tests.TEST}"
-        return f"{self.measure} {self.second:.4g} beside {self.first:.4g}, {text}"
+        """Both scores, the interval of the difference and p, as text."""
+        low, high = self.difference.low, self.difference.high
+        return (
+            f"{self.measure} {self.second:.4g} beside {self.first:.4g}, difference "
+            f"{self.second - self.first:+.3g} [{low:+.3g}, {high:+.3g}], p {format_p(self.p)}"
+        )
+
+
+@dataclass(frozen=True)
+class BestComparison:
+    """Models compared with the best of them.
+
+    Attributes:
+        best: position of the best model.
+        results: the test of each other model, with the best as the first, by its position.
+    """
+
+    best: int
+    results: dict[int, TestResult]
 
 
 def format_p(p: float) -> str:
@@ -85,158 +111,143 @@ def format_p(p: float) -> str:
 
 
 def compare(
-    first: pd.DataFrame,
-    second: pd.DataFrame,
+    models: Sequence[pd.DataFrame],
     corpus: Corpus,
     level: float = LEVEL,
     resamples: int = RESAMPLES,
-) -> list[TestResult]:
-    """Compare two models by each metric of their task, the deciding metric first.
+) -> list[list[TestResult]]:
+    """Compare the first model with each of the others by each metric of their task.
 
-    A group of seeds is represented by the seed with the median score; two groups are tested over
-    their seeds, too.
+    For each metric, the chance of any wrong verdict is `level`, whatever the number of models.
 
     Args:
-        first: predictions of the first model or group, as `evaluate` wrote them.
-        second: predictions of the second.
-        corpus: the corpus of both.
+        models: predictions of two models or more, as `evaluate` wrote them.
+        corpus: the corpus of all.
         level: significance level.
-        resamples: number of resamples of each test.
+        resamples: number of resamples of the items.
+
+    Returns:
+        For each of the other models the results of the metrics, the deciding metric first.
 
     Raises:
         UserError: the models were not tested on the same items.
     """
-    first_seed, first_items = seed_tests.median_seed(first, corpus)
-    second_seed, second_items = seed_tests.median_seed(second, corpus)
-    paired_metrics.check_same_items(first_items, second_items, corpus)
-    seeds = seed_tests.compare_seeds(first, second, corpus)
-    results = []
-    for paired in paired_metrics.pair(first_items, second_items, corpus):
-        if isinstance(paired, PairedItems):
-            result = _test_items(paired, resamples)
-        else:
-            result = _test_translations(paired, resamples)
-        result = replace(
-            result,
-            first_seed=first_seed,
-            second_seed=second_seed,
-            seeds=seeds.get(paired.metric.key),
-        )
-        results.append(_with_verdict(result, level))
+    groups = paired_metrics.seed_groups(models, corpus)
+    results: list[list[TestResult]] = [[] for _ in models[1:]]
+    metrics = list(paired_metrics.pair(groups, corpus))
+    for paired, estimates in zip(metrics, _estimate(metrics, corpus, resamples), strict=True):
+        pairs = [(0, place) for place in range(1, len(paired.models))]
+        tests = _test(paired, estimates, pairs, level, resamples)
+        for model, result in zip(paired.models[1:], tests, strict=True):
+            results[model - 1].append(result)
     return results
 
 
-def holm_corrected(
-    comparisons: Sequence[list[TestResult]], level: float = LEVEL
-) -> list[list[TestResult]]:
-    """Correct the comparisons of several models with the same first model (Holm 1979).
+def compare_with_best(
+    models: Sequence[pd.DataFrame],
+    corpus: Corpus,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+) -> BestComparison:
+    """Compare the best model with each of the others by the deciding metric.
 
-    Each metric is corrected by itself.
+    The same items decide which model is best, and any of them could have been. So the level is that
+    of all pairs of models.
 
     Args:
-        comparisons: the results of each model, as `compare` returns them.
+        models: predictions of two models or more of the same tokens, as `evaluate` wrote them.
+        corpus: the corpus of all.
         level: significance level.
+        resamples: number of resamples of the items.
+
+    Raises:
+        UserError: the models were not tested on the same items.
     """
-    corrected = [list(results) for results in comparisons]
-    for key in {result.key for results in comparisons for result in results}:
-        places = [
-            (row, column)
-            for row, results in enumerate(comparisons)
-            for column, result in enumerate(results)
-            if result.key == key
-        ]
-        values = resampling.holm([corrected[row][column].p for row, column in places])
-        seeds = _holm_corrected_seeds([corrected[row][column].seeds for row, column in places])
-        for (row, column), p, seed_test in zip(places, values, seeds, strict=True):
-            result = replace(corrected[row][column], p=p, seeds=seed_test)
-            corrected[row][column] = _with_verdict(result, level)
-    return corrected
+    groups = paired_metrics.seed_groups(models, corpus)
+    deciding = next(paired_metrics.pair(groups, corpus))
+    (estimates,) = _estimate([deciding], corpus, resamples)
+    pairs = pairs_with_best(estimates, _direction(deciding))
+    tests = _test(deciding, estimates, pairs, level, resamples)[: len(models) - 1]
+    others = [second for _, second in pairs]
+    return BestComparison(pairs[0][0], dict(zip(others, tests, strict=False)))
 
 
-def _holm_corrected_seeds(tests: Sequence[SeedTest | None]) -> list[SeedTest | None]:
-    values = iter(resampling.holm([test.p for test in tests if test is not None]))
-    return [None if test is None else replace(test, p=next(values)) for test in tests]
+def pairs_with_best(estimates: ScoreEstimates, direction: Direction) -> list[Pair]:
+    """Return all pairs of models, first those of the best one with each of the others."""
+    sign = 1 if direction == "higher" else -1
+    best = int(np.argmax(sign * estimates.scores))
+    others = [place for place in range(len(estimates.scores)) if place != best]
+    pairs = [(best, place) for place in others]
+    return pairs + [(first, second) for first in others for second in others if first < second]
 
 
-def _with_verdict(result: TestResult, level: float) -> TestResult:
-    tests = [(result.second - result.first, result.p)]
-    if result.seeds is not None:
-        first, second = (float(np.mean(side)) for side in (result.seeds.first, result.seeds.second))
-        tests.append((second - first, result.seeds.p))
-    verdicts = {_verdict(result.direction, difference, p, level) for difference, p in tests}
-    return replace(result, verdict=verdicts.pop() if len(verdicts) == 1 else "not significant")
+def in_blocks(items: ScoredItems, consecutive_rows: bool) -> ScoredItems:
+    """Return the units that are resampled: items, or blocks of items.
+
+    Args:
+        items: statistics of the test items.
+        consecutive_rows: True if the items are consecutive parts of a text.
+    """
+    count = len(items.statistics[0])
+    if consecutive_rows:
+        return items.in_blocks(int(np.clip(count // BLOCK_ROWS, *TEXT_BLOCKS)))
+    return items.in_blocks(MAX_BLOCKS, np.random.default_rng(SEED).permutation(count))
 
 
-def _verdict(direction: Direction, difference: float, p: float, level: float) -> Verdict:
-    if p >= level or difference == 0:
-        return "not significant"
-    return "better" if (difference > 0) == (direction == "higher") else "worse"
-
-
-def _direction(paired: PairedItems | PairedTranslations) -> Direction:
+def _direction(paired: PairedMetric) -> Direction:
     direction = paired.metric.direction
     if direction is None:
         raise ValueError(f"'{paired.metric.key}' has no better side.")
     return direction
 
 
-def _test_items(paired: PairedItems, resamples: int) -> TestResult:
-    """Test by McNemar's test or approximate randomisation."""
-    first, second, score = paired.first, paired.second, paired.score
-    intervals = resampling.bootstrap(first, second, score, resamples, 0.95, SEED)
-    if paired.binary:
-        test, p = "McNemar, exact", resampling.mcnemar(first[:, 0] > 0, second[:, 0] > 0)
-    else:
-        test = "approximate randomisation"
-        p = resampling.randomisation(first, second, score, resamples, SEED)
-    return TestResult(
-        paired.metric.key,
-        _direction(paired),
-        resampling.corpus_score(first, score),
-        resampling.corpus_score(second, score),
-        intervals.first,
-        intervals.second,
-        intervals.difference,
-        test,
-        p,
-        intervals.p,
-        "not significant",
-    )
+def _estimate(
+    metrics: Sequence[PairedMetric], corpus: Corpus, resamples: int
+) -> list[ScoreEstimates]:
+    """Estimate the scores of all metrics on the same resamples."""
+    consecutive_rows = lookup.get(corpus.task).consecutive_rows
+    samples = [in_blocks(paired.items, consecutive_rows) for paired in metrics]
+    return [
+        hierarchical_test.estimate(paired.items, sample, resampled, paired.seed_counts)
+        for paired, sample, resampled in zip(
+            metrics, samples, resampling.bootstrap(samples, resamples, SEED), strict=True
+        )
+    ]
 
 
-def _test_translations(paired: PairedTranslations, resamples: int) -> TestResult:
-    """Test by sacreBLEU's own tests (Post 2018)."""
-    os.environ["SACREBLEU_SEED"] = str(SEED)  # read when a test is created
-    from sacrebleu.significance import PairedTest
+def _test(
+    paired: PairedMetric,
+    estimates: ScoreEstimates,
+    pairs: Sequence[Pair],
+    level: float,
+    resamples: int,
+) -> list[TestResult]:
+    generator = np.random.default_rng(SEED)
+    intervals = hierarchical_test.score_intervals(estimates, 0.95, generator)
+    differences = hierarchical_test.compare_pairs(estimates, pairs, level, resamples, generator)
+    return [
+        TestResult(
+            key=paired.metric.key,
+            direction=_direction(paired),
+            first=float(estimates.scores[first]),
+            second=float(estimates.scores[second]),
+            first_seeds=estimates.seeds[first],
+            second_seeds=estimates.seeds[second],
+            first_interval=intervals[first],
+            second_interval=intervals[second],
+            difference=difference.interval,
+            p=difference.p,
+            detectable=difference.detectable,
+            verdict=_verdict(_direction(paired), difference, level),
+            subject="recipes" if difference.over_seeds else "models",
+            blocks=estimates.blocks,
+            models=len(paired.models),
+        )
+        for (first, second), difference in zip(pairs, differences, strict=True)
+    ]
 
-    logging.getLogger("sacrebleu").setLevel(logging.ERROR)
-    systems = [("first", list(paired.first)), ("second", list(paired.second))]
-    references = [list(paired.references)]
 
-    def run(kind: str, count: int) -> tuple[list[Any], float]:
-        """Return the results of both systems, and p."""
-        _, columns = PairedTest(systems, {"metric": paired.scorer}, references, kind, count)()
-        (results,) = (values for name, values in columns.items() if name != "System")
-        # sacreBLEU reports the smallest possible p for two equal systems.
-        return results, float(results[1].p_value) if results[0].score != results[1].score else 1.0
-
-    scores, p = run("ar", resamples)
-    # At most a thousand: sacreBLEU keeps every resample of every item in memory.
-    intervals, p_bootstrap = run("bs", min(resamples, 1000))
-    first, second = (
-        Interval(float(result.mean - result.ci), float(result.mean + result.ci))
-        for result in intervals
-    )
-    return TestResult(
-        paired.metric.key,
-        _direction(paired),
-        float(scores[0].score),
-        float(scores[1].score),
-        first,
-        second,
-        None,
-        "sacreBLEU's approximate randomisation",
-        p,
-        p_bootstrap,
-        "not significant",
-    )
+def _verdict(direction: Direction, difference: Difference, level: float) -> Verdict:
+    if difference.p >= level:
+        return "not significant"
+    return "better" if (difference.value > 0) == (direction == "higher") else "worse"

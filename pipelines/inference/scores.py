@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pipelines.config.params import SUB_WORDS, Tokens
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 Tokenizer = Literal["none", "13a"]
 # (predictions, references) -> score, higher is better
@@ -66,6 +70,26 @@ def corpus_score(metric: Any, hypotheses: Sequence[str], references: Sequence[st
     """Score a whole corpus with a metric of sacreBLEU."""
     value = float(metric.corpus_score(list(hypotheses), [list(references)]).score)
     return CorpusScore(value, str(metric.get_signature()))
+
+
+def sentence_statistics(
+    metric: Any, hypotheses: Sequence[str], references: Sequence[str]
+) -> npt.NDArray[np.float64]:
+    """Return the statistics (N, K) of N sentences whose sums a metric of sacreBLEU is computed of.
+
+    Those of BLEU are the numbers of matching n-grams, of all n-grams and of tokens.
+    """
+    import numpy as np
+
+    rows = metric._extract_corpus_statistics(list(hypotheses), [list(references)])
+    return np.array(rows, np.float64)
+
+
+def scores_of_sums(metric: Any, sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the scores (R,) of sums (R, K) of the statistics, as sacreBLEU computes them."""
+    import numpy as np
+
+    return np.array([metric._compute_score_from_stats(row).score for row in sums.tolist()])
 
 
 def sentence_bleu(

@@ -22,23 +22,35 @@ class ComparedModel:
     Attributes:
         model: its name.
         test: the test of the deciding metric, with the best model as the first.
-        verdict: the result as text.
     """
 
     model: str
     test: TestResult
-    verdict: str
 
     @property
     def p(self) -> str:
-        """Return the p value as text; for two groups of seeds also that over the seeds."""
-        seeds = self.test.seeds
-        seeds_p = "" if seeds is None else f"; over seeds {format_p(seeds.p)}"
-        return format_p(self.test.p) + seeds_p
+        """The p value as text."""
+        return format_p(self.test.p)
+
+    @property
+    def difference(self) -> str:
+        """The difference from the best model with its interval, as text."""
+        test = self.test
+        return (
+            f"{test.second - test.first:+.3g} ({test.difference.low:+.3g} to "
+            f"{test.difference.high:+.3g})"
+        )
+
+    @property
+    def verdict(self) -> str:
+        """The verdict as text, with the smallest detectable difference if there is none."""
+        if self.as_good:
+            return f"no significant difference; {self.test.detectable:.2g} is detectable"
+        return self.test.verdict
 
     @property
     def as_good(self) -> bool:
-        """Return True if the model is not significantly worse than the best one."""
+        """True if the model is not significantly worse than the best one."""
         return self.test.verdict == "not significant"
 
 
@@ -50,12 +62,14 @@ class BestModelTests:
         best: name of the best model.
         metric: title of the metric in which they are compared.
         items: number of test items.
+        blocks: number of blocks of items that were resampled.
         others: the other models, in the order of params.yaml.
     """
 
     best: str
     metric: str
     items: int
+    blocks: int
     others: tuple[ComparedModel, ...]
 
     def as_good_as_best(self, model: str) -> bool:
@@ -63,6 +77,15 @@ class BestModelTests:
         return model == self.best or any(
             other.as_good for other in self.others if other.model == model
         )
+
+    @property
+    def single_seeds(self) -> tuple[str, ...]:
+        """Names of the models of a single seed."""
+        tests = [other.test for other in self.others]
+        seeds = {self.best: tests[0].first_seeds} | {
+            other.model: other.test.second_seeds for other in self.others
+        }
+        return tuple(name for name, scores in seeds.items() if len(scores) == 1)
 
 
 def compare_with_best(table: CorpusTable, config: Params, root: Path) -> BestModelTests | None:
@@ -78,33 +101,22 @@ def compare_with_best(table: CorpusTable, config: Params, root: Path) -> BestMod
     """
     files = {row.model: root / paths.predictions(row.model) for row in table.rows}
     rows = [row for row in table.rows if files[row.model].is_file()]
-    best = next((row.model for row in rows if row.cells and row.cells[0].best), None)
-    if best is None or len(rows) < 2:
+    if len(rows) < 2 or not table.columns or table.columns[0].direction is None:
         return None
-    frames = {
-        row.model: _read(files[row.model], paths.evaluation_stage(config, row.model))
-        for row in rows
-    }
-    corpus = config.corpora[table.corpus]
-    names = [row.model for row in rows if row.model != best]
-    tests = []
+    names = [row.model for row in rows]
+    frames = [_read(files[name], paths.evaluation_stage(config, name)) for name in names]
     with console.progress(f"{table.corpus}: significance", len(names), "models") as bar:
-        for name in names:
-            tests.append(significance.compare(frames[best], frames[name], corpus)[:1])
-            bar.advance(1)
+        comparison = significance.compare_with_best(frames, config.corpora[table.corpus])
+        bar.advance(len(names))
+    tests = comparison.results
+    first = next(iter(tests.values()))
     return BestModelTests(
-        best=best,
-        metric=metrics.get(tests[0][0].key).title,
-        items=len(frames[best]),
-        others=tuple(
-            ComparedModel(name, test, _verdict_text(test))
-            for name, (test,) in zip(names, significance.holm_corrected(tests), strict=True)
-        ),
+        best=names[comparison.best],
+        metric=metrics.get(first.key).title,
+        items=len(frames[comparison.best]) // len(first.first_seeds),
+        blocks=first.blocks,
+        others=tuple(ComparedModel(names[place], test) for place, test in tests.items()),
     )
-
-
-def _verdict_text(test: TestResult) -> str:
-    return "no significant difference" if test.verdict == "not significant" else test.verdict
 
 
 def _read(path: Path, stage: str) -> pd.DataFrame:

@@ -100,9 +100,12 @@ class Task(ABC):
     Attributes:
         name: the task's name in params.yaml.
         answer_columns: columns of the predictions that hold the model's answer, with their titles.
+        consecutive_rows: True if the rows of a split are consecutive parts of a text, whose scores
+            are not independent.
     """
 
     name: ClassVar[TaskName]
+    consecutive_rows: ClassVar[bool] = False
     answer_columns: ClassVar[Mapping[str, str]] = {}
 
     @property

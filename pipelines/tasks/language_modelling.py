@@ -40,6 +40,7 @@ class LanguageModelling(Task):
     """Predict the next token of a text."""
 
     name = "language_modelling"
+    consecutive_rows = True
 
     def objective(
         self, spec: ModelSpec[Any], train: pd.DataFrame, vocabularies: Vocabularies

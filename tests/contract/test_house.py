@@ -18,8 +18,7 @@ DOORS = {
     "mlflow": "pipelines/tracking/",
     "networkx": "pipelines/lineage/",
     "rich": "pipelines/console.py",
-    # Scores, and the tests of their differences.
-    "sacrebleu": ("pipelines/inference/scores.py", "pipelines/evaluation/significance.py"),
+    "sacrebleu": "pipelines/inference/scores.py",
     "sentencepiece": "pipelines/text/subwords.py",
     "sklearn": ("pipelines/inference/scores.py", "pipelines/models/logistic_regression.py"),
     "typer": "pipelines/console.py",

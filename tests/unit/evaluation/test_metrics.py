@@ -207,7 +207,7 @@ def test_fewer_errors_are_better():
     worse = frame.assign(hypothesis=[target.replace("b c d", "x y z") for target in targets])
     better = frame.assign(hypothesis=[target.replace("b", "x") for target in targets])
     for first, second, verdict in ((worse, better, "better"), (better, worse, "worse")):
-        results = significance.compare(first, second, PARAMS.corpora["verses"], resamples=200)
+        (results,) = significance.compare([first, second], PARAMS.corpora["verses"], resamples=200)
         verdicts = {result.key: result.verdict for result in results}
         assert verdicts["test_ter"] == verdict
         assert verdicts["test_bleu"] == verdict

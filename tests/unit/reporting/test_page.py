@@ -181,7 +181,9 @@ def test_models_are_tested_against_the_best_one(project: Path) -> None:
     assert '<span class="equal">≈</span> 0.655' in rows["opinions-mlp"]
     assert "≈" not in rows["opinions-perceptron"] + rows["opinions-lstm"]
     section = html[html.index("Significance tests") :]
-    assert "compared with opinions-perceptron on the same 200 test items, in accuracy." in section
+    assert "compared with opinions-perceptron, the best one, on the same 200 test items" in section
+    assert "choice of the best of 3 models" in section
+    assert "Every model was trained from a single seed" in section
     for name, verdict in (("mlp", "no significant difference"), ("lstm", "worse")):
         assert verdict in section[section.index(f"<td>opinions-{name}") :].partition("</tr>")[0]
     assert html.count("Significance tests") == 1  # other corpora have no predictions

@@ -220,7 +220,7 @@ def tag(accuracy, seed=1, size=200):
 
 def test_a_better_tagger_is_significantly_better(slots):
     worse, better = tag(0.6), tag(0.8, seed=2)
-    results = significance.compare(worse, better, slots, resamples=2000)
+    (results,) = significance.compare([worse, better], slots, resamples=2000)
     assert [result.key for result in results] == ["test_span_f1", "test_token_accuracy"]
     assert {result.verdict for result in results} == {"better"}
     expected = scores.span_f1(list(worse["predicted"]), list(worse["tags"]))
