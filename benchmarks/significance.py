@@ -6,6 +6,11 @@ Each comparison draws new predictions of equally good models (an A/A test) and c
 other than "not significant": their share is the size of the test, 0.05 if it holds its level. Power
 is the share of right verdicts where the second model is better by a stated effect. Writes a table
 into benchmarks/README.md.
+
+    python -m benchmarks.significance --treebank FOLDER
+
+counts Kneser-Ney models on random halves of the articles of Penn Treebank, in a FOLDER with
+ptb.train.txt and ptb.test.txt, and compares them as trained models and as seeds of one recipe.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +29,7 @@ from pipelines import console
 from pipelines.evaluation import hierarchical_test, item_statistics, resampling, significance
 from pipelines.evaluation.resampling import Score, ScoredItems, Statistics
 from pipelines.inference import scores
+from pipelines.models.ngram import NGram
 
 RESAMPLES = 500
 FREQUENCIES = (0.5, 0.3, 0.15, 0.05)  # of four labels
@@ -65,7 +72,7 @@ class Scenario:
         tests = hierarchical_test.compare_pairs(
             estimates, pairs, significance.LEVEL, resamples, generator
         )
-        verdicts = tests[: len(groups) - 1]  # the other pairs are not shown
+        verdicts = tests[: len(groups) - 1]  # the report shows no other pairs
         return any(test.p < significance.LEVEL for test in verdicts)
 
 
@@ -217,12 +224,71 @@ SCENARIOS: Mapping[str, Scenario] = {
 }
 
 
+# Penn Treebank ----------------------------------------------------------------------------------
+
+ARTICLE = 60  # rows, about those of two articles
+HALVES = 24
+
+
+def treebank(folder: Path) -> list[tuple[Statistics, Statistics]]:
+    """Return the nats and tokens of each test row under models of random halves of the articles."""
+    train, test = (
+        [[*line.split(), "</s>"] for line in (folder / f"ptb.{split}.txt").open(encoding="utf-8")]
+        for split in ("train", "test")
+    )
+    ids = {word: number for number, word in enumerate(sorted({w for row in train for w in row}))}
+    rows, test_rows = (
+        [np.array([ids[word] for word in row], np.int32) for row in part] for part in (train, test)
+    )
+    end = np.array([ids["</s>"]], np.int32)
+    stream = np.concatenate([end, *test_rows])
+    tokens = np.array([len(row) for row in test_rows])
+    starts = np.cumsum([0, *tokens[:-1]])
+    articles = np.arange(len(rows)) // ARTICLE
+
+    def statistics(chosen: npt.NDArray[np.bool_]) -> Statistics:
+        text = [row for row, is_chosen in zip(rows, chosen, strict=True) if is_chosen]
+        model = NGram.count(np.concatenate([end, *text]), 5, len(ids), "kneser_ney")
+        nats = np.add.reduceat(-model.log_probabilities(stream), starts)
+        return np.stack([nats, tokens], axis=1)
+
+    pairs = []
+    for generator in np.random.default_rng(1).spawn(HALVES):
+        half = generator.permutation(articles[-1] + 1)[articles] % 2 == 0
+        pairs.append((statistics(half), statistics(~half)))
+        console.echo(f"{len(pairs)} of {HALVES} pairs counted")
+    return pairs
+
+
+def compare_treebank(folder: Path) -> None:
+    """Print how often models of random halves differ, and groups of three of them."""
+
+    def different(groups: list[list[Statistics]], generator: Generator) -> bool:
+        scenario = Scenario(lambda *_: groups, item_statistics.perplexity, 0, "", True)
+        return scenario.significant(generator, 0.0, RESAMPLES)
+
+    pairs, generator = treebank(folder), np.random.default_rng(2)
+    models = sum(different([[first], [second]], generator) for first, second in pairs)
+    console.echo(f"{models} of {len(pairs)} pairs of halves differ as trained models.")
+    halves, recipes = [first for first, _ in pairs], []
+    for _ in range(40):
+        order = generator.permutation(len(halves))
+        for six in order.reshape(-1, 6):
+            seeds = [halves[place] for place in six]
+            recipes.append(different([seeds[:3], seeds[3:]], generator))
+    console.echo(f"{np.mean(recipes):.3f} of {len(recipes)} groups of three differ as recipes.")
+
+
 def main() -> None:
     """Simulate all scenarios, print the results and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--comparisons", type=int, default=2000)
     parser.add_argument("--only", help="the scenarios whose names begin so; writes no table")
+    parser.add_argument("--treebank", type=Path, help="compare models of Penn Treebank")
     options = parser.parse_args()
+    if options.treebank:
+        compare_treebank(options.treebank)
+        return
     rows = []
     for name, scenario in SCENARIOS.items():
         if options.only and not name.startswith(options.only):
