@@ -100,10 +100,8 @@ def _compare(
                 f"Only models of the same task can be compared: {first.description} does "
                 f"{_plain(first.corpus.task)}, {other.description} {_plain(other.corpus.task)}."
             )
-    with console.progress("comparing", len(others), "models") as bar:
-        frames = [version.items() for version in versions]
-        results = significance.compare(frames, first.corpus, level)
-        bar.advance(len(others))
+    frames = [version.items() for version in versions]
+    results = significance.compare(frames, first.corpus, level)
     return [
         ModelComparison(
             first=first.description,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines import console, paths
+from pipelines import paths
 from pipelines.config.params import Params
 from pipelines.errors import UserError
 from pipelines.evaluation import metrics, significance
@@ -105,9 +105,7 @@ def compare_with_best(table: CorpusTable, config: Params, root: Path) -> BestMod
         return None
     names = [row.model for row in rows]
     frames = [_read(files[name], paths.evaluation_stage(config, name)) for name in names]
-    with console.progress(f"{table.corpus}: significance", len(names), "models") as bar:
-        comparison = significance.compare_with_best(frames, config.corpora[table.corpus])
-        bar.advance(len(names))
+    comparison = significance.compare_with_best(frames, config.corpora[table.corpus])
     tests = comparison.results
     first = next(iter(tests.values()))
     return BestModelTests(
