@@ -103,6 +103,8 @@ def fit_candidates(
 ) -> list[LogisticRegression]:
     """Fit a model with each of `c_values`, in their order; nothing is random.
 
+    One thread: with several, sums are rounded according to their number.
+
     Args:
         entry: the model's entry in params.yaml.
         texts: N training texts of tokens.
@@ -112,6 +114,7 @@ def fit_candidates(
         UserError: there is only one label, or no n-gram occurs in `min_count` texts.
     """
     from sklearn import linear_model
+    from threadpoolctl import threadpool_limits
 
     if len(np.unique(labels)) < 2:
         raise UserError(
@@ -130,7 +133,9 @@ def fit_candidates(
     for c in entry.c_values:
         regression = linear_model.LogisticRegression(
             C=c, class_weight=entry.class_weights, max_iter=MAX_ITERATIONS
-        ).fit(features, labels)
+        )
+        with threadpool_limits(1):
+            regression.fit(features, labels)
         weights, intercepts = regression.coef_.T, regression.intercept_
         if weights.shape[1] == 1:  # of two labels scikit-learn keeps the difference of the logits
             weights, intercepts = (

@@ -16,7 +16,8 @@ from pipelines.tracking.log_events import MODEL, LogEvent
 # Packages that `pipelines.inference.predictor` needs to load a model and predict.
 REQUIREMENTS = (
     *("mlflow", "tensorflow", "keras", "numpy", "pandas", "pyarrow"),
-    *("pydantic", "PyYAML", "scikit-learn", "sentencepiece", "typer", "rich"),
+    *("pydantic", "PyYAML", "scikit-learn", "sentencepiece", "threadpoolctl"),
+    *("typer", "rich"),
 )
 MLFLOW_TYPES = {
     "int64": "long",

@@ -21,6 +21,7 @@ DOORS = {
     "sacrebleu": "pipelines/inference/scores.py",
     "sentencepiece": "pipelines/text/subwords.py",
     "sklearn": ("pipelines/inference/scores.py", "pipelines/models/logistic_regression.py"),
+    "threadpoolctl": "pipelines/models/logistic_regression.py",
     "typer": "pipelines/console.py",
     "yaml": "pipelines/config/params.py",
 }
