@@ -11,6 +11,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, log_loss
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from pipelines.data import parquet
 from pipelines.errors import UserError
@@ -139,6 +140,23 @@ def test_two_fits_have_the_same_bytes(make, tmp_path):
         serialization.SPEC,
         serialization.VOCABULARY,
     }
+
+
+def test_one_thread_fits(make, monkeypatch):
+    """With several, sums are rounded according to their number."""
+    threads = []
+    fit = LogisticRegression.fit
+
+    def record_threads(*arguments):
+        threads.extend(library["num_threads"] for library in threadpool_info())
+        return fit(*arguments)
+
+    monkeypatch.setattr(LogisticRegression, "fit", record_threads)
+    frame = random_frame(30, ("a", "b"))
+    with threadpool_limits(2):
+        train(make, frame, frame)
+        assert 2 in {library["num_threads"] for library in threadpool_info()}
+    assert set(threads) == {1}
 
 
 def test_neither_training_nor_prediction_starts_tensorflow(make, tmp_path):
