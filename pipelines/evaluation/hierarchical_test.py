@@ -234,14 +234,18 @@ def _contrasts(estimates: ScoreEstimates, pairs: Sequence[Pair]) -> _Contrasts:
     over_seeds = (counts[first] > 1) & (counts[second] > 1)
     covariance, own = estimates.item_covariance, np.diag(estimates.item_covariance)
     by_items = np.maximum(0.0, own[first] + own[second] - 2 * covariance[first, second])
-    # Satterthwaite: the square of a sum by the sum of each square over its degrees of freedom.
-    by_seeds, squares = np.zeros(len(pairs)), np.zeros(len(pairs))
+    # Satterthwaite: the square of a sum by the sum of each square over its degrees of freedom. Two
+    # seeds are too few for the excess of a model to be offset by the lack of it in the other.
+    shares, squares = [], np.zeros(len(pairs))
     for side in (first, second):
-        variance = np.where(over_seeds, estimates.seed_variance[side], 0.0)
-        by_seeds += variance - np.where(over_seeds, estimates.item_share[side], 0.0)
-        squares += variance**2 / np.maximum(1, counts[side] - 1)
+        observed = np.where(over_seeds, estimates.seed_variance[side], 0.0)
+        shares.append(observed - np.where(over_seeds, estimates.item_share[side], 0.0))
+        squares += observed**2 / np.maximum(1, counts[side] - 1)
+    separate = sum(np.maximum(0.0, share) for share in shares)
+    offset = np.maximum(0.0, sum(shares))
+    by_seeds = np.where(np.minimum(counts[first], counts[second]) < 3, separate, offset)
     freedom = estimates.blocks - 1
-    variance = by_items + np.maximum(0.0, by_seeds)
+    variance = by_items + by_seeds
     squares = by_items**2 / freedom + np.where(by_seeds > 0, squares, 0.0)
     degrees = np.full(len(pairs), float(freedom))
     np.divide(variance**2, squares, out=degrees, where=squares > 0)
