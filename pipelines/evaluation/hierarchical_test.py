@@ -17,7 +17,7 @@ M models, S trained models (seeds of all models), P pairs, R resamples.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -173,6 +173,8 @@ def compare_pairs(
     """
     from scipy import stats
 
+    if len(pairs) > 1:
+        estimates = _with_pooled_seeds(estimates)
     contrasts = _contrasts(estimates, pairs)
     values = contrasts.values
     p = 2 * stats.t.sf(contrasts.statistics, contrasts.degrees)
@@ -225,6 +227,20 @@ class _Contrasts:
         return np.divide(np.abs(self.values), self.errors, out=infinite, where=self.errors > 0)
 
 
+def _with_pooled_seeds(estimates: ScoreEstimates) -> ScoreEstimates:
+    """Raise the variances over seeds that are below the mean of all models to this mean.
+
+    Of many models some have seeds that are close by chance, and these would win.
+    """
+    counts = np.array([len(seeds) for seeds in estimates.seeds])
+    if counts.max() == 1:
+        return estimates
+    variance = estimates.seed_variance * counts
+    mean = (variance * (counts - 1)).sum() / (counts - 1).sum()
+    raised = np.where(counts > 1, np.maximum(variance, mean) / counts, 0.0)
+    return replace(estimates, seed_variance=raised)
+
+
 def _contrasts(estimates: ScoreEstimates, pairs: Sequence[Pair]) -> _Contrasts:
     from scipy import stats
 
@@ -241,6 +257,9 @@ def _contrasts(estimates: ScoreEstimates, pairs: Sequence[Pair]) -> _Contrasts:
         observed = np.where(over_seeds, estimates.seed_variance[side], 0.0)
         shares.append(observed - np.where(over_seeds, estimates.item_share[side], 0.0))
         squares += observed**2 / np.maximum(1, counts[side] - 1)
+    if len(pairs) > 1:  # both variances have the degrees of freedom of all seeds
+        observed = estimates.seed_variance[first] + estimates.seed_variance[second]
+        squares = np.where(over_seeds, observed**2 / max(1, (counts - 1).sum()), 0.0)
     separate = sum(np.maximum(0.0, share) for share in shares)
     offset = np.maximum(0.0, sum(shares))
     by_seeds = np.where(np.minimum(counts[first], counts[second]) < 3, separate, offset)
