@@ -32,8 +32,8 @@ def leader_sentence(table: CorpusTable, tests: BestModel | None = None) -> str:
     score = f"{table.columns[0].title} {_score(table, equal or best)}"
     if equal is not None:
         return (
-            f"{_name(rows, equal)} is as good as {_with_size(best)}, which leads: "
-            f"{score} against {_score(table, best)}; the difference is not significant."
+            f"{_name(rows, equal)} is not significantly worse than {_with_size(best)}, which "
+            f"leads: {score} against {_score(table, best)}."
         )
     if larger:
         rival = _best_of(table, larger)
@@ -42,7 +42,7 @@ def leader_sentence(table: CorpusTable, tests: BestModel | None = None) -> str:
         end = "; the difference is not significant" if tie and rival.score != best.score else ""
         versus = f"against {_score(table, rival)} of {_with_size(rival)}"
         if rival.score == best.score:
-            return f"{_name(rows, best)} is as good as {_with_size(rival)}: {score}."
+            return f"{_name(rows, best)} has the same score as {_with_size(rival)}: {score}."
         return f"{_name(rows, best)} {verb}: {score} {versus}, the best larger model{end}."
     if simpler:
         rival = _best_of(table, simpler)
