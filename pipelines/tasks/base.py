@@ -6,12 +6,13 @@ which columns a corpus has, what a model learns from them, how it predicts, and 
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipelines.config import task_schemas
+from pipelines.config import params, task_schemas
 from pipelines.types import Task as TaskName
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ class Task(ABC):
     ) -> TrainingResult:
         """Train a model, or all members of an ensemble or of a group of seeds.
 
+        Models without gradient descent are fitted by `fit`, which the history shows as one epoch.
+
         Args:
             spec: kind of model and its seeds.
             frames: training and validation split.
@@ -166,6 +169,8 @@ class Task(ABC):
             pretrained: weights that each member starts from.
             make_metrics: makes a function that computes further columns of the history.
         """
+        if not isinstance(spec.entry, params.TrainableConfig):
+            return self._fit_in_one_epoch(spec, frames, vocabularies, callbacks)
         from pipelines.training import trainer
         from pipelines.training.validation import ValidationScore
 
@@ -188,6 +193,43 @@ class Task(ABC):
             sample=None if sample is None else lambda model: sample(predictor.of(model)),
             prepare=None if pretrained is None else pretrained.apply,
         )
+
+    def fit(
+        self, spec: ModelSpec[Any], frames: Frames, vocabularies: Vocabularies
+    ) -> tuple[Any, dict[str, float]]:
+        """Fit a model without gradient descent and without TensorFlow.
+
+        Args:
+            spec: kind of model.
+            frames: training and validation split.
+            vocabularies: vocabularies of their columns.
+
+        Returns:
+            The model, and the row of the history: `tokens`, `train_loss` and `valid_loss` in nats,
+            and further columns.
+
+        Raises:
+            NotImplementedError: the task has no such models.
+        """
+        raise NotImplementedError(f"{self.title} has no models without gradient descent.")
+
+    def _fit_in_one_epoch(
+        self,
+        spec: ModelSpec[Any],
+        frames: Frames,
+        vocabularies: Vocabularies,
+        callbacks: Sequence[Callback],
+    ) -> TrainingResult:
+        import pandas as pd
+
+        from pipelines.training.result import TrainingResult
+
+        start = time.monotonic()
+        model, row = self.fit(spec, frames, vocabularies)
+        history = pd.DataFrame([{"epoch": 1, **row}])
+        for callback in callbacks:
+            callback.on_epoch_end(dict(history.iloc[0]), None)
+        return TrainingResult(model, history, None, None, (), time.monotonic() - start)
 
     @abstractmethod
     def validation_score(

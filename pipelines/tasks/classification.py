@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipelines.config import params
 from pipelines.tasks.base import Evaluation, Frames, LengthScore, PredictionScore, Task
 
 if TYPE_CHECKING:
@@ -17,15 +15,10 @@ if TYPE_CHECKING:
 
     from pipelines.inference.predictor import Predictor
     from pipelines.models.logistic_regression import LogisticRegression
-    from pipelines.models.pretrained import PretrainedWeights
     from pipelines.models.serialization import ModelSpec
     from pipelines.text.vocabulary import Vocabularies
-    from pipelines.training.callbacks import Callback
-    from pipelines.training.checkpoints import CheckpointManager
     from pipelines.training.datasets import EncodedSplit, TrainingData
     from pipelines.training.objectives import Objective
-    from pipelines.training.result import TrainingResult
-    from pipelines.training.validation import MakeMetrics
 
 BATCH_SIZE = 256  # texts per batch of a prediction
 
@@ -82,22 +75,49 @@ class Classification(Task):
             resample=datasets.unknown_replacement(spec.entry, train, 0, vocabulary, seed),
         )
 
-    def train(
-        self,
-        spec: ModelSpec[Any],
-        frames: Frames,
-        vocabularies: Vocabularies,
-        callbacks: Sequence[Callback] = (),
-        checkpoints: CheckpointManager | None = None,
-        pretrained: PretrainedWeights | None = None,
-        make_metrics: MakeMetrics | None = None,
-    ) -> TrainingResult:
-        """Train a network by gradient descent, or fit a logistic regression."""
-        if isinstance(spec.entry, params.LogisticRegressionConfig):
-            return _fit_logistic_regression(spec.entry, frames, vocabularies, callbacks)
-        return super().train(
-            spec, frames, vocabularies, callbacks, checkpoints, pretrained, make_metrics
+    def fit(
+        self, spec: ModelSpec[Any], frames: Frames, vocabularies: Vocabularies
+    ) -> tuple[LogisticRegression, dict[str, float]]:
+        """Fit a logistic regression for each candidate of C, and return the best of them.
+
+        It has the highest macro F1 on the validation split; of equals, the one with the smallest C.
+        Its losses are those of the examples, without the penalty and class weights.
+        """
+        import numpy as np
+
+        from pipelines.inference.scores import macro_f1
+        from pipelines.models import logistic_regression
+        from pipelines.text import encoding
+
+        split_text = vocabularies.columns["text"].split
+        (train, valid), (train_labels, valid_labels) = (
+            [[split_text(text) for text in frame["text"]] for frame in frames],
+            [encoding.encode_labels(frame["label"], vocabularies) for frame in frames],
         )
+
+        def mean_loss(
+            model: LogisticRegression, texts: list[list[str]], labels: npt.NDArray[np.int32]
+        ) -> float:
+            logs = log_softmax(model.logits(model.features(texts)))
+            return float(-logs[np.arange(len(labels)), labels].mean())
+
+        def score(model: LogisticRegression) -> float:
+            predicted = model.logits(model.features(valid)).argmax(axis=1)
+            labels = [vocabularies.labels[label] for label in predicted]
+            return macro_f1(labels, list(frames[1]["label"]), vocabularies.labels)
+
+        models = logistic_regression.fit_candidates(spec.entry, train, train_labels)
+        scores = {model.c: score(model) for model in models}
+        best = max(models, key=lambda model: scores[model.c])  # the first of equals
+        row = {
+            "tokens": sum(map(len, train)),
+            "train_loss": mean_loss(best, train, train_labels),
+            "valid_loss": mean_loss(best, valid, valid_labels),
+            "valid_macro_f1": scores[best.c],
+        }
+        if len(scores) > 1:
+            row |= {"c": best.c} | {f"c_{c:g}_valid_macro_f1": score for c, score in scores.items()}
+        return best, row
 
     def validation_score(
         self, spec: ModelSpec[Any], vocabularies: Vocabularies, valid: pd.DataFrame
@@ -185,58 +205,3 @@ def _compile(predictor: Predictor) -> Any:
 
     shape = tf.TensorSpec((None, None), tf.int32)
     return tf.function(lambda ids: predictor.model(ids), input_signature=[shape])
-
-
-def _fit_logistic_regression(
-    entry: params.LogisticRegressionConfig,
-    frames: Frames,
-    vocabularies: Vocabularies,
-    callbacks: Sequence[Callback],
-) -> TrainingResult:
-    """Fit a model for each candidate of C, without TensorFlow, and keep the best of them.
-
-    It has the highest macro F1 on the validation split; of equals, the one with the smallest C. Its
-    losses in the history are those of the examples, without the penalty and class weights.
-    """
-    import numpy as np
-    import pandas as pd
-
-    from pipelines.inference.scores import macro_f1
-    from pipelines.models import logistic_regression
-    from pipelines.text import encoding
-    from pipelines.training.result import TrainingResult
-
-    start = time.monotonic()
-    split_text = vocabularies.columns["text"].split
-    (train, valid), (train_labels, valid_labels) = (
-        [[split_text(text) for text in frame["text"]] for frame in frames],
-        [encoding.encode_labels(frame["label"], vocabularies) for frame in frames],
-    )
-
-    def mean_loss(
-        model: LogisticRegression, texts: list[list[str]], labels: npt.NDArray[np.int32]
-    ) -> float:
-        logs = log_softmax(model.logits(model.features(texts)))
-        return float(-logs[np.arange(len(labels)), labels].mean())
-
-    def score(model: LogisticRegression) -> float:
-        predicted = model.logits(model.features(valid)).argmax(axis=1)
-        labels = [vocabularies.labels[label] for label in predicted]
-        return macro_f1(labels, list(frames[1]["label"]), vocabularies.labels)
-
-    models = logistic_regression.fit_candidates(entry, train, train_labels)
-    scores = {model.c: score(model) for model in models}
-    best = max(models, key=lambda model: scores[model.c])  # the first of equals
-    row = {
-        "epoch": 1,
-        "tokens": sum(map(len, train)),
-        "train_loss": mean_loss(best, train, train_labels),
-        "valid_loss": mean_loss(best, valid, valid_labels),
-        "valid_macro_f1": scores[best.c],
-    }
-    if len(scores) > 1:
-        row |= {"c": best.c} | {f"c_{c:g}_valid_macro_f1": score for c, score in scores.items()}
-    history = pd.DataFrame([row])
-    for callback in callbacks:
-        callback.on_epoch_end(dict(history.iloc[0]), None)
-    return TrainingResult(best, history, None, None, (), time.monotonic() - start)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -126,17 +125,15 @@ class LanguageModelling(Task):
         pretrained: PretrainedWeights | None = None,
         make_metrics: MakeMetrics | None = None,
     ) -> TrainingResult:
-        """Train a network by truncated backpropagation through time, or count n-grams.
+        """Train a network by truncated backpropagation through time, or fit n-grams.
 
         With `ngram` or `cache` the model is a mixture. Its network is that of a training without
         them, and the history has the mixture's loss beside the network's. The weights of the
         mixture are fitted on the validation split when the network is trained.
         """
         entry: params.LanguageModelConfig | params.NGramConfig = spec.entry
-        if isinstance(entry, params.NGramConfig):
-            return _count_ngrams(entry, frames, vocabularies, callbacks)
         common = (spec, frames, vocabularies, callbacks, checkpoints, pretrained)
-        if entry.ngram is None and entry.cache is None:
+        if isinstance(entry, params.NGramConfig) or not (entry.ngram or entry.cache):
             return super().train(*common, make_metrics=make_metrics)
         from pipelines.models import serialization
         from pipelines.models.mixture import Mixture
@@ -165,6 +162,38 @@ class LanguageModelling(Task):
             members = [mixture(member) for member in result.model.members]
             return result._replace(model=serialization.SeedGroup(members))
         return result._replace(model=mixture(result.model))
+
+    def fit(
+        self, spec: ModelSpec[Any], frames: Frames, vocabularies: Vocabularies
+    ) -> tuple[NGram | Mixture, dict[str, float]]:
+        """Count n-grams in one pass over the text.
+
+        If the order is chosen by validation, the row has the order and the loss of each candidate.
+        The order is chosen before a cache joins the n-grams.
+        """
+        from pipelines.models import mixture
+
+        entry: params.NGramConfig = spec.entry
+        train, valid = (_stream(frame, vocabularies) for frame in frames)
+        ngram, losses = _choose_ngram(entry, train, valid, vocabularies)
+        row = {
+            "tokens": len(train) - 1,
+            "train_loss": -ngram.log_probabilities(train).mean(),
+            "valid_loss": losses[ngram.order],
+        }
+        model: NGram | Mixture = ngram
+        if entry.cache is not None:
+            components: dict[str, Any] = {
+                "ngram": ngram,
+                "cache": _cache(entry.cache, vocabularies),
+            }
+            logs = {name: part.log_probabilities(valid) for name, part in components.items()}
+            model = mixture.Mixture(components, mixture.fit_weights(logs))
+            row["valid_mixture_loss"] = -model.mix(logs).mean()
+        if len(losses) > 1:
+            row |= {"order": ngram.order}
+            row |= {f"order_{order}_valid_loss": loss for order, loss in losses.items()}
+        return model, row
 
     def validation_score(
         self, spec: ModelSpec[Any], vocabularies: Vocabularies, valid: pd.DataFrame
@@ -332,49 +361,6 @@ def _validation_order(entry: params.LanguageModelConfig, tokens: int) -> npt.NDA
     places = np.arange(-1, tokens - 1, dtype=np.int32)
     batches = batching.contiguous_batches(places, *_validation_rows(entry, tokens))
     return np.concatenate([targets.ravel() for _, targets in batches])
-
-
-def _count_ngrams(
-    entry: params.NGramConfig,
-    frames: Frames,
-    vocabularies: Vocabularies,
-    callbacks: Sequence[Callback],
-) -> TrainingResult:
-    """Count n-grams, without TensorFlow; the one pass over the text is one epoch.
-
-    If the order is chosen by validation, the history has the order and the loss of each candidate.
-    The order is chosen before a cache joins the n-grams.
-    """
-    import pandas as pd
-
-    from pipelines.models import mixture
-    from pipelines.training.result import TrainingResult
-
-    start = time.monotonic()
-    train, valid = (_stream(frame, vocabularies) for frame in frames)
-    ngram, losses = _choose_ngram(entry, train, valid, vocabularies)
-    row = {
-        "epoch": 1,
-        "tokens": len(train) - 1,
-        "train_loss": -ngram.log_probabilities(train).mean(),
-        "valid_loss": losses[ngram.order],
-    }
-    model: NGram | Mixture = ngram
-    if entry.cache is not None:
-        components: dict[str, Any] = {
-            "ngram": ngram,
-            "cache": _cache(entry.cache, vocabularies),
-        }
-        logs = {name: part.log_probabilities(valid) for name, part in components.items()}
-        model = mixture.Mixture(components, mixture.fit_weights(logs))
-        row["valid_mixture_loss"] = -model.mix(logs).mean()
-    if len(losses) > 1:
-        row |= {"order": ngram.order}
-        row |= {f"order_{order}_valid_loss": loss for order, loss in losses.items()}
-    history = pd.DataFrame([row])
-    for callback in callbacks:
-        callback.on_epoch_end(dict(history.iloc[0]), None)
-    return TrainingResult(model, history, None, None, (), time.monotonic() - start)
 
 
 def _token_nats(
