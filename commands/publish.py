@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pipelines.diagnostics.machine import memory_gib
 from pipelines.errors import UserError
 from pipelines.evaluation import metrics as registry
 from pipelines.lineage import dvc_project, environment
+from pipelines.lineage.stages import leaves
 from pipelines.reporting import benchmark_page, benchmark_results
 
 CODE = ("pipelines", "stages")  # folders of code among the dependencies of a stage
@@ -130,7 +131,7 @@ def _load_unchanged(project: Path, template: str) -> params.Params:
     expected = params.load(templates.find(template))
     registry.check_goals(expected)
     own, original = (
-        dict(_leaves(tree.model_dump(mode="json", exclude={"goals"}, by_alias=True)))
+        dict(leaves(tree.model_dump(mode="json", exclude={"goals"}, by_alias=True)))
         for tree in (config, expected)
     )
     changed = [key for key in own | original if own.get(key, MISSING) != original.get(key, MISSING)]
@@ -141,15 +142,6 @@ def _load_unchanged(project: Path, template: str) -> params.Params:
             "Restore the template's values and run `dvc repro`, or create a new project."
         )
     return expected
-
-
-def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every value of a tree with its dotted key."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{path}{key}.")
-        else:
-            yield f"{path}{key}", value
 
 
 def describe_machine(model: params.Model) -> benchmark_results.Machine:

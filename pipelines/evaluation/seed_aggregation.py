@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from pipelines.config.parts import MEMBER
 from pipelines.evaluation import parts
 from pipelines.evaluation.evaluate import EvaluationResult
 from pipelines.evaluation.metrics import MetricValues, scores_only
@@ -45,7 +46,7 @@ def member_means(results: Sequence[EvaluationResult]) -> MetricValues:
     """Return the mean score of the members of an ensemble, and its statistics, as a part."""
     values = means([result.metrics for result in results])
     return parts.with_prefix(
-        parts.MEMBER, {"seeds": len(results)} | scores_only(parts.of_part(values, None))
+        MEMBER, {"seeds": len(results)} | scores_only(parts.of_part(values, None))
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,12 +94,15 @@ class FileHash:
     count: int | None
 
 
-def flatten(tree: Mapping[str, object], prefix: str = "") -> dict[str, str]:
-    """Flatten nested maps and turn values into text: `{"a": {"b": 1}}` -> `{"a.b": "1"}`."""
-    leaves: dict[str, str] = {}
+def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every value of nested maps with its dotted key: `{"a": {"b": 1}}` -> `("a.b", 1)`."""
     for key, value in tree.items():
         if isinstance(value, Mapping):
-            leaves |= flatten(value, f"{prefix}{key}.")
+            yield from leaves(value, f"{prefix}{key}.")
         else:
-            leaves[f"{prefix}{key}"] = str(value)
-    return leaves
+            yield f"{prefix}{key}", value
+
+
+def flatten(tree: Mapping[str, Any]) -> dict[str, str]:
+    """Flatten nested maps and turn values into text: `{"a": {"b": 1}}` -> `{"a.b": "1"}`."""
+    return {key: str(value) for key, value in leaves(tree)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from statistics import median
 from typing import TYPE_CHECKING
 
 from pipelines.config import params
@@ -10,6 +11,7 @@ from pipelines.reporting import cell_outcomes, cell_plots
 from pipelines.reporting.cell_outcomes import CHANCE, NO_MEMORY, Cure, Outcome
 from pipelines.reporting.embedded_svg import Picture
 from pipelines.reporting.experiment_figure import ExperimentFigure, TableSource
+from pipelines.reporting.wording import join
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +103,7 @@ def _condition_title(condition: str, value: str) -> str:
 
 
 def _protocol(entry: params.Memory, symbols: bool) -> str:
-    rates = _join([f"{rate:g}" for rate in entry.learning_rates])
+    rates = join([f"{rate:g}" for rate in entry.learning_rates])
     limit = 1 - entry.threshold * (1 - CHANCE)
     learnt = (
         f"recalls more than {limit:.0%} of the symbols"
@@ -148,7 +150,7 @@ def outcome_text(
 
 
 def _levels(outcome: Outcome, symbols: bool) -> str:
-    """Format the middle, the lowest and the highest result of the seeds."""
+    """Format the median, the lowest and the highest result of the seeds."""
     levels = [_level(error, symbols) for error in sorted(outcome.errors)]
     if symbols:
         levels.reverse()
@@ -250,7 +252,7 @@ def truncation_text(outcomes: Mapping[tuple[str, str], Outcome], lag: int) -> st
     if not short:
         return " ".join(sentences)
     if passed:
-        names = _join([f"{cell} ({value})" for cell, value in passed])
+        names = join([f"{cell} ({value})" for cell, value in passed])
         end = (
             f"{names} learnt it although no gradient passes from the answer back over the {lag} "
             f"steps to the symbol: a state that keeps its inputs can be read without one."
@@ -267,7 +269,7 @@ def _lengths(values: Sequence[str]) -> str:
     if not values:
         return "at no length"
     names = ["without truncation" if value == "full" else f"with {value} steps" for value in values]
-    return _join(names)
+    return join(names)
 
 
 def limits_text(table: pd.DataFrame, entry: params.Memory) -> str:
@@ -282,7 +284,7 @@ def limits_text(table: pd.DataFrame, entry: params.Memory) -> str:
     for rate, name in ((entry.learning_rates[0], "lowest"), (entry.learning_rates[-1], "highest")):
         members = dict.fromkeys(chosen["cell"][chosen["learning_rate"] == rate])
         if members:
-            edges.append(f"the {name} ({rate:g}) at least once for {_join(list(members))}")
+            edges.append(f"the {name} ({rate:g}) at least once for {join(list(members))}")
     if edges:
         text += f" The chosen learning rate is {' and '.join(edges)}; a wider grid might do better."
     return text
@@ -315,30 +317,26 @@ def _cell_losses(table: pd.DataFrame) -> dict[str, list[float]]:
     seeds = table[table["weights"] == "trained"].drop_duplicates(["cell", "seed"])
     losses = (seeds["test_loss"] / seeds["baseline"]).fillna(float("inf"))
     return {
-        str(cell): sorted(map(float, part))
+        str(cell): list(map(float, part))
         for cell, part in losses.groupby(seeds["cell"], sort=False)
     }
 
 
 def failed_cells(table: pd.DataFrame) -> list[str]:
-    """Return the cells whose middle loss is hardly lower than that of a network without memory."""
-    return [
-        cell
-        for cell, losses in _cell_losses(table).items()
-        if losses[len(losses) // 2] >= NO_MEMORY
-    ]
+    """Return the cells whose median loss is hardly lower than that of a network without memory."""
+    return [cell for cell, losses in _cell_losses(table).items() if median(losses) >= NO_MEMORY]
 
 
 def loss_text(table: pd.DataFrame, failures: Collection[str]) -> str:
     """List the loss of each cell, and say which are drawn in grey."""
     losses = {
-        cell: "diverged" if (middle := part[len(part) // 2]) == float("inf") else f"{middle:.2g}"
+        cell: "diverged" if (middle := median(part)) == float("inf") else f"{middle:.2g}"
         for cell, part in _cell_losses(table).items()
     }
     text = "Loss after training as a fraction of the loss without memory: "
     text += ", ".join(f"{cell} {loss}" for cell, loss in losses.items()) + "."
     if failures:
-        return f"{text} Grey: {_join(list(failures))}, with at least {NO_MEMORY:.0%} of it."
+        return f"{text} Grey: {join(list(failures))}, with at least {NO_MEMORY:.0%} of it."
     return f"{text} No line is grey: every cell has less than {NO_MEMORY:.0%} of it."
 
 
@@ -365,7 +363,7 @@ def flow_text(table: pd.DataFrame, steps: int) -> str:
             ],
         }
         parts = [
-            f"{group} {_join([f'{cell} ({_share(shares[cell])})' for cell in members])}"
+            f"{group} {join([f'{cell} ({_share(shares[cell])})' for cell in members])}"
             for group, members in groups.items()
             if members
         ]
@@ -381,7 +379,7 @@ def arrival_text(table: pd.DataFrame, failures: Collection[str], steps: int) -> 
     sentences = []
     if arrived:
         sentences.append(
-            f"more than a tenth of it arrives in {_join(arrived)}, too, but is not used"
+            f"more than a tenth of it arrives in {join(arrived)}, too, but is not used"
         )
     elif failures:
         sentences.append("no grey cell has more than a tenth of it at the last of these steps")
@@ -398,7 +396,3 @@ def _share(share: float) -> str:
     if share != share:
         return "diverged"
     return f"{share:.2g}" if share >= 0.01 else f"{share:.0e}" if share else "0"
-
-
-def _join(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

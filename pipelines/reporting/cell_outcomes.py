@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -34,8 +35,8 @@ class Outcome(NamedTuple):
 
     @property
     def median(self) -> float:
-        """The middle error."""
-        return sorted(self.errors)[len(self.errors) // 2]
+        """The median error."""
+        return statistics.median(self.errors)
 
     @property
     def learnt(self) -> int:
@@ -49,7 +50,7 @@ class Outcome(NamedTuple):
 
     @property
     def without_memory(self) -> bool:
-        """Return True if the middle error is that of a network without memory, or higher."""
+        """Return True if the median error is that of a network without memory, or higher."""
         return self.median >= NO_MEMORY
 
 

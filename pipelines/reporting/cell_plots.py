@@ -31,7 +31,10 @@ def relative_norms(curves: pd.DataFrame) -> npt.NDArray[np.float64]:
     """
     norms = curves.pivot(index="steps_back", columns="seed", values="norm").to_numpy(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.median(norms / norms[0], axis=1))
+        shares = norms / norms[0]
+    # Seeds that diverged have the last ranks: the median is finite unless it is one of them.
+    medians = np.median(np.where(np.isnan(shares), np.inf, shares), axis=1)
+    return np.where(np.isinf(medians), np.nan, medians)
 
 
 def gradient_flow(table: pd.DataFrame, failures: Sequence[str]) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
 from pipelines.config.params import Model
+from pipelines.lineage.stages import leaves
+from pipelines.reporting.wording import join
 
 
 def differing_keys(first: Model, second: Model) -> dict[str, tuple[str, str]]:
     """Return the values of every key in which two models differ, as params.yaml has them."""
-    entries = [dict(_flatten(model.model_dump())) for model in (first, second)]
+    entries = [dict(leaves(model.model_dump())) for model in (first, second)]
     return {
         key: (_yaml(entries[0].get(key)), _yaml(entries[1].get(key)))
         for key in dict.fromkeys([*entries[0], *entries[1]])
@@ -38,19 +40,6 @@ def describe_differences(models: Mapping[str, Model]) -> str:
             listed = [f"{key} ({value} instead of {other})" for key, (other, value) in keys.items()]
             sentences.append(f"{second} differs from {first} in {join(listed) or 'nothing'}.")
     return " ".join(sentences)
-
-
-def join(parts: list[str]) -> str:
-    """Join the parts of an enumeration."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _yaml(value: Any) -> str:

@@ -12,7 +12,8 @@ from pipelines.config import params
 from pipelines.reporting import experiment_plots
 from pipelines.reporting.embedded_svg import Picture
 from pipelines.reporting.experiment_figure import ExperimentFigure, TableSource
-from pipelines.reporting.model_differences import differing_keys, join
+from pipelines.reporting.model_differences import differing_keys
+from pipelines.reporting.wording import join
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -251,6 +251,25 @@ def test_a_diverged_training_is_reported():
     assert "is not defined, because most seeds diverged, for relu (diverged)" in paragraphs
 
 
+@pytest.mark.parametrize(("diverged", "median"), [((3,), 0.4), ((2, 3), None)])
+def test_the_median_gradient_is_defined_unless_most_seeds_diverged(diverged, median):
+    shares = {seed: np.nan if seed in diverged else 0.2 * seed for seed in (1, 2, 3)}
+    rows = [
+        (seed, step, norm)
+        for seed, share in shares.items()
+        for step, norm in enumerate((2.0 * share / share, 2.0 * share))
+    ]
+    curves = pd.DataFrame(rows, columns=["seed", "steps_back", "norm"])
+    assert cell_plots.relative_norms(curves)[1] == pytest.approx(median or np.nan, nan_ok=True)
+
+
+def test_the_median_of_an_even_number_of_seeds_lies_between_the_middle_two():
+    assert Outcome((0.8, 0.1, 0.4, 0.2), 0.1).median == pytest.approx(0.3)
+    table = flow_table({"gru": (1.0, 1.0)}, {"gru": 0.1})
+    pair = table[table["seed"] < 3].assign(test_loss=lambda rows: rows["seed"] * rows["test_loss"])
+    assert "gru 0.15." in cell_figures.loss_text(pair, [])
+
+
 @pytest.mark.parametrize("symbols", [False, True])
 def test_the_same_numbers_give_the_same_bytes(symbols):
     outcomes = {("gru", "10"): Outcome((0.1, float("inf")), 0.1)}
