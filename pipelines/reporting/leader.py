@@ -37,13 +37,15 @@ def leader_sentence(table: CorpusTable, tests: BestModel | None = None) -> str:
         )
     if larger:
         rival = _best_of(table, larger)
-        tie = tests is not None and tests.as_good_as_best(rival.model)
-        verb = "wins" if tests and not tie and rival.score != best.score else "leads"
-        end = "; the difference is not significant" if tie and rival.score != best.score else ""
-        versus = f"against {_score(table, rival)} of {_with_size(rival)}"
         if rival.score == best.score:
             return f"{_name(rows, best)} has the same score as {_with_size(rival)}: {score}."
-        return f"{_name(rows, best)} {verb}: {score} {versus}, the best larger model{end}."
+        tie = tests is not None and tests.as_good_as_best(rival.model)
+        verb = "wins" if tests and not tie else "leads"
+        end = "; the difference is not significant" if tie else ""
+        return (
+            f"{_name(rows, best)} {verb}: {score} against {_score(table, rival)} of "
+            f"{_with_size(rival)}, the best larger model{end}."
+        )
     if simpler:
         rival = _best_of(table, simpler)
         return (

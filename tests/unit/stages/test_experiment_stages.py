@@ -14,20 +14,10 @@ from pipelines.experiments import tables
 from pipelines.models import serialization
 from pipelines.text import vocabulary
 from stages import memory, source_length, word_order
+from tests.walk import conftest as walk
 
 ROOT = Path(__file__).parents[3]
-MEMORY = {
-    "symbols": 2,
-    "lags": [2, 3],
-    "bptt_steps": ["full"],
-    "learning_rates": [0.01],
-    "seeds": 2,
-    "units": 3,
-    "batch_size": 2,
-    "steps": 2,
-    "clip_norm": 1.0,
-    "threshold": 0.1,
-}
+MEMORY = walk.MEMORY | {"symbols": 2, "lags": [2, 3]}
 
 
 @pytest.fixture
