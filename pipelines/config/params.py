@@ -193,6 +193,13 @@ class Params(ConfigModel):
         """Models of all families by name, baselines first."""
         return {name: model for family in FAMILIES for name, model in self.family(family).items()}
 
+    def seed_of(self, name: str) -> int:
+        """Return the seed of a model: the first of its seeds, its own, or that of the project."""
+        entry = self.models[name]
+        own_seed = getattr(entry, "seed", None)
+        default = self.seed if own_seed is None else own_seed
+        return next(iter(seeds_of(entry)), default)
+
     def family(self, family: str) -> dict[str, Model]:
         """Return the models of a family by name."""
         models: dict[str, Model] = getattr(self.families, family)

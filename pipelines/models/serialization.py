@@ -58,10 +58,7 @@ class ModelSpec(Generic[Entry]):
         """Return the spec of a model of params.yaml."""
         entry = config.models[name]
         corpus = config.corpora[entry.corpus]
-        own_seed = getattr(entry, "seed", None)
-        seed = config.seed if own_seed is None else own_seed
-        seed = next(iter(params.seeds_of(entry)), seed)
-        return ModelSpec(entry, corpus.task, corpus.tokens, corpus.cleaning, seed)
+        return ModelSpec(entry, corpus.task, corpus.tokens, corpus.cleaning, config.seed_of(name))
 
     @property
     def member_seeds(self) -> tuple[int, ...]:

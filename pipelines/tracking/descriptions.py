@@ -134,8 +134,7 @@ def _seeds(config: params.Params, name: str, seed: int | None) -> str:
         return f"seed {seed}, one of {len(seeds)}"
     if seeds:
         return f"seeds {_format(seeds)}"
-    own_seed = getattr(entry, "seed", None)
-    return f"seed {config.seed if own_seed is None else own_seed}"
+    return f"seed {config.seed_of(name)}"
 
 
 def _validation_results(history: pd.DataFrame) -> str:
