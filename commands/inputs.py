@@ -3,35 +3,76 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.errors import UserError
+
+if TYPE_CHECKING:
+    from pipelines.inference.predictor import Predictor
 
 
 def texts(arguments: list[str] | None) -> list[str]:
     """Return the texts of the command line or, without any, the lines of standard input.
 
+    A line ends at a line feed only, as in `wc -l`. Blank lines stay: see `align`.
+
     Args:
         arguments: texts of the command line, if any.
 
     Raises:
-        UserError: there is no text, or the input is not valid UTF-8.
+        UserError: there is no text, one of the command line is blank, or the input is not valid
+            UTF-8.
     """
     if arguments:
         for number, text in enumerate(arguments, 1):
-            utf8(text, f"Text {number}")
+            if not utf8(text, f"Text {number}").strip():
+                raise UserError(f"Text {number} is empty. Give at least one word.")
         return arguments
     try:
-        lines = sys.stdin.buffer.read().decode("utf-8").splitlines()
+        content = sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(
-            f"Standard input is not valid UTF-8 at byte {error.start + 1}. Convert it to UTF-8."
+            f"Standard input is not valid UTF-8 in line {line}, at byte {error.start + 1}. Convert "
+            "it to UTF-8."
         ) from None
-    if not lines:
+    lines = [line.removesuffix("\r") for line in content.removesuffix("\n").split("\n")]
+    if not content.strip():
         raise UserError(
             "There is no text. Pass it in quotes, or on standard input with one text per line."
         )
     return lines
+
+
+def prepare(trained: Predictor, texts: Sequence[str]) -> tuple[list[str], list[bool]]:
+    """Return the prepared texts that are not blank, and of each text whether it is blank.
+
+    Args:
+        trained: the model.
+        texts: as typed.
+
+    Raises:
+        UserError: all texts are blank.
+    """
+    blank = [trained.is_blank(text) for text in texts]
+    if all(blank):
+        raise UserError("Nothing is left of the text after cleaning. Give at least one word.")
+    visible = [text for text, is_blank in zip(texts, blank, strict=True) if not is_blank]
+    return trained.prepare(visible), blank
+
+
+def align(answers: Iterable[str], blank: Sequence[bool]) -> Iterator[str]:
+    """Yield the answers, and an empty one for each blank text, so that lines of both correspond.
+
+    Args:
+        answers: to the texts that are not blank.
+        blank: of each text, whether it is blank.
+    """
+    remaining = iter(answers)
+    for is_blank in blank:
+        yield "" if is_blank else next(remaining)
 
 
 def utf8(text: str, label: str) -> str:

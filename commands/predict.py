@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from commands import inputs
 from pipelines import console, paths
 from pipelines.config import params
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def predict(name: str, texts: list[str]) -> None:
-    """Print the model's prediction for each text.
+    """Print the model's prediction for each text, and an empty line for a blank text.
 
     It is a translation, a continuation, or the tag of each word. A classifier prints a table: the
     predicted label and the probability of each label.
@@ -31,27 +32,32 @@ def predict(name: str, texts: list[str]) -> None:
     trained = predictor.load(
         paths.model(name), paths.vocabulary(entry.corpus), corpus.samples, corpus.search
     )
+    prepared, blank = inputs.prepare(trained, texts)
     if trained.spec.task == "classification":
-        lines = _label_table(trained, texts)
+        header, *lines = _label_table(trained, prepared)
+        console.echo(header)
     else:
-        lines = lookup.get(trained.spec.task).predict(trained, texts)
-    for line in lines:
+        lines = lookup.get(trained.spec.task).predict_prepared(trained, prepared)
+    for line in inputs.align(lines, blank):
         console.echo(line)
 
 
-def _label_table(trained: Predictor, texts: list[str]) -> list[str]:
+def _label_table(trained: Predictor, prepared: list[str]) -> list[str]:
     """Return the lines of a table with a row for each text."""
     import numpy as np
 
     from pipelines.tasks import classification
 
-    prepared = trained.prepare(texts)
     logits = classification.predict_logits(trained, prepared)
     probabilities = np.exp(classification.log_softmax(logits))
     labels = trained.vocabularies.labels
     header = ["label", *(f"p({label})" for label in labels), "text"]
     table = [
-        [labels[row.argmax()], *(f"{probability:.3f}" for probability in row), text]
+        [
+            labels[row.argmax()],
+            *(f"{probability:.3f}" for probability in row),
+            " ".join(text.split("\n")),
+        ]
         for row, text in zip(probabilities, prepared, strict=True)
     ]
     widths = [max(len("label"), *map(len, labels)), *map(len, header[1:-1]), 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipelines import console, paths
 from pipelines.config import params
 from pipelines.console import Exit
+from pipelines.errors import redact
 from pipelines.tracking import connection, offline_queue
 
 
@@ -20,7 +21,7 @@ def sync(any_server: bool) -> None:
     """
     root = console.root()
     params.load(root / paths.PARAMS)
-    server = connection.redact(connection.tracking_uri(root))
+    server = redact(connection.tracking_uri(root))
     summary = offline_queue.upload(root, any_server)
     if summary.uploaded:
         names = ", ".join(summary.uploaded)

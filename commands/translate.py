@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from commands import inputs
 from commands.options import override
 from pipelines import console, paths
 from pipelines.config import params
@@ -28,6 +29,8 @@ def translate(
 ) -> None:
     """Print one translation per line, or the `n_best` translations of each text with their scores.
 
+    A blank text has an empty line.
+
     Args:
         name: an encoder-decoder of params.yaml.
         texts: source texts.
@@ -37,7 +40,7 @@ def translate(
         options: values that replace those of the corpus's `search`; None keeps a value.
 
     Raises:
-        UserError: the model is of another kind, an option is invalid, or a text is empty.
+        UserError: the model is of another kind, an option is invalid, or all texts are blank.
     """
     config = params.load(paths.PARAMS)
     entry = params.require(config.models, name, "model")
@@ -66,16 +69,20 @@ def translate(
         from pipelines.inference import predictor
         from pipelines.tasks import translation
     trained = predictor.load(paths.model(name), paths.vocabulary(entry.corpus), search=search)
-    sources = trained.prepare(texts)
+    sources, blank = inputs.prepare(trained, texts)
     translations = translation.translate(trained, sources, n_best or 1)
     if n_best is not None:
         console.echo(f"{'score':<{SCORE_WIDTH}}translation    ({_describe_score(search)})")
+    answers = []
     for source, hypotheses in zip(sources, translations, strict=True):
+        lines = []
         for hypothesis in hypotheses:
             score = "" if n_best is None else f"{hypothesis.score:<{SCORE_WIDTH}.4f}"
-            console.echo(f"{score}{translation.hypothesis_text(trained, hypothesis, source)}")
-            for line in _attention_lines(trained, hypothesis, source) if attention else ():
-                console.echo(line)
+            lines.append(f"{score}{translation.hypothesis_text(trained, hypothesis, source)}")
+            lines += _attention_lines(trained, hypothesis, source) if attention else ()
+        answers.append("\n".join(lines))
+    for answer in inputs.align(answers, blank):
+        console.echo(answer)
 
 
 def _describe_score(search: params.Search) -> str:

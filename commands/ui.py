@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines import console, paths
 from pipelines.config import params
 from pipelines.config.params import Params
-from pipelines.errors import UserError
+from pipelines.errors import UserError, redact
 from pipelines.tracking import connection
 
 HOST = "127.0.0.1"
@@ -31,7 +31,7 @@ def ui(port: int) -> None:
     config = params.load(root / paths.PARAMS)
     address = connection.tracking_uri(root)
     if address.startswith(("http://", "https://")):
-        address = connection.redact(address)
+        address = redact(address)
         console.echo(f"MLFLOW_TRACKING_URI names a server. Open {address}")
         _print_links(config, root, address.rstrip("/"))
         return
@@ -42,7 +42,7 @@ def ui(port: int) -> None:
     _print_links(config, root, address)
     sys.stdout.flush()
     command = [sys.executable, "-m", "mlflow", *arguments]
-    os.execve(sys.executable, command, {**connection.SERVER_ENV, **os.environ})
+    os.execve(sys.executable, command, connection.ui_env(root))
 
 
 def _print_links(config: Params, root: Path, address: str) -> None:

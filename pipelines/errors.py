@@ -6,12 +6,42 @@ import difflib
 import re
 from collections.abc import Iterable
 
+# A password may hold blanks.
+_ADDRESS = re.compile(r"\b([a-z][\w+.-]*)://((?:[^\s/:@]*:[^@\n/]*@)?\S*)", re.IGNORECASE)
+_SECRET = re.compile(r"\b(passwo?r?d|pwd|token|secret|api_?key)=[^\s&;]+", re.IGNORECASE)
+_LOCAL = ("sqlite", "file")  # schemes whose addresses are paths, which may hold @ and ?
+# A host and a path of which a part may begin with @, as in https://host/npm/@scope/file.
+_WITHOUT_USER = re.compile(r"[\w.-]+(:\d+)?(/@?[^/@]*)*")
+
+
+def redact(text: str) -> str:
+    """Return a text whose addresses hold no user, password or query.
+
+    Args:
+        text: an address, or a message that may quote some.
+    """
+    return _SECRET.sub(r"\1=...", _ADDRESS.sub(_redact_address, text))
+
+
+def _redact_address(match: re.Match[str]) -> str:
+    scheme, rest = match.groups()
+    if scheme.partition("+")[0].lower() in _LOCAL:
+        return match[0]
+    if not _WITHOUT_USER.fullmatch(rest):  # a password may hold :, /, ? and @
+        rest = rest.rpartition("@")[2]
+    address, query, arguments = rest.partition("?")
+    end = re.search(r"[\])}'\".,:;]*$", arguments)  # belongs to the sentence
+    return f"{scheme}://{address}{end[0] if query and end else ''}"
+
 
 class UserError(Exception):
     """Invalid input, with a message that says what is wrong, where, and how to fix it.
 
-    The console prints the message without a traceback and exits with 1.
+    The console prints the message without a traceback and exits with 1. It holds no passwords.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
 
 
 class Interrupted(Exception):

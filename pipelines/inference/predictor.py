@@ -47,6 +47,10 @@ class Predictor:
                 raise UserError(f"Text {number} is empty. Give at least one word.")
         return prepared
 
+    def is_blank(self, text: str) -> bool:
+        """Return whether nothing of a text is left after cleaning."""
+        return not normalize(text, self.spec.cleaning, self.spec.tokens).strip()
+
     def members(self) -> list[Predictor]:
         """Return the single models of an ensemble, also of one inside a mixture."""
         network = getattr(self.model, "components", {}).get("network", self.model)

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pipelines.errors import UserError
+from pipelines.errors import UserError, redact
 from pipelines.lineage import dvc_project
 
 # An unreachable server must cost seconds; by default MLflow retries seven times for two minutes.
@@ -23,6 +23,7 @@ CLIENT_ENV = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # printed after each run
+    "PGCONNECT_TIMEOUT": "5",  # seconds, of PostgreSQL's client library; endless by default
 }
 # Job execution serves MLflow's pages for traces only, and takes most of the server's start-up time.
 SERVER_ENV = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -36,25 +37,41 @@ def tracking_uri(root: Path) -> str:
 
     In a queued experiment the default is the file of the project that queued it.
     """
-    return (
-        os.environ.get("MLFLOW_TRACKING_URI")
-        or f"sqlite:///{dvc_project.main_root(root) / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(
+        dvc_project.main_root(root) / "mlflow.db"
     )
 
 
+def sqlite_uri(file: Path) -> str:
+    """Return the address of a SQLite file, with % and ? quoted."""
+    path = str(file)
+    quoted = path.replace("%", "%25").replace("?", "%3F")
+    # MLflow makes the parent folders of `sqlite:///` by their quoted names, and so a second folder.
+    scheme = "sqlite" if quoted == path else "sqlite+pysqlite"
+    return f"{scheme}:///{quoted}"
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of the address of a SQLite database; None of another address."""
+    scheme, slashes, path = uri.partition(":///")
+    is_sqlite = bool(slashes) and scheme.partition("+")[0] == "sqlite"
+    return Path(unquote(path.partition("?")[0])) if is_sqlite else None
+
+
 def ui_arguments(root: Path, host: str, port: int) -> list[str]:
-    """Return the arguments of `mlflow` that show the runs of this project."""
+    """Return the arguments of `mlflow` that show the runs of this project; see `ui_env`."""
     artifacts = (dvc_project.main_root(root) / "mlartifacts").as_uri()
-    storage = ["--backend-store-uri", tracking_uri(root), "--artifacts-destination", artifacts]
     server = ["--host", host, "--port", str(port), "--workers", "1"]  # one user
-    return ["ui", *storage, *server]
+    return ["ui", "--artifacts-destination", artifacts, *server]
 
 
-def redact(uri: str) -> str:
-    """Return the address without a password, be it before the host or after a `?`."""
-    if uri.startswith("sqlite:"):
-        return uri  # a path, which may hold @ and ?
-    return re.sub(r"//.*@", "//", uri).partition("?")[0]
+def ui_env(root: Path) -> dict[str, str]:
+    """Return the variables of `mlflow ui`.
+
+    The store's address is one of them, because every user of the machine can read the arguments of
+    a process, and the address may hold a password.
+    """
+    return {**SERVER_ENV, **os.environ, "MLFLOW_BACKEND_STORE_URI": tracking_uri(root)}
 
 
 def summary(error: BaseException) -> str:
@@ -68,7 +85,7 @@ def summary(error: BaseException) -> str:
             text = inner.strerror
         inner = inner.__cause__ or inner.__context__
     # MLflow's message may quote the address with its password.
-    line = re.sub(r"//\S*@", "//", " ".join(text.split())) or type(error).__name__
+    line = redact(" ".join(text.split())) or type(error).__name__
     return line if len(line) <= 160 else f"{line[:157]}..."
 
 
@@ -82,8 +99,9 @@ def ping(root: Path) -> str:
         UserError: the store cannot record runs; the message holds no password.
     """
     uri = tracking_uri(root)
-    if uri.startswith("sqlite:"):
-        return _describe_file(Path(uri.removeprefix("sqlite:///").partition("?")[0]))
+    file = sqlite_file(uri)
+    if file is not None:
+        return _describe_file(file)
     kind = re.split(r"[+:]", uri)[0]
     if kind not in (*DEFAULT_PORTS, "http", "https"):
         raise UserError(
@@ -148,8 +166,19 @@ def client(uri: str, root: Path) -> Any:
     _silence_mlflow()
     from mlflow import MlflowClient
 
+    if re.split(r"[+:]", uri)[0] in DEFAULT_PORTS:
+        _connect_once(uri)
     with _creation_lock(uri, root):
         return MlflowClient(uri)
+
+
+def _connect_once(uri: str) -> None:
+    """Connect to a database, because MLflow would try for two minutes before it fails."""
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool)
+    with engine.connect():
+        pass
 
 
 def connect(uri: str, experiment: str, root: Path) -> tuple[Any, str]:
@@ -163,7 +192,7 @@ def connect(uri: str, experiment: str, root: Path) -> tuple[Any, str]:
     mlflow_client = client(uri, root)
     artifacts = (
         (dvc_project.main_root(root) / "mlartifacts").as_uri()
-        if uri.startswith("sqlite:")
+        if sqlite_file(uri) is not None
         else None
     )
     with _creation_lock(uri, root):
@@ -173,7 +202,7 @@ def connect(uri: str, experiment: str, root: Path) -> tuple[Any, str]:
 @contextmanager
 def _creation_lock(uri: str, root: Path) -> Iterator[None]:
     """Let one process at a time create the tables: of two at once, one would fail."""
-    if not uri.startswith("sqlite:"):
+    if sqlite_file(uri) is None:
         yield
         return
     from filelock import FileLock

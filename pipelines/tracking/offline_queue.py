@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import console, files
-from pipelines.errors import UserError
+from pipelines.errors import UserError, redact
 from pipelines.lineage import dvc_project
 from pipelines.tracking import connection
 from pipelines.tracking.log_events import START, LogEvent
@@ -189,7 +189,7 @@ def upload(root: Path, any_server: bool = False, quiet: bool = False) -> SyncSum
         return summary
     from filelock import FileLock, Timeout
 
-    server = connection.redact(connection.tracking_uri(root))
+    server = redact(connection.tracking_uri(root))
     try:
         with FileLock(queue_folder(root) / LOCK, timeout=TIMEOUT):
             for run in queued_runs(root):

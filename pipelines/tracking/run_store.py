@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from pipelines.errors import UserError
+from pipelines.errors import UserError, redact
 from pipelines.lineage import dvc_project, run_tags
 from pipelines.tracking import connection
 
@@ -197,9 +197,10 @@ def open_store(root: Path) -> RunStore:
         UserError: the server does not answer.
     """
     uri = connection.tracking_uri(root)
-    run_store = RunStore(None, connection.redact(uri))
+    run_store = RunStore(None, redact(uri))
+    file = connection.sqlite_file(uri)
     # A client would create a SQLite file that does not exist.
-    if not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).exists():
+    if file is None or file.exists():
         run_store._client = run_store._call(lambda: connection.client(uri, root))
     return run_store
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipelines import console
 from pipelines.config.params import Samples, Search
-from pipelines.errors import Interrupted
+from pipelines.errors import Interrupted, redact
 from pipelines.lineage import git
 from pipelines.lineage.lockfiles import EVALUATION, TRAINING
 from pipelines.lineage.run_tags import COMMIT, DIRTY, MODEL_HASH
@@ -59,7 +59,7 @@ class Run:
         uri = connection.tracking_uri(root)
         self.failure = None
         self._identity, self._root, self._kind = identity, root, kind
-        self._server = connection.redact(uri)
+        self._server = redact(uri)
         self._writer = RunWriter(uri, root)
         self._start_event: LogEvent | None = None
         self._queue: offline_queue.QueuedRun | None = None

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from commands import predict
+from pipelines.errors import UserError
 from pipelines.inference import predictor
 from pipelines.tasks import classification
 
@@ -27,6 +28,14 @@ def classifier(make, monkeypatch):
     monkeypatch.setattr(predictor, "load", lambda *arguments: trained)
     monkeypatch.setattr(classification, "predict_logits", predict_logits)
     return vocabularies.labels
+
+
+def test_a_blank_text_has_a_blank_row(classifier, capsys):
+    predict.predict("opinions-lstm", ["So good", " \u200b", "bad"])
+    lines = capsys.readouterr().out.split("\n")
+    assert [bool(line) for line in lines] == [True, True, False, True, False]
+    with pytest.raises(UserError, match="Nothing is left of the text"):
+        predict.predict("opinions-lstm", ["\u200b"])
 
 
 def test_a_table_with_a_header_and_a_row_for_each_text(classifier, capsys):

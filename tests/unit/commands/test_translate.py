@@ -42,7 +42,10 @@ def searches(monkeypatch, tmp_path):
 
         monkeypatch.setattr(translation, "translate", translate)
         monkeypatch.setattr(translation, "hypothesis_text", hypothesis_text)
-        return SimpleNamespace(prepare=lambda texts: [text.lower() for text in texts])
+        return SimpleNamespace(
+            prepare=lambda texts: [text.lower() for text in texts],
+            is_blank=lambda text: not text.strip(),
+        )
 
     monkeypatch.setattr(predictor, "load", load)
     return recorded
@@ -53,6 +56,36 @@ def test_one_translation_a_line_with_the_search_of_the_corpus(searches, capsys):
     assert capsys.readouterr().out == "[b]a b\n[b]c\n"
     translate.translate("dates-attention", ["A"], None, False, NO_OPTIONS)
     assert searches == [({"beam": 3, "length_penalty": 0.6}, 1), ({"beam": 1}, 1)]
+
+
+@pytest.mark.parametrize(
+    ("content", "answers"),
+    [
+        ("A\u2028b\u0085c\fd\ve\rf\n\nG\r\n", ["[b]a\u2028b\u0085cdef", "", "[b]g"]),
+        ("\ufeffA\n \n\n", ["[b]a", "", ""]),
+        ("A", ["[b]a"]),
+    ],
+)
+def test_standard_input_has_an_output_line_for_each_line(searches, content, answers):
+    result = CliRunner().invoke(app.app, ["translate", "verses-attention"], content.encode())
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "".join(f"{answer}\n" for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\n \n", "There is no text"),
+        (b"", "There is no text"),
+        (b"a\n\xff", "not valid UTF-8 in line 2, at byte 3"),
+    ],
+)
+def test_standard_input_without_text_is_refused(searches, content, message):
+    result = CliRunner().invoke(app.app, ["translate", "verses-attention"], content)
+    assert result.exit_code == 1
+    assert message in str(result.exception)
+    result = CliRunner().invoke(app.app, ["translate", "verses-attention", "a", " "])
+    assert "Text 2 is empty" in str(result.exception)
 
 
 def test_options_replace_params_yaml_and_n_best_print_scores(searches):

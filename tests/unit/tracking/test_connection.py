@@ -9,9 +9,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
-from pipelines.errors import UserError
-from pipelines.tracking import connection
+from pipelines.errors import UserError, redact
+from pipelines.tracking import connection, run_store
 
 
 @pytest.mark.parametrize(
@@ -26,10 +27,52 @@ from pipelines.tracking import connection
         ("sqlite:////data/mlflow.db", "sqlite:////data/mlflow.db"),
         ("sqlite:////data/me@work/mlflow.db", "sqlite:////data/me@work/mlflow.db"),
         ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("sqlite+pysqlite:////a%3Fb@c/mlflow.db", "sqlite+pysqlite:////a%3Fb@c/mlflow.db"),
+        ("https://me:sec ret@host/path", "https://host/path"),
+        ("https://me:secret/@host/path", "https://host/path"),
+        ("https://token@host/a b", "https://host/a b"),
+        ("https://host/npm/@scope/file.csv", "https://host/npm/@scope/file.csv"),
+        ("'https://host/a.csv?token=secret'.", "'https://host/a.csv'."),
+        ("(mysql+pymysql://me:secret@host/db), no", "(mysql+pymysql://host/db), no"),
+        ("user=me password=secret host=h", "user=me password=... host=h"),
     ],
 )
 def test_only_the_password_is_redacted(address, redacted):
-    assert connection.redact(address) == redacted
+    assert redact(address) == redacted
+    assert str(UserError(address)) == redacted
+
+
+NAMES = ("plain", "why? 50%41 off", "a#b;c'd\"e $f", "文 @x", "%3F")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_address_of_a_file_is_that_of_its_folder(monkeypatch, tmp_path, name):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    folder = tmp_path / name
+    folder.mkdir()
+    address = connection.tracking_uri(folder)
+    assert connection.sqlite_file(address) == folder / "mlflow.db"
+    with closing(sqlite3.connect(folder / "mlflow.db")) as opened:
+        opened.execute("CREATE TABLE runs (id INTEGER)")
+    engine = sqlalchemy.create_engine(address)
+    assert sqlalchemy.inspect(engine).get_table_names() == ["runs"]
+    engine.dispose()
+    assert redact(address) == address
+    assert connection.ping(folder) == f"{folder / 'mlflow.db'} holds 0 runs"
+
+
+def test_the_store_of_a_folder_with_a_question_mark_is_inside(monkeypatch, tmp_path, empty_store):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    folder = tmp_path / NAMES[1]
+    folder.mkdir()
+    (folder / "mlflow.db").write_bytes(empty_store.read_bytes())
+    client, experiment = connection.connect(connection.tracking_uri(folder), "x", folder)
+    run = client.create_run(experiment)
+    client.log_text(run.info.run_id, "text", "a/b.txt")
+    (recorded,) = run_store.open_store(folder).runs
+    assert run_store.open_store(folder).read_text(recorded, "a/b.txt") == "text"
+    assert recorded.artifact_folder.is_relative_to(folder / "mlartifacts")
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +143,7 @@ def test_an_address_of_another_kind(monkeypatch, tmp_path, address):
 )
 def test_a_closed_port(monkeypatch, address):
     message = ping_error(monkeypatch, address)
-    assert message == f"{connection.redact(address)} does not answer: Connection refused."
+    assert message == f"{redact(address)} does not answer: Connection refused."
 
 
 def test_a_server_that_hangs_costs_seconds(monkeypatch):
@@ -151,7 +194,7 @@ def test_a_server_is_only_asked_for_its_experiments(monkeypatch, status, succeed
         address = f"http://me:secret@127.0.0.1:{server.server_port}"
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         if succeeds:
-            assert connection.ping(Path()) == f"{connection.redact(address)} answers"
+            assert connection.ping(Path()) == f"{redact(address)} answers"
         else:
             assert "401" in ping_error(monkeypatch, address)
         server.shutdown()

@@ -22,7 +22,11 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture
 def exec_calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     calls: list[list[str]] = []
-    monkeypatch.setattr("os.execve", lambda program, arguments, variables: calls.append(arguments))
+
+    def execve(program: str, arguments: list[str], variables: dict[str, str]) -> None:
+        calls.append([*arguments, "ENV", variables["MLFLOW_BACKEND_STORE_URI"]])
+
+    monkeypatch.setattr("os.execve", execve)
     return calls
 
 
@@ -39,7 +43,7 @@ def test_the_process_becomes_mlflow_on_the_projects_store(
     ui(port)
     (arguments,) = exec_calls
     assert arguments[:4] == [sys.executable, "-m", "mlflow", "ui"]
-    assert f"sqlite:///{tmp_path}/mlflow.db" in arguments
+    assert arguments[-2:] == ["ENV", f"sqlite:///{tmp_path}/mlflow.db"]
     assert (tmp_path / "mlartifacts").as_uri() in arguments
     assert str(port) in arguments
     assert f"http://127.0.0.1:{port}" in capsys.readouterr().out
@@ -77,6 +81,26 @@ def test_of_a_remote_server_the_address_is_printed(
     ui(5005)
     assert exec_calls == []
     assert "https://tracking.example.org" in capsys.readouterr().out
+
+
+def test_a_password_is_in_no_argument_and_in_no_message(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    exec_calls: list[list[str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    port = closed_port()
+    address = f"postgresql+psycopg://me:secret@127.0.0.1:{port}/runs"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    ui(closed_port())  # the links need the database, which is refused in seconds
+    ((*arguments, _, variable),) = exec_calls
+    assert variable == address
+    assert not any("secret" in argument for argument in arguments)
+    output = capsys.readouterr()
+    assert "cannot be read" in output.out
+    assert "secret" not in output.out + output.err
 
 
 def link_of(output: str, experiment: str) -> str:
