@@ -42,7 +42,7 @@ DATES = {
     "end": "2049-12-31",
     "locales": ["de", "el", "en", "es", "fr", "it", "nl", "pl", "pt", "sv"],
 }
-CLEANING = {"lowercase": True, "max_length": LIMIT, "drop_repeated": False}
+CLEANING = {"unicode": "NFC", "lowercase": True, "max_length": LIMIT, "drop_repeated": False}
 MODEL = {
     "model": "seq2seq",
     "corpus": "dates",

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Tokens = Literal["characters", "words", "spaces", "bpe", "unigram"]
 SUB_WORDS: tuple[Tokens, ...] = ("bpe", "unigram")
+UnicodeForm = Literal["NFC", "NFD", "NFKC", "NFKD"]
 Score = Literal["none", "additive", "dot", "general", "scaled", "coverage"]
 Smoothing = Literal["witten_bell", "kneser_ney"]
 Pooling = Literal["last", "mean", "max", "attention"]

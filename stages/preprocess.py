@@ -23,6 +23,7 @@ def main(
     checker = expectations.Checker(entry)
     order = sources.file_names(entry.source)
     raw = readers.read(paths.raw(corpus), entry.reader, entry.task, order, entry.split)
+    raw = cleaning.with_normalized_labels(raw, entry)
     checker.raw(raw)
     cleaned = cleaning.clean(raw, entry)
     parts = splits.split(cleaned, entry.split, entry.task, config.data_seed)

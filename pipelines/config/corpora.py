@@ -22,6 +22,7 @@ from pipelines.types import (
     Sha256,
     Task,
     Tokens,
+    UnicodeForm,
 )
 
 Penalty = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
@@ -103,8 +104,9 @@ else:
 
 
 class Cleaning(ConfigModel):
-    """Options of `preprocess`: case, the longest row in tokens, repeated rows."""
+    """Options of `preprocess`: Unicode form, case, the longest row in tokens, repeated rows."""
 
+    unicode: UnicodeForm
     lowercase: bool
     max_length: Count
     drop_repeated: bool

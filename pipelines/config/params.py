@@ -81,6 +81,7 @@ from pipelines.types import (
     Smoothing,
     Task,
     Tokens,
+    UnicodeForm,
     cell_names,
 )
 
@@ -137,6 +138,7 @@ __all__ = [
     "Tracking",
     "TrainableConfig",
     "TrainableModel",
+    "UnicodeForm",
     "UrlSource",
     "VocabularyParams",
     "WordOrder",

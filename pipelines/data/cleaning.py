@@ -7,7 +7,7 @@ import pandas as pd
 from pipelines.config import task_schemas
 from pipelines.config.params import Corpus, GivenSplit, Tokens
 from pipelines.text import tokenizers
-from pipelines.text.normalization import normalize
+from pipelines.text.normalization import normalize_labels, normalize_many
 
 
 def clean(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def clean(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
     """
     frame = frame.copy()
     for column in text_columns(corpus):
-        frame[column] = [normalize(text, corpus.cleaning, corpus.tokens) for text in frame[column]]
+        frame[column] = normalize_many(list(frame[column]), corpus.cleaning, corpus.tokens)
     schema = task_schemas.get(corpus.task)
     if schema.labels_per_token:  # their text stays as it is: `lowercase` is for words
         labels = schema.label_column
@@ -36,6 +36,14 @@ def clean(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
     else:
         cleaned = _drop_rows(frame, corpus)
     return cleaned.reset_index(drop=True)
+
+
+def with_normalized_labels(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
+    """Return raw rows with their labels in the Unicode form of the corpus."""
+    column = task_schemas.get(corpus.task).label_column
+    if column is None:
+        return frame
+    return frame.assign(**{column: normalize_labels(frame[column], corpus.cleaning.unicode)})
 
 
 def _drop_rows(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:

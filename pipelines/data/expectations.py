@@ -24,6 +24,7 @@ from pipelines.config.params import SUB_WORDS, Corpus, GivenSplit
 from pipelines.data import split_statistics
 from pipelines.data.cleaning import lengths, text_columns
 from pipelines.errors import UserError
+from pipelines.text.normalization import normalize_labels
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the library imports deprecated names
@@ -276,7 +277,7 @@ def _no_outlier(column: str, sizes: pd.Series[int]) -> Rule:
 def _labels(corpus: Corpus, all_occur: bool = False) -> list[Rule]:
     if corpus.checks.labels is None:
         return []
-    labels = list(corpus.checks.labels)
+    labels = normalize_labels(corpus.checks.labels, corpus.cleaning.unicode)
     listed = ", ".join(labels)
     present = gxe.ExpectColumnValuesToNotBeNull(column="label")
     in_set = gxe.ExpectColumnValuesToBeInSet(column="label", value_set=labels)

@@ -33,7 +33,7 @@ SEED = 1
 BATCH_SIZE, LENGTH, VOCABULARY_SIZE, LABELS = 32, 12, 1000, ("a", "b", "c")
 ROWS = 2 * BATCH_SIZE * STEPS  # rows of random text: enough for STEPS batches of every task
 VALID_ROWS = 8
-CLEANING = params.Cleaning(lowercase=False, max_length=LENGTH, drop_repeated=False)
+CLEANING = params.Cleaning(unicode="NFC", lowercase=False, max_length=LENGTH, drop_repeated=False)
 # Values of the required keys; each kind of model takes those that it has.
 REQUIRED: dict[str, Any] = {
     "corpus": "random",

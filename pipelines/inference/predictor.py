@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.models import serialization
-from pipelines.text.normalization import normalize
+from pipelines.text.normalization import normalize_many
 from pipelines.text.vocabulary import Vocabularies
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Predictor:
         Raises:
             UserError: a text is empty after cleaning.
         """
-        prepared = [normalize(text, self.spec.cleaning, self.spec.tokens) for text in texts]
+        prepared = normalize_many(texts, self.spec.cleaning, self.spec.tokens)
         for number, text in enumerate(prepared, 1):
             if not text.strip():
                 raise UserError(f"Text {number} is empty. Give at least one word.")

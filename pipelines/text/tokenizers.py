@@ -7,22 +7,57 @@ All tokens but characters are separated by single blanks. Sub-words are pieces o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import unicode_segmentation_rs
 
 from pipelines.config.params import Tokens
 
-# An elision keeps its apostrophe, as in French and Italian ("l' homme"). English contractions are
-# cut in the same way ("don' t"), because a corpus does not name its language.
-_WORD = re.compile(r"\w+'(?=\w)|\w+|[^\w\s]")
-_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'"})  # noqa: RUF001
+_APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ`´\u1fef\u1ffd", "'"))  # noqa: RUF001
+_BEFORE_APOSTROPHE = re.compile(r"(\S)(?=')")
+_JOINERS = "\u200c\u200d"  # inside Persian and Indic words and emoji
+SEPARATOR = "\0"  # of the texts of a batch, with blanks around it
+# Characters that normalised text does not have: one that Unicode never cuts off what precedes it,
+# and two that it always cuts off.
+_JOINER, _CUT, _END = "\u2060", "\r", "\n"
 
 
 def words(text: str) -> str:
     """Return the words and punctuation marks of raw text, separated by single blanks.
 
+    They lie between the word boundaries of Unicode (UAX 29): a letter keeps its combining marks,
+    emoji sequences and flags are whole; ideographs, and the letters of Thai, Lao and Khmer, whose
+    words have no visible boundaries, stand alone. A mark after blanks belongs to the word before
+    them. An elision keeps its apostrophe, as in French and Italian ("l' homme"). English
+    contractions are cut in the same way ("don' t"), because a corpus does not name its language.
+
     Only for raw text: tokenised again, "l' homme" would become "l ' homme".
     """
-    return " ".join(_WORD.findall(text.translate(_APOSTROPHES)))
+    chunks = text.split()
+    # No word crosses blanks, and most of a text consists of the same few thousand chunks.
+    distinct = list(dict.fromkeys(chunks))
+    if detached := {chunk[0] for chunk in distinct if _is_mark(chunk[0])}:
+        blanks = re.compile(rf"(?<=[^\s{SEPARATOR}])\s+(?=[{''.join(detached)}])")
+        chunks = blanks.sub("", text).split()
+        distinct = list(dict.fromkeys(chunks))
+    words_of = dict(zip(distinct, _segment(distinct), strict=True))
+    return " ".join(map(words_of.__getitem__, chunks))
+
+
+def _segment(chunks: Sequence[str]) -> list[str]:
+    """Return chunks without blanks as words with single blanks between them."""
+    if not chunks:
+        return []
+    text = _END.join(chunks).translate(_APOSTROPHES)
+    marks = "".join(filter(_is_mark, set(_BEFORE_APOSTROPHE.findall(text))))
+    text = re.sub(rf"'(?=\w)(?<=[\w{marks}]')", _JOINER + _CUT, text)  # elisions
+    text = " ".join(unicode_segmentation_rs.split_word_bounds(text))
+    return text.replace(f" {_CUT} ", " ").replace(_JOINER, "'").split(f" {_END} ")
+
+
+def _is_mark(character: str) -> bool:
+    return character in _JOINERS or unicodedata.category(character).startswith("M")
 
 
 def split(text: str, tokens: Tokens) -> list[str]:

@@ -24,7 +24,12 @@ PARAMS = {
             "task": "parity",
             "source": {"kind": "files", "paths": ["texts/toy.txt"]},
             "reader": {"format": "pairs"},
-            "cleaning": {"lowercase": True, "max_length": 20, "drop_repeated": False},
+            "cleaning": {
+                "unicode": "NFC",
+                "lowercase": True,
+                "max_length": 20,
+                "drop_repeated": False,
+            },
             "tokens": "words",
             "split": {"method": "shuffled", "valid": 0.2, "test": 0.2},
             "vocabulary": {"max_size": 100, "min_count": 1},

@@ -182,7 +182,12 @@ def _corpus(task: params.Task, **changes: object) -> dict[str, object]:
         "task": task,
         "source": {"kind": "files", "paths": ["texts/none.txt"]},
         "reader": {"format": "lines"},
-        "cleaning": {"lowercase": False, "max_length": 100, "drop_repeated": False},
+        "cleaning": {
+            "unicode": "NFC",
+            "lowercase": False,
+            "max_length": 100,
+            "drop_repeated": False,
+        },
         "tokens": "words",
         "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
         "vocabulary": {"max_size": 100, "min_count": 1},

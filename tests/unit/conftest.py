@@ -14,7 +14,7 @@ from pipelines.text import vocabulary
 OPTIMIZER = {"name": "adam", "learning_rate": 0.01, "schedule": "constant", "clip_norm": 1.0}
 TRAINED = {"dropout": 0.0, "batch_size": 8, "epochs": 1, "optimizer": OPTIMIZER}
 RECURRENT = {**TRAINED, "cell": "lstm", "embedding": 16, "units": 32, "layers": 1}
-CLEANING = params.Cleaning(lowercase=True, max_length=12, drop_repeated=False)
+CLEANING = params.Cleaning(unicode="NFC", lowercase=True, max_length=12, drop_repeated=False)
 SENTENCES = ["a good film", "a bad film", "good", "not a good film", "a film", "bad bad bad"]
 TAGS = ["O B-a I-a", "O B-b I-a", "B-a", "O O B-a I-a", "O I-a", "B-b B-b I-b"]
 LABELS = ["positive", "negative", "positive", "negative", "neutral", "negative"]

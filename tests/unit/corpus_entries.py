@@ -36,7 +36,12 @@ def make_corpus() -> Maker:
             "task": task,
             "source": SOURCES,
             "reader": READERS[task],
-            "cleaning": {"lowercase": True, "max_length": 10, "drop_repeated": False},
+            "cleaning": {
+                "unicode": "NFC",
+                "lowercase": True,
+                "max_length": 10,
+                "drop_repeated": False,
+            },
             "tokens": "spaces" if task == "tagging" else "words",
             "split": {"method": "shuffled", "valid": 0.2, "test": 0.2},
             "vocabulary": {"max_size": 100, "min_count": 1},

@@ -29,7 +29,7 @@ CORPUS = {
     "task": "language_modelling",
     "source": {"kind": "files", "paths": ["texts/mine.txt"]},
     "reader": {"format": "lines"},
-    "cleaning": {"lowercase": False, "max_length": 200, "drop_repeated": False},
+    "cleaning": {"unicode": "NFC", "lowercase": False, "max_length": 200, "drop_repeated": False},
     "tokens": "characters",
     "split": {"method": "contiguous", "valid": 0.1, "test": 0.1},
     "vocabulary": {"max_size": 100, "min_count": 1},

@@ -9,7 +9,7 @@ from pipelines.config import params
 
 SECTIONS: dict[str, Any] = {
     "source": {"kind": "files", "paths": ["texts/a"]},
-    "cleaning": {"lowercase": True, "max_length": 10, "drop_repeated": False},
+    "cleaning": {"unicode": "NFC", "lowercase": True, "max_length": 10, "drop_repeated": False},
     "tokens": "words",
     "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
     "vocabulary": {"max_size": 100, "min_count": 1},

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason="needs the benchmarks' files in ../shared/data"
 )
 
-LONG = {"lowercase": False, "max_length": 10_000, "drop_repeated": False}
+LONG = {"unicode": "NFC", "lowercase": False, "max_length": 10_000, "drop_repeated": False}
 TABLE = {"format": "table", "separator": ","}
 EMOTIONS = {"0": "anger", "1": "joy", "2": "optimism", "3": "sadness"}
 Parts = dict[str, pd.DataFrame]

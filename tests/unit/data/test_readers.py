@@ -56,7 +56,7 @@ corpora:
     task: language_modelling
     source: {kind: files, paths: [texts/a.txt]}
     reader: {format: shout, sign: "!"}
-    cleaning: {lowercase: false, max_length: 9, drop_repeated: false}
+    cleaning: {unicode: NFC, lowercase: false, max_length: 9, drop_repeated: false}
     tokens: words
     split: {method: contiguous, valid: 0.1, test: 0.1}
     vocabulary: {max_size: 9, min_count: 1}

@@ -11,7 +11,7 @@ from pipelines.data.synthetic_contrasts import ADJECTIVES, NEGATIVE, POSITIVE
 from pipelines.text.normalization import normalize
 
 SOURCE = params.ContrastsSource(kind="generated", generator="contrasts", examples=2000)
-CLEANING = params.Cleaning(lowercase=True, max_length=50, drop_repeated=True)
+CLEANING = params.Cleaning(unicode="NFC", lowercase=True, max_length=50, drop_repeated=True)
 DENIED = re.compile(r"not (\w+) at all")
 
 

@@ -9,7 +9,9 @@ from pipelines.experiments import source_length
 
 def corpus(tokens, lowercase=False):
     """Return a corpus with only the fields that the function reads."""
-    cleaning = params.Cleaning(lowercase=lowercase, max_length=50, drop_repeated=False)
+    cleaning = params.Cleaning(
+        unicode="NFC", lowercase=lowercase, max_length=50, drop_repeated=False
+    )
     return params.Corpus.model_construct(tokens=tokens, cleaning=cleaning)
 
 

@@ -126,7 +126,7 @@ def test_natural_pairs(tmp_path):
 
 
 def test_the_shipped_pairs_are_valid_and_begin_with_the_tutorials_example():
-    cleaning = params.Cleaning(lowercase=True, max_length=50, drop_repeated=True)
+    cleaning = params.Cleaning(unicode="NFC", lowercase=True, max_length=50, drop_repeated=True)
 
     def prepare(texts):
         return [normalize(text, cleaning, "words") for text in texts]
