@@ -11,6 +11,7 @@ from tests.contract.imports import FIRST_PARTY, ROOT, closure, files, first_part
 
 # The only places that import each library.
 DOORS = {
+    "datasketch": "pipelines/data/near_duplicates.py",
     "dvc": "pipelines/lineage/dvc_project.py",
     "great_expectations": "pipelines/data/expectations.py",
     "jinja2": "pipelines/reporting/page.py",
@@ -18,6 +19,7 @@ DOORS = {
     "mlflow": "pipelines/tracking/",
     "networkx": "pipelines/lineage/",
     "rich": "pipelines/console.py",
+    "ruamel": "pipelines/config/params_file.py",
     "sacrebleu": "pipelines/inference/scores.py",
     "sentencepiece": "pipelines/text/subwords.py",
     "sklearn": ("pipelines/inference/scores.py", "pipelines/models/logistic_regression.py"),
