@@ -56,11 +56,11 @@ def prepare(trained: Predictor, texts: Sequence[str]) -> tuple[list[str], list[b
     Raises:
         UserError: all texts are blank.
     """
-    blank = [trained.is_blank(text) for text in texts]
-    if all(blank):
+    normalized = trained.normalize(texts)
+    prepared = [text for text in normalized if text.strip()]
+    if not prepared:
         raise UserError("Nothing is left of the text after cleaning. Give at least one word.")
-    visible = [text for text, is_blank in zip(texts, blank, strict=True) if not is_blank]
-    return trained.prepare(visible), blank
+    return prepared, [not text.strip() for text in normalized]
 
 
 def align(answers: Iterable[str], blank: Sequence[bool]) -> Iterator[str]:

@@ -35,21 +35,21 @@ class Predictor:
     search: params.Search | None = None
     _cache: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    def normalize(self, texts: Sequence[str]) -> list[str]:
+        """Clean and tokenise texts like the corpus of the model; nothing may be left of one."""
+        return normalize_many(texts, self.spec.cleaning, self.spec.tokens)
+
     def prepare(self, texts: Sequence[str]) -> list[str]:
         """Clean and tokenise texts like the corpus of the model.
 
         Raises:
             UserError: a text is empty after cleaning.
         """
-        prepared = normalize_many(texts, self.spec.cleaning, self.spec.tokens)
+        prepared = self.normalize(texts)
         for number, text in enumerate(prepared, 1):
             if not text.strip():
                 raise UserError(f"Text {number} is empty. Give at least one word.")
         return prepared
-
-    def is_blank(self, text: str) -> bool:
-        """Return whether nothing of a text is left after cleaning."""
-        return not normalize(text, self.spec.cleaning, self.spec.tokens).strip()
 
     def members(self) -> list[Predictor]:
         """Return the single models of an ensemble, also of one inside a mixture."""

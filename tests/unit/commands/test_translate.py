@@ -42,10 +42,7 @@ def searches(monkeypatch, tmp_path):
 
         monkeypatch.setattr(translation, "translate", translate)
         monkeypatch.setattr(translation, "hypothesis_text", hypothesis_text)
-        return SimpleNamespace(
-            prepare=lambda texts: [text.lower() for text in texts],
-            is_blank=lambda text: not text.strip(),
-        )
+        return SimpleNamespace(normalize=lambda texts: [text.lower() for text in texts])
 
     monkeypatch.setattr(predictor, "load", load)
     return recorded
