@@ -67,7 +67,7 @@ from pipelines.config.models import (
     seeds_of,
     training_stage,
 )
-from pipelines.data.readers.base import decode
+from pipelines.data.readers.text_files import decode
 from pipelines.errors import UserError, suggest
 from pipelines.types import (
     SUB_WORDS,

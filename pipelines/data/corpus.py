@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipelines.config import task_schemas
 from pipelines.config.params import GivenSplit, Reader, Split, Task
-from pipelines.data.readers.base import check_names
+from pipelines.data.readers.base import BadRow, check_names
 from pipelines.errors import UserError
 
 
@@ -41,7 +41,12 @@ def read(
     files = _raw_files(folder, order)
     groups = _parts(files, split) if isinstance(split, GivenSplit) else [files]
     reader.check_files(files)
-    rows = [row for group in groups for row in reader.read(group, columns)]
+    rows = []
+    for group in groups:
+        for row in reader.read(group, columns, folder):
+            if isinstance(row, BadRow):
+                raise UserError(row.sentence)
+            rows.append(row)
     if not rows:
         raise UserError(f"{folder} has no row that 'reader.format: {reader.format}' can read.")
     frame = pd.DataFrame(rows, columns=["document", "line", *columns])

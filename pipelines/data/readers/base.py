@@ -1,16 +1,40 @@
-"""Base class of the readers, and how they decode files."""
+"""Base classes of the readers, and the rows that they yield."""
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from pipelines.data.readers import text_files
+from pipelines.data.readers.text_files import Encoding
 from pipelines.errors import UserError, did_you_mean
 from pipelines.types import ConfigModel, Task
 
 Row = tuple[str | int, ...]  # document, line, and the text of each column of the task
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """Row that a reader cannot read.
+
+    Attributes:
+        document: name of the raw file.
+        line: number of the row's first line in it, from 1.
+        reason: predicate of a sentence about the row, without its full stop.
+        text: the row as it is in the file.
+    """
+
+    document: str
+    line: int
+    reason: str
+    text: str
+
+    @property
+    def sentence(self) -> str:
+        """Sentence with the place and the reason."""
+        return f"{self.document}:{self.line} {self.reason}."
 
 
 class CorpusReader(ConfigModel):
@@ -64,22 +88,81 @@ class CorpusReader(ConfigModel):
             UserError: a file is missing, or there is no reader for it.
         """
 
-    def read(self, files: Sequence[Path], columns: Sequence[str]) -> Iterator[Row]:
-        """Yield the rows of files that belong together.
+    def read(
+        self, files: Sequence[Path], columns: Sequence[str], folder: Path | None = None
+    ) -> Iterator[Row | BadRow]:
+        """Yield the rows of files that belong together, one by one, without holding a file.
 
         Args:
             files: in the order of params.yaml, or by name.
             columns: of the task.
+            folder: of all raw files of the corpus, for readers of subfolders.
+
+        Yields:
+            A row, or a `BadRow` for one that cannot be read: what it holds is no row, or its text
+            has bytes outside the file's encoding, NUL characters or lone surrogates.
 
         Raises:
-            UserError: a file is damaged or in another format; the message names file and line.
+            UserError: a whole file cannot be read; the message names it.
         """
+        by_name = {file.name: file for file in files}
+        reasons: dict[str, str] = {}  # of bytes outside the encoding, by document
+        for row in self.read_files(files, columns, folder):
+            if isinstance(row, BadRow):
+                text = text_files.printable(row.text)
+                yield BadRow(row.document, row.line, text_files.printable(row.reason), text)
+                continue
+            text = "\t".join(row[2:])  # type: ignore[arg-type]  # the texts
+            if reason := text_files.damage(text):
+                document, line = str(row[0]), int(row[1])
+                if reason.startswith(text_files.BYTE):
+                    if document not in reasons:
+                        reasons[document] = self.undecodable(by_name.get(document))
+                    reason = reasons[document].replace(text_files.BYTE, reason)
+                yield BadRow(document, line, reason, text_files.printable(text))
+            else:
+                yield row
+
+    def read_files(
+        self, files: Sequence[Path], columns: Sequence[str], folder: Path | None
+    ) -> Iterator[Row | BadRow]:
+        """Yield the rows of files; see `read`, which checks their texts."""
         for file in files:
             yield from self.read_file(file, columns)
 
-    def read_file(self, file: Path, columns: Sequence[str]) -> Iterator[Row]:
+    def read_file(self, file: Path, columns: Sequence[str]) -> Iterator[Row | BadRow]:
         """Yield the rows of one file; see `read`."""
         raise NotImplementedError
+
+    def undecodable(self, file: Path | None) -> str:
+        """Return the reason of rows with bytes outside the encoding; `byte 0x` stands for the byte.
+
+        Args:
+            file: the raw file, if the text comes from one directly.
+        """
+        return "is not UTF-8 (byte 0x): save the file as UTF-8"
+
+
+class TextReader(CorpusReader):
+    """Reader of text files, in UTF-8 unless `encoding` names another encoding."""
+
+    encoding: Encoding | None = None
+
+    def lines(self, file: Path) -> Iterator[str]:
+        """Yield the lines of a file without their ends; see `text_files.read_lines`."""
+        return text_files.read_lines(file, self.encoding)
+
+    def undecodable(self, file: Path | None) -> str:
+        """Name the likely encoding of the file; see `CorpusReader.undecodable`."""
+        if self.encoding is not None:
+            return f"is not {self.encoding} (byte 0x): correct 'reader.encoding'"
+        guess = text_files.guess_encoding(file) if file else None
+        if guess is None:
+            return "is not UTF-8 (byte 0x): save the file as UTF-8, or set 'reader.encoding'"
+        return (
+            f"is not UTF-8 (byte 0x) and looks like {guess}: set 'reader.encoding: {guess}', or "
+            "save the file as UTF-8"
+        )
 
 
 def check_names(names: Iterable[str], files: Sequence[Path], key: str) -> None:
@@ -105,40 +188,3 @@ def check_names(names: Iterable[str], files: Sequence[Path], key: str) -> None:
                 f"'source' has the file '{name}', but '{key}' does not name it: add it there, or "
                 "remove it from 'source'."
             )
-
-
-def read_text(file: Path) -> str:
-    """Return the text of a UTF-8 file, decompressed if its name ends in `.gz`.
-
-    Raises:
-        UserError: the file is empty, no UTF-8 or no gzip.
-    """
-    data = file.read_bytes()
-    if file.suffix == ".gz":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError) as error:
-            raise UserError(f"{file} is not a valid gzip file: {error}.") from None
-    return decode(data, file.name)
-
-
-def decode(data: bytes, name: str) -> str:
-    """Return UTF-8 text with line ends `\\n` and without a byte order mark.
-
-    Args:
-        data: the bytes.
-        name: of the file, for messages.
-
-    Raises:
-        UserError: the bytes are no UTF-8, or nothing but white space.
-    """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"{name}:{line} is not UTF-8 (byte 0x{data[error.start]:02x}): save the file as UTF-8."
-        ) from None
-    if not text.strip():
-        raise UserError(f"{name} is empty.")
-    return text.replace("\r\n", "\n").replace("\r", "\n")

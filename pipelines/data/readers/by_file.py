@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipelines.data.readers.base import CorpusReader, Row, check_names
+from pipelines.data.readers.base import BadRow, CorpusReader, Row, check_names
 from pipelines.data.readers.lookup import find_readers, union
 from pipelines.types import TASKS, Task
 
@@ -42,9 +42,12 @@ class ByFileReader(CorpusReader):
         """Check that `files` names every raw file and no other."""
         check_names(self.files, files, "reader.files")
 
-    def read_file(self, file: Path, columns: Sequence[str]) -> Iterator[Row]:
-        """Yield the rows of one file, read by its own reader."""
-        yield from self.files[file.name].read_file(file, columns)
+    def read(
+        self, files: Sequence[Path], columns: Sequence[str], folder: Path | None = None
+    ) -> Iterator[Row | BadRow]:
+        """Yield the rows of each file, read by its own reader; see `CorpusReader.read`."""
+        for file in files:
+            yield from self.files[file.name].read([file], columns, folder)
 
 
 READER = ByFileReader

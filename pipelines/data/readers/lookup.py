@@ -1,4 +1,4 @@
-"""Lookup of the readers: every module of this package but the base and this one."""
+"""Lookup of the readers: every module of this package but the helpers in `NO_READERS`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import Field
 import pipelines.data.readers as package
 from pipelines.data.readers.base import CorpusReader
 
-NO_READERS = ("base", "lookup")
+NO_READERS = ("base", "containers", "lookup", "separated", "text_files")
 
 
 def find_readers(*, exclude: str = "") -> dict[str, type[CorpusReader]]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipelines.data.readers.base import CorpusReader, Row, read_text
+from pipelines.data.readers.base import BadRow, Row, TextReader
+from pipelines.data.readers.text_files import damage
 from pipelines.errors import UserError, suggest
 from pipelines.types import TASKS, Task
 
 LABEL = "label"
 
 
-class ParallelReader(CorpusReader):
+class ParallelReader(TextReader):
     """Reader of aligned lines: one file per column, in the order of the task's columns.
 
     `labels` maps the labels in the file to the names that they get.
@@ -40,7 +43,9 @@ class ParallelReader(CorpusReader):
                 f"{' and '.join(columns)}"
             )
 
-    def read(self, files: Sequence[Path], columns: Sequence[str]) -> Iterator[Row]:
+    def read_files(
+        self, files: Sequence[Path], columns: Sequence[str], folder: Path | None
+    ) -> Iterator[Row | BadRow]:
         """Yield aligned lines; `document` and `line` are those of the first file.
 
         Rows that are empty in all files are skipped.
@@ -50,33 +55,47 @@ class ParallelReader(CorpusReader):
                 f"'reader.format: parallel' needs {len(columns)} files, {' and '.join(columns)}, "
                 f"but 'source' has {len(files)}: {', '.join(file.name for file in files)}."
             )
-        texts = [read_text(file).removesuffix("\n").split("\n") for file in files]
-        for file, lines in zip(files, texts, strict=True):
-            if len(lines) != len(texts[0]):
-                raise UserError(
-                    f"{files[0].name} has {len(texts[0]):,} lines and {file.name} {len(lines):,}: "
-                    "aligned files must have the same number of lines."
-                )
-        for number, cells in enumerate(zip(*texts, strict=True), start=1):
-            if any(cell.strip() for cell in cells):
-                named = [
-                    _renamed(cell.strip(), self.labels, f"{file.name}:{number}")
-                    if column == LABEL
-                    else cell
-                    for cell, column, file in zip(cells, columns, files, strict=True)
-                ]
-                yield files[0].name, number, *named
-
-
-def _renamed(label: str, labels: Mapping[str, str] | None, place: str) -> str:
-    """Return the name of a label."""
-    if labels is None:
-        return label
-    if label not in labels:
+        label = columns.index(LABEL) if LABEL in columns else None
+        texts = [self.lines(file) for file in files]
+        first, number = files[0].name, 0
+        for number, cells in enumerate(zip_longest(*texts), start=1):
+            if None in cells:
+                break
+            if not any(cells) or "".join(cells).isspace():
+                continue
+            damaged = (file.name for file, cell in zip(files, cells, strict=True) if damage(cell))
+            place = next(damaged, first)
+            if label is None:
+                yield place, number, *cells
+                continue
+            name = cells[label].strip()
+            renamed = name if self.labels is None else _rename(name, self.labels)
+            if renamed is None:
+                hint = suggest(name, self.labels or ())
+                reason = f"is '{name}', but 'reader.labels' has no such label{hint}"
+                yield BadRow(files[label].name, number, reason, "\t".join(cells))
+            else:
+                yield place, number, *cells[:label], renamed, *cells[label + 1 :]
+        else:
+            return
+        counts = [
+            number - (cell is None) + sum(1 for _ in lines)
+            for cell, lines in zip(cells, texts, strict=True)
+        ]
+        other = next(place for place, count in enumerate(counts) if count != counts[0])
         raise UserError(
-            f"{place} is '{label}', but 'reader.labels' has no such label{suggest(label, labels)}."
+            f"{first} has {counts[0]:,} lines and {files[other].name} {counts[other]:,}: aligned "
+            "files must have the same number of lines."
         )
-    return labels[label]
+
+
+def _rename(label: str, labels: Mapping[str, str]) -> str | None:
+    """Return the name of a label, or None; equal characters may have different code points."""
+    if label in labels:
+        return labels[label]
+    normal = unicodedata.normalize("NFC", label)
+    names = {unicodedata.normalize("NFC", key): name for key, name in labels.items()}
+    return names.get(normal)
 
 
 READER = ParallelReader

@@ -161,7 +161,7 @@ def test_table_cells_may_be_quoted_over_lines(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("id,moods,said\n1,a,b\n", r"a\.csv:1 has no column 'mood'; did you mean 'moods'"),
-        ("mood,said\na,b\nc\n", r"a\.csv:3 has 1 cells, but the header has 2"),
+        ("mood,said\na,b\nc\n", r"a\.csv:3 has 1 cell, but the header has 2"),
         ('mood,said\na,b\nc,"open\nand on\n', r"a\.csv:3 is not a valid table row"),
         ("mood,said\n", "has no row"),
         (" \n", r"a\.csv is empty"),

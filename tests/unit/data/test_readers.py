@@ -13,10 +13,10 @@ from pipelines.types import TASKS
 WORD_READER = '''
 from typing import ClassVar, Literal
 
-from pipelines.data.readers.base import CorpusReader, read_text
+from pipelines.data.readers.base import TextReader
 
 
-class WordReader(CorpusReader):
+class WordReader(TextReader):
     """Reader of one row per word."""
 
     format: Literal["shout"]
@@ -25,8 +25,9 @@ class WordReader(CorpusReader):
 
     def read_file(self, file, columns):
         """Yield the words of a file, each with a sign."""
-        for number, word in enumerate(read_text(file).split(), start=1):
-            yield file.name, number, word + self.sign
+        for number, line in enumerate(self.lines(file), start=1):
+            for word in line.split():
+                yield file.name, number, word + self.sign
 
 
 READER = WordReader
