@@ -1,6 +1,6 @@
 """Typed, frozen contents of `params.yaml`.
 
-Only this module reads YAML. Defaults are in `params.yaml`: the only default of a field is None,
+Defaults are in `params.yaml`: the only default of a field is None,
 which disables a feature.
 """
 
@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from pipelines.config import yaml_tree
 from pipelines.config.corpora import (
     Cleaning,
     ContrastsSource,
@@ -294,33 +294,6 @@ def _check_unknown_replacement(key: str, model: Model, corpus: Corpus) -> None:
         )
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML loader that refuses repeated keys, of which the last would win silently."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in keys:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key '{key.value}' is repeated", problem_mark=key.start_mark
-                )
-            keys.add(str(key.value))
-        return super().construct_mapping(node, deep=deep)
-
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        """Refuse 020 and 1:30, which YAML 1.1 reads as 16 and 90, and DVC, with YAML 1.2, not."""
-        if re.fullmatch(r"[-+]?0[0-9_]+|.*:.*", node.value):
-            raise yaml.MarkedYAMLError(
-                problem=f"'{node.value}' is an ambiguous number: write it without leading zeros "
-                "and colons",
-                problem_mark=node.start_mark,
-            )
-        return int(super().construct_yaml_int(node))
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
-
-
 def load(path: Path, with_goals: bool = True) -> Params:
     """Load and validate a `params.yaml`.
 
@@ -332,17 +305,18 @@ def load(path: Path, with_goals: bool = True) -> Params:
         UserError: the file is missing, not valid YAML or invalid; the message names file and key.
     """
     try:
+        if path.stat().st_size > yaml_tree.MAX_BYTES:
+            raise UserError(
+                f"{path} has more than {yaml_tree.MAX_BYTES // 1024:,} KiB, too many for "
+                "parameters. Move data to files below texts/."
+            )
         text = decode(path.read_bytes(), str(path))
-        tree = yaml.load(text, Loader=_Loader)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist. Run this command in the project's root.") from None
     except IsADirectoryError:
         raise UserError(f"{path} is a folder, and must be a file.") from None
-    except (yaml.YAMLError, ValueError, TypeError, LookupError, RecursionError) as error:
-        # Besides YAML's own errors: invalid dates or tags.
-        raise UserError(f"{path} is not valid YAML: {_yaml_problem(error, text)}.") from None
-    if not isinstance(tree, dict):
-        raise UserError(f"{path} must be a map of keys to values.")
+    parsed = yaml_tree.parse(text, str(path))
+    tree = parsed.value
     if not with_goals:
         tree["goals"] = []
     try:
@@ -351,23 +325,10 @@ def load(path: Path, with_goals: bool = True) -> Params:
         # A misspelt key is both unknown and missing; the first of these errors says more.
         details = min(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
         message = error_message(details, tree, Params)
-        raise UserError(f"{path}: {message}{'' if message.endswith('?') else '.'}") from None
-
-
-def _yaml_problem(error: Exception, text: str) -> str:
-    """Return the line and the problem of an error of YAML."""
-    if isinstance(error, yaml.reader.ReaderError):
-        line = text.count("\n", 0, error.position) + 1
-        return f"line {line} has the character {error.character:#04x}. Remove it"
-    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return " ".join(str(error).split())
-    mark, problem = error.problem_mark, " ".join(str(error.problem).split())
-    if "'\\t'" in problem:
-        problem = "a tab cannot indent a line. Use spaces"
-    elif error.context and error.context_mark:
-        problem += f" ({error.context} from line {error.context_mark.line + 1}). Check indentation"
-        problem += ", brackets and quotes"
-    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
+        # A message begins with the place of the error: `corpora.verses.tokens is ...`.
+        line = parsed.line_of(re.split(r"[\s:]", message, maxsplit=1)[0])
+        place = f"{path}:{line}" if line else path
+        raise UserError(f"{place}: {message}{'' if message.endswith('?') else '.'}") from None
 
 
 def require(entries: Mapping[Any, Any], name: str, kind: str, section: str = "") -> Any:

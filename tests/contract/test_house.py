@@ -25,7 +25,7 @@ DOORS = {
     "sklearn": ("pipelines/inference/scores.py", "pipelines/models/logistic_regression.py"),
     "threadpoolctl": "pipelines/models/logistic_regression.py",
     "typer": "pipelines/console.py",
-    "yaml": "pipelines/config/params.py",
+    "yaml": "pipelines/config/yaml_tree.py",
 }
 # The first-party packages that each package may import, besides itself, config and BOTTOM. Only
 # packages that observe a project know its paths; the others get them as arguments.

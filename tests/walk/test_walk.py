@@ -497,7 +497,7 @@ def test_an_invalid_value_stops_before_any_stage(copy, key, value, message):
     before = copy.outs()
     copy.edit_params(lambda tree: tree["models"]["baseline"]["plain-markov"].update({key: value}))
     output = copy.run("dvc", "repro", ok=False)
-    assert re.search(rf"params\.yaml: models\.baseline\.plain-markov{message}", output)
+    assert re.search(rf"params\.yaml:\d+: models\.baseline\.plain-markov{message}", output)
     assert "Traceback" not in output
     assert stages_run(output) == {"check"}
     after = copy.outs()
@@ -508,7 +508,7 @@ def test_an_invalid_value_stops_before_any_stage(copy, key, value, message):
 
 def test_an_invalid_key_that_no_stage_reads_stops_too(copy):
     copy.edit_params(lambda tree: tree.update(sed=1))
-    assert re.search(r"params\.yaml: sed .*'seed'", copy.run("dvc", "repro", ok=False))
+    assert re.search(r"params\.yaml:\d+: sed .*'seed'", copy.run("dvc", "repro", ok=False))
 
 
 def test_a_failed_expectation_stops_before_any_training(copy):

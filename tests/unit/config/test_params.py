@@ -148,7 +148,7 @@ INVALID = {
     "repeated key": (
         "seed: 1",
         "seed: 1\nseed: 2",
-        r"line 6.*the key 'seed' is repeated",
+        r"params\.yaml:6 is not valid YAML: the key 'seed' is repeated",
     ),
     "repeated model": (
         "  opinions-mlp:",
@@ -227,8 +227,8 @@ def test_a_name_in_two_families_is_refused(tmp_path):
     [
         (b"", r"params\.yaml is empty"),
         (b"seed: 1\nsed: \xe9\n", r"params\.yaml:2 is not UTF-8"),
-        (b"seed: 1\nsed: \0\n", r"params\.yaml.*line 2 .*0x00"),
-        (b"seed: 1\ncheckpoints:\n\tevery: 1\n", r"params\.yaml.*line 3.* tab "),
+        (b"seed: 1\nsed: \0\n", r"params\.yaml:2 .*0x00"),
+        (b"seed: 1\ncheckpoints:\n\tevery: 1\n", r"params\.yaml:3 .* tab "),
     ],
 )
 def test_a_damaged_file_is_refused(tmp_path, data, message):
@@ -257,11 +257,62 @@ def test_a_missing_file_and_a_list_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "value",
-    ["2020-02-30", "0x_", "!!int x", "!!set [a]", "!!float ''", "1" * 5000, "[" * 3000],
+    ["2020-02-30", "0x_", "!!int x", "!!set [a]", "!!float ''", "1" * 5000, '"a\\0"', '"\\ud800"'],
 )
 def test_invalid_yaml_is_one_message(value, tmp_path):
-    with pytest.raises(UserError, match=r"params\.yaml is not valid YAML: .+"):
+    line = TEXT[: TEXT.index("seed: 1")].count("\n") + 1
+    with pytest.raises(UserError, match=rf"params\.yaml:{line} is not valid YAML: .+") as error:
         _load(tmp_path, TEXT.replace("seed: 1", f"seed: {value}", 1))
+    assert len(str(error.value)) < 300
+
+
+BASE = "corpora:\n  a0: &a0 {k0: x, k1: x}\n"
+BOMBS = {
+    "values of values": "".join(
+        f"  a{n}: &a{n} [{', '.join(10 * [f'*a{n - 1}'])}]\n" for n in range(1, 9)
+    ),
+    "merges of merges": "".join(
+        f"  a{n}: &a{n} {{<<: [{', '.join(10 * [f'*a{n - 1}'])}]}}\n" for n in range(1, 9)
+    ),
+    "itself": "  a1: &a1 [*a1]\n",
+    "a merge of itself": "  a1: &a1 {<<: *a1}\n",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
+def test_aliases_cannot_multiply_without_bound(bomb, tmp_path):
+    with pytest.raises(UserError, match=r"params\.yaml:\d .*aliases .* more than 200,000 values"):
+        _load(tmp_path, BASE + bomb)
+
+
+def test_a_file_that_is_too_deep_or_too_large(tmp_path):
+    with pytest.raises(UserError, match="nested too deeply"):
+        _load(tmp_path, TEXT.replace("seed: 1", f"seed: {'[' * 3000}", 1))
+    with pytest.raises(UserError, match="more than 1,024 KiB"):
+        _load(tmp_path, f"{TEXT}#{'x' * 2**20}\n")
+
+
+@pytest.mark.parametrize(
+    ("valid", "invalid", "message"),
+    [
+        ("    tokens: words", "    tokens: wrods", r"opinions\.tokens is"),
+        ("corpus: verses", "corpus: verse", "no corpus 'verse'"),
+        ("locales: [de, el", "locales: [1, el", r"locales\.0 is 1"),
+        ("order: 3", "ordr: 3", r"shakespeare-markov\.ordr is not a valid key"),
+    ],
+)
+def test_an_error_names_the_line_of_the_key(tmp_path, valid, invalid, message):
+    line = TEXT[: TEXT.index(valid)].count("\n") + 1
+    with pytest.raises(UserError, match=rf"params\.yaml:{line}: .*{message}"):
+        _load(tmp_path, TEXT.replace(valid, invalid, 1))
+
+
+def test_the_line_of_a_missing_key_is_that_of_its_section(tmp_path):
+    line = TEXT[: TEXT.index("  opinions:")].count("\n") + 1
+    with pytest.raises(UserError, match=rf"params\.yaml:{line}: corpora\.opinions\.tokens is miss"):
+        _load(tmp_path, TEXT.replace("    tokens: words\n", "", 1))
+    with pytest.raises(UserError, match=r"params\.yaml: seed is missing"):
+        _load(tmp_path, TEXT.replace("seed: 1", "", 1))
 
 
 @pytest.mark.parametrize("value", ["020", "1:30", "-007"])
