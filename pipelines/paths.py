@@ -23,6 +23,7 @@ TEXTS = Path("texts")
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
 DATA_CHECKS = Path("data/checks")
+FAILED_ROWS = Path("data/failed")
 VOCABULARY = Path("data/vocabulary")
 MODELS = Path("models")
 HISTORIES = Path("plots")
@@ -62,6 +63,11 @@ def test_frame(corpus: str) -> Path:
 def data_checks(corpus: str) -> Path:
     """Return the file with the results of a corpus's data checks."""
     return DATA_CHECKS / f"{corpus}.json"
+
+
+def failed_rows(corpus: str) -> Path:
+    """Return the table of the rows that break a rule of a corpus; DVC does not track it."""
+    return FAILED_ROWS / f"{corpus}.csv"
 
 
 def vocabulary(corpus: str) -> Path:

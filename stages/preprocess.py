@@ -17,17 +17,18 @@ def main(
     config = params.load(paths.PARAMS)
     entry: params.Corpus = params.require(config.corpora, corpus, "corpus")
     with console.quiet_imports():
-        from pipelines.data import cleaning, expectations, parquet, sources, splits
+        from pipelines.data import cleaning, expectations, measures, parquet, sources, splits
         from pipelines.data import corpus as readers
 
-    checker = expectations.Checker(entry)
+    checker = expectations.Checker(entry, paths.failed_rows(corpus))
     order = sources.file_names(entry.source)
     raw = readers.read(paths.raw(corpus), entry.reader, entry.task, order, entry.split)
     raw = cleaning.with_normalized_labels(raw, entry)
-    checker.raw(raw)
+    measures.check_raw(checker, raw, entry)
     cleaned = cleaning.clean(raw, entry)
     parts = splits.split(cleaned, entry.split, entry.task, config.data_seed)
-    checker.prepared(parts, unknown_rates(parts, entry))
+    rates, dropped = unknown_rates(parts, entry), len(raw) - len(cleaned)
+    measures.check_splits(checker, parts, rates, entry, dropped)
 
     for split, part in parts.items():
         parquet.write_parquet(part, paths.frame(corpus, split))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from pipelines.config import task_schemas
+from pipelines.config.checks import Checks
 from pipelines.data.readers.base import CorpusReader
 from pipelines.data.readers.lookup import find_readers, union
 from pipelines.errors import suggest
@@ -170,15 +171,6 @@ class VocabularyParams(ConfigModel):
     shared: bool | None = None
 
 
-class Checks(ConfigModel):
-    """Bounds of the data; `preprocess` stops if the data exceeds one."""
-
-    min_rows: Count
-    max_unknown_rate: Annotated[float, Field(ge=0, le=1)]
-    labels: Names | None = None
-    max_length_ratio: Annotated[float, Field(ge=1)] | None = None
-
-
 class Samples(ConfigModel):
     """Text that `evaluate` generates with every language model of the corpus.
 
@@ -225,12 +217,7 @@ class Corpus(ConfigModel):
     def _check_task(self) -> Self:
         schema = task_schemas.get(self.task)
         for key in task_schemas.TASK_KEYS:
-            value: Any = self
-            for part in key.split("."):
-                value = getattr(value, part)
-            if value is None and key in schema.required_keys:
-                raise ValueError(f"'{key}' is missing: a corpus for {self.task} needs it")
-            if value is not None and key not in schema.keys:
+            if self._value(key) is not None and key not in schema.keys:
                 tasks = " or ".join(task_schemas.tasks_with(key))
                 raise ValueError(f"'{key}' belongs to {tasks}, and this corpus is for {self.task}")
         if schema.labels_per_token and self.tokens != "spaces":
@@ -240,6 +227,23 @@ class Corpus(ConfigModel):
             )
         self.reader.check_task(self.task, schema.columns)
         return self
+
+    def check_required_keys(self) -> None:
+        """Check that the corpus has all keys that its task needs.
+
+        It is no part of the validation: the parameters in dvc.lock are without the rules of all
+        corpora.
+        """
+        for key in task_schemas.get(self.task).required_keys:
+            if self._value(key) is None:
+                raise ValueError(f"'{key}' is missing: a corpus for {self.task} needs it")
+
+    def _value(self, key: str) -> Any:
+        """Return the value of a dotted key, or None."""
+        value: Any = self
+        for part in key.split("."):
+            value = getattr(value, part, None)
+        return value
 
     @model_validator(mode="after")
     def _check_split(self) -> Self:

@@ -210,7 +210,7 @@ def _find_bag_of_words(key: str, name: str, corpus: str, models: Mapping[str, Mo
 
 
 def _check_labels(key: str, labels: tuple[str, str], corpus: Corpus) -> None:
-    known_labels = corpus.checks.labels or ()
+    known_labels = corpus.checks.label_values
     for label in labels:
         if label not in known_labels:
             raise ValueError(f"{key}: there is no label '{label}'{suggest(label, known_labels)}")

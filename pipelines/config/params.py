@@ -15,6 +15,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from pipelines.config import yaml_tree
+from pipelines.config.checks import Checks, with_common_rules
 from pipelines.config.corpora import (
     Cleaning,
     ContrastsSource,
@@ -96,6 +97,7 @@ __all__ = [
     "Cell",
     "CellConfig",
     "Checkpoints",
+    "Checks",
     "ClassifierConfig",
     "Cleaning",
     "ConfigModel",
@@ -177,6 +179,7 @@ class Params(ConfigModel):
     Attributes:
         seed: default seed of models, and seed of the experiments.
         data_seed: seed of splits and synthetic data.
+        checks: rules of every corpus; `corpora.<name>.checks` has them, too.
         families: models by the stage that trains them.
         models: all models by name.
     """
@@ -185,6 +188,7 @@ class Params(ConfigModel):
     data_seed: Seed
     tracking: Tracking
     checkpoints: Checkpoints
+    checks: Checks
     corpora: dict[Name, Corpus]
     families: Annotated[ModelFamilies, Field(alias="models")]
     experiments: Experiments
@@ -206,6 +210,27 @@ class Params(ConfigModel):
         """Return the models of a family by name."""
         models: dict[str, Model] = getattr(self.families, family)
         return models
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_rules(cls, tree: Any) -> Any:
+        """Add the common rules to those of each corpus."""
+        corpora = tree.get("corpora") if isinstance(tree, dict) else None
+        if not isinstance(corpora, dict):
+            return tree
+        complete = {
+            name: with_common_rules(corpus, tree.get("checks")) for name, corpus in corpora.items()
+        }
+        return {**tree, "corpora": complete}
+
+    @model_validator(mode="after")
+    def _check_corpora(self) -> Self:
+        for name, corpus in self.corpora.items():
+            try:
+                corpus.check_required_keys()
+            except ValueError as error:
+                raise ValueError(f"corpora.{name}: {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:

@@ -64,7 +64,7 @@ SCHEMAS: Mapping[str, TaskSchema] = {
             name="classification",
             columns=("text", "label"),
             label_column="label",
-            required_keys=("checks.labels",),
+            required_keys=("checks.labels.values",),
         ),
         TaskSchema(
             name="tagging",
@@ -77,7 +77,7 @@ SCHEMAS: Mapping[str, TaskSchema] = {
             name="translation",
             columns=("source", "target"),
             split_columns=("line",),
-            required_keys=("checks.max_length_ratio",),
+            required_keys=("checks.length_ratio.max",),
             optional_keys=("search", "vocabulary.shared"),
             protocol_keys=("decoding", "tokens", "case", "teacher_forcing"),
         ),

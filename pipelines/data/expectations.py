@@ -1,90 +1,77 @@
-"""Checks of the data by Great Expectations, which only this module imports.
+"""Checks of the data by Great Expectations, batch by batch.
 
-Quantities that no built-in expectation computes (tokens of a row, ratio of two lengths, a text that
-training has, too) become numeric columns, which built-in expectations check.
-
-A rule of the level `error` stops `preprocess`. A rule of the level `warn` describes properties that
-a corpus may have on purpose: the stage prints it and goes on, and the report shows it.
+Only `expectations*.py` imports Great Expectations. Rules of single rows are checked on each batch
+and their counts summed, so that memory is bounded by the batch; rules of a whole frame are checked
+on a frame of one row. A rule of the level `error` stops the stage. A rule of the level `warn`
+describes a property that a corpus may have on purpose: the stage prints it and goes on, and the
+report and MLflow show it.
 """
 
 from __future__ import annotations
 
-import re
+import csv
+import math
 import warnings
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from pipelines.config import task_schemas
-from pipelines.config.params import SUB_WORDS, Corpus, GivenSplit
-from pipelines.data import split_statistics
-from pipelines.data.cleaning import lengths, text_columns
+from pipelines.config.params import Corpus
+from pipelines.data import expectations_rules as rules_of
+from pipelines.data.expectations_rules import NO_STATISTICS, SPLITS, FrameStatistics, Rule
 from pipelines.errors import UserError
-from pipelines.text.normalization import normalize_labels
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the library imports deprecated names
     import great_expectations as gx
-    import great_expectations.expectations as gxe
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-# A raw text this many times as long as 95 % of the texts is a file without line ends, or rows that
-# an open quote swallowed. The longest text of the plays, verses, tweets, captions and news of the
-# templates is 1.0 to 6.9 times as long.
-MAX_LENGTH_FACTOR, TYPICAL_QUANTILE = 10, 0.95
-# Of aligned texts 0.0 to 0.3 % of the pairs have a larger ratio of lengths than a template allows;
-# where one file lacks a line it is 5 to 20 %.
-MIN_ALIGNED_SHARE = 0.99
-# Characters of a row of running text whose repetition is remarkable: shorter lines ("Enter ROMEO",
-# "My lord?") stand in every play.
-MIN_REPEATED_LENGTH = 40
-MAX_UNKNOWN_FACTOR, MAX_UNKNOWN_SURPLUS = 3, 0.01  # unknown rate of a split against training's
-MAX_DRIFT, DRIFT_LEVEL = 0.05, 0.001  # total variation distance, and level of the chi-squared test
 MAX_ROWS = 5  # rows in the message about a rule
 MAX_EXAMPLES = 2  # rows in the report
 MAX_WIDTH = 80  # characters of such a row
-# Measures of a column with a label for each token.
-SURPLUS_LABELS, INVALID_LABELS = "surplus labels", "invalid labels"
+# Every row that breaks a rule, by its index; without a query of it, which is as long as the list.
+_RESULT_FORMAT = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
 
 RuleResult = dict[str, Any]  # one entry of the report
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One expectation.
-
-    Attributes:
-        name: of the rule, the same for all corpora.
-        sentence: the rule in plain English.
-        expectation: of Great Expectations.
-        column: column of the frame that the rule is about, if any.
-        observed: measured value, if there is a single one.
-        level: whether broken rules stop the stage.
-        detail: further numbers, in a few words.
-    """
-
-    name: str
-    sentence: str
-    expectation: Any
-    column: str | None = None
-    observed: float | None = None
-    level: Literal["error", "warn"] = "error"
-    detail: str = ""
 
 
 class Checker:
     """Checker of the frames of one corpus, which collects the results for the report.
 
+    Call `add` for each batch of a frame and then `finish`: first of `raw`, then of `train`, `valid`
+    and `test`, and at the end `finish` of `splits`, which are all three. Batches have the columns
+    `document`, `line`, those of the task, and measures:
+
+    - raw: `characters <text column>`, without white space at the ends
+    - splits: `tokens <text column>`; with sub-words, words
+    - all, of tagging: `surplus labels`, labels more than tokens, and `invalid labels`, which do not
+      match the pattern of the task
+    - raw, with labels: `conflict`, 1 if the text has another label elsewhere, otherwise 0
+    - splits, with `checks.length_ratio.max`: `ratio`, tokens of the first text per token of the
+      second
+    - valid and test: `repeated <column>`, 1 if an earlier split has the value, for the columns of
+      `expectations_rules.columns_in_one_split`
+    - valid and test: `overlap <columns joined by +>`, 1 if training has the texts, too, for the
+      columns of `expectations_rules.overlap_columns`
+
     All frames share one Great Expectations context: creating it takes longer than a check.
+
+    Args:
+        corpus: configuration of the corpus.
+        failed: CSV file for all rows that break a rule; it is written as soon as there is one.
     """
 
-    def __init__(self, corpus: Corpus) -> None:
+    def __init__(self, corpus: Corpus, failed: Path | None = None) -> None:
         self._corpus = corpus
+        self._failed = None if failed is None else _FailedRows(failed, corpus)
         self._results: list[RuleResult] = []
+        self._frames: dict[str, _Frame] = {}
+        self._statistics: dict[str, FrameStatistics] = {}
+        self._typical_lengths: Mapping[str, float] = {}
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
         asset = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
@@ -92,7 +79,7 @@ class Checker:
 
     @property
     def report(self) -> list[RuleResult]:
-        """Results of all checks so far, sorted by frame and rule."""
+        """Results of all frames so far, sorted by frame and rule."""
         return sorted(self._results, key=lambda result: (result["frame"], result["rule"]))
 
     @property
@@ -100,442 +87,243 @@ class Checker:
         """Broken rules of the level `warn`, one line each."""
         return [_warning(result) for result in self.report if not result["success"]]
 
-    def raw(self, frame: pd.DataFrame) -> None:
-        """Check a raw frame.
-
-        Raises:
-            UserError: the data breaks rules; the message names each, with the number of rows and
-                some examples.
-        """
-        columns = text_columns(self._corpus)
-        self._validate("raw", frame, [_schema(self._corpus)])
-        sizes = {column: frame[column].fillna("").str.strip().str.len() for column in columns}
-        rules = [_enough_rows(self._corpus, frame), *_labels(self._corpus)]
-        for column in columns:
-            rules += [_not_empty(column, sizes[column]), _no_outlier(column, sizes[column])]
-        rules += _token_labels(self._corpus)
-        measured = _with_token_labels(_with_measures(frame, sizes, "length of"), self._corpus)
-        # Before cleaning: it keeps the first of repeated texts, whatever their labels.
-        conflicts = _conflicts(frame, self._corpus)
-        if conflicts is not None:
-            measured["conflicts"] = conflicts.astype(int)
-            rules.append(_one_label(self._corpus))
-        self._validate("raw", measured, rules)
-
-    def prepared(
-        self,
-        splits: Mapping[str, pd.DataFrame],
-        unknown_rates: Mapping[str, Mapping[str, float]],
-    ) -> None:
-        """Check the prepared frames, individually and combined.
+    def set_typical_lengths(self, lengths: Mapping[str, float]) -> None:
+        """Set the bound of `length_outlier`, before the first raw batch.
 
         Args:
-            splits: train, valid and test.
-            unknown_rates: fraction of tokens outside the vocabulary, by split and column.
+            lengths: quantile `expectations_rules.TYPICAL_QUANTILE` of `characters <text>`, by
+                column.
+        """
+        self._typical_lengths = lengths
+
+    def add(self, frame: str, batch: pd.DataFrame) -> None:
+        """Check the rows of a batch.
+
+        Args:
+            frame: raw, train, valid or test.
+            batch: rows with their measures.
 
         Raises:
-            UserError: the data breaks rules; the message names each, with the number of rows and
-                some examples.
+            UserError: the columns are not those of the task.
         """
-        for name, frame in splits.items():
-            self._check_split(name, frame, unknown_rates[name])
-        for name in ("valid", "test"):
-            rates = unknown_rates["train"], unknown_rates[name]
-            self._compare(name, splits["train"], splits[name], *rates)
-        combined = pd.concat(splits.values(), ignore_index=True)
-        rules = [_enough_rows(self._corpus, combined)]
-        repeats = {}
-        for column in _columns_without_repeats(self._corpus):
-            repeats[column] = _in_earlier_split(splits, column)
-            rules.append(_no_repeats(column))
-        self._validate("splits", _with_measures(combined, repeats, "repeated"), rules)
+        if frame not in self._frames:
+            schema = self._check_columns(frame, batch)
+            self._frames[frame] = _Frame(self._row_rules(frame), schema)
+        state, batch = self._frames[frame], batch.reset_index(drop=True)
+        state.rows += len(batch)
+        if not len(batch):
+            return
+        measures = batch[rules_of.measure_columns(state.rules)]
+        outcomes = self._validate(measures, state.rules)
+        for rule, outcome, count in zip(state.rules, outcomes, state.counts, strict=True):
+            count.measure(measures[rule.expectation.column])
+            positions = outcome.result.get("unexpected_index_list") or []
+            if positions:
+                broken = batch.iloc[positions]
+                count.add(broken, rule.column)
+                if self._failed is not None:
+                    self._failed.write(frame, rule, broken)
 
-    def _check_split(self, name: str, frame: pd.DataFrame, rates: Mapping[str, float]) -> None:
-        corpus = self._corpus
-        self._validate(name, frame, [_schema(corpus)])
-        sizes = {
-            column: lengths(frame[column].fillna(""), corpus.tokens)
-            for column in text_columns(corpus)
-        }
-        measured = _with_measures(frame, sizes, "length of")
-        rules = _labels(corpus, all_occur=name == "train")
-        max_length = corpus.cleaning.max_length if _is_cleaned(corpus, name) else None
-        unit = "words" if corpus.tokens in SUB_WORDS else "tokens"
-        for column, size in sizes.items():
-            rules.append(_not_empty(column, size))
-            if max_length is not None:
-                rules.append(_max_length(column, size, max_length, unit))
-            measured[f"unknown {column}"] = rates[column]
-            rules.append(_max_unknown_rate(column, rates[column], corpus))
-        if corpus.checks.max_length_ratio is not None:
-            first, second = text_columns(corpus)
-            measured["ratio"] = sizes[first] / sizes[second]
-            ratio = corpus.checks.max_length_ratio
-            rules.append(_max_length_ratio(first, second, measured["ratio"], ratio))
-        rules += _token_labels(corpus)
-        self._validate(name, _with_token_labels(measured, corpus), rules)
+    def finish(self, frame: str, statistics: FrameStatistics = NO_STATISTICS) -> None:
+        """Check what is known of a whole frame only, and add its results to the report.
 
-    def _compare(
-        self,
-        name: str,
-        train: pd.DataFrame,
-        frame: pd.DataFrame,
-        train_rates: Mapping[str, float],
-        rates: Mapping[str, float],
-    ) -> None:
-        """Compare validation or test rows with the training rows."""
-        rules, measured = [], frame
-        for columns in _overlap_columns(self._corpus):
-            overlap, detail = _overlap(train, frame, columns, self._corpus)
-            rule = _no_overlap(columns, detail, self._corpus)
-            measured = measured.assign(**{rule.expectation.column: overlap.astype(int)})
-            rules.append(rule)
-        for column, rate in rates.items():
-            measured = measured.assign(**{f"unknown {column}": rate})
-            rules.append(_similar_unknown_rate(column, train_rates[column], rate, self._corpus))
-        label_column = task_schemas.get(self._corpus.task).label_column
-        if label_column is not None:
-            counts = [_label_counts(part, self._corpus) for part in (train, frame)]
-            is_chance = split_statistics.homogeneity_p(*counts) >= DRIFT_LEVEL
-            distance = split_statistics.total_variation(*counts)
-            measured = measured.assign(drift=0.0 if is_chance else distance)
-            rules.append(_no_drift(label_column, distance, *counts))
-        self._validate(name, measured, rules)
-
-    def _validate(self, name: str, frame: pd.DataFrame, rules: Sequence[Rule]) -> None:
-        """Check a frame, and add the results to the report.
+        Args:
+            frame: raw, train, valid, test, splits, or any name of new data.
+            statistics: of the frame.
 
         Raises:
-            UserError: the frame breaks a rule of the level `error`.
+            UserError: the frame breaks a rule of the level `error`; the message names each, with
+                the number and share of rows and some of them.
         """
+        self._statistics[frame] = statistics
+        state = self._frames.setdefault(frame, _Frame(()))
+        if frame == "splits":
+            state.rows = sum(self._frames[split].rows for split in SPLITS)
+        results, messages = [], []
+        if state.schema is not None:
+            results.append(_frame_result(frame, state.schema, state.rows, True))
+        for rule, count in zip(state.rules, state.counts, strict=True):
+            overlap = rule.expectation.column.removeprefix("overlap ")
+            rule = replace(rule, detail=statistics.overlap_details.get(overlap, rule.detail))
+            success = count.broken <= rule.max_share * state.rows
+            results.append(_row_result(frame, rule, count, state.rows, success))
+            if not success and rule.level == "error":
+                messages.append(_row_message(frame, rule, count, state.rows))
+        train = self._statistics.get("train", NO_STATISTICS)
+        rules = rules_of.frame_rules(self._corpus, frame, state.rows, statistics, train)
+        values = {rule.expectation.column: [rule.value] for rule in rules}
+        for rule, outcome in zip(rules, self._validate(pd.DataFrame(values), rules), strict=True):
+            success = bool(outcome.success)
+            results.append(_frame_result(frame, rule, state.rows, success))
+            if not success and rule.level == "error":
+                messages.append(_frame_message(frame, rule))
+        self._results += results
+        if messages:
+            written = self._failed.path if self._failed is not None else None
+            raise UserError("\n".join([_HEAD, *messages, *_all_rows(written)]))
+
+    def _row_rules(self, frame: str) -> list[Rule]:
+        if frame == "raw":
+            return rules_of.raw_rules(self._corpus, self._typical_lengths)
+        return rules_of.split_rules(self._corpus, frame) if frame in SPLITS else []
+
+    def _check_columns(self, frame: str, batch: pd.DataFrame) -> Rule:
+        """Check the columns of a frame, which the other rules need, and return the rule.
+
+        Raises:
+            UserError: the columns are not those of the task.
+        """
+        rule = rules_of.schema_rule(self._corpus)
+        measures = {measure.partition(" ")[0] for measure in _MEASURES}
+        columns = [column for column in batch if column.partition(" ")[0] not in measures]
+        (outcome,) = self._validate(batch[columns], [rule])
+        if not outcome.success:
+            message = f"  {frame}: {rule.sentence}; found: {', '.join(columns)} [columns]"
+            raise UserError(f"{_HEAD}\n{message}")
+        return rule
+
+    def _validate(self, frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Any]:
+        """Return the outcome of each rule."""
+        if not rules:
+            return []
         for position, rule in enumerate(rules):
             rule.expectation.meta = {"rule": position}
-        suite = gx.ExpectationSuite(name=name, expectations=[rule.expectation for rule in rules])
+            rule.expectation.severity = "critical" if rule.level == "error" else "warning"
+        suite = gx.ExpectationSuite(name="rules", expectations=[rule.expectation for rule in rules])
         batch = self._batches.get_batch({"dataframe": frame})
-        result_format = {"result_format": "SUMMARY", "partial_unexpected_count": MAX_ROWS}
-        outcomes = batch.validate(suite, result_format=result_format).results
-        messages = []
-        for outcome in sorted(outcomes, key=_position):
-            rule = rules[_position(outcome)]
-            self._results.append(_result(name, rule, outcome, frame))
-            if not outcome.success and rule.level == "error":
-                messages.append(_message(name, rule, outcome, frame))
-        if messages:
-            raise UserError("\n".join([_HEAD, *messages]))
+        outcomes = batch.validate(suite, result_format=_RESULT_FORMAT).results
+        for outcome in outcomes:
+            if outcome.exception_info.get("raised_exception"):
+                raise RuntimeError(outcome.exception_info["exception_message"])
+        return sorted(outcomes, key=lambda outcome: outcome.expectation_config.meta["rule"])
 
 
 _HEAD = (
-    "The data breaks these rules, and nothing was written. Correct the raw files, or the corpus's "
+    "The data breaks these rules, and no split was written. Correct the raw files, or the corpus's "
     "`cleaning` or `checks` in params.yaml."
+)
+# First words of the columns of measures.
+_MEASURES = (
+    "characters",
+    "tokens",
+    "surplus",
+    "invalid",
+    "conflict",
+    "ratio",
+    "repeated",
+    "overlap",
 )
 
 
-# Rules ------------------------------------------------------------------------------------------
+class _Count:
+    """Rows that break a rule, the first of them, and the range of the measure."""
+
+    def __init__(self) -> None:
+        self.broken = 0
+        self.examples: list[str] = []
+        self.minimum, self.maximum = math.inf, -math.inf
+
+    def measure(self, values: pd.Series[Any]) -> None:
+        """Extend the range by the values of a batch."""
+        if pd.api.types.is_numeric_dtype(values):
+            self.minimum = min(self.minimum, float(values.min()))
+            self.maximum = max(self.maximum, float(values.max()))
+
+    def add(self, rows: pd.DataFrame, column: str | None) -> None:
+        """Count rows that break the rule."""
+        self.broken += len(rows)
+        missing = MAX_ROWS - len(self.examples)
+        self.examples += [_example(row, column) for _, row in rows.iloc[:missing].iterrows()]
 
 
-def _schema(corpus: Corpus) -> Rule:
-    columns = ["document", "line", *task_schemas.get(corpus.task).columns]
-    expectation = gxe.ExpectTableColumnsToMatchOrderedList(column_list=columns)
-    return Rule("columns", f"the columns are {', '.join(columns)}", expectation)
+class _Frame:
+    """Rules of single rows of a frame, and their counts so far."""
+
+    def __init__(self, rules: Sequence[Rule], schema: Rule | None = None) -> None:
+        self.rules, self.schema, self.rows = list(rules), schema, 0
+        self.counts = [_Count() for _ in self.rules]
 
 
-def _enough_rows(corpus: Corpus, frame: pd.DataFrame) -> Rule:
-    min_rows = corpus.checks.min_rows
-    expectation = gxe.ExpectTableRowCountToBeBetween(min_value=min_rows)
-    sentence = f"there are at least {min_rows:,} rows"
-    return Rule("min_rows", sentence, expectation, observed=len(frame))
+class _FailedRows:
+    """CSV file of all rows that break a rule; there is none while no row does."""
+
+    def __init__(self, path: Path, corpus: Corpus) -> None:
+        self._path = path
+        self._columns = ["document", "line", *task_schemas.get(corpus.task).columns]
+        self._is_started = False
+        path.unlink(missing_ok=True)  # of an earlier run
+
+    @property
+    def path(self) -> Path | None:
+        """The file, if it has rows."""
+        return self._path if self._is_started else None
+
+    def write(self, frame: str, rule: Rule, rows: pd.DataFrame) -> None:
+        """Append rows with the frame, the rule and its level."""
+        if not self._is_started:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        mode = "a" if self._is_started else "w"
+        with self._path.open(mode, encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if not self._is_started:
+                writer.writerow(["frame", "rule", "level", *self._columns])
+            for row in rows[self._columns].itertuples(index=False):
+                writer.writerow([frame, rule.name, rule.level, *row])
+        self._is_started = True
 
 
-def _not_empty(column: str, sizes: pd.Series[int]) -> Rule:
-    shortest = float(sizes.min()) if len(sizes) else None
-    expectation = gxe.ExpectColumnValuesToBeBetween(column=f"length of {column}", min_value=1)
-    return Rule("not_empty", f"no {column} is empty", expectation, column, shortest)
+# Results -----------------------------------------------------------------------------------------
 
 
-def _max_length(column: str, sizes: pd.Series[int], limit: int, unit: str) -> Rule:
-    expectation = gxe.ExpectColumnValuesToBeBetween(column=f"length of {column}", max_value=limit)
-    sentence = f"no {column} has more than {limit:,} {unit}"
-    return Rule("max_length", sentence, expectation, column, _maximum(sizes))
+def _row_result(frame: str, rule: Rule, count: _Count, rows: int, success: bool) -> RuleResult:
+    observed = _observed(rule, count)
+    examples = [example.strip() for example in count.examples[:MAX_EXAMPLES]]
+    return _result(frame, rule, rows, success, observed, count.broken, examples)
 
 
-def _no_outlier(column: str, sizes: pd.Series[int]) -> Rule:
-    typical = float(sizes.quantile(TYPICAL_QUANTILE)) if len(sizes) else 0.0
-    return Rule(
-        "length_outlier",
-        f"no {column} is more than {MAX_LENGTH_FACTOR} times as long as {TYPICAL_QUANTILE:.0%} of "
-        "them",
-        gxe.ExpectColumnValuesToBeBetween(
-            column=f"length of {column}", max_value=MAX_LENGTH_FACTOR * max(1.0, typical)
-        ),
-        column,
-        _maximum(sizes),
-        "warn",
-        f"{TYPICAL_QUANTILE:.0%} have at most {typical:,.0f} characters",
-    )
+def _frame_result(frame: str, rule: Rule, rows: int, success: bool) -> RuleResult:
+    return _result(frame, rule, rows, success, rule.value, None, [])
 
 
-def _labels(corpus: Corpus, all_occur: bool = False) -> list[Rule]:
-    if corpus.checks.labels is None:
-        return []
-    labels = normalize_labels(corpus.checks.labels, corpus.cleaning.unicode)
-    listed = ", ".join(labels)
-    present = gxe.ExpectColumnValuesToNotBeNull(column="label")
-    in_set = gxe.ExpectColumnValuesToBeInSet(column="label", value_set=labels)
-    rules = [
-        Rule("labelled", "every row has a label", present, "label"),
-        Rule("labels", f"every label is one of {listed}", in_set, "label"),
-    ]
-    if all_occur:
-        occur = gxe.ExpectColumnDistinctValuesToContainSet(column="label", value_set=labels)
-        sentence = f"each of the labels {listed} occurs"
-        rules.append(Rule("all_labels", sentence, occur, "label"))
-    return rules
-
-
-def _token_labels(corpus: Corpus) -> list[Rule]:
-    """Return the rules of a column that has a label for each token."""
-    schema = task_schemas.get(corpus.task)
-    if not schema.labels_per_token:
-        return []
-    text, labels = schema.text_columns[0], schema.label_column
-    aligned = gxe.ExpectColumnValuesToBeBetween(column=SURPLUS_LABELS, min_value=0, max_value=0)
-    sentence = f"every {text} has as many {labels} as tokens"
-    rules = [Rule("label_count", sentence, aligned, text)]
-    if schema.label_pattern is not None:
-        valid = gxe.ExpectColumnValuesToBeBetween(column=INVALID_LABELS, max_value=0)
-        sentence = f"all {labels} match {schema.label_pattern}"
-        rules.append(Rule("label_pattern", sentence, valid, labels))
-    return rules
-
-
-def _max_length_ratio(first: str, second: str, ratios: pd.Series[float], limit: float) -> Rule:
-    return Rule(
-        "length_ratio",
-        f"in {MIN_ALIGNED_SHARE:.0%} of the rows neither {first} nor {second} is more than "
-        f"{limit:g} times as long as the other",
-        gxe.ExpectColumnValuesToBeBetween(
-            column="ratio", min_value=1 / limit, max_value=limit, mostly=MIN_ALIGNED_SHARE
-        ),
-        first,
-        _maximum(pd.concat([ratios, 1 / ratios])),
-    )
-
-
-def _max_unknown_rate(column: str, rate: float, corpus: Corpus) -> Rule:
-    limit = corpus.checks.max_unknown_rate
-    return Rule(
-        "unknown_rate",
-        f"at most {limit:.3g} of the {_unit_of_unknowns(corpus)} of {column} are outside the "
-        "vocabulary",
-        gxe.ExpectColumnMaxToBeBetween(column=f"unknown {column}", max_value=limit),
-        column,
-        rate,
-    )
-
-
-def _no_repeats(column: str) -> Rule:
-    expectation = gxe.ExpectColumnValuesToBeBetween(column=f"repeated {column}", max_value=0)
-    return Rule("disjoint", f"no {column} is in two splits", expectation, column)
-
-
-def _one_label(corpus: Corpus) -> Rule:
-    schema = task_schemas.get(corpus.task)
-    text, labels = schema.text_columns[0], schema.label_column
-    different = f"different {labels}" if schema.labels_per_token else f"more than one {labels}"
-    return Rule(
-        "conflicting_labels",
-        f"no {text} has {different}, ignoring case, spaces and punctuation",
-        gxe.ExpectColumnValuesToBeBetween(column="conflicts", max_value=0),
-        text,
-        level="warn",
-    )
-
-
-def _no_overlap(columns: Sequence[str], detail: str, corpus: Corpus) -> Rule:
-    names = " with its ".join(columns)
-    if task_schemas.get(corpus.task).running_text:
-        names += f" of {MIN_REPEATED_LENGTH} characters or more"
-    return Rule(
-        "overlap",
-        f"no {names} is also in train, ignoring case, spaces and punctuation",
-        gxe.ExpectColumnValuesToBeBetween(column=f"in train: {names}", max_value=0),
-        columns[0],
-        level="warn",
-        detail=detail,
-    )
-
-
-def _similar_unknown_rate(column: str, train_rate: float, rate: float, corpus: Corpus) -> Rule:
-    limit = max(MAX_UNKNOWN_FACTOR * train_rate, train_rate + MAX_UNKNOWN_SURPLUS)
-    return Rule(
-        "unknown_words",
-        f"at most {MAX_UNKNOWN_FACTOR} times as many {_unit_of_unknowns(corpus)} of {column} as in "
-        f"train are outside the vocabulary, or {MAX_UNKNOWN_SURPLUS:.0%} more of all",
-        gxe.ExpectColumnMaxToBeBetween(column=f"unknown {column}", max_value=limit),
-        column,
-        rate,
-        "warn",
-        f"{train_rate:.4f} in train",
-    )
-
-
-def _no_drift(column: str, distance: float, train: Counter[str], counts: Counter[str]) -> Rule:
-    share, train_share, label = max(
-        (
-            (counts[label] / counts.total(), train[label] / train.total(), label)
-            for label in sorted({*train, *counts})
-        ),
-        key=lambda shares: abs(shares[0] - shares[1]),
-    )
-    return Rule(
-        "label_drift",
-        f"the total variation distance of the distribution of {column} from train's is at most "
-        f"{MAX_DRIFT:g}, or chance explains it (chi-squared test at {DRIFT_LEVEL:.1%})",
-        gxe.ExpectColumnMaxToBeBetween(column="drift", max_value=MAX_DRIFT),
-        column,
-        distance,
-        "warn",
-        f"{share:.3f} are {label}, in train {train_share:.3f}",
-    )
-
-
-# Measures ---------------------------------------------------------------------------------------
-
-
-def _with_measures(frame: pd.DataFrame, measures: Mapping[str, Any], prefix: str) -> pd.DataFrame:
-    """Return a copy of the frame with columns of measures."""
-    return frame.assign(**{f"{prefix} {column}": values for column, values in measures.items()})
-
-
-def _with_token_labels(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
-    """Return the frame with the measures of `_token_labels`."""
-    schema = task_schemas.get(corpus.task)
-    if not schema.labels_per_token:
-        return frame
-    tokens, labels = (
-        [text.split() for text in frame[column].fillna("")]
-        for column in (schema.text_columns[0], schema.label_column)
-    )
-    pattern = re.compile(schema.label_pattern or ".*")
-    return frame.assign(
-        **{
-            SURPLUS_LABELS: [len(b) - len(a) for a, b in zip(tokens, labels, strict=True)],
-            INVALID_LABELS: [sum(not pattern.fullmatch(x) for x in row) for row in labels],
-        }
-    )
-
-
-def _is_cleaned(corpus: Corpus, split: str) -> bool:
-    """Return whether `cleaning.clean` drops long and repeated rows of a split."""
-    return split == "train" or not isinstance(corpus.split, GivenSplit)
-
-
-def _unit_of_unknowns(corpus: Corpus) -> str:
-    """Return the unit of unknown tokens; with sub-words only characters can be unknown."""
-    return "words" if corpus.tokens in ("words", "spaces") else "characters"
-
-
-def _columns_without_repeats(corpus: Corpus) -> list[str]:
-    """Return the columns whose values must not be in two splits."""
-    if isinstance(corpus.split, GivenSplit):
-        return []
-    by = [corpus.split.by] if corpus.split.by else []
-    unique = text_columns(corpus) if corpus.cleaning.drop_repeated else []
-    return list(dict.fromkeys([*by, *unique]))
-
-
-def _in_earlier_split(splits: Mapping[str, pd.DataFrame], column: str) -> list[int]:
-    """Return 1 for rows whose value is in an earlier split too, and 0 for all others."""
-    earlier: set[str] = set()
-    repeated: list[int] = []
-    for frame in splits.values():
-        repeated += [int(value in earlier) for value in frame[column]]
-        earlier.update(frame[column])
-    return repeated
-
-
-def _overlap_columns(corpus: Corpus) -> list[list[str]]:
-    """Return the columns whose combined values should not be in training, too.
-
-    The text; of a pair the source, which the test must not have seen, and the whole pair.
-    """
-    first, *others = text_columns(corpus)
-    return [[first], [first, *others]] if others else [[first]]
-
-
-def _overlap(
-    train: pd.DataFrame, frame: pd.DataFrame, columns: Sequence[str], corpus: Corpus
-) -> tuple[split_statistics.Flags, str]:
-    """Return True for rows that training has, too, (rows,), and the counts behind them in words."""
-    texts, train_texts = ([part[column] for column in columns] for part in (frame, train))
-    folded, exact = (
-        np.isin(keys(texts), keys(train_texts))
-        for keys in (split_statistics.folded_keys, split_statistics.exact_keys)
-    )
-    details = []
-    if task_schemas.get(corpus.task).running_text:
-        details += [f"{folded.sum():,} of any length"] if folded.any() else []
-        folded &= (frame[columns[0]].str.len() >= MIN_REPEATED_LENGTH).to_numpy()
-    if folded.any():
-        details.append(f"{(folded & exact).sum():,} exactly")
-    return folded, ", ".join(details)
-
-
-def _conflicts(frame: pd.DataFrame, corpus: Corpus) -> split_statistics.Flags | None:
-    """Return True for rows whose text has another label elsewhere, (rows,); None without labels."""
-    schema = task_schemas.get(corpus.task)
-    if schema.label_column is None:
-        return None
-    labels = frame[schema.label_column].fillna("")
-    columns = [frame[schema.text_columns[0]].fillna("")]
-    if schema.labels_per_token:
-        # Of texts that differ in punctuation the numbers of labels differ, which is no conflict.
-        columns.append(labels.map(lambda row: str(len(row.split()))))
-    return split_statistics.has_several_labels(split_statistics.folded_keys(columns), list(labels))
-
-
-def _label_counts(frame: pd.DataFrame, corpus: Corpus) -> Counter[str]:
-    """Count the labels of rows or, where each token has one, of tokens."""
-    schema = task_schemas.get(corpus.task)
-    rows = frame[schema.label_column]
-    return (
-        Counter(label for row in rows for label in row.split())
-        if schema.labels_per_token
-        else Counter(rows)
-    )
-
-
-def _maximum(values: pd.Series[Any]) -> float | None:
-    return float(values.max()) if len(values) else None
-
-
-# Results of Great Expectations ------------------------------------------------------------------
-
-
-def _position(outcome: Any) -> int:
-    return int(outcome.expectation_config.meta["rule"])
-
-
-def _result(name: str, rule: Rule, outcome: Any, frame: pd.DataFrame) -> RuleResult:
-    """Return the parts of an outcome that are the same in every run."""
-    if outcome.exception_info.get("raised_exception"):
-        raise RuntimeError(outcome.exception_info["exception_message"])
-    observed = None if rule.observed is None else round(rule.observed, 6)
-    rows = frame.iloc[outcome.result.get("partial_unexpected_index_list", [])[:MAX_EXAMPLES]]
+def _result(
+    frame: str,
+    rule: Rule,
+    rows: int,
+    success: bool,
+    observed: float | None,
+    unexpected: int | None,
+    examples: Sequence[str],
+) -> RuleResult:
+    """Return an entry of the report, which is the same in every run."""
+    expectation = rule.expectation
+    arguments = ("column", "column_list", "min_value", "max_value", "value_set")
+    values = {key: getattr(expectation, key, None) for key in arguments}
     return {
-        "frame": name,
+        "frame": frame,
         "name": rule.name,
         "level": rule.level,
         "rule": rule.sentence,
-        "expectation": str(outcome.expectation_config.type),
+        "expectation": str(expectation.expectation_type),
+        "arguments": {key: value for key, value in values.items() if value is not None},
         "column": rule.column,
-        "observed": observed,
-        "unexpected": outcome.result.get("unexpected_count"),
-        "rows": len(frame),
+        "observed": None if observed is None else round(observed, 6),
+        "unexpected": unexpected,
+        "rows": rows,
         "detail": rule.detail,
-        "examples": [example.strip() for example in _examples(rows, rule.column)],
-        "success": bool(outcome.success),
+        "examples": list(examples),
+        "success": success,
     }
+
+
+def _observed(rule: Rule, count: _Count) -> float | None:
+    """Return the value of a measure that is nearest to the bound of its rule."""
+    minimum, maximum = (getattr(rule.expectation, key, None) for key in ("min_value", "max_value"))
+    if not math.isfinite(count.minimum) or not math.isfinite(count.maximum):
+        return None
+    if minimum is not None and maximum is not None:  # a ratio, or a difference
+        inverse = 1 / count.minimum if count.minimum > 0 else 0.0
+        return max(count.maximum, inverse)
+    return count.minimum if minimum is not None else count.maximum
 
 
 def _warning(result: RuleResult) -> str:
@@ -543,33 +331,36 @@ def _warning(result: RuleResult) -> str:
     if result["unexpected"] is None:
         found = f"found {result['observed']:.4g}"
     else:
-        found = f"{result['unexpected']:,} of {result['rows']:,} rows break this"
+        found = f"{_counted(result['unexpected'], result['rows'])} break this"
     parts = [found, result["detail"], *(f"for example {row}" for row in result["examples"][:1])]
-    return f"{result['frame']}: {result['rule']}; {', '.join(part for part in parts if part)}"
+    listed = ", ".join(part for part in parts if part)
+    return f"{result['frame']}: {result['rule']}; {listed} [{result['name']}]"
 
 
-def _message(name: str, rule: Rule, outcome: Any, frame: pd.DataFrame) -> str:
+def _row_message(frame: str, rule: Rule, count: _Count, rows: int) -> str:
     """Return the rule, the number of rows that break it, and examples with their places."""
-    count = outcome.result.get("unexpected_count")
-    if count is None:
-        observed = rule.observed if rule.observed is not None else _listed(outcome.result)
-        return f"  {name}: {rule.sentence}; found: {observed}"
-    rows = frame.iloc[outcome.result.get("partial_unexpected_index_list", [])]
-    head = f"  {name}: {rule.sentence}; {count:,} of {len(frame):,} rows break this:"
-    return "\n".join([head, *_examples(rows, rule.column)])
+    counted = _counted(count.broken, rows)
+    head = f"  {frame}: {rule.sentence}; {counted} break this [{rule.name}]:"
+    return "\n".join([head, *count.examples])
 
 
-def _examples(rows: pd.DataFrame, column: str | None) -> Iterable[str]:
-    for _, row in rows.iterrows():
-        text = "" if column is None else str(row[column])
-        # Control characters in the data would change the terminal.
-        printable = "".join(sign if sign.isprintable() else " " for sign in text[:MAX_WIDTH])
-        ellipsis = "..." if len(text) > MAX_WIDTH else ""
-        yield f"    {row['document']}:{row['line']}  {printable}{ellipsis}"
+def _frame_message(frame: str, rule: Rule) -> str:
+    value = "" if rule.value is None else f"{rule.value:.6g}"
+    value = ", ".join(part for part in (value, rule.detail) if part)
+    return f"  {frame}: {rule.sentence}; found: {value} [{rule.name}]"
 
 
-def _listed(result: Mapping[str, Any]) -> str:
-    missing = result.get("partial_missing_list")
-    if missing:
-        return f"no {', no '.join(map(str, missing))}"
-    return ", ".join(map(str, result.get("observed_value") or ["nothing"]))
+def _counted(count: int, rows: int) -> str:
+    return f"{count:,} of {rows:,} rows ({100 * count / max(1, rows):.3g}%)"
+
+
+def _all_rows(path: Path | None) -> list[str]:
+    return [] if path is None else [f"All rows that break a rule are in {path}."]
+
+
+def _example(row: pd.Series[Any], column: str | None) -> str:
+    text = "" if column is None else str(row[column])
+    # Control characters in the data would change the terminal.
+    printable = "".join(sign if sign.isprintable() else " " for sign in text[:MAX_WIDTH])
+    ellipsis = "..." if len(text) > MAX_WIDTH else ""
+    return f"    {row['document']}:{row['line']}  {printable}{ellipsis}"

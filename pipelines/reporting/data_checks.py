@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,8 @@ class DataCheck:
         name: of the rule.
         level: `error` or `warn`.
         rule: a sentence.
-        expectation: of Great Expectations.
+        expectation: type of the expectation.
+        arguments: of the expectation.
         column: the rule is about, if any.
         observed: measured value, if there is a single one.
         unexpected: number of rows that break the rule; None if it is not about single rows.
@@ -37,6 +38,7 @@ class DataCheck:
     level: str
     rule: str
     expectation: str
+    arguments: Mapping[str, object]
     column: str | None
     observed: float | None
     unexpected: int | None

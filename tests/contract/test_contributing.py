@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from tests.contract.imports import ROOT
+from tests.unit.corpus_entries import COMMON_CHECKS
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^`([\w/.]+)`\n\n```python\n(.*?)```", TEXT, flags=re.S | re.M)
@@ -19,6 +20,7 @@ PARAMS = {
     "data_seed": 1,
     "tracking": {"experiment_prefix": ""},
     "checkpoints": {"every": 1000},
+    "checks": COMMON_CHECKS,
     "corpora": {
         "toy": {
             "task": "parity",
@@ -33,7 +35,7 @@ PARAMS = {
             "tokens": "words",
             "split": {"method": "shuffled", "valid": 0.2, "test": 0.2},
             "vocabulary": {"max_size": 100, "min_count": 1},
-            "checks": {"min_rows": 10, "max_unknown_rate": 1.0},
+            "checks": {"rows": {"min": 10}, "unknown_rate": {"max": 1.0}},
         },
     },
     "models": {
@@ -77,7 +79,11 @@ PARAMS = {
 }
 PARAMS["corpora"]["moods"] = PARAMS["corpora"]["toy"] | {
     "task": "classification",
-    "checks": {"min_rows": 10, "max_unknown_rate": 1.0, "labels": ["even", "odd"]},
+    "checks": {
+        "rows": {"min": 10},
+        "unknown_rate": {"max": 1.0},
+        "labels": {"values": ["even", "odd"]},
+    },
 }
 # One process for all stages: TensorFlow starts once.
 SCRIPT = """

@@ -13,7 +13,7 @@ from tests.contract.imports import FIRST_PARTY, ROOT, closure, files, first_part
 DOORS = {
     "datasketch": "pipelines/data/near_duplicates.py",
     "dvc": "pipelines/lineage/dvc_project.py",
-    "great_expectations": "pipelines/data/expectations.py",
+    "great_expectations": "pipelines/data/expectations",
     "jinja2": "pipelines/reporting/page.py",
     "matplotlib": "pipelines/reporting/plots.py",
     "mlflow": "pipelines/tracking/",

@@ -24,6 +24,7 @@ from pipelines.data import parquet
 from pipelines.text import vocabulary
 from pipelines.training import checkpoints
 from tests.faults import child
+from tests.unit.corpus_entries import COMMON_CHECKS
 
 ROOT = Path(__file__).parents[2]
 # Every attempt is forked from a server that has imported TensorFlow and never used it: that takes
@@ -191,7 +192,7 @@ def _corpus(task: params.Task, **changes: object) -> dict[str, object]:
         "tokens": "words",
         "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
         "vocabulary": {"max_size": 100, "min_count": 1},
-        "checks": {"min_rows": 1, "max_unknown_rate": 1.0},
+        "checks": {"rows": {"min": 1}, "unknown_rate": {"max": 1.0}},
     }
     return defaults | changes
 
@@ -202,15 +203,17 @@ def _corpora() -> dict[str, object]:
     labelled = {**table, "columns": {"text": "text", "label": "label"}}
     tagged = {**table, "columns": {"text": "text", "tags": "tags"}}
     parallel = {**table, "columns": {"source": "source", "target": "target"}}
-    checks = {"min_rows": 1, "max_unknown_rate": 1.0}
+    checks = {"rows": {"min": 1}, "unknown_rate": {"max": 1.0}}
     return {
         "plain": _corpus("language_modelling", samples=samples),
         "moods": _corpus(
-            "classification", reader=labelled, checks=checks | {"labels": ["bad", "good"]}
+            "classification",
+            reader=labelled,
+            checks=checks | {"labels": {"values": ["bad", "good"]}},
         ),
         "tagged": _corpus("tagging", reader=tagged, tokens="spaces", checks=checks),
         "turned": _corpus(
-            "translation", reader=parallel, checks=checks | {"max_length_ratio": 9.0}
+            "translation", reader=parallel, checks=checks | {"length_ratio": {"max": 9.0}}
         ),
     }
 
@@ -230,6 +233,7 @@ def make_project(folder: Path) -> None:
         "data_seed": 1,
         "tracking": {"experiment_prefix": ""},
         "checkpoints": {"every": INTERVAL},
+        "checks": COMMON_CHECKS,
         "corpora": _corpora(),
         "models": models,
         "experiments": {key: {} for key in params.Experiments.model_fields},

@@ -1,12 +1,19 @@
 """Fixture: a tiny corpus entry."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.config import params
+from pipelines.config.checks import with_common_rules
 
+ROOT = Path(__file__).parents[2]
+# The rules of every corpus.
+COMMON_CHECKS: dict[str, Any] = params.load(ROOT / "params.yaml").checks.model_dump(
+    mode="json", exclude_none=True
+)
 SOURCES = {"kind": "files", "paths": ["texts/a.txt"]}
 READERS = {
     "language_modelling": {"format": "lines"},
@@ -20,9 +27,9 @@ READERS = {
 }
 CHECKS: dict[str, dict[str, Any]] = {
     "language_modelling": {},
-    "classification": {"labels": ["bad", "good"]},
+    "classification": {"labels": {"values": ["bad", "good"]}},
     "tagging": {},
-    "translation": {"max_length_ratio": 2.0},
+    "translation": {"length_ratio": {"max": 2.0}},
 }
 Maker = Callable[..., params.Corpus]
 
@@ -45,12 +52,12 @@ def make_corpus() -> Maker:
             "tokens": "spaces" if task == "tagging" else "words",
             "split": {"method": "shuffled", "valid": 0.2, "test": 0.2},
             "vocabulary": {"max_size": 100, "min_count": 1},
-            "checks": {"min_rows": 1, "max_unknown_rate": 1.0, **CHECKS[task]},
+            "checks": {"rows": {"min": 1}, "unknown_rate": {"max": 1.0}, **CHECKS[task]},
         }
         if task == "language_modelling":
             tree["samples"] = {"beginning": "a", "length": 5, "temperature": 1.0}
         for key, value in sections.items():
             tree[key] = {**tree[key], **value} if isinstance(value, dict) else value
-        return params.Corpus.model_validate(tree)
+        return params.Corpus.model_validate(with_common_rules(tree, COMMON_CHECKS))
 
     return make

@@ -22,6 +22,7 @@ from pipelines.lineage.stages import Inputs, LockedStage
 from pipelines.tracking import run_store, runs, stage_runs
 from pipelines.tracking.runs import Run
 from pipelines.verification import output_hashes, verify_targets
+from tests.unit.corpus_entries import COMMON_CHECKS
 
 MODEL, EXPERIMENT = "mine-markov", "lower"
 TRAIN, EVALUATE = f"train_baseline@{MODEL}", f"evaluate_baseline@{MODEL}"
@@ -33,7 +34,7 @@ CORPUS = {
     "tokens": "characters",
     "split": {"method": "contiguous", "valid": 0.1, "test": 0.1},
     "vocabulary": {"max_size": 100, "min_count": 1},
-    "checks": {"min_rows": 10, "max_unknown_rate": 0.5},
+    "checks": {"rows": {"min": 10}, "unknown_rate": {"max": 0.5}},
     "samples": {"beginning": "the", "length": 20, "temperature": 0.8},
 }
 GRAPH = """
@@ -236,6 +237,7 @@ def _create(root: Path) -> Project:
         "data_seed": 1,
         "tracking": {"experiment_prefix": "seqproof/"},
         "checkpoints": {"every": 1000},
+        "checks": COMMON_CHECKS,
         "corpora": {"mine": CORPUS},
         "models": families | {"baseline": {MODEL: model}},
         "experiments": {key: {} for key in params.Experiments.model_fields},

@@ -31,7 +31,7 @@ PLAIN = {
     "tokens": "characters",
     "split": {"method": "contiguous", "valid": 0.1, "test": 0.1},
     "vocabulary": {"max_size": 100, "min_count": 1},
-    "checks": {"min_rows": 10, "max_unknown_rate": 0.5},
+    "checks": {"rows": {"min": 10}, "unknown_rate": {"max": 0.5}},
     "samples": {"beginning": "the", "length": 20, "temperature": 0.8},
 }
 CORPORA = {
@@ -49,7 +49,11 @@ CORPORA = {
         "tokens": "words",
         "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
         "vocabulary": {"max_size": 100, "min_count": 1},
-        "checks": {"min_rows": 10, "max_unknown_rate": 0.5, "labels": ["bad", "good"]},
+        "checks": {
+            "rows": {"min": 10},
+            "unknown_rate": {"max": 0.5},
+            "labels": {"values": ["bad", "good"]},
+        },
     },
     "days": {
         "task": "translation",
@@ -70,7 +74,7 @@ CORPORA = {
         "tokens": "characters",
         "split": {"method": "shuffled", "by": "target", "valid": 0.1, "test": 0.2},
         "vocabulary": {"max_size": 100, "min_count": 1},
-        "checks": {"min_rows": 10, "max_unknown_rate": 0.5, "max_length_ratio": 9.0},
+        "checks": {"rows": {"min": 10}, "unknown_rate": {"max": 0.5}, "length_ratio": {"max": 9.0}},
     },
     "slots": {
         "task": "tagging",
@@ -80,7 +84,7 @@ CORPORA = {
         "tokens": "spaces",
         "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
         "vocabulary": {"max_size": 100, "min_count": 1},
-        "checks": {"min_rows": 10, "max_unknown_rate": 0.5},
+        "checks": {"rows": {"min": 10}, "unknown_rate": {"max": 0.5}},
     },
 }
 # The model of params.yaml that each small model is made of, by family.

@@ -6,6 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from pipelines.config import params
+from pipelines.config.checks import with_common_rules
+from tests.unit.corpus_entries import COMMON_CHECKS
 
 SECTIONS: dict[str, Any] = {
     "source": {"kind": "files", "paths": ["texts/a"]},
@@ -14,18 +16,18 @@ SECTIONS: dict[str, Any] = {
     "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
     "vocabulary": {"max_size": 100, "min_count": 1},
 }
-CHECKS = {"min_rows": 1, "max_unknown_rate": 0.5}
+CHECKS = {"rows": {"min": 1}, "unknown_rate": {"max": 0.5}}
 SAMPLES = {"beginning": "a", "length": 5, "temperature": 1.0}
 TASKS: dict[str, dict[str, Any]] = {
     "language_modelling": {"reader": {"format": "lines"}, "samples": SAMPLES, "checks": CHECKS},
     "classification": {
         "reader": {"format": "parallel"},
-        "checks": {**CHECKS, "labels": ["bad", "good"]},
+        "checks": {**CHECKS, "labels": {"values": ["bad", "good"]}},
     },
     "tagging": {"reader": {"format": "parallel"}, "checks": CHECKS, "tokens": "spaces"},
     "translation": {
         "reader": {"format": "parallel"},
-        "checks": {**CHECKS, "max_length_ratio": 3.0},
+        "checks": {**CHECKS, "length_ratio": {"max": 3.0}},
     },
 }
 GIVEN_SPLIT = {"method": "given", "train": ["a"], "valid": ["b"], "test": ["c"]}
@@ -33,7 +35,10 @@ RATINGS = {"format": "ratings", "threshold": 0.5}
 
 
 def corpus(task: str, **changes: Any) -> params.Corpus:
-    return params.Corpus.model_validate({"task": task, **SECTIONS, **TASKS[task], **changes})
+    tree = {"task": task, **SECTIONS, **TASKS[task], **changes}
+    entry = params.Corpus.model_validate(with_common_rules(tree, COMMON_CHECKS))
+    entry.check_required_keys()
+    return entry
 
 
 @pytest.mark.parametrize(
@@ -97,8 +102,8 @@ def test_valid_corpora(task: str, changes: dict[str, Any]) -> None:
         ("tagging", {"tokens": "words"}, "'tokens: words'.*needs 'tokens: spaces'"),
         (
             "tagging",
-            {"checks": {**CHECKS, "labels": ["O"]}},
-            "'checks.labels' belongs to classification",
+            {"checks": {**CHECKS, "labels": {"values": ["O"]}}},
+            "'checks.labels.values' belongs to classification",
         ),
         (
             "classification",

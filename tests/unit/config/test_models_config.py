@@ -281,8 +281,8 @@ INVALID = {
         r"fine_tuned.tuned: 'init_from' needs 'bidirectional: false'",
     ),
     "beam of 0": (
-        "max_length_ratio: 2.0}",
-        "max_length_ratio: 2.0}\n    search: {beam: 0}",
+        "length_ratio: {max: 2.0}}",
+        "length_ratio: {max: 2.0}}\n    search: {beam: 0}",
         r"corpora.verses.search.beam is 0: it must be greater than or equal to 1",
     ),
 }

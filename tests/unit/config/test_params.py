@@ -109,14 +109,39 @@ INVALID = {
         r"'valid' \+ 'test' is 1",
     ),
     "labels on a translation": (
-        "max_length_ratio: 4.0",
-        "max_length_ratio: 4.0, labels: [a]",
-        r"'checks.labels' belongs to classification",
+        "length_ratio: {max: 4.0}",
+        "length_ratio: {max: 4.0}, labels: {values: [a]}",
+        r"'checks.labels.values' belongs to classification",
+    ),
+    "rule that does not exist": (
+        "unknown_rate: {max: 0.15}",
+        "max_unknown_rate: 0.15",
+        r"corpora.contrasts.checks.max_unknown_rate is not a valid key; did you mean 'unknown_rate'",
+    ),
+    "number that a rule does not have": (
+        "rows: {min: 8000}",
+        "rows: {minimum: 8000}",
+        r"corpora.contrasts.checks.rows.minimum is not a valid key; did you mean 'min'",
+    ),
+    "rule of all corpora": (
+        "dropped: {max: 0.5, level: error}",
+        "dropped: {max: 0.5, level: stop}",
+        r"params.yaml:19: checks.dropped.level is 'stop'; known: error, warn",
+    ),
+    "rule without a level": (
+        "dropped: {max: 0.5, level: error}",
+        "dropped: {max: 0.5}",
+        r"params.yaml:19: checks.dropped.level is missing",
+    ),
+    "rule that is no map": (
+        "rows: {min: 8000}",
+        "rows: 8000",
+        r"corpora.contrasts.checks.rows is 8000: it must be a map",
     ),
     "labels missing": (
-        ", labels: [negative, neutral, positive]",
+        ", labels: {values: [negative, neutral, positive]}",
         "",
-        r"'checks.labels' is missing",
+        r"corpora.opinions: 'checks.labels.values' is missing",
     ),
     "reader of another task": (
         "reader: {format: plays}",
@@ -161,9 +186,9 @@ INVALID = {
         r"models.lsmt is not a valid key; did you mean 'lstm'",
     ),
     "empty list": (
-        "labels: [negative, neutral, positive]",
-        "labels: []",
-        r"checks.labels is \(\): it must not be empty|labels is \[\]: it must not be empty",
+        "values: [negative, neutral, positive]",
+        "values: []",
+        r"checks.labels.values is \(\): it must not be empty|values is \[\]: it must not be empty",
     ),
     "invalid YAML": ("seed: 1", "seed: [", r"is not valid YAML"),
     "missing section": (

@@ -11,11 +11,25 @@ import pytest
 
 from pipelines import files
 from pipelines.config import params
-from pipelines.data.expectations import Checker
+from pipelines.data import expectations, measures
 from pipelines.errors import UserError
 
 ROOT = Path(__file__).parents[3]
 Splits = dict[str, pd.DataFrame]
+
+
+class Checker(expectations.Checker):
+    """Checker of whole frames in memory."""
+
+    def __init__(self, corpus: params.Corpus, failed: Path | None = None) -> None:
+        super().__init__(corpus, failed)
+        self.corpus = corpus
+
+    def raw(self, raw: pd.DataFrame) -> None:
+        measures.check_raw(self, raw, self.corpus)
+
+    def prepared(self, splits: "Splits", unknown: Mapping[str, Any], dropped: int = 0) -> None:
+        measures.check_splits(self, splits, unknown, self.corpus, dropped)
 
 
 def frame(first: int = 1, **columns: list[Any]) -> pd.DataFrame:
@@ -26,7 +40,9 @@ def frame(first: int = 1, **columns: list[Any]) -> pd.DataFrame:
 
 @pytest.fixture
 def opinions(make_corpus) -> params.Corpus:
-    return make_corpus("classification", cleaning={"drop_repeated": True}, checks={"min_rows": 3})
+    return make_corpus(
+        "classification", cleaning={"drop_repeated": True}, checks={"rows": {"min": 3}}
+    )
 
 
 @pytest.fixture
@@ -74,13 +90,13 @@ def test_valid_data_passes_and_the_report_is_stable(opinions: params.Corpus) -> 
     assert reports[0] == reports[1]
     report = json.loads(reports[0])
     for result in report:
-        if result["name"] != "unknown_words":  # valid has the same rate as train
+        if result["name"] != "unknown_drift":  # valid has the same rate as train
             assert result["success"]
             assert not result["unexpected"]
     assert [result["frame"] for result in report] == sorted(result["frame"] for result in report)
     assert {result["frame"] for result in report} == {"raw", "train", "valid", "test", "splits"}
     keys = {"frame", "name", "level", "rule", "expectation", "column", "observed", "unexpected"}
-    keys |= {"rows", "detail", "examples", "success"}
+    keys |= {"arguments", "rows", "detail", "examples", "success"}
     assert {frozenset(result) for result in report} == {frozenset(keys)}
     observed = {(result["frame"], result["rule"]): result["observed"] for result in report}
     assert observed["train", "no text has more than 10 tokens"] == 2
@@ -93,7 +109,9 @@ def test_valid_verses_pass(verses: params.Corpus) -> None:
     checker = Checker(verses)
     checker.prepared(verse_splits(), rates(verse_splits(), columns=("source", "target")))
     rules = [result["rule"] for result in checker.report if result["frame"] == "splits"]
-    assert rules == ["no target is in two splits", "there are at least 1 rows"]
+    assert rules == ["cleaning drops at most 50% of the rows", "there are at least 1 rows"]
+    (repeated,) = [x for x in checker.report if (x["frame"], x["name"]) == ("test", "repeated")]
+    assert repeated["rule"] == "no target is in two splits"
 
 
 RAW = {"text": ["a", "b", "c"], "label": ["good", "bad", "good"]}
@@ -109,7 +127,7 @@ RAW = {"text": ["a", "b", "c"], "label": ["good", "bad", "good"]}
         (frame(text=["a"], label=["bad"]), ["raw: there are at least 3 rows; found: 1"]),
         (
             frame(text=["a", " \n", "c"], label=RAW["label"]),
-            ["raw: no text is empty; 1 of 3 rows break this:", "d.txt:2"],
+            [r"raw: no text is empty; 1 of 3 rows \(33.3%\) break this \[empty\]:", "d.txt:2"],
         ),
         (
             frame(text=RAW["text"], label=["good", "Good", "dog"]),
@@ -130,24 +148,25 @@ def test_each_rule_for_raw_rows(
         checker.raw(rows)
     for message in messages:
         assert re.search(message, str(error.value), re.MULTILINE), str(error.value)
-    assert "nothing was written" in str(error.value)
+    assert "no split was written" in str(error.value)
 
 
 def test_prepared_rows_that_are_empty_or_too_long(opinions: params.Corpus) -> None:
     splits = opinion_splits()
     splits["valid"] = frame(11, text=["", "a " * 10 + "a", "ok"], label=["good"] * 3)
     message = error_of(opinions, splits)
-    assert "valid: no text is empty; 1 of 3 rows break this:\n    d.txt:11" in message
     assert (
-        "valid: no text has more than 10 tokens; 1 of 3 rows break this:\n    d.txt:12" in message
+        "valid: no text is empty; 1 of 3 rows (33.3%) break this [empty]:\n    d.txt:11" in message
     )
+    rule = "valid: no text has more than 10 tokens"
+    assert f"{rule}; 1 of 3 rows (33.3%) break this [max_length]:\n    d.txt:12" in message
 
 
 def test_at_most_five_rows_are_shown(opinions: params.Corpus) -> None:
     splits = opinion_splits()
     splits["test"] = frame(21, text=[""] * 9, label=["bad"] * 9)
     message = error_of(opinions, splits)
-    assert "9 of 9 rows break this" in message
+    assert "9 of 9 rows (100%) break this" in message
     assert re.findall(r"d\.txt:(\d+)", message) == ["21", "22", "23", "24", "25"]
 
 
@@ -161,13 +180,13 @@ def test_every_label_occurs_in_training(opinions: params.Corpus) -> None:
     splits = opinion_splits()
     splits["train"]["label"] = "good"
     message = error_of(opinions, splits)
-    assert "train: each of the labels bad, good occurs; found: no " in message
+    assert "train: each of the labels bad, good occurs; found: 1, no " in message
     splits["train"]["label"] = ["good", "odd"]
-    assert "train: every label is one of bad, good; 1 of 2 rows" in error_of(opinions, splits)
+    assert "train: every label is one of bad, good; 1 of 2 rows (50%)" in error_of(opinions, splits)
 
 
 def test_splits_with_too_few_rows(make_corpus) -> None:
-    corpus = make_corpus("classification", checks={"min_rows": 5})
+    corpus = make_corpus("classification", checks={"rows": {"min": 5}})
     assert "splits: there are at least 5 rows; found: 4" in error_of(corpus, opinion_splits())
 
 
@@ -175,9 +194,12 @@ def test_texts_in_two_splits(opinions: params.Corpus, make_corpus) -> None:
     splits = opinion_splits()
     splits["test"]["text"] = "b c"
     message = error_of(opinions, splits)
-    assert "splits: no text is in two splits; 1 of 4 rows break this:\n    d.txt:21  b" in message
+    assert (
+        "test: no text is in two splits; 1 of 1 rows (100%) break this [repeated]:\n    d.txt:21"
+        in message
+    )
     splits["test"]["text"] = splits["valid"]["text"]
-    assert "no text is in two splits; 1 of 4" in error_of(opinions, splits)
+    assert "no text is in two splits; 1 of 1" in error_of(opinions, splits)
 
 
 # Warnings ---------------------------------------------------------------------------------------
@@ -226,8 +248,8 @@ def test_a_split_without_exact_repeats_may_repeat_a_text_in_another_case(
     checker.prepared(splits, rates(splits))
     (line,) = checker.warnings
     assert line == (
-        "test: no text is also in train, ignoring case, spaces and punctuation; 1 of 3 rows break "
-        "this, 0 exactly, for example d.txt:23  So  GOOD..."
+        "test: no text is also in train, ignoring case, spaces and punctuation; 1 of 3 rows "
+        "(33.3%) break this, 0 exactly, for example d.txt:23  So  GOOD... [overlap]"
     )
 
 
@@ -279,7 +301,7 @@ def test_texts_with_two_labels_are_counted_before_cleaning(
     (line,) = checker.warnings
     assert line == (
         "raw: no text has more than one label, ignoring case, spaces and punctuation; 2 of 4 rows "
-        "break this, for example d.txt:1  Fine."
+        "(50%) break this, for example d.txt:1  Fine. [label_conflicts]"
     )
 
 
@@ -341,10 +363,10 @@ def test_unknown_words_far_above_those_of_training(
     unknown = rates(splits, train)
     unknown["test"] = {"text": test}
     found = warnings_of(opinions, splits, unknown)
-    assert set(found) == ({("test", "unknown_words")} if warns else set())
+    assert set(found) == ({("test", "unknown_drift")} if warns else set())
     if warns:
-        assert found["test", "unknown_words"]["observed"] == test
-        assert found["test", "unknown_words"]["detail"] == f"{train:.4f} in train"
+        assert found["test", "unknown_drift"]["observed"] == test
+        assert found["test", "unknown_drift"]["detail"] == f"{train:.4f} in train"
 
 
 def test_a_row_much_longer_than_all_others(opinions: params.Corpus) -> None:
@@ -352,9 +374,12 @@ def test_a_row_much_longer_than_all_others(opinions: params.Corpus) -> None:
     checker = Checker(opinions)
     checker.raw(frame(text=[*texts, "b" * 80], label=["good"] * 101))
     assert not checker.warnings
+    checker = Checker(opinions)
     checker.raw(frame(text=[*texts, "b" * 81], label=["good"] * 101))
     (line,) = checker.warnings
-    assert "no text is more than 10 times as long as 95% of them; 1 of 101 rows break" in line
+    assert (
+        "no text is more than 10 times as long as 95% of them; 1 of 101 rows (0.99%) break" in line
+    )
     assert f"95% have at most 8 characters, for example d.txt:101  {'b' * 80}..." in line
 
 
@@ -364,7 +389,7 @@ def test_a_row_much_longer_than_all_others(opinions: params.Corpus) -> None:
 def test_targets_in_two_splits_where_the_split_is_by_target(verses: params.Corpus) -> None:
     splits = verse_splits()  # a repeated source is allowed here
     splits["test"]["target"] = "z"
-    assert "no target is in two splits; 1 of 4" in error_of(verses, splits)
+    assert "no target is in two splits; 1 of 1" in error_of(verses, splits)
 
 
 def test_length_ratio(verses: params.Corpus) -> None:
@@ -374,11 +399,14 @@ def test_length_ratio(verses: params.Corpus) -> None:
     splits["train"]["target"] = ["x", "u v w"] + ["y y"] * 98
     message = error_of(verses, splits)
     rule = "in 99% of the rows neither source nor target is more than 2 times as long as the other"
-    assert f"{rule}; 2 of 100 rows break this:\n    d.txt:1  a b c\n    d.txt:2  b" in message
+    assert (
+        f"{rule}; 2 of 100 rows (2%) break this [length_ratio]:\n    d.txt:1  a b c\n    d.txt:2  b"
+        in message
+    )
 
 
 def test_too_many_unknown_tokens(make_corpus) -> None:
-    corpus = make_corpus("classification", checks={"max_unknown_rate": 0.1})
+    corpus = make_corpus("classification", checks={"unknown_rate": {"max": 0.1}})
     unknown = rates(opinion_splits(), 0.1)
     Checker(corpus).prepared(opinion_splits(), unknown)
     unknown["test"]["text"] = 0.14
@@ -400,8 +428,9 @@ def test_given_rows_may_be_long_and_repeated_but_never_empty(make_corpus) -> Non
     splits["train"]["text"] = ["a", "d e f"]
     assert "train: no text has more than 2 tokens; 1 of 2" in error_of(corpus, splits)
     splits["train"]["text"], splits["test"]["text"] = ["a", "b"], ["", "c"]
-    assert "test: no text is empty; 1 of 2 rows break this:\n    d.txt:21" in error_of(
-        corpus, splits
+    assert (
+        "test: no text is empty; 1 of 2 rows (50%) break this [empty]:\n    d.txt:21"
+        in error_of(corpus, splits)
     )
 
 
@@ -410,7 +439,7 @@ def test_rows_of_a_verse_in_two_splits(make_corpus) -> None:
     splits = verse_splits()
     Checker(corpus).prepared(splits, rates(splits, columns=("source", "target")))
     splits["test"]["line"] = 2
-    assert "no line is in two splits; 1 of 4" in error_of(corpus, splits)
+    assert "no line is in two splits; 1 of 1" in error_of(corpus, splits)
 
 
 def test_sub_words_are_checked_as_words_and_characters(make_corpus) -> None:
@@ -419,7 +448,7 @@ def test_sub_words_are_checked_as_words_and_characters(make_corpus) -> None:
         tokens="unigram",
         vocabulary={"min_count": None},
         cleaning={"max_length": 2},
-        checks={"max_unknown_rate": 0.1},
+        checks={"unknown_rate": {"max": 0.1}},
     )
     splits = opinion_splits()
     checker = Checker(corpus)
@@ -444,12 +473,12 @@ def test_checks_print_nothing() -> None:
         "import pandas as pd\n"
         "from pathlib import Path\n"
         "from pipelines.config import params\n"
-        "from pipelines.data.expectations import Checker\n"
+        "from pipelines.data import expectations, measures\n"
         "corpus = params.load(Path('params.yaml')).corpora['opinions']\n"
         "corpus = corpus.model_copy(update={'checks': corpus.checks.model_copy("
-        "update={'min_rows': 1})})\n"
-        "Checker(corpus).raw(pd.DataFrame({'document': ['d'], 'line': [1], 'text': ['t'],"
-        " 'label': ['neutral']}))\n"
+        "update={'rows': None})})\n"
+        "raw = {'document': ['d'], 'line': [1], 'text': ['t'], 'label': ['neutral']}\n"
+        "measures.check_raw(expectations.Checker(corpus), pd.DataFrame(raw), corpus)\n"
     )
     process = subprocess.run(
         [sys.executable, "-c", code],

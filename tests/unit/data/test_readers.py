@@ -61,7 +61,7 @@ corpora:
     tokens: words
     split: {method: contiguous, valid: 0.1, test: 0.1}
     vocabulary: {max_size: 9, min_count: 1}
-    checks: {min_rows: 1, max_unknown_rate: 1.0}
+    checks: {}
     samples: {beginning: "a", length: 1, temperature: 1.0}
   mixed:
     <<: *plain
@@ -70,6 +70,7 @@ seed: 1
 data_seed: 1
 tracking: {experiment_prefix: ""}
 checkpoints: {every: 1}
+checks: {}
 models: {baseline: {}, lstm: {}, fine_tuned: {}, seq2seq: {}}
 experiments: {cells: {}, memory: {}, word_order: {}, source_length: {}}
 goals: []

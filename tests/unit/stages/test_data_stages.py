@@ -17,6 +17,7 @@ from pipelines.data import parquet
 from pipelines.errors import UserError
 from pipelines.text import vocabulary
 from stages import build_vocab, check, fetch, preprocess
+from tests.unit.corpus_entries import COMMON_CHECKS
 
 ROOT = Path(__file__).parents[3]
 OPINIONS = {
@@ -31,13 +32,18 @@ OPINIONS = {
     "tokens": "words",
     "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
     "vocabulary": {"max_size": 100, "min_count": 1},
-    "checks": {"min_rows": 10, "max_unknown_rate": 0.5, "labels": ["bad", "good"]},
+    "checks": {
+        "rows": {"min": 10},
+        "unknown_rate": {"max": 0.5},
+        "labels": {"values": ["bad", "good"]},
+    },
 }
 TREE: dict[str, Any] = {
     "seed": 1,
     "data_seed": 1,
     "tracking": {"experiment_prefix": "t/"},
     "checkpoints": {"every": 10},
+    "checks": COMMON_CHECKS,
     "corpora": {"mood": OPINIONS},
     "models": {family: {} for family in params.ModelFamilies.model_fields},
     "experiments": {key: {} for key in params.Experiments.model_fields},
@@ -137,7 +143,7 @@ def test_a_given_split_keeps_all_test_rows(
         reader={"format": "lines"},
         cleaning={"unicode": "NFC", "lowercase": True, "max_length": 2, "drop_repeated": True},
         split={"method": "given", **parts},
-        checks={"min_rows": 7, "max_unknown_rate": 0.5},
+        checks={"rows": {"min": 7}, "unknown_rate": {"max": 0.5}},
         samples={"beginning": "a", "length": 1, "temperature": 1.0},
     )
     fetch.main("mood")
@@ -165,13 +171,13 @@ def test_preprocess_is_deterministic(project: Path) -> None:
 
 def test_a_failed_check_writes_nothing(project: Path) -> None:
     fetch.main("mood")
-    write_params(project, checks={**OPINIONS["checks"], "labels": ["bad", "fine"]})  # type: ignore[dict-item]
+    write_params(project, checks={**OPINIONS["checks"], "labels": {"values": ["bad", "fine"]}})  # type: ignore[dict-item]
     with pytest.raises(UserError, match=r"bad, fine.*22 of 43 rows"):
         preprocess.main("mood")
-    write_params(project, checks={**OPINIONS["checks"], "max_unknown_rate": 0.01})  # type: ignore[dict-item]
+    write_params(project, checks={**OPINIONS["checks"], "unknown_rate": {"max": 0.01}})  # type: ignore[dict-item]
     with pytest.raises(UserError, match=r"0\.01.*words of text"):
         preprocess.main("mood")
-    assert sorted(path.name for path in Path("data").iterdir()) == ["raw"]
+    assert sorted(path.name for path in Path("data").iterdir()) == ["failed", "raw"]
 
 
 def test_check_names_a_missing_text(project: Path) -> None:

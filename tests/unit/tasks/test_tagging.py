@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines.config import params
-from pipelines.data import cleaning, corpus, expectations, splits
+from pipelines.data import cleaning, corpus, expectations, measures, splits
 from pipelines.errors import UserError
 from pipelines.evaluation import item_differences, significance
 from pipelines.evaluation.evaluate import evaluate
@@ -62,7 +62,7 @@ def read(folder, slots):
 def test_words_are_lowercased_and_tags_are_not(tmp_path, slots):
     write_parallel(tmp_path, ROWS)
     raw = read(tmp_path, slots)
-    expectations.Checker(slots).raw(raw)
+    measures.check_raw(expectations.Checker(slots), raw, slots)
     cleaned = cleaning.clean(raw, slots)
     assert cleaned["text"].tolist()[:3] == ["fly to boston", "the", "to new york"]
     assert cleaned["tags"].tolist()[:3] == ["O O B-City", "O", "O B-City I-City"]
@@ -89,17 +89,17 @@ def test_long_rows_are_dropped_with_their_tags(tmp_path, slots):
 def test_misaligned_rows_and_invalid_tags_are_reported(tmp_path, slots, row, message):
     write_parallel(tmp_path, [*ROWS, row])
     with pytest.raises(UserError, match=message):
-        expectations.Checker(slots).raw(read(tmp_path, slots))
+        measures.check_raw(expectations.Checker(slots), read(tmp_path, slots), slots)
 
 
 def test_a_word_that_cleaning_removes_is_reported(tmp_path, slots):
     write_parallel(tmp_path, [*ROWS, ("to \u200b", "O O")])
     raw = read(tmp_path, slots)
-    expectations.Checker(slots).raw(raw)
+    measures.check_raw(expectations.Checker(slots), raw, slots)
     parts = splits.split(cleaning.clean(raw, slots), slots.split, "tagging", seed=1)
     rates = {name: {"text": 0.0} for name in parts}
     with pytest.raises(UserError, match=r"as many tags as tokens.*\n.*seq\.in:31"):
-        expectations.Checker(slots).prepared(parts, rates)
+        measures.check_splits(expectations.Checker(slots), parts, rates, slots)
 
 
 # Training ---------------------------------------------------------------------------------------

@@ -132,8 +132,8 @@ def test_edited_sources_are_reported(project, sealed, path, old, new, start):
             "has the parameter order = 9, but train",
         ),
         (
-            "update params set value = '9' where key = 'corpora.mine.checks.min_rows'",
-            "has the parameter corpora.mine.checks.min_rows = 9, but its logged model has 10",
+            "update params set value = '9' where key = 'corpora.mine.checks.rows.min'",
+            "has the parameter corpora.mine.checks.rows.min = 9, but its logged model has 10",
         ),
         (
             "update latest_metrics set value = 9 where key = 'test_tokens'",
