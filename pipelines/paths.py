@@ -24,6 +24,7 @@ RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
 DATA_CHECKS = Path("data/checks")
 FAILED_ROWS = Path("data/failed")
+PROFILES = Path("data/profiles")
 VOCABULARY = Path("data/vocabulary")
 MODELS = Path("models")
 HISTORIES = Path("plots")
@@ -63,6 +64,11 @@ def test_frame(corpus: str) -> Path:
 def data_checks(corpus: str) -> Path:
     """Return the file with the results of a corpus's data checks."""
     return DATA_CHECKS / f"{corpus}.json"
+
+
+def profile(corpus: str) -> Path:
+    """Return the profile of a corpus's training split, with which new text is compared."""
+    return PROFILES / f"{corpus}.json"
 
 
 def failed_rows(corpus: str) -> Path:

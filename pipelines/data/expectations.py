@@ -175,7 +175,7 @@ class Checker:
         """
         rule = rules_of.schema_rule(self._corpus)
         measures = {measure.partition(" ")[0] for measure in _MEASURES}
-        columns = [column for column in batch if column.partition(" ")[0] not in measures]
+        columns = [column for column in map(str, batch) if column.partition(" ")[0] not in measures]
         (outcome,) = self._validate(batch[columns], [rule])
         if not outcome.success:
             message = f"  {frame}: {rule.sentence}; found: {', '.join(columns)} [columns]"

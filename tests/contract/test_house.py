@@ -18,6 +18,7 @@ DOORS = {
     "matplotlib": "pipelines/reporting/plots.py",
     "mlflow": "pipelines/tracking/",
     "networkx": "pipelines/lineage/",
+    "py3langid": "pipelines/data/languages.py",
     "rich": "pipelines/console.py",
     "ruamel": "pipelines/config/params_file.py",
     "sacrebleu": "pipelines/inference/scores.py",
