@@ -43,8 +43,10 @@ def generate(name: str, options: Mapping[str, Any]) -> None:
     samples = override(corpus.samples, options)
     with console.quiet_imports():
         from pipelines.inference import predictor
+        from pipelines.models import serialization
         from pipelines.tasks import language_modelling
-    trained = predictor.load(paths.model(name), paths.vocabulary(entry.corpus), samples)
+    spec = serialization.ModelSpec.of(config, name)
+    trained = predictor.load(paths.model(name), paths.vocabulary(entry.corpus), samples, spec=spec)
     # The default beginning is used as it is, so that the text is the one that `evaluate` wrote.
     is_typed = options.get("beginning") is not None
     beginning = trained.prepare([samples.beginning])[0] if is_typed else samples.beginning

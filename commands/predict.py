@@ -26,11 +26,16 @@ def predict(name: str, texts: list[str]) -> None:
     entry = params.require(config.models, name, "model")
     with console.quiet_imports():
         from pipelines.inference import predictor
+        from pipelines.models import serialization
         from pipelines.tasks import lookup
 
     corpus = config.corpora[entry.corpus]
     trained = predictor.load(
-        paths.model(name), paths.vocabulary(entry.corpus), corpus.samples, corpus.search
+        paths.model(name),
+        paths.vocabulary(entry.corpus),
+        corpus.samples,
+        corpus.search,
+        spec=serialization.ModelSpec.of(config, name),
     )
     prepared, blank = inputs.prepare(trained, texts)
     if trained.spec.task == "classification":

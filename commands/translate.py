@@ -67,8 +67,12 @@ def translate(
         )
     with console.quiet_imports():
         from pipelines.inference import predictor
+        from pipelines.models import serialization
         from pipelines.tasks import translation
-    trained = predictor.load(paths.model(name), paths.vocabulary(entry.corpus), search=search)
+    spec = serialization.ModelSpec.of(config, name)
+    trained = predictor.load(
+        paths.model(name), paths.vocabulary(entry.corpus), search=search, spec=spec
+    )
     sources, blank = inputs.prepare(trained, texts)
     translations = translation.translate(trained, sources, n_best or 1)
     if n_best is not None:

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from pipelines import console, files, paths
 from pipelines.config import params
-from pipelines.errors import UserError
 
 
 def main(
@@ -28,15 +27,10 @@ def main(
 
     def load(seed: int | None = None) -> predictor.Predictor:
         folder, vocabulary = paths.model(name), paths.vocabulary(entry.corpus)
-        return predictor.load(folder, vocabulary, corpus.samples, corpus.search, seed)
+        spec = serialization.ModelSpec.of(config, name)
+        return predictor.load(folder, vocabulary, corpus.samples, corpus.search, seed, spec)
 
     model = load()
-    if model.spec.entry != entry:
-        raise UserError(
-            f"The model in {paths.model(name)} was trained with other parameters than "
-            f"{paths.PARAMS} has for '{name}'. Run `dvc repro "
-            f"{paths.evaluation_stage(config, name)}`."
-        )
     if isinstance(entry, params.TrainableConfig):
         with console.quiet_imports():
             from pipelines.training import device

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipelines.config.corpora import Corpus
@@ -55,6 +55,19 @@ def error_message(error: ErrorDetails, tree: Mapping[str, Any], root: type[Confi
             return f"{location}: {problem}" if location else problem
         case _:
             return f"{location} is {_quote(error['input'])}: it {_rule(error)}"
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return place and message of the first error of a JSON file, shortened.
+
+    Args:
+        error: from pydantic.
+    """
+    details = error.errors()[0]
+    place = ".".join(map(str, details["loc"]))
+    message = details["msg"].removeprefix("Value error, ")
+    text = f"{place}: {message}" if place else message
+    return text if len(text) <= 2 * MAX_LENGTH else f"{text[: 2 * MAX_LENGTH - 3]}..."
 
 
 def _key_message(location: str, error: ErrorDetails) -> str:

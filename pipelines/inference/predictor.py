@@ -76,6 +76,7 @@ def load(
     samples: params.Samples | None = None,
     search: params.Search | None = None,
     seed: int | None = None,
+    spec: serialization.ModelSpec[Any] | None = None,
 ) -> Predictor:
     """Load a trained model.
 
@@ -85,9 +86,11 @@ def load(
         samples: how a language model continues a text.
         search: how translations are searched.
         seed: the member of a group of seeds; None for the first.
+        spec: the spec that params.yaml gives; None if there is none to compare with.
 
     Raises:
-        UserError: there is no model, or it was trained with another vocabulary.
+        UserError: there is no model, it is damaged, or it was trained with another vocabulary or
+            other parameters.
     """
-    model, spec, vocabularies = serialization.load(folder, vocabulary, seed)
-    return Predictor(model, spec, vocabularies, samples, search)
+    model, own_spec, vocabularies = serialization.load(folder, vocabulary, seed, spec)
+    return Predictor(model, own_spec, vocabularies, samples, search)

@@ -25,11 +25,13 @@ import pandas as pd
 
 from pipelines.config.params import Smoothing
 from pipelines.data import parquet
+from pipelines.errors import UserError
 
 Ids = npt.NDArray[np.int32]
 Codes = npt.NDArray[np.int64]
 Real = npt.NDArray[np.float64]
 
+COUNTS = "counts.parquet"
 UNSEEN = -1  # rank of an unseen n-gram
 DISCOUNTS = (0.5, 1.0, 1.5)  # D1, D2, D3+ for texts that are too small to estimate them
 
@@ -111,12 +113,22 @@ class NGram:
             pd.DataFrame({"n": k, "code": codes, "count": counts})
             for k, (codes, counts) in enumerate(zip(self.codes, self.counts, strict=True), 1)
         ]
-        parquet.write_parquet(pd.concat(parts, ignore_index=True), folder / "counts.parquet")
+        parquet.write_parquet(pd.concat(parts, ignore_index=True), folder / COUNTS)
 
     @classmethod
     def load(cls, folder: Path, order: int, vocabulary: int, smoothing: Smoothing) -> NGram:
-        """Read a model that `save` wrote."""
-        table = parquet.read_parquet(folder / "counts.parquet")
+        """Read a model that `save` wrote.
+
+        Raises:
+            UserError: the counts are not those of a model of this order and vocabulary.
+        """
+        file = folder / COUNTS
+        table = parquet.read_parquet(file)
+        problem = _problem(table, order, vocabulary)
+        if problem:
+            raise UserError(
+                f"{file} is damaged ({problem}). Run `dvc repro` to train the model again."
+            )
         parts = [table[table["n"] == k] for k in range(1, order + 1)]
         codes, counts = ([part[key].to_numpy() for part in parts] for key in ("code", "count"))
         return cls(order, vocabulary, smoothing, codes, counts)
@@ -154,6 +166,24 @@ class _Level:
         total = self._total[histories]
         mixed = self._discounted[grams] + self._backoff[histories] * lower
         return np.where(total > 0, mixed / np.where(total > 0, total, 1), lower)
+
+
+def _problem(table: pd.DataFrame, order: int, vocabulary: int) -> str:
+    """Return what is wrong with a table of counts; empty if nothing is."""
+    if list(table.columns) != ["n", "code", "count"] or any(table.dtypes != np.int64):
+        return "its columns are not n, code and count"
+    orders = sorted(set(table["n"]))
+    if orders != list(range(1, order + 1)):
+        return f"it has n-grams of the lengths {orders[:9]}, and the model has the order {order}"
+    histories = 1
+    for k in orders:
+        part = table[table["n"] == k]
+        codes = part["code"].to_numpy()
+        in_range = codes[0] >= 0 and codes[-1] < histories * vocabulary
+        if not in_range or not (np.diff(codes) > 0).all() or part["count"].min() < 1:
+            return f"its {k}-grams are not those of {vocabulary:,} tokens"
+        histories = len(codes)
+    return ""
 
 
 def _levels(

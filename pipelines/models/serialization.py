@@ -12,13 +12,16 @@ import math
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from pydantic import TypeAdapter
+import numpy as np
+from pydantic import ValidationError
 
 from pipelines import console, files
-from pipelines.config import params
+from pipelines.config import params, task_schemas
+from pipelines.config.error_messages import first_problem
 from pipelines.errors import UserError
 from pipelines.models.cache import UnigramCache
 from pipelines.models.logistic_regression import LogisticRegression
@@ -26,12 +29,14 @@ from pipelines.models.mixture import Mixture
 from pipelines.models.ngram import NGram
 from pipelines.text.vocabulary import Vocabularies
 from pipelines.text.vocabulary import load as load_vocabularies
+from pipelines.types import ConfigModel
 
 if TYPE_CHECKING:
     import keras
 
 WEIGHTS, VOCABULARY, SPEC = "model.weights.h5", "vocabulary.json", "model.json"
 HYPERPARAMETERS = "hyperparameters.json"  # values that the validation split chose
+SPEC_KEYS = ("task", "tokens", "cleaning", "seed")
 Entry = TypeVar("Entry", covariant=True)  # the kind of model that a spec describes
 
 
@@ -164,7 +169,10 @@ def write(model: Any, spec: ModelSpec[Any], vocabulary: Path, folder: Path) -> N
 
 
 def load(
-    folder: Path, vocabulary: Path | None = None, seed: int | None = None
+    folder: Path,
+    vocabulary: Path | None = None,
+    seed: int | None = None,
+    expected: ModelSpec[Any] | None = None,
 ) -> tuple[Any, ModelSpec[Any], Vocabularies]:
     """Load a model that `save` wrote.
 
@@ -173,11 +181,15 @@ def load(
         vocabulary: the vocabulary file that the model must have been trained with; not checked if
             None.
         seed: the member of a group to load; the first if None.
+        expected: the spec that params.yaml gives; not checked if None.
 
     Raises:
-        UserError: there is no model, it is damaged, or it was trained with another vocabulary.
+        UserError: there is no model, it is damaged, or it was trained with another vocabulary or
+            other parameters.
     """
     spec, own_vocabulary = _load_spec(folder), folder / VOCABULARY
+    if expected is not None:
+        _check_spec(spec, expected, folder)
     if not own_vocabulary.is_file():
         raise _damaged(own_vocabulary)
     vocabularies = load_vocabularies(vocabulary or own_vocabulary)
@@ -186,6 +198,7 @@ def load(
             f"{folder}: the model was trained with another vocabulary than {vocabulary}. Run `dvc "
             "repro` to train it again."
         )
+    _check_vocabularies(spec, vocabularies, folder)
     seeds = params.seeds_of(spec.entry)
     number = seeds.index(seed) if seeds and seed is not None else 0
     components = dict(_load_components(spec, vocabularies, folder, number))
@@ -232,19 +245,37 @@ def _weight_files(spec: ModelSpec[Any]) -> list[str]:
 
 
 def _load_network(entry: params.Model, vocabularies: Vocabularies, file: Path) -> keras.Model:
+    if not file.is_file():
+        raise _damaged(file)
+    if 4 * _least_weights(entry, vocabularies) > file.stat().st_size:
+        raise _damaged(file, f"it has fewer weights than the network of {SPEC}")
     model = build(entry, vocabularies)
     try:
         model.load_weights(file)
-    except (OSError, ValueError, KeyError):
-        raise _damaged(file) from None
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError):
+        raise _damaged(file) from None  # whatever h5py and Keras raise
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise _damaged(file, "a weight is infinite or no number (NaN)")
     return model
+
+
+def _least_weights(entry: params.Model, vocabularies: Vocabularies) -> int:
+    """Return a number of weights that the network of an entry exceeds.
+
+    It is compared with the weight file before a network is built, which might not fit in memory.
+    """
+    size = len(next(iter(vocabularies.columns.values())))
+    widths = [size, *getattr(entry, "hidden", ())]
+    dense = sum(inputs * outputs for inputs, outputs in pairwise(widths))
+    recurrent = getattr(entry, "layers", 0) * getattr(entry, "units", 0) ** 2
+    return int(dense + recurrent + size * getattr(entry, "embedding", 0))
 
 
 def _load_ngram(entry: params.NGramOptions, vocabularies: Vocabularies, folder: Path) -> NGram:
     size = len(vocabularies.columns["text"])
     order = _read_hyperparameters(folder).get("order")
-    if order not in entry.orders:
-        raise _damaged(folder / HYPERPARAMETERS)
+    if not isinstance(order, int) or order not in entry.orders:
+        raise _damaged(folder / HYPERPARAMETERS, "its order is not one of the entry's")
     return NGram.load(folder, order, size, entry.smoothing)
 
 
@@ -286,18 +317,58 @@ def _write_json(content: object, path: Path) -> None:
     path.write_text(files.dump_json(content), encoding="utf-8", newline="\n")
 
 
+class _SpecFile(ConfigModel):
+    """Contents of `model.json`."""
+
+    model: params.Model
+    task: params.Task
+    tokens: params.Tokens
+    cleaning: params.Cleaning
+    seed: params.Seed
+
+
 def _load_spec(folder: Path) -> ModelSpec[Any]:
-    adapter: TypeAdapter[Any] = TypeAdapter(params.Model)
     try:
-        content = json.loads((folder / SPEC).read_text(encoding="utf-8"))
-        entry = adapter.validate_python(content["model"])
-        cleaning = params.Cleaning.model_validate(content["cleaning"])
-        return ModelSpec(entry, content["task"], content["tokens"], cleaning, content["seed"])
+        content = _SpecFile.model_validate_json((folder / SPEC).read_bytes())
     except FileNotFoundError:
         raise UserError(f"{folder} contains no model. Run `dvc repro` to train it.") from None
-    except (ValueError, KeyError, TypeError):
-        raise _damaged(folder / SPEC) from None
+    except ValidationError as error:
+        raise _damaged(folder / SPEC, first_problem(error)) from None
+    if params.TASK_OF[content.model.model] != content.task:
+        raise _damaged(folder / SPEC, f"{content.model.model} is not for {content.task}")
+    return ModelSpec(content.model, content.task, content.tokens, content.cleaning, content.seed)
 
 
-def _damaged(file: Path) -> UserError:
-    return UserError(f"{file} is missing or damaged. Run `dvc repro` to train the model again.")
+def _check_spec(spec: ModelSpec[Any], expected: ModelSpec[Any], folder: Path) -> None:
+    """Check that a model was trained with the parameters of params.yaml."""
+    pairs = [
+        ("model", spec.entry, expected.entry),
+        *((key, getattr(spec, key), getattr(expected, key)) for key in SPEC_KEYS),
+    ]
+    for name, own, other in pairs:
+        if own != other:
+            fields = own if isinstance(own, ConfigModel) else ()
+            keys = [key for key, value in fields if value != getattr(other, key, None)]
+            raise UserError(
+                f"The model in {folder} was trained with other parameters than params.yaml has "
+                f"({'.'.join([name, *keys[:1]])}). Run `dvc repro` to train it again."
+            )
+
+
+def _check_vocabularies(spec: ModelSpec[Any], vocabularies: Vocabularies, folder: Path) -> None:
+    """Check that a vocabulary is one for the model's task and tokens."""
+    schema = task_schemas.get(spec.task)
+    kinds = {vocabulary.kind for vocabulary in vocabularies.columns.values()}
+    if set(vocabularies.columns) != set(schema.text_columns):
+        columns = " and ".join(vocabularies.columns)
+        raise _damaged(folder / VOCABULARY, f"it is for {columns}, and the model for {spec.task}")
+    if kinds != {spec.tokens}:
+        own = " and ".join(sorted(kinds))
+        raise _damaged(folder / VOCABULARY, f"it has {own}, and the model {spec.tokens}")
+    if bool(vocabularies.labels) != (schema.label_column is not None):
+        raise _damaged(folder / VOCABULARY, f"its labels are not those of {spec.task}")
+
+
+def _damaged(file: Path, reason: str = "") -> UserError:
+    problem = f"damaged ({reason})" if reason else "missing or damaged"
+    return UserError(f"{file} is {problem}. Run `dvc repro` to train the model again.")

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import Field, ValidationError, model_validator
 
 from pipelines import files
 from pipelines.config import task_schemas
+from pipelines.config.error_messages import first_problem
 from pipelines.config.params import SUB_WORDS, Corpus, Tokens, VocabularyParams
 from pipelines.errors import UserError
 from pipelines.text import subwords, tokenizers
 from pipelines.text.subwords import SPECIALS, Segmenter
+from pipelines.types import ConfigModel
 
 PAD, UNK, START, END = 0, 1, 2, 3
 
@@ -204,6 +206,38 @@ def _with_counts_of(shared: Vocabulary, texts: Sequence[str]) -> Vocabulary:
 # On disk ----------------------------------------------------------------------------------------
 
 
+class _ColumnFile(ConfigModel):
+    """Vocabulary of one column, as `save` writes it."""
+
+    kind: Tokens
+    tokens: tuple[str, ...]
+    counts: tuple[Annotated[int, Field(ge=0)], ...]
+    segmenter: str | None = None
+
+    @model_validator(mode="after")
+    def _check_tokens(self) -> Self:
+        if self.tokens[: len(SPECIALS)] != SPECIALS:
+            raise ValueError("it does not start with the four special tokens")
+        if len(self.tokens) != len(self.counts) or len(set(self.tokens)) != len(self.tokens):
+            raise ValueError("tokens and counts do not match")
+        if (self.segmenter is None) == (self.kind in SUB_WORDS):
+            raise ValueError(f"{self.kind} does not match the segmenter")
+        return self
+
+
+class _VocabularyFile(ConfigModel):
+    """Vocabularies of a corpus, as `save` writes them."""
+
+    columns: Annotated[dict[str, _ColumnFile], Field(min_length=1)]
+    labels: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _check_labels(self) -> Self:
+        if list(self.labels or ()) != sorted(set(self.labels or ())):
+            raise ValueError("the labels are not in order")
+        return self
+
+
 def save(vocabularies: Vocabularies, path: Path) -> None:
     """Write all vocabularies of a corpus as one JSON file."""
     tree: dict[str, Any] = {
@@ -221,16 +255,17 @@ def load(path: Path) -> Vocabularies:
         UserError: the file is missing or damaged.
     """
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-        columns = {name: _from_tree(column) for name, column in tree["columns"].items()}
-        return Vocabularies(columns, tuple(tree.get("labels", ())))
+        content = _VocabularyFile.model_validate_json(path.read_bytes())
+        columns = {name: _from_tree(column) for name, column in content.columns.items()}
+        return Vocabularies(columns, content.labels or ())
     except FileNotFoundError:
         raise UserError(
             f"{path} does not exist. Run `dvc repro build_vocab@{path.stem}`."
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RuntimeError) as error:  # of pydantic, base64 or SentencePiece
+        problem = first_problem(error) if isinstance(error, ValidationError) else str(error)
         raise UserError(
-            f"{path} is not a valid vocabulary ({error}). Delete it and run "
+            f"{path} is not a valid vocabulary ({problem}). Delete it and run "
             f"`dvc repro build_vocab@{path.stem}`."
         ) from None
 
@@ -246,17 +281,10 @@ def _to_tree(vocabulary: Vocabulary) -> dict[str, Any]:
     return tree
 
 
-def _from_tree(tree: dict[str, Any]) -> Vocabulary:
-    tokens, counts, kind = tuple(tree["tokens"]), tuple(tree["counts"]), tree["kind"]
-    if tokens[: len(SPECIALS)] != SPECIALS:
-        raise ValueError("it does not start with the four special tokens")
-    if len(tokens) != len(counts) or len(set(tokens)) != len(tokens):
-        raise ValueError("tokens and counts do not match")
-    if kind not in get_args(Tokens):
-        raise ValueError(f"unknown kind '{kind}'")
-    if kind not in SUB_WORDS:
-        return Vocabulary(tokens, counts, kind)
-    segmenter = Segmenter(base64.b64decode(tree["segmenter"], validate=True))
-    if set(segmenter.scores) != set(tokens[len(SPECIALS) :]):
+def _from_tree(column: _ColumnFile) -> Vocabulary:
+    if column.segmenter is None:
+        return Vocabulary(column.tokens, column.counts, column.kind)
+    segmenter = Segmenter(base64.b64decode(column.segmenter, validate=True))
+    if set(segmenter.scores) != set(column.tokens[len(SPECIALS) :]):
         raise ValueError("tokens and segmenter do not match")
-    return Vocabulary(tokens, counts, kind, segmenter)
+    return Vocabulary(column.tokens, column.counts, column.kind, segmenter)

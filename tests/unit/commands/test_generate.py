@@ -24,7 +24,7 @@ def requests(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     recorded = []
 
-    def load(model, vocabulary, samples):
+    def load(model, vocabulary, samples, spec):
         def write(model, beginning, advance=None):
             recorded.append((samples, beginning))
             return f"{beginning}|:smile: [b]"

@@ -25,7 +25,7 @@ def classifier(make, monkeypatch):
         return np.array([np.roll(logits, number) for number in range(len(rows))]) + 5.0
 
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(predictor, "load", lambda *arguments: trained)
+    monkeypatch.setattr(predictor, "load", lambda *arguments, **options: trained)
     monkeypatch.setattr(classification, "predict_logits", predict_logits)
     return vocabularies.labels
 

@@ -29,7 +29,7 @@ def searches(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     recorded = []
 
-    def load(model, vocabulary, samples=None, search=None):
+    def load(model, vocabulary, samples=None, search=None, spec=None):
         def translate(model, prepared, n_best):
             recorded.append((search.model_dump(exclude_none=True), n_best))
             return [[SimpleNamespace(score=-0.5 - k) for k in range(n_best)] for _ in prepared]

@@ -1,5 +1,7 @@
 """The weights that a classifier takes from a language model, and those it keeps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -21,7 +23,7 @@ def save_language_model(make, tmp_path):
         )
         vocabulary_file, folder = tmp_path / "vocabulary.json", tmp_path / "model"
         vocabulary.save(vocabularies, vocabulary_file)
-        spec = make.spec("language_model", **{"layers": 2, **changes})
+        spec = replace(make.spec("language_model", **{"layers": 2, **changes}), tokens=kind)
         model = serialization.build(spec.entry, vocabularies)
         serialization.save(model, spec, vocabulary_file, folder)
         return folder, model, vocabularies.columns["text"]

@@ -187,9 +187,9 @@ NO_MODEL = base64.b64encode(b"no model").decode()
     [
         ({**VALID, "tokens": ["a"], "counts": [1]}, "four special"),
         ({**VALID, "counts": [1]}, "tokens and counts"),
-        ({**VALID, "kind": "wirds"}, "unknown kind 'wirds'"),
-        ({"tokens": VALID["tokens"], "counts": [0] * 4}, r"not a valid vocabulary \('kind'\)"),
-        ({**VALID, "kind": "bpe"}, r"not a valid vocabulary \('segmenter'\)"),
+        ({**VALID, "kind": "wirds"}, r"columns\.text\.kind: Input should be 'characters'"),
+        ({"tokens": VALID["tokens"], "counts": [0] * 4}, r"columns\.text\.kind: Field required"),
+        ({**VALID, "kind": "bpe"}, "bpe does not match the segmenter"),
         ({**VALID, "kind": "bpe", "segmenter": "%"}, "not a valid vocabulary"),
         ({**VALID, "kind": "bpe", "segmenter": NO_MODEL}, "segmenter is damaged"),
     ],
