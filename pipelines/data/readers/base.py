@@ -105,7 +105,7 @@ class CorpusReader(ConfigModel):
         Raises:
             UserError: a whole file cannot be read; the message names it.
         """
-        by_name = {file.name: file for file in files}
+        by_name = {self.document(file, folder): file for file in files}
         reasons: dict[str, str] = {}  # of bytes outside the encoding, by document
         for row in self.read_files(files, columns, folder):
             if isinstance(row, BadRow):
@@ -133,6 +133,10 @@ class CorpusReader(ConfigModel):
     def read_file(self, file: Path, columns: Sequence[str]) -> Iterator[Row | BadRow]:
         """Yield the rows of one file; see `read`."""
         raise NotImplementedError
+
+    def document(self, file: Path, folder: Path | None) -> str:
+        """Return the name of a file in `Row` and `BadRow`."""
+        return file.name
 
     def undecodable(self, file: Path | None) -> str:
         """Return the reason of rows with bytes outside the encoding; `byte 0x` stands for the byte.
@@ -163,6 +167,16 @@ class TextReader(CorpusReader):
             f"is not UTF-8 (byte 0x) and looks like {guess}: set 'reader.encoding: {guess}', or "
             "save the file as UTF-8"
         )
+
+
+def check_columns(named: Mapping[str, object], columns: Sequence[str]) -> None:
+    """Check that `reader.columns` names all columns of the task, and no others.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if set(named) != set(columns):
+        raise ValueError(f"'reader.columns' must name {' and '.join(columns)}, and no others")
 
 
 def check_names(names: Iterable[str], files: Sequence[Path], key: str) -> None:

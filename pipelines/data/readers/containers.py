@@ -59,11 +59,12 @@ _DOCUMENTS = {
 }
 
 
-def unpack(file: Path) -> Iterator[bytes]:
+def unpack(file: Path, *, text: bool = True) -> Iterator[bytes]:
     """Yield the content of a file in chunks, unpacked if it is compressed.
 
     Args:
         file: plain, or packed by gzip, xz, bzip2 or Zstandard, or the only member of a zip archive.
+        text: whether the content must be text.
 
     Raises:
         UserError: the file is damaged, encrypted, or in a format without text; or it unpacks to
@@ -74,16 +75,16 @@ def unpack(file: Path) -> Iterator[bytes]:
         kind = packing(head)
         if kind is None:
             _check_suffix(file, head)
-            check_format(file.name, head)
+            if text:
+                check_format(file.name, head)
             stream.seek(0)
             while chunk := stream.read(CHUNK):
                 yield chunk
             return
-    checked = False
     for chunk in _bounded(file, kind):
-        if not checked:
+        if text:
             check_format(file.name, chunk[:HEAD], packed=True)
-            checked = True
+            text = False
         yield chunk
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 import pipelines.data.readers as package
 from pipelines.data.readers.base import CorpusReader
 
-NO_READERS = ("base", "containers", "lookup", "separated", "text_files")
+NO_READERS = ("base", "containers", "lookup", "separated", "text_files", "typed_values")
 
 
 def find_readers(*, exclude: str = "") -> dict[str, type[CorpusReader]]:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipelines.data.readers.base import BadRow, Row, TextReader
+from pipelines.data.readers.base import BadRow, Row, TextReader, check_columns
 from pipelines.data.readers.separated import HINT, QUOTE, Quoting, Separated
 from pipelines.errors import UserError, suggest
 from pipelines.types import TASKS, Task
@@ -30,8 +30,7 @@ class TableReader(TextReader):
     def check_task(self, task: Task, columns: Sequence[str]) -> None:
         """Check that `columns` names all columns of the task; see `CorpusReader.check_task`."""
         super().check_task(task, columns)
-        if set(self.columns) != set(columns):
-            raise ValueError(f"'reader.columns' must name {' and '.join(columns)}, and no others")
+        check_columns(self.columns, columns)
         for column, place in self.columns.items():
             if isinstance(place, int) != (self.header is False):
                 kind = "number, from 1" if self.header is False else "name in the header"

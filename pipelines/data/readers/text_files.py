@@ -31,6 +31,10 @@ _WESTERN = re.compile("[\xa0-\xbf\xc0-\xff\u0152\u0153\u0160\u0161\u0178\u2010-\
 _SYMBOL_IN_WORD = re.compile("[^\\W\\d_][\xa0-\xa9\xab-\xb6\xb8\xb9\xbb-\xbf][^\\W\\d_]")
 
 
+class EmptyFileError(UserError):
+    """File that holds nothing but white space."""
+
+
 def _check_encoding(name: str) -> str:
     try:
         codec = codecs.lookup(name)
@@ -89,7 +93,7 @@ def split_lines(chunks: Iterable[bytes], name: str, encoding: str | None = None)
                 "the line, or correct 'reader.format'."
             )
     if blank:
-        raise UserError(f"{name} is empty.")
+        raise EmptyFileError(f"{name} is empty.")
     if rest:
         yield rest
 
