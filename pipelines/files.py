@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import glob
 import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -26,15 +32,73 @@ def atomic_write(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.new")
     remove(temporary)
     try:
-        yield temporary
-        for part in [*temporary.rglob("*"), temporary]:
-            _sync(part)
-        if path.is_dir():
-            shutil.rmtree(path)
-        temporary.replace(path)
-        _sync(path.parent)
+        with _name_target(path, temporary):
+            yield temporary
+            for part in [*temporary.rglob("*"), temporary]:
+                _sync(part)
+            if path.is_dir():
+                shutil.rmtree(path)
+            temporary.replace(path)
+            _sync(path.parent)
     finally:
         remove(temporary)
+
+
+@contextmanager
+def work_folder(target: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `target`, which is removed at the end.
+
+    A process locks its folder, and the lock ends with the process: the next call removes the
+    folders that killed processes left behind.
+
+    Args:
+        target: a file or a folder that is being made; missing parent folders are made.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{target.name}.work-"
+    for folder in target.parent.glob(f"{glob.escape(prefix)}*"):
+        with suppress(OSError), _lock(folder):
+            shutil.rmtree(folder)
+    with ExitStack() as stack:
+        folder = _locked_folder(target.parent, prefix, stack)
+        try:
+            with _name_target(target, folder):
+                yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked_folder(parent: Path, prefix: str, stack: ExitStack) -> Path:
+    """Return a new folder whose lock ends with the stack."""
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+        with suppress(OSError):  # another process took it for a leftover before it was locked
+            stack.enter_context(_lock(folder))
+            if folder.exists():
+                return folder
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Lock a folder; fail if another process has locked it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _name_target(path: Path, temporary: Path) -> Iterator[None]:
+    """Let the error of a full disk name the target instead of the temporary file."""
+    try:
+        yield
+    except OSError as error:
+        name = str(error.filename or temporary)
+        if error.errno in DISK_FULL and name.startswith(str(temporary)):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

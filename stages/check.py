@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pipelines import console, files, paths
 from pipelines.config import params
-from pipelines.errors import UserError, did_you_mean
+from pipelines.data import user_files
+from pipelines.errors import UserError
 from pipelines.evaluation import metrics
 
 
@@ -24,19 +25,14 @@ def main() -> None:
         files.write_text(folder / paths.PARAMS_CHECKED.name, "params.yaml is valid\n")
         for name, corpus in config.corpora.items():
             texts = corpus.source.paths if corpus.source.kind == "files" else ()
-            for text in texts:
-                _require_file(name, text)
-            record = {text: files.file_sha256(Path(text)) for text in texts}
+            try:
+                raw_files = user_files.find_files(texts, Path()).values()
+            except UserError as error:
+                key, message = f"corpora.{name}.source.paths", str(error)
+                message = message[0].lower() + message[1:]
+                raise UserError(f"{paths.PARAMS}: {key}: {message}") from None
+            record = {file.as_posix(): files.file_sha256(file) for file in raw_files}
             files.write_json(folder / paths.source_record(name).name, record)
-
-
-def _require_file(corpus: str, text: str) -> None:
-    if not Path(text).is_file():
-        available = [file.as_posix() for file in paths.TEXTS.rglob("*") if file.is_file()]
-        raise UserError(
-            f"{paths.PARAMS}: corpora.{corpus}.source.paths: there is no file "
-            f"'{text}'{did_you_mean(text, available)}. Correct the path, or put the file there."
-        )
 
 
 if __name__ == "__main__":

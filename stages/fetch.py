@@ -15,7 +15,7 @@ def main(
     source = params.require(config.corpora, corpus, "corpus").source
     folder = paths.raw(corpus)
     sources.fetch(source, folder, root=console.root(), seed=config.data_seed)
-    raw_files = [file for file in folder.iterdir() if file.is_file()]
+    raw_files = [file for file in folder.rglob("*") if file.is_file()]
     megabytes = sum(file.stat().st_size for file in raw_files) / 1e6
     plural = "s" if len(raw_files) > 1 else ""
     console.echo(f"{corpus}: {len(raw_files)} raw file{plural}, {megabytes:,.1f} MB")

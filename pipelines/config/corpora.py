@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipelines.config import task_schemas
 from pipelines.config.checks import Checks
@@ -49,6 +49,16 @@ class Download(ConfigModel):
     sha256: Sha256
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
 
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str) -> str:
+        if "@" in url.partition("://")[2].partition("/")[0]:
+            raise ValueError(
+                "the URL has a user or a password, which Git would keep: remove it, download the "
+                "file yourself, and set SEQPROOF_MIRROR to its folder"
+            )
+        return url
+
 
 class UrlSource(ConfigModel):
     """Files to download, each with its hash; the folder `SEQPROOF_MIRROR` is searched first."""
@@ -58,7 +68,7 @@ class UrlSource(ConfigModel):
 
 
 class FilesSource(ConfigModel):
-    """Files of the user; paths are relative to the project's root."""
+    """Files of the user: names, patterns with `*`, or folders, relative to the project's root."""
 
     kind: Literal["files"]
     paths: Names

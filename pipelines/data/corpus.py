@@ -13,6 +13,7 @@ import pandas as pd
 
 from pipelines.config import task_schemas
 from pipelines.config.params import GivenSplit, Reader, Split, Task
+from pipelines.data import user_files
 from pipelines.data.readers.base import BadRow, check_names
 from pipelines.errors import UserError
 
@@ -54,10 +55,10 @@ def read(
 
 
 def _raw_files(folder: Path, order: Sequence[str]) -> list[Path]:
-    files = sorted(file for file in folder.glob("*") if file.is_file())
+    files = [file for file in folder.rglob("*") if file.is_file()]
     if not files:
         raise UserError(f"{folder} has no files. Run `dvc repro fetch@{folder.name}` first.")
-    return sorted(files, key=lambda file: order.index(file.name) if file.name in order else -1)
+    return user_files.sort_files(files, folder, order)
 
 
 def _parts(files: Sequence[Path], split: GivenSplit) -> list[list[Path]]:

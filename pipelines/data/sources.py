@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -32,19 +31,19 @@ from pipelines.config.params import (
     Source,
     UrlSource,
 )
-from pipelines.data import synthetic_contrasts
+from pipelines.data import synthetic_contrasts, user_files
+from pipelines.data.readers import containers
 from pipelines.errors import UserError, close_match, did_you_mean
-from pipelines.files import file_sha256
+from pipelines.files import DISK_FULL, file_sha256, work_folder
 
 MIRROR = "SEQPROOF_MIRROR"
-TEXTS = "texts"  # the user's folder that `fetch` depends on in dvc.yaml
 TIMEOUT = 60.0  # seconds without data, after which a download fails
 PROGRESS_INTERVAL = 10.0  # seconds between two progress messages
 CHUNK = 1 << 20  # bytes
 
 
 def fetch(source: Source, folder: Path, *, root: Path, seed: int) -> None:
-    """Replace a folder by the files of a source, without subfolders.
+    """Replace a folder by the files of a source; only folders of the user keep their subfolders.
 
     Args:
         source: source of the files.
@@ -55,9 +54,8 @@ def fetch(source: Source, folder: Path, *, root: Path, seed: int) -> None:
     Raises:
         UserError: a hash is wrong, a member or file is missing, or a download fails.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-        ready, work = Path(temporary, "ready"), Path(temporary, "work")
+    with work_folder(folder) as temporary:
+        ready, work = temporary / "ready", temporary / "work"
         ready.mkdir()
         work.mkdir()
         match source:
@@ -77,7 +75,7 @@ def fetch(source: Source, folder: Path, *, root: Path, seed: int) -> None:
 
 
 def file_names(source: Source) -> list[str]:
-    """Return the names of the fetched files in the order of `params.yaml`, if it lists them."""
+    """Return the names of the fetched files, or patterns, in the order of `params.yaml`."""
     match source:
         case UrlSource():
             return [_file_name(download) for download in source.downloads]
@@ -182,27 +180,50 @@ def _pip_failure(output: str, source: PackageSource) -> str:
 
 
 def _take_from_zip(archive: Path, source: PackageSource, folder: Path) -> None:
-    with zipfile.ZipFile(archive) as opened:
-        infos = {info.filename: info for info in opened.infolist() if not info.is_dir()}
-        for name in _matching_members(infos, source):
-            with opened.open(infos[name]) as stream:
-                _copy(stream, folder / PurePosixPath(name).name, infos[name].file_size)
+    limit = containers.size_limit(archive.stat().st_size)
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            infos = {info.filename: info for info in opened.infolist() if not info.is_dir()}
+            names = _matching_members(infos, source)
+            if sum(infos[name].file_size for name in names) > limit:
+                raise containers.too_large(_title(source), limit)
+            for name in names:
+                with opened.open(infos[name]) as stream:
+                    _copy(stream, folder / PurePosixPath(name).name, infos[name].file_size)
+    except containers.DAMAGE as error:
+        raise _damaged(source, error) from None
 
 
 def _take_from_tar(archive: Path, source: PackageSource, folder: Path) -> None:
+    limit, size = containers.size_limit(archive.stat().st_size), 0
+    inner = {}  # the members of an sdist are in one top folder, name-version
     try:
         with tarfile.open(archive) as opened:
-            # The members of an sdist are in one top folder, name-version.
-            inner = {info.name.partition("/")[2]: info for info in opened if info.isfile()}
+            for info in opened:
+                size += info.size
+                if size > limit:
+                    raise containers.too_large(_title(source), limit)
+                if info.isfile():
+                    inner[info.name.partition("/")[2]] = info
             for name in _matching_members(inner, source):
                 stream = opened.extractfile(inner[name])
                 assert stream is not None  # only links and folders have none
                 with stream:
                     _copy(stream, folder / PurePosixPath(name).name, inner[name].size)
-    except (tarfile.TarError, EOFError):
-        raise UserError(
-            f"The archive of {source.name} {source.version} is not a valid zip or tar file."
-        ) from None
+    except (tarfile.TarError, *containers.DAMAGE) as error:
+        raise _damaged(source, error) from None
+
+
+def _title(source: PackageSource) -> str:
+    return f"The archive of {source.name} {source.version}"
+
+
+def _damaged(source: PackageSource, error: Exception) -> Exception:
+    """Return the error of a damaged archive; the system's own, as of a full disk, stay."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    reason = " ".join(str(error).split()).rstrip(".")
+    return UserError(f"{_title(source)} is not a valid zip or tar file: {reason}.")
 
 
 def _matching_members(members: Iterable[str], source: PackageSource) -> list[str]:
@@ -233,7 +254,7 @@ def _fetch_urls(source: UrlSource, folder: Path) -> None:
             shutil.copyfile(mirrored, target)
         else:
             _download(download, target)
-        _check_hash(target, download.sha256, download.url)
+        _check_hash(target, download.sha256(download.url))
 
 
 def _file_name(download: Download) -> str:
@@ -250,6 +271,7 @@ def _url_name(download: Download) -> str:
 
 
 def _download(download: Download, target: Path) -> None:
+    url = download.url
     request = urllib.request.Request(download.url, headers={"User-Agent": "seqproof"})
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
@@ -257,19 +279,18 @@ def _download(download: Download, target: Path) -> None:
             copied = _copy(response, target, total)
     except urllib.error.HTTPError as error:
         error.close()
-        raise UserError(
-            f"{download.url} answered {error.code} ({error.reason}): correct 'url'."
-        ) from None
+        raise UserError(f"{url} answered {error.code} ({error.reason}): correct 'url'.") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            raise
         raise UserError(
-            f"{download.url} could not be downloaded ({reason}). Check the URL and the network, or "
-            f"set {MIRROR} to a folder with the file."
+            f"{url} could not be downloaded ({reason}). Check the URL and the "
+            f"network, or set {MIRROR} to a folder with the file."
         ) from None
     if copied < total:
         raise UserError(
-            f"The download of {download.url} stopped after {copied:,} of {total:,} bytes. Try "
-            "again."
+            f"The download of {url} stopped after {copied:,} of {total:,} bytes. Try again."
         )
 
 
@@ -277,20 +298,10 @@ def _download(download: Download, target: Path) -> None:
 
 
 def _copy_files(source: FilesSource, folder: Path, root: Path) -> None:
-    _check_distinct(file_names(source), "paths")
-    texts = (root / TEXTS).resolve()
-    for name in source.paths:
-        path = (root / name).resolve()
-        if not path.is_relative_to(texts):
-            raise UserError(
-                f"'{name}' is outside {TEXTS}/, where DVC does not notice changes. Move it to "
-                f"{TEXTS}/, and set '{TEXTS}/{path.name}'."
-            )
-        if not path.is_file():
-            files = (file for file in texts.rglob("*") if file.is_file())
-            available = [str(file.relative_to(texts.parent)) for file in files]
-            raise UserError(f"There is no file '{name}'{did_you_mean(name, available)}.")
-        shutil.copyfile(path, folder / path.name)
+    for name, file in user_files.find_files(source.paths, root).items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
 
 
 def _generate_dates(source: DatesSource, folder: Path, seed: int) -> None:

@@ -57,7 +57,7 @@ def can_change_outs(stage: str) -> set[Path]:
     """First-party files that a stage imports, without those that only validate, track or print."""
     own = Path("stages") / f"{module(stage)}.py"
     if stage == "check":  # all that it imports only validates
-        return {own, Path("pipelines/files.py")}
+        return {own, Path("pipelines/files.py"), Path("pipelines/data/user_files.py")}
     skip = set(OBSERVERS)
     if not stage.startswith(("train_", "fine_")):
         skip |= TRAINER

@@ -1,6 +1,9 @@
 """Atomic writes: a path has its old content or the new one, never a part."""
 
+import errno
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -43,3 +46,45 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
             temporary.mkdir()
             (temporary / name).touch()
     assert [file.name for file in path.iterdir()] == ["new"]
+
+
+def test_a_work_folder_disappears(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "a"
+    with files.work_folder(target) as folder:
+        assert folder.parent == target.parent
+        (folder / "part").mkdir()
+    assert list(target.parent.iterdir()) == []
+
+
+def test_work_folders_of_killed_processes_disappear_and_those_of_others_stay(
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "a"
+    ready, done = os.pipe()
+    child = os.fork()
+    if not child:
+        with files.work_folder(target) as folder:
+            (folder / "part").write_text("x", encoding="utf-8")
+            os.write(done, b"x")
+            signal.pause()
+    os.read(ready, 1)
+    leftover = next(tmp_path.iterdir())
+    with files.work_folder(target):
+        assert leftover.is_dir(), "its process works on it"
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert leftover.is_dir()
+    with files.work_folder(tmp_path / "a.b"):
+        assert leftover.is_dir(), "it belongs to another target"
+    with files.work_folder(target) as folder:
+        assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("context", [files.atomic_write, files.work_folder])
+def test_a_full_disk_names_the_target(context, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left") as error, context(tmp_path / "a"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert error.value.filename == str(tmp_path / "a")
+    with pytest.raises(OSError, match="denied") as error, context(tmp_path / "a") as temporary:
+        raise OSError(errno.EACCES, "denied", str(temporary))
+    assert error.value.filename == str(temporary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,8 +86,15 @@ class CorpusReader(ConfigModel):
         """Check that all raw files of a corpus can be read.
 
         Raises:
-            UserError: a file is missing, or there is no reader for it.
+            UserError: a file is missing, or there is no reader for it, or two have one name.
         """
+        names = [file.name for file in files]
+        for name, count in Counter(names).items():
+            if count > 1:
+                raise UserError(
+                    f"{count} files in different folders are called '{name}': rename all but one, "
+                    "or use 'reader.format: folders'."
+                )
 
     def read(
         self, files: Sequence[Path], columns: Sequence[str], folder: Path | None = None

@@ -79,8 +79,8 @@ def _too_few(number: int, count: int, needed: int) -> str:
     """Return the reason of a sentence with a line of too few columns."""
     columns = f"{count} column{'s' if count > 1 else ''}"
     return (
-        f"is no sentence: line {number} has {columns}, and 'reader.columns' needs {needed}; correct "
-        "the line, or 'reader.separator'"
+        f"is no sentence: line {number} has {columns}, and 'reader.columns' needs {needed}; "
+        "correct the line, or 'reader.separator'"
     )
 
 

@@ -23,6 +23,9 @@ class FoldersReader(TextReader):
     tasks: ClassVar[tuple[Task, ...]] = ("classification",)
     single_files: ClassVar[bool] = False
 
+    def check_files(self, files: Sequence[Path]) -> None:
+        """Accept files of the same name in different folders."""
+
     def read_files(
         self, files: Sequence[Path], columns: Sequence[str], folder: Path | None
     ) -> Iterator[Row | BadRow]:

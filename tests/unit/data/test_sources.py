@@ -292,6 +292,27 @@ def test_failed_downloads_are_one_message(tmp_path: Path, mirror: Path) -> None:
     assert "could not be downloaded" in error_of(urls((nowhere, NO_HASH)), tmp_path)
 
 
+def test_secrets_of_a_url_are_not_printed(tmp_path: Path) -> None:
+    message = error_of(urls(("http://127.0.0.1:1/a.txt?token=SECRET#SECRET", NO_HASH)), tmp_path)
+    assert "127.0.0.1:1/a.txt could not be downloaded" in message
+    assert "SECRET" not in message
+    with pytest.raises(ValidationError, match="has a user or a password"):
+        urls(("http://u:SECRET@127.0.0.1:1/a.txt", NO_HASH))
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(
+    mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources.containers, "FREE_SIZE", 100)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("p/x.db", "d" * 101_000)
+    for data in (packed.getvalue(), packed.getvalue()[:-9]):
+        (mirror / "some_package-1.0-py3-none-any.whl").write_bytes(data)
+        problem = "unpacks to more than" if data == packed.getvalue() else "not a valid zip or tar"
+        assert problem in error_of(package(data, member="p/x.db"), tmp_path)
+
+
 def test_a_later_failure_leaves_no_earlier_file(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"ants")
     good, bad = (tmp_path / "a.txt").as_uri(), (tmp_path / "b.txt").as_uri()
@@ -319,6 +340,20 @@ def test_files_outside_texts_are_refused(tmp_path: Path) -> None:
         assert "is outside texts/" in message
     message = error_of(parse(kind="files", paths=["texts/poem.txt"]), tmp_path)
     assert "no file 'texts/poem.txt' (did you mean 'texts/poems.txt'?)" in message
+
+
+def test_patterns_and_folders_are_copied(tmp_path: Path) -> None:
+    for name in ("good/1.txt", "bad/1.txt", "bad/2.csv"):
+        file = tmp_path / "texts" / "films" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name, encoding="utf-8")
+    source = parse(kind="files", paths=["texts/films/*/*.csv"])
+    assert fetch(source, tmp_path) == {"2.csv": b"bad/2.csv"}
+    assert sources.file_names(source) == ["*.csv"]
+    folder = tmp_path / "raw" / "x"
+    sources.fetch(parse(kind="files", paths=["texts/films"]), folder, root=tmp_path, seed=1)
+    assert (folder / "good" / "1.txt").read_bytes() == b"good/1.txt"
+    assert (folder / "bad" / "1.txt").read_bytes() == b"bad/1.txt"
 
 
 def test_generated_dates_are_one_table(tmp_path: Path) -> None:
