@@ -254,7 +254,7 @@ def _fetch_urls(source: UrlSource, folder: Path) -> None:
             shutil.copyfile(mirrored, target)
         else:
             _download(download, target)
-        _check_hash(target, download.sha256(download.url))
+        _check_hash(target, download.sha256, download.url)
 
 
 def _file_name(download: Download) -> str:
@@ -271,7 +271,6 @@ def _url_name(download: Download) -> str:
 
 
 def _download(download: Download, target: Path) -> None:
-    url = download.url
     request = urllib.request.Request(download.url, headers={"User-Agent": "seqproof"})
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
@@ -279,18 +278,21 @@ def _download(download: Download, target: Path) -> None:
             copied = _copy(response, target, total)
     except urllib.error.HTTPError as error:
         error.close()
-        raise UserError(f"{url} answered {error.code} ({error.reason}): correct 'url'.") from None
+        raise UserError(
+            f"{download.url} answered {error.code} ({error.reason}): correct 'url'."
+        ) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             raise
         raise UserError(
-            f"{url} could not be downloaded ({reason}). Check the URL and the "
+            f"{download.url} could not be downloaded ({reason}). Check the URL and the "
             f"network, or set {MIRROR} to a folder with the file."
         ) from None
     if copied < total:
         raise UserError(
-            f"The download of {url} stopped after {copied:,} of {total:,} bytes. Try again."
+            f"The download of {download.url} stopped after {copied:,} of {total:,} bytes. Try "
+            "again."
         )
 
 

@@ -550,7 +550,9 @@ def test_a_stage_refuses_files_that_do_not_belong_to_its_model(copy):
 
     copy.edit_params(lambda tree: tree["models"]["baseline"]["plain-markov"].update(order=2))
     error = copy.run("seqproof", "evaluate", "plain-markov", ok=False)
-    assert re.fullmatch(r"seqproof: .*models/plain-markov .*params\.yaml has \(model\.order\).*\n", error)
+    assert re.fullmatch(
+        r"seqproof: .*models/plain-markov .*params\.yaml has \(model\.order\).*\n", error
+    )
     assert copy.outs() == before
 
 
