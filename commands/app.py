@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+from commands import data
 from pipelines import console
 from pipelines.console import Argument, Command, Context, Exit, Option, Restart, Typer
 from pipelines.errors import UserError
@@ -117,6 +118,7 @@ def _run(stage: str, name: str | None = None, restart: bool = False) -> None:
 
 for _command, (_argument, _help) in STAGES.items():
     _add(_command, _argument, _help)
+app.add_typer(data.app)
 
 
 @app.command()

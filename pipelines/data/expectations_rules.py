@@ -290,7 +290,7 @@ def _readable(corpus: Corpus, rows: int, bad_rows: int) -> list[Rule]:
     rule = corpus.checks.bad_rows
     if rule is None:
         return []
-    sentence = f"the reader cannot read at most {_percent(rule.max)} of the rows"
+    sentence = f"at most {_percent(rule.max)} of the rows cannot be read"
     expectation = library.ExpectReadableRows(max_value=rule.max)
     total = rows + bad_rows
     share, detail = bad_rows / max(1, total), f"{bad_rows:,} of {total:,} rows"

@@ -151,12 +151,12 @@ def compare(train: Mapping[str, Any], new: Mapping[str, Any]) -> list[Drift]:
     """
     differences = []
     for column, profile in new["columns"].items():
-        known = train["columns"][column]
+        trained = train["columns"][column]
         differences += [
-            _lengths(column, known["lengths"], profile["lengths"]),
-            _unknown(column, known, profile),
-            _shares(f"languages of {column}", known["languages"], profile["languages"]),
-            _shares(f"scripts of {column}", known["scripts"], profile["scripts"]),
+            _lengths(column, trained["lengths"], profile["lengths"]),
+            _unknown(column, trained, profile),
+            _shares(f"languages of {column}", trained["languages"], profile["languages"]),
+            _shares(f"scripts of {column}", trained["scripts"], profile["scripts"]),
         ]
     if new["labels"]:
         differences.append(_shares("labels", train["labels"], new["labels"]))

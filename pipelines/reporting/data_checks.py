@@ -48,6 +48,11 @@ class DataCheck:
     success: bool
 
     @property
+    def share(self) -> float:
+        """Share of the rows that break the rule."""
+        return (self.unexpected or 0) / max(1, self.rows)
+
+    @property
     def result(self) -> str:
         """Passed, warning or failed."""
         if self.success:

@@ -18,7 +18,7 @@ from pipelines.lineage import environment, git, hashing, provenance, run_tags
 from pipelines.lineage.lockfiles import EVALUATION, TRAINING
 from pipelines.lineage.stages import Inputs
 from pipelines.tasks import lookup
-from pipelines.tracking import descriptions, energy, onednn, runs, system_metrics
+from pipelines.tracking import data_warnings, descriptions, energy, onednn, runs, system_metrics
 from pipelines.tracking.epoch_logger import EpochLogger
 from pipelines.tracking.runs import Run, RunIdentity
 from pipelines.training import history as histories
@@ -205,6 +205,9 @@ def _log_setup(run: Run, config: params.Params, name: str, seed: int | None = No
     checks = paths.data_checks(entry.corpus)
     if seed is None and checks.is_file():
         run.log_file(checks, "data_checks")
+        tags, metrics = data_warnings.tags_and_metrics(checks)
+        run.set_tags(tags)
+        run.log_metrics(metrics)
     for context in ("train", "valid"):
         path = paths.frame(entry.corpus, context)
         if path.is_file():

@@ -138,7 +138,7 @@ def test_rows_that_the_reader_cannot_read(maximum: float, stops: bool, make_corp
         checker.finish("raw", FrameStatistics(bad_rows=1))
         return
     with pytest.raises(
-        UserError, match=r"at most 19% of the rows; found: 0.2, 1 of 5 rows \[bad_r"
+        UserError, match=r"at most 19% of the rows cannot be read; found: 0.2, 1 of 5 rows \[bad_r"
     ):
         checker.finish("raw", FrameStatistics(bad_rows=1))
 

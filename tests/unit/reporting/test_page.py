@@ -89,9 +89,10 @@ def test_tables_checks_and_samples_are_on_the_page(project: Path) -> None:
     assert "Validation loss at the best epoch, lowest first: dates-fixed 2.000." in html
     assert "1 of 3 passed, 1 warning, 1 failed" in html
     assert '<td>test</td><td class="text">no text is also in train (5 exactly)' in html
+    assert '</td><td class="text"><code>overlap</code></td>' in html
     assert "a.txt:7  &lt;i&gt;good&lt;/i&gt;</code>" in html
-    assert '<td>7 of 2,345</td><td class="warning">warning</td>' in html
-    assert '<td>7 of 2,345</td><td class="failed">failed</td>' in html
+    assert '<td>7 of 2,345 (0.299%)</td><td class="warning">warning</td>' in html
+    assert '<td>7 of 2,345 (0.299%)</td><td class="failed">failed</td>' in html
     assert "Sample of shakespeare-lstm" in html
     assert "Samples of verses-fixed after each epoch" in html
 

@@ -1,13 +1,14 @@
 """What the training and evaluation stages log, each of it once."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
 
 from pipelines import paths
 from pipelines.lineage import environment
-from pipelines.tracking import descriptions, run_writer, runs
+from pipelines.tracking import data_warnings, descriptions, run_writer, runs
 from tests.unit.tracking.work import CORPUS, METRICS, Work
 
 
@@ -52,6 +53,39 @@ def test_the_data_checks_are_among_the_artifacts(work: Work) -> None:
     work.train()
     folder = work.folder / "mlartifacts" / work.runs()[0].info.run_id / "artifacts"
     assert (folder / "data_checks" / checks.name).read_text("utf-8") == "[]"
+
+
+def test_data_warnings_are_tags_and_metrics(work: Work) -> None:
+    path = work.folder / paths.data_checks(CORPUS)
+    path.parent.mkdir(parents=True)
+    overlap = {"frame": "test", "name": "overlap", "rows": 200, "unexpected": 3, "observed": 1.0}
+    results = [
+        {**overlap, "success": False},  # of the sources
+        {**overlap, "unexpected": 1, "success": False},  # of the pairs
+        {**overlap, "name": "unknown_drift", "unexpected": None, "observed": 0.2, "success": False},
+        {**overlap, "frame": "valid", "success": True},
+    ]
+    path.write_text(json.dumps(results), encoding="utf-8")
+    work.train()
+    work.evaluate()
+    (run,) = work.runs()
+    assert run.data.tags["data.warnings"] == "test/overlap, test/unknown_drift"
+    logged = {key: x for key, x in run.data.metrics.items() if key.startswith("data/")}
+    assert logged == {
+        "data/warnings": 2.0,
+        "data/test/overlap": 0.015,
+        "data/test/unknown_drift": 0.2,
+    }
+    assert work.points("data/warnings") == [(0, 2.0)]
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '[{"frame": "x"}]', "[1]", "oops"])
+def test_data_checks_without_warnings(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "checks.json"
+    path.write_text(text, encoding="utf-8")
+    tags, metrics = data_warnings.tags_and_metrics(path)
+    assert metrics == ({"data/warnings": 0.0} if text in ("[]", "{}") else {})
+    assert tags == ({"data.warnings": "none"} if text in ("[]", "{}") else {})
 
 
 def test_a_resumed_training_logs_nothing_twice(work: Work) -> None:
