@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from commands import data
+from commands import own_text_options as own
 from pipelines import console
 from pipelines.console import Argument, Command, Context, Exit, Option, Restart, Typer
 from pipelines.errors import UserError
@@ -310,13 +311,50 @@ class _New(Command):
 @app.command(cls=_New)
 def new(
     folder: Annotated[str, Argument(metavar="DIR", help="a new or empty folder")],
+    more: Annotated[list[str] | None, Argument(metavar="[FILE]...", hidden=True)] = None,
     template: Annotated[str, Option(metavar="NAME", help="see docs/templates.md")] = "",
+    files: Annotated[
+        list[str] | None,
+        Option(
+            "--from",
+            metavar="FILE...",
+            help="your own text: files, a folder, or - for standard input",
+        ),
+    ] = None,
+    name: Annotated[str | None, Option(metavar="NAME", help="name of the corpus")] = None,
+    task: own.Task = None,
+    text: own.Text = None,
+    label: own.Label = None,
+    source: own.Source = None,
+    target: own.Target = None,
+    tokens: own.Tokens = None,
+    split: own.Split = None,
+    separator: own.Separator = None,
+    quoting: own.Quoting = None,
+    header: own.Header = None,
+    encoding: own.Encoding = None,
+    yes: own.Yes = False,
 ) -> None:
-    """Create a project from a template: a benchmark with a published number."""
+    """Create a project from a template, a benchmark with a published number, or from your text."""
     from commands import inputs
     from commands import new as command
 
-    command.new(inputs.folder(folder), template)
+    project = inputs.folder(folder)
+    if not files:
+        if more:
+            raise UserError(f"'{more[0]}' is one argument too many. Pass files after --from.")
+        command.new(project, template)
+        return
+    if template:
+        raise UserError("--template cannot be combined with --from. Omit one of the two.")
+    from commands import own_text
+    from pipelines.proposals.options import Options
+
+    options = Options(
+        task, text, label, source, target, tokens, split, separator, quoting, header, encoding
+    )
+    paths = [inputs.utf8(file, "--from") for file in [*files, *(more or [])]]
+    own_text.create(project, paths, name, options, yes)
 
 
 @app.command()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from commands import own_text_options as own
 from pipelines import console
-from pipelines.console import Context, Option, Typer
+from pipelines.console import Argument, Context, Option, Typer
 
 app = Typer(
     name="data",
@@ -15,9 +16,40 @@ app = Typer(
 
 @app.callback(invoke_without_command=True)
 def data(context: Context) -> None:
-    """Look at the text of the corpora before anything is trained."""
+    """Add your own text, and look at the text of the corpora before anything is trained."""
     if context.invoked_subcommand is None:
         console.echo(context.get_help())
+
+
+@app.command()
+def add(
+    name: Annotated[str, Argument(metavar="NAME", help="name of the new corpus")],
+    files: Annotated[
+        list[str],
+        Argument(metavar="FILE...", help="files, a folder, or - for standard input"),
+    ],
+    task: own.Task = None,
+    text: own.Text = None,
+    label: own.Label = None,
+    source: own.Source = None,
+    target: own.Target = None,
+    tokens: own.Tokens = None,
+    split: own.Split = None,
+    separator: own.Separator = None,
+    quoting: own.Quoting = None,
+    header: own.Header = None,
+    encoding: own.Encoding = None,
+    yes: own.Yes = False,
+) -> None:
+    """Add a corpus and models for your own text to params.yaml."""
+    from commands import inputs, own_text
+    from pipelines.proposals.options import Options
+
+    options = Options(
+        task, text, label, source, target, tokens, split, separator, quoting, header, encoding
+    )
+    paths = [inputs.utf8(file, "FILE") for file in files]
+    own_text.add(paths, inputs.utf8(name, "NAME"), options, yes)
 
 
 @app.command()

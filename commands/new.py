@@ -1,4 +1,4 @@
-"""`seqproof new`: create a project from a template, ready for `dvc repro`."""
+"""`seqproof new`: create a project from a template or from own text, ready for `dvc repro`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from commands import templates
@@ -43,30 +43,69 @@ network.
 
 
 def new(folder: Path, template: str) -> None:
-    """Create a project in a folder that is empty or does not exist.
+    """Create a project from a template.
+
+    Args:
+        folder: empty, or one that does not exist.
+        template: name of the template.
 
     Raises:
         UserError: there is no such template, the folder is in use, or Git fails; nothing is left
             behind then.
     """
     params = templates.find(template)
-    _require_no_loop(folder)
+    require_free(folder)
+
+    def fill(project: Path) -> None:
+        shutil.copyfile(params, project / "params.yaml")
+        lines = [f"- {line}" for line in benchmark_page.goal_lines(templates.goals(template))]
+        goals = "\n".join(["## Goals", "", *lines, ""]) if lines else ""
+        write_readme(project, template, templates.title(template), template, goals)
+
+    create(folder, fill, f"A project from the template {template}")
+    console.echo(f"Created {folder} from the template {template}; see its README.md. Next:")
+    echo_next_commands(folder)
+
+
+def create(folder: Path, fill: Callable[[Path], None], message: str) -> None:
+    """Create a project with Git and DVC.
+
+    Args:
+        folder: empty, or one that does not exist.
+        fill: writes params.yaml, README.md and texts into a project that has everything else.
+        message: of the first commit.
+
+    Raises:
+        UserError: the folder is in use, or Git fails; nothing is left behind then.
+    """
     target = folder.resolve()
-    _require_empty(folder, target)
     # On the same disk as the target, so that the last step is a rename.
     parent = next(path for path in (target, *target.parents) if path.is_dir())
     with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=parent) as temporary:
         project = Path(temporary) / "project"
-        _copy(params, project)
-        _write_readme_and_origin(template, project)
-        _init_repository(template, project)
+        _copy(project)
+        fill(project)
+        _init_repository(project, message)
         target.mkdir(parents=True, exist_ok=True)
-        _require_empty(folder, target)  # files may have appeared in the meantime
+        require_free(folder)  # files may have appeared in the meantime
         for path in project.iterdir():
             path.replace(target / path.name)
-    console.echo(f"Created {folder} from the template {template}; see its README.md. Next:")
+
+
+def echo_next_commands(folder: Path) -> None:
+    """Print the commands that train the models of a new project."""
     console.echo(f"  cd {shlex.quote(str(folder))}")
     console.echo("  dvc repro" if shutil.which("dvc") else "  make repro")
+
+
+def require_free(folder: Path) -> None:
+    """Reject a folder that holds files, and a link to itself.
+
+    Raises:
+        UserError: the folder cannot become a project.
+    """
+    _require_no_loop(folder)
+    _require_empty(folder, folder.resolve())
 
 
 def _require_no_loop(folder: Path) -> None:
@@ -88,7 +127,7 @@ def _other_files(target: Path) -> Iterator[Path]:
     return (path for path in target.iterdir() if not path.name.startswith(TEMPORARY))
 
 
-def _copy(params: Path, project: Path) -> None:
+def _copy(project: Path) -> None:
     compiled = shutil.ignore_patterns("__pycache__", "*.pyc")
     for name in FOLDERS:
         try:
@@ -99,15 +138,19 @@ def _copy(params: Path, project: Path) -> None:
     for name in FILES:
         (project / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(templates.SOURCE / name, project / name)
-    shutil.copyfile(params, project / "params.yaml")
 
 
-def _write_readme_and_origin(template: str, project: Path) -> None:
-    """Write README.md, and the template and commit into `.seqproof`, which Git ignores."""
-    lines = [f"- {line}" for line in benchmark_page.goal_lines(templates.goals(template))]
-    goals = "\n".join(["## Goals", "", *lines, ""]) if lines else ""
-    text = README.format(name=template, title=templates.title(template), goals=goals)
-    _write(project / "README.md", text)
+def write_readme(project: Path, name: str, title: str, template: str, goals: str = "") -> None:
+    """Write README.md, and the template and commit into `.seqproof`, which Git ignores.
+
+    Args:
+        project: the new project.
+        name: heading of README.md.
+        title: its first paragraph.
+        template: name of the template, or `none`.
+        goals: its section on goals, as Markdown.
+    """
+    _write(project / "README.md", README.format(name=name, title=title, goals=goals))
     origin = {"template": template, **git.git_state(templates.SOURCE)}
     (project / ".seqproof").mkdir()
     _write(project / ".seqproof" / "origin.json", files.dump_json(origin))
@@ -117,13 +160,12 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _init_repository(template: str, project: Path) -> None:
+def _init_repository(project: Path, message: str) -> None:
     """Initialise Git and DVC, and commit all files."""
     _git(project, ["init", "--quiet"])
     dvc_project.initialise(project)
     # Add all files, even those that the user's global gitignore excludes.
     _git(project, ["add", "--all"], settings=("-c", f"core.excludesFile={os.devnull}"))
-    message = f"A project from the template {template}"
     _git(project, ["commit", "--quiet", "--message", message], settings=_identity(project))
 
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -213,6 +213,47 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     for row in rows:
         result.add_row(*row)
     return result
+
+
+def text_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Build a table of plain text, without markup; long cells are wrapped.
+
+    Args:
+        title: line above the table.
+        columns: headers.
+        rows: cells; characters without a shape, such as line ends, become blanks.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    result = Table(title=Text(title), title_justify="left")
+    for column in columns:
+        result.add_column(Text(column), overflow="fold")
+    for row in rows:
+        cells = (
+            "".join(letter if letter.isprintable() else " " for letter in cell) for cell in row
+        )
+        result.add_row(*(Text(cell) for cell in cells))
+    return result
+
+
+def is_interactive() -> bool:
+    """Return True if a person can answer a question: input and output are a terminal."""
+    return sys.stdin.isatty() and out().is_terminal
+
+
+def ask(question: str) -> str:
+    """Return the answer to a question, without blanks around it.
+
+    Raises:
+        UserError: the input ends.
+    """
+    from rich.text import Text
+
+    try:
+        return out().input(Text(f"{question}: ")).strip()
+    except EOFError:
+        raise UserError("No answer: stopped without changes.") from None
 
 
 def echo(text: str) -> None:

@@ -152,7 +152,7 @@ def _render(name: str, entry: Entry, indent: str) -> str:
     lines = [f"{indent}{name}:{f' # {remark}' if remark else ''}"]
     for key, value in entry.values.items():
         lines += _comment(entry.comments.get(key, ""), f"{indent}  ")
-        lines.append(f"{indent}  {key}: {_flow(value)}")
+        lines.append(f"{indent}  {key}: {flow(value)}")
     return "\n".join(lines) + "\n"
 
 
@@ -163,8 +163,8 @@ def _comment(text: str, indent: str) -> Iterable[str]:
     )
 
 
-def _flow(value: Any) -> str:
-    """Return a value in one line of YAML."""
+def flow(value: Any) -> str:
+    """Return a value in one line of YAML, the same for YAML 1.1 and 1.2."""
     yaml = YAML()
     yaml.default_flow_style = True
     yaml.width = 10**9

@@ -1,0 +1,320 @@
+"""Proposed values of `corpora.<name>`, with a reason for each."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipelines.config import task_schemas
+from pipelines.config.params import SUB_WORDS, Cleaning, FractionSplit, Tokens
+from pipelines.errors import UserError, suggest
+from pipelines.proposals.columns import Choice
+from pipelines.proposals.layouts import Layout
+from pipelines.proposals.options import Options
+from pipelines.proposals.statistics import Statistics
+from pipelines.text import tokenizers
+from pipelines.text.normalization import normalize_many
+
+# Scripts without blanks between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese.
+SPACELESS = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff]"
+)
+KINDS: tuple[Tokens, ...] = ("characters", "words", "spaces", "bpe", "unigram")
+METHODS = ("contiguous", "shuffled", "stratified", "given")
+UNITS = {"characters": "characters", "words": "words", "spaces": "words"}
+FEW_ROWS = 50_000  # up to which letters in lower case are worth what they hide
+MANY_DOCUMENTS = 20  # from which whole documents are in one part
+HELD_OUT = 0.1
+UNKNOWN = 0.15  # rate of unknown words from which sub-words are better
+COMMON_BOUND = 0.1  # `checks.unknown_rate.max` of every corpus
+NEAR_DUPLICATES = 0.8
+RUNNING_ROW = 10_000  # tokens after which a row of running text is cut
+
+
+class Sizes(NamedTuple):
+    """Sizes that decide on those of the models.
+
+    Attributes:
+        rows: number of rows.
+        tokens: mean number of tokens of a row in each text column.
+        vocabulary: maximum number of different tokens.
+        labels: number of labels.
+    """
+
+    rows: int
+    tokens: tuple[float, ...]
+    vocabulary: int
+    labels: int
+
+
+class CorpusProposal(NamedTuple):
+    """Values of `corpora.<name>` but the source, a reason for some keys, and the sizes."""
+
+    values: dict[str, Any]
+    reasons: dict[str, str]
+    sizes: Sizes
+
+
+class _Text(NamedTuple):
+    """Tokens of the sample.
+
+    Attributes:
+        rows: for each row, the tokens of each text column.
+        tokens: their kind.
+    """
+
+    rows: Sequence[Sequence[Sequence[str]]]
+    tokens: Tokens
+
+    def lengths(self) -> Any:
+        """Return the numbers of tokens, (rows, columns)."""
+        return np.array([[len(column) for column in row] for row in self.rows])
+
+
+def propose_corpus(
+    choice: Choice,
+    layout: Layout,
+    reader: Mapping[str, Any],
+    statistics: Statistics,
+    options: Options,
+) -> CorpusProposal:
+    """Return the values of a corpus.
+
+    Args:
+        choice: task and columns.
+        layout: of the files.
+        reader: values of `reader`, with the columns.
+        statistics: of the rows.
+        options: values that a person has set.
+
+    Raises:
+        UserError: an option has an invalid value.
+    """
+    schema = task_schemas.get(choice.task)
+    places = [schema.columns.index(column) for column in schema.text_columns]
+    texts = [[row[place] for place in places] for row in statistics.sample]
+    reasons = {"task": choice.reason, "reader": layout.reason}
+    lowercase, reasons["lowercase"] = _lowercase(choice.task, texts, statistics.rows)
+    tokens, reasons["tokens"] = _tokens(choice.task, texts, statistics.rows, lowercase, options)
+    if tokens == "characters" and schema.running_text:
+        lowercase, reasons["lowercase"] = False, "the text as it is"
+    sample = _split(texts, tokens, lowercase)
+    vocabulary, reasons["vocabulary"] = _vocabulary(choice.task, sample, statistics.rows)
+    max_length, reasons["max_length"] = _max_length(sample, schema.running_text)
+    repeated = choice.task == "classification"
+    cleaning = {"unicode": "NFC", "lowercase": lowercase, "max_length": max_length}
+    split, reasons["split"] = _split_values(choice.task, layout, statistics, options)
+    checks, reasons["checks"] = _checks(choice.task, sample, statistics, vocabulary)
+    values: dict[str, Any] = {
+        "task": choice.task,
+        "reader": dict(reader),
+        "cleaning": {**cleaning, "drop_repeated": repeated},
+        "tokens": tokens,
+        "split": split,
+        "vocabulary": vocabulary,
+        "checks": checks,
+    }
+    if repeated:
+        share = statistics.repeated
+        reasons["drop_repeated"] = f"a text counts once ({share:.1%} of the texts are repeated)"
+    if schema.running_text:
+        length = 400 if tokens == "characters" else 100
+        samples = {"beginning": _beginning(texts, tokens), "length": length, "temperature": 0.8}
+        values["samples"] = samples
+        reasons["samples"] = "text that the models write, from the beginning of a row"
+    means = tuple(float(mean) * _pieces(sample, tokens) for mean in sample.lengths().mean(axis=0))
+    sizes = Sizes(statistics.rows, means, vocabulary["max_size"], len(statistics.labels))
+    return CorpusProposal(values, reasons, sizes)
+
+
+def _pieces(sample: _Text, tokens: Tokens) -> float:
+    """Return about how many sub-words a word has."""
+    if tokens not in SUB_WORDS:
+        return 1.0
+    words = [word for row in sample.rows for column in row for word in column]
+    return max(1.3, sum(map(len, words)) / max(1, len(words)) / 4)
+
+
+def _split(texts: Sequence[Sequence[str]], tokens: Tokens, lowercase: bool) -> _Text:
+    cleaning = Cleaning(unicode="NFC", lowercase=lowercase, max_length=1, drop_repeated=False)
+    columns = [
+        [tokenizers.split(text, tokens) for text in normalize_many(list(column), cleaning, tokens)]
+        for column in zip(*texts, strict=True)
+    ]
+    return _Text(list(zip(*columns, strict=True)), tokens)
+
+
+def _lowercase(task: str, texts: Sequence[Sequence[str]], rows: int) -> tuple[bool, str]:
+    joined = "".join(text for row in texts for text in row)
+    if joined == joined.lower() == joined.upper():
+        return False, "the script has no upper case"
+    if task == "tagging":
+        return False, "upper case marks names"
+    if joined == joined.lower():
+        return True, "the texts have no upper case"
+    if rows > FEW_ROWS:
+        return False, f"{rows:,} rows are enough to learn both cases"
+    return True, f"{rows:,} rows are few, and words are more frequent without upper case"
+
+
+def _tokens(
+    task: str, texts: Sequence[Sequence[str]], rows: int, lowercase: bool, options: Options
+) -> tuple[Tokens, str]:
+    if options.tokens is not None:
+        for kind in KINDS:
+            if kind == options.tokens:
+                return kind, "set by --tokens"
+        raise UserError(
+            f"--tokens: there is no '{options.tokens}'{suggest(options.tokens, KINDS)}."
+        )
+    if task == "tagging":
+        return "spaces", "the tags are aligned with them"
+    joined = "".join(text for row in texts[:2000] for text in row)
+    letters = sum(character.isalpha() for character in joined)
+    if len(SPACELESS.findall(joined)) > 0.3 * letters:
+        if task == "translation" and rows >= 2000:
+            return "unigram", "sub-words: the script has no blanks between words"
+        return "characters", "the script has no blanks between words"
+    rate = _unknown_rate(_split(texts, "words", lowercase), _min_count("words", rows), 10**9)
+    if rate > UNKNOWN and rows >= 2000:
+        return "bpe", f"sub-words: {rate:.0%} of the words of other rows would be unknown"
+    return "words", f"{rate:.1%} of the words of other rows are unknown"
+
+
+def _min_count(tokens: Tokens, rows: int) -> int:
+    return 2 if tokens in ("words", "spaces") and rows >= 1000 else 1
+
+
+def _unknown_rate(sample: _Text, min_count: int, max_size: int) -> float:
+    """Return the rate of unknown tokens in rows that are held out."""
+    cut = math.ceil(len(sample.rows) * (1 - HELD_OUT))
+    rates = []
+    for column in range(len(sample.rows[0])):
+        counts = Counter(token for row in sample.rows[:cut] for token in row[column])
+        common = {token for token, count in counts.most_common(max_size) if count >= min_count}
+        others = [token for row in sample.rows[cut:] for token in row[column]]
+        rates.append(sum(token not in common for token in others) / max(1, len(others)))
+    return max(rates)
+
+
+def _vocabulary(task: str, sample: _Text, rows: int) -> tuple[dict[str, int], str]:
+    counts = Counter(token for row in sample.rows for column in row for token in column)
+    if sample.tokens in SUB_WORDS:
+        characters = len({character for token in counts for character in token})
+        size = min(8000, max(500, 2 * characters, _round_up(int(counts.total() / 50))))
+        return {"max_size": size}, f"sub-words for {rows:,} rows"
+    min_count = _min_count(sample.tokens, rows)
+    frequent = sum(count >= min_count for count in counts.values())
+    # More rows have more words: the number grows as their square root (Heaps 1978).
+    frequent = int(frequent * math.sqrt(max(1.0, rows / len(sample.rows))))
+    cap = 20_000 if task in ("classification", "tagging") else 10_000
+    size = min(cap, _round_up(max(100, frequent)))
+    times = "twice" if min_count == 2 else "once"
+    reason = f"about {frequent:,} different {UNITS[sample.tokens]} occur at least {times}"
+    return {"max_size": size, "min_count": min_count}, reason
+
+
+def _round_up(number: int) -> int:
+    """Return the next number of one digit and zeros."""
+    unit: int = 10 ** (len(str(number)) - 1)
+    return unit * -(-number // unit)
+
+
+def _max_length(sample: _Text, running: bool) -> tuple[int, str]:
+    if running:
+        return RUNNING_ROW, "running text, which is never dropped"
+    longest = sample.lengths().max(axis=1)
+    quantile = max(1, int(np.quantile(longest, 0.99, method="higher")))
+    unit = UNITS.get(sample.tokens, "words")
+    return quantile, f"99 % of the texts have at most {quantile:,} {unit}"
+
+
+def _split_values(
+    task: str, layout: Layout, statistics: Statistics, options: Options
+) -> tuple[dict[str, Any], str]:
+    method = options.split
+    if method is not None and method not in METHODS:
+        raise UserError(f"--split: there is no '{method}'{suggest(method, METHODS)}.")
+    if layout.parts:
+        names = {part: [file.name for file in files] for part, files in layout.parts.items()}
+        return {"method": "given", **names}, "the names of the files say train, valid and test"
+    if method == "given":
+        raise UserError("--split given needs files whose names say train, valid and test.")
+    running = task == "language_modelling" and layout.format == "lines"
+    share = 0.05 if statistics.characters > 2_000_000 else 0.1
+    fractions = {"valid": share, "test": share}
+    if method == "contiguous" or (method is None and running):
+        if statistics.documents >= MANY_DOCUMENTS:
+            return (
+                {"method": "contiguous", "by": "document", **fractions},
+                "whole files in their order",
+            )
+        return {"method": "contiguous", **fractions}, "running text keeps its order"
+    grouped = {**fractions, "near_duplicates": NEAR_DUPLICATES}
+    if "near_duplicates" not in FractionSplit.model_fields:  # TODO remove
+        grouped = fractions
+    why = "texts that are nearly the same stay in one part"
+    rare = min(statistics.labels.values(), default=0)
+    if method == "stratified" or (method is None and task == "classification" and rare >= 10):
+        return {"method": "stratified", **grouped}, f"each part has the same labels; {why}"
+    return {"method": "shuffled", **grouped}, f"rows in a random order; {why}"
+
+
+def _checks(
+    task: str, sample: _Text, statistics: Statistics, vocabulary: Mapping[str, int]
+) -> tuple[dict[str, Any], str]:
+    rows = max(1, int(statistics.rows * 0.9))
+    checks: dict[str, Any] = {"rows": {"min": rows}}
+    reasons = ["rows: nine tenths of today's"]
+    if statistics.bad_rows:
+        share = statistics.bad_rows / (statistics.rows + statistics.bad_rows)
+        checks["bad_rows"] = {"max": _ceil(share * 1.5, 4)}
+        reasons.append(f"bad_rows: {statistics.bad_rows:,} rows cannot be read")
+    if statistics.empty:
+        checks["empty"] = {"max": _ceil(statistics.empty / statistics.rows * 1.5, 4)}
+        reasons.append(f"empty: {statistics.empty:,} rows have no text")
+    if task == "classification":
+        checks["labels"] = {"values": sorted(statistics.labels)}
+        reasons.append("labels: all that occur")
+    if task == "translation":
+        lengths = np.maximum(sample.lengths(), 1)
+        ratios = lengths.max(axis=1) / lengths.min(axis=1)
+        quantile = float(np.quantile(ratios, 0.99))
+        checks["length_ratio"] = {"max": max(2.0, _ceil(quantile * 1.5, 1))}
+        reasons.append(f"length_ratio: 99 % of the pairs have at most {quantile:.1f}")
+    if sample.tokens not in SUB_WORDS:
+        rate = _unknown_rate(sample, vocabulary["min_count"], vocabulary["max_size"])
+        if rate > 0.6 * COMMON_BOUND:
+            checks["unknown_rate"] = {"max": min(1.0, _ceil(rate * 1.5, 2))}
+            reasons.append(f"unknown_rate: about {rate:.1%} in other rows")
+    return checks, "; ".join(reasons)
+
+
+def _ceil(number: float, digits: int) -> float:
+    scale = 10.0**digits
+    return math.ceil(number * scale) / scale
+
+
+def _beginning(texts: Sequence[Sequence[str]], tokens: Tokens) -> str:
+    """Return the most frequent beginning of a row."""
+    words = Counter(row[0].split()[0] for row in texts if row[0].split())
+    beginning = words.most_common(1)[0][0]
+    return beginning[:5] if tokens == "characters" else beginning
+
+
+def reader_values(layout: Layout, choice: Choice) -> dict[str, Any]:
+    """Return the values of `reader`, with the columns of the task."""
+    columns = {"columns": dict(choice.columns)} if choice.columns else {}
+    return {**layout.reader, **columns}
+
+
+def source_values(paths: Sequence[str | Path]) -> dict[str, Any]:
+    """Return the values of `source`."""
+    return {"kind": "files", "paths": [str(path) for path in paths]}

@@ -1,0 +1,208 @@
+"""Proposed models of a corpus: a baseline and a recurrent model, sized to a training time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pipelines.proposals.corpora import Sizes
+
+SECONDS = 100.0  # of the training of a corpus, on two CPU cores
+# Rates of a slow machine with two cores: benchmarks/README.md has those of a free one.
+TOKENS_PER_SECOND = 25_000.0  # of a network without weights
+PRODUCTS_PER_SECOND = 8e9  # weights times tokens, in training
+UNITS = (256, 128, 64, 32)
+MIN_EPOCHS, MAX_EPOCHS = 3, 30
+STEPS = 1500  # after which a small corpus has been learnt
+OPTIMIZER = {"name": "adam", "learning_rate": 0.002, "schedule": "linear", "clip_norm": 1.0}
+
+
+class ModelProposal(NamedTuple):
+    """Model of a corpus.
+
+    Attributes:
+        family: section of `models`.
+        name: of the model.
+        values: of its keys.
+        reason: why it is there, and what its size is.
+    """
+
+    family: str
+    name: str
+    values: Mapping[str, Any]
+    reason: str
+
+
+class _Size(NamedTuple):
+    """Units of each layer, epochs, and about how many seconds they take."""
+
+    units: int
+    epochs: int
+    seconds: float
+
+    @property
+    def reason(self) -> str:
+        """Sentence on the training time."""
+        minutes = max(0.1, self.seconds / 60)
+        return f"{self.epochs} epochs take about {minutes:.1f} minutes on two cores"
+
+
+def propose_models(corpus: str, task: str, tokens: str, sizes: Sizes) -> list[ModelProposal]:
+    """Return a baseline and a recurrent model.
+
+    Args:
+        corpus: name of the corpus.
+        task: of the corpus.
+        tokens: kind of its tokens.
+        sizes: of the corpus.
+    """
+    if task == "language_modelling":
+        return _language_models(corpus, tokens, sizes)
+    if task == "classification":
+        return _classifiers(corpus, sizes)
+    if task == "tagging":
+        return _taggers(corpus, sizes)
+    return _translators(corpus, sizes)
+
+
+def _fit(sizes: Sizes, softmax: bool, batch: int, seconds: float, most: int = 256) -> _Size:
+    """Return the largest network whose epochs fit into some seconds."""
+    tokens = sizes.rows * sum(sizes.tokens)
+    steps = max(1.0, sizes.rows / batch)
+    wanted = min(MAX_EPOCHS, max(MIN_EPOCHS + 2, math.ceil(STEPS / steps)))
+    if sizes.rows < 2000:
+        most = min(most, 128)
+    size = _Size(UNITS[-1], 1, 0.0)
+    for units in (units for units in UNITS if units <= most):
+        weights = 8 * units * units * 2 + (units * sizes.vocabulary if softmax else 0)
+        epoch = tokens * (1 / TOKENS_PER_SECOND + weights / PRODUCTS_PER_SECOND)
+        epochs = min(wanted, int(seconds / epoch))
+        size = _Size(units, max(1, epochs), epoch * max(1, epochs))
+        if epochs >= min(wanted, 2 * MIN_EPOCHS):
+            break
+    return size
+
+
+def _language_models(corpus: str, tokens: str, sizes: Sizes) -> list[ModelProposal]:
+    characters = tokens == "characters"
+    total = sizes.rows * sizes.tokens[0]
+    orders = [3, 4, 5, 6, 7] if characters else [2, 3, 4]
+    if total > 10_000_000:
+        orders = orders[:2]
+    streams = 32 if total > 100_000 else 8
+    size = _fit(sizes._replace(rows=sizes.rows), not characters, streams * 2, SECONDS)
+    steps = total / (streams * 35)
+    epochs = min(size.epochs, max(2, math.ceil(2 * STEPS / max(1.0, steps))))
+    size = size._replace(epochs=epochs, seconds=size.seconds * epochs / size.epochs)
+    return [
+        ModelProposal(
+            "baseline",
+            f"{corpus}-kneser-ney",
+            {"model": "ngram", "corpus": corpus, "order": orders, "smoothing": "kneser_ney"},
+            "counts of n-grams, a strong baseline that takes seconds",
+        ),
+        ModelProposal(
+            "lstm",
+            f"{corpus}-lstm",
+            {
+                **_network("language_model", corpus, size.units, 0.2),
+                "batch_size": streams,
+                "bptt_steps": 64 if characters else 35,
+                **_training(size),
+            },
+            size.reason,
+        ),
+    ]
+
+
+def _classifiers(corpus: str, sizes: Sizes) -> list[ModelProposal]:
+    size = _fit(sizes, False, 64, SECONDS, 128)
+    return [
+        ModelProposal(
+            "baseline",
+            f"{corpus}-logistic",
+            {
+                "model": "logistic_regression",
+                "corpus": corpus,
+                "ngrams": 2,
+                "min_count": 2 if sizes.rows >= 1000 else 1,
+                "sublinear_tf": True,
+                "c_values": [0.5, 1.0, 2.0, 4.0, 8.0, 16.0],
+            },
+            "logistic regression on words and pairs of words, the baseline to beat",
+        ),
+        ModelProposal(
+            "lstm",
+            f"{corpus}-lstm",
+            {
+                **_network("classifier", corpus, size.units, 0.5, bidirectional=True),
+                "pooling": "max",
+                "batch_size": 64 if sizes.rows >= 2000 else 16,
+                **_training(size),
+            },
+            size.reason,
+        ),
+    ]
+
+
+def _taggers(corpus: str, sizes: Sizes) -> list[ModelProposal]:
+    size = _fit(sizes, False, 32, SECONDS / 2, 128)
+    tagger = {
+        **_network("tagger", corpus, size.units, 0.5, bidirectional=True),
+        "batch_size": 32 if sizes.rows >= 2000 else 16,
+        **_training(size),
+    }
+    return [
+        ModelProposal("lstm", f"{corpus}-softmax", tagger, f"each tag by itself; {size.reason}"),
+        ModelProposal(
+            "lstm",
+            f"{corpus}-crf",
+            {**tagger, "crf": True},
+            f"all tags of a sentence together; {size.reason}",
+        ),
+    ]
+
+
+def _translators(corpus: str, sizes: Sizes) -> list[ModelProposal]:
+    size = _fit(sizes, True, 64, SECONDS / 2)
+
+    def translator(attention: str) -> dict[str, Any]:
+        return {
+            **_network("seq2seq", corpus, size.units, 0.3, bidirectional=True),
+            "attention": attention,
+            "batch_size": 64 if sizes.rows >= 5000 else 32,
+            **_training(size),
+        }
+
+    return [
+        ModelProposal(
+            "seq2seq",
+            f"{corpus}-fixed",
+            translator("none"),
+            f"the baseline: one vector between encoder and decoder; {size.reason}",
+        ),
+        ModelProposal(
+            "seq2seq",
+            f"{corpus}-attention",
+            translator("general"),
+            f"differs in attention only; {size.reason}",
+        ),
+    ]
+
+
+def _network(model: str, corpus: str, units: int, dropout: float, **more: object) -> dict[str, Any]:
+    return {
+        "model": model,
+        "corpus": corpus,
+        "cell": "lstm",
+        "embedding": units,
+        "units": units,
+        "layers": 1,
+        **more,
+        "dropout": dropout,
+    }
+
+
+def _training(size: _Size) -> dict[str, Any]:
+    return {"epochs": size.epochs, "optimizer": OPTIMIZER}
