@@ -6,7 +6,7 @@ import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Tokens = Literal["characters", "words", "spaces", "bpe", "unigram"]
 SUB_WORDS: tuple[Tokens, ...] = ("bpe", "unigram")
@@ -25,6 +25,8 @@ Dropout = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Width = Annotated[int, Field(ge=1, le=65536)]  # of a layer; larger values are typing mistakes
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Label = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+Labels = Annotated[tuple[Label, ...], Field(strict=False, min_length=1)]
 Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from pipelines.types import ConfigModel, Count, Names
+from pipelines.types import ConfigModel, Count, Labels
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Factor = Annotated[float, Field(ge=1, allow_inf_nan=False)]
@@ -52,7 +52,7 @@ class UnknownDriftRule(RuleConfig):
 class LabelsRule(RuleConfig):
     """Labels that may occur."""
 
-    values: Names | None = None
+    values: Labels | None = None
 
 
 class LengthRatioRule(RuleConfig):

@@ -115,6 +115,7 @@ def _rule(error: ErrorDetails) -> str:
     """Return what a value must be; pydantic's own messages speak of Python."""
     if error["type"].endswith("_type") and isinstance(error["input"], str) and _is_number(error):
         return "is text to YAML: write 4e-3 as 4.0e-3, 1e5 as 1.0e+5, and no quotes around a number"
+    words = isinstance(error["input"], bool)  # to YAML, so are yes, no, on and off
     rules = {
         "tuple_type": "must be a list",
         "dict_type": "must be a map",
@@ -125,7 +126,7 @@ def _rule(error: ErrorDetails) -> str:
         "int_type": "must be an integer",
         "float_type": "must be a number",
         "bool_type": "must be true or false",
-        "string_type": "must be text: put it in quotes",
+        "string_type": f"must be text: put {'the word' if words else 'it'} in quotes",
         "string_pattern_mismatch": f"must match {error.get('ctx', {}).get('pattern')}",
     }
     message = error["msg"].replace("Input should be", "must be").replace("String should", "must")

@@ -13,7 +13,7 @@ from pydantic import Field
 from pipelines.data.readers.base import BadRow, Row, TextReader
 from pipelines.data.readers.text_files import damage
 from pipelines.errors import UserError, suggest
-from pipelines.types import TASKS, Task
+from pipelines.types import TASKS, Label, Task
 
 LABEL = "label"
 
@@ -25,7 +25,7 @@ class ParallelReader(TextReader):
     """
 
     format: Literal["parallel"]
-    labels: Annotated[dict[str, str], Field(min_length=1)] | None = None
+    labels: Annotated[dict[Label, Label], Field(min_length=1)] | None = None
     tasks: ClassVar[tuple[Task, ...]] = TASKS  # with more than one column; see `check_task`
     single_files: ClassVar[bool] = False
 

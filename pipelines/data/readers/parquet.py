@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal
 
@@ -39,7 +40,7 @@ class ParquetReader(CorpusReader):
         """Yield the rows; `line` is the number of the row, from 1."""
         names = [self.columns[column] for column in columns]
         limit, size = containers.size_limit(file.stat().st_size), 0
-        with _open(file) as stream:
+        with _opened(file) as stream:
             for number, values in enumerate(_rows(file, stream, names), start=1):
                 try:
                     texts = [_text(value, name) for value, name in zip(values, names, strict=True)]
@@ -59,17 +60,17 @@ def _text(value: Any, name: str) -> str:
         raise NoText(f"{error} in '{name}'") from None
 
 
-def _open(file: Path) -> BinaryIO:
-    """Return the file, or its unpacked content, on the disk: Parquet is read from its end."""
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    """Open the file, or its unpacked content on the disk: Parquet is read from its end."""
     with file.open("rb") as stream:
-        packed = containers.packing(stream.read(containers.HEAD))
-    if packed is None:
-        return file.open("rb")
-    unpacked = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
-    for chunk in containers.unpack(file, text=False):
-        unpacked.write(chunk)
-    unpacked.seek(0)
-    return unpacked
+        if containers.packing(stream.read(containers.HEAD)) is None:
+            yield stream
+            return
+    with tempfile.TemporaryFile() as unpacked:
+        for chunk in containers.unpack(file, text=False):
+            unpacked.write(chunk)
+        yield unpacked
 
 
 def _rows(file: Path, stream: BinaryIO, names: Sequence[str]) -> Iterator[Sequence[Any]]:
