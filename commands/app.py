@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pipelines import startup  # noqa: F401 - before all other imports
+
+# isort: split
 import signal
 import sys
 from collections.abc import Callable

@@ -6,6 +6,9 @@ quick.
 
 from __future__ import annotations
 
+from pipelines import startup  # before all other imports
+
+# isort: split
 import json
 import os
 import re
@@ -98,12 +101,15 @@ def run_app(app: Typer) -> None:
         SystemExit: the app failed, was interrupted, or returned an exit code other than 0.
     """
     try:
+        startup.raise_on_ctrl_c()
         with _watch_ctrl_c() as ctrl_c:
             code = app(standalone_mode=False)
     except UserError as error:
         sys.exit(_print_error(str(error), 1))
     except Interrupted as interrupt:
         sys.exit(_print_error(str(interrupt), interrupt.code))
+    except KeyboardInterrupt:  # before or after Typer's own handling of it
+        code = INTERRUPTED
     except OSError as error:
         # A full disk, a read-only folder, a name too long: the system's own message is clear.
         prefix = f"{error.filename}: " if error.filename else ""

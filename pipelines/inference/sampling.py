@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,15 @@ from pipelines.text.vocabulary import END, PAD, START, UNK
 
 Ids = npt.NDArray[np.int32]
 Real = npt.NDArray[np.float64]
-Step = Callable[[int], Real]  # a token -> log probabilities (V,) of the next token
+Step = Callable[[Ids], Real]  # tokens (N,) -> log probabilities (V,) of the token after them
+
+CHUNK = 256  # tokens of a long beginning that a network reads at once
 
 
 def make_sampler(model: Any) -> Callable[[], Step]:
     """Return a function that starts a new text.
 
-    It returns the step function of that text: a token -> log probabilities of the next token. All
+    It returns the step function of that text: further tokens -> log probabilities of the next. All
     texts share one compiled function, which reads the current weights.
     """
     if isinstance(model, Mixture):
@@ -49,7 +52,7 @@ def sample(
     """Sample the tokens after a beginning.
 
     Args:
-        step: takes the next token and returns the log probabilities of the token after it.
+        step: takes the next tokens and returns the log probabilities of the token after them.
         beginning: (N,), N >= 1.
         samples: number of tokens and sampling options.
         random: random number generator.
@@ -58,13 +61,11 @@ def sample(
     Returns:
         (length,), the sampled tokens.
     """
-    for token in beginning[:-1]:
-        step(int(token))
-    last, tokens = int(beginning[-1]), []
+    last, tokens = beginning, []
     for _ in range(samples.length):
         probabilities = distribution(step(last), samples)
-        last = int(random.choice(len(probabilities), p=probabilities))
-        tokens.append(last)
+        tokens.append(int(random.choice(len(probabilities), p=probabilities)))
+        last = np.array(tokens[-1:], np.int32)
         if advance is not None:
             advance(1)
     return np.array(tokens, dtype=np.int32)
@@ -97,15 +98,15 @@ def distribution(log_probabilities: Real, samples: params.Samples) -> Real:
 
 
 def _mixture_step(model: Mixture, steps: Mapping[str, Step]) -> Step:
-    return lambda token: model.mix({name: step(token) for name, step in steps.items()})
+    return lambda tokens: model.mix({name: step(tokens) for name, step in steps.items()})
 
 
 def _counting_step(model: NGram | UnigramCache, length: int) -> Step:
     """Predict from the last tokens, at most `length`."""
     context = deque([END], maxlen=length)
 
-    def step(token: int) -> Real:
-        context.append(token)
+    def step(tokens: Ids) -> Real:
+        context.extend(tokens[-length:])
         ids = np.array(context, dtype=np.int32)
         with np.errstate(divide="ignore"):  # most tokens are not in a cache
             return np.log(model.next_probabilities(ids))
@@ -119,9 +120,12 @@ def _recurrent_step(compiled: Any, states: Any) -> Step:
 
     _, states = compiled(tf.constant([[END]]), states)
 
-    def step(token: int) -> Real:
+    def step(tokens: Ids) -> Real:
         nonlocal states
-        logits, states = compiled(tf.constant([[token]]), states)
-        return tf.nn.log_softmax(logits[0, 0]).numpy().astype(np.float64)
+        chunks = len(tokens) // CHUNK
+        starts = [*range(0, chunks * CHUNK, CHUNK), *range(chunks * CHUNK, len(tokens) + 1)]
+        for start, end in pairwise(starts):
+            logits, states = compiled(tf.constant(tokens[None, start:end]), states)
+        return tf.nn.log_softmax(logits[0, -1]).numpy().astype(np.float64)
 
     return step

@@ -23,6 +23,7 @@ OBSERVERS = frozenset(
         "pipelines/lineage",
         "pipelines/paths.py",
         "pipelines/reporting",
+        "pipelines/startup.py",
         "pipelines/tracking",
         "pipelines/types.py",
         "pipelines/verification",

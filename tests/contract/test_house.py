@@ -30,12 +30,13 @@ DOORS = {
 }
 # The first-party packages that each package may import, besides itself, config and BOTTOM. Only
 # packages that observe a project know its paths; the others get them as arguments.
-BOTTOM = {"types", "errors", "files", "console"}
+BOTTOM = {"types", "errors", "files", "console", "startup"}
 MAY_IMPORT = {
     "types": set(),
     "errors": set(),
     "files": set(),
-    "console": {"errors", "files"},
+    "startup": set(),
+    "console": {"errors", "files", "startup"},
     "paths": {"config"},
     "data/readers": {"types", "errors"},
     "config": {"data/readers", "types", "errors"},

@@ -1,13 +1,18 @@
 """Error messages, exit codes, progress lines and tables of the console."""
 
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from pipelines import console
 from pipelines.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+LIBRARY = "import pipelines.console"
 
 
 def _app(error):
@@ -164,3 +169,17 @@ def test_a_narrow_table_wraps_headers_and_never_cells(monkeypatch, capsys):
     output = capsys.readouterr().out
     for cell in ("a-long-model-name", "1,161,803", "2,345,678"):
         assert cell in output
+
+
+@pytest.mark.parametrize("program", [["-m", "stages.check"], ["-c", LIBRARY]])
+def test_ctrl_c_during_the_imports_of_a_program_has_no_traceback(program, tmp_path):
+    """A module that interrupts the process stands in for the first library that is imported."""
+    (tmp_path / "typer.py").write_text("import os; os.kill(os.getpid(), 2)", encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    process = subprocess.run(
+        [sys.executable, *program], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    if program[0] == "-m":
+        assert (process.returncode, process.stderr) == (-signal.SIGINT, "")
+    else:
+        assert "KeyboardInterrupt" in process.stderr, "a library leaves Ctrl-C as it is"

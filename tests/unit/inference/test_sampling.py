@@ -23,7 +23,7 @@ def make_samples(length=3000, temperature=1.0, **options):
 def sample_tokens(probabilities, samples, advance=None):
     """Sample from the same distribution at every step."""
     random = np.random.default_rng(0)
-    step = lambda token: np.log(probabilities)  # noqa: E731
+    step = lambda tokens: np.log(probabilities)  # noqa: E731
     return sampling.sample(step, BEGINNING, samples, random, advance)
 
 
@@ -89,7 +89,7 @@ def test_a_recurrent_model_steps_like_it_scores(make, cell):
     tokens = np.array([5, 6, 7, 5, 8], np.int32)
     logits, _ = model(np.concatenate([[END], tokens])[None])
     step = sampling.make_sampler(model)()
-    log_probabilities = np.stack([step(int(token)) for token in tokens])
+    log_probabilities = np.stack([step(token[None]) for token in tokens])
     expected = np.asarray(logits[0, 1:], np.float64)
     expected -= np.logaddexp.reduce(expected, axis=1, keepdims=True)
     np.testing.assert_allclose(log_probabilities, expected, atol=1e-5)
@@ -99,5 +99,26 @@ def test_an_n_gram_model_steps_like_it_scores(make):
     stream = encoding.encode_stream(make.frame("ngram"), make.vocabularies("ngram"))
     model = NGram.count(stream, 3, 20, "kneser_ney")
     step = sampling.make_sampler(model)()
-    log_probabilities = [step(int(token))[after] for token, after in pairwise(stream[1:])]
+    log_probabilities = [step(token[None])[after] for token, after in pairwise(stream[1:])]
     np.testing.assert_allclose(log_probabilities, model.log_probabilities(stream)[1:], atol=1e-12)
+
+
+def test_a_long_beginning_is_read_at_once(make, monkeypatch):
+    tokens = np.resize(np.array([5, 6, 7, 5, 8], np.int32), 2 * sampling.CHUNK + 3)
+    stream = encoding.encode_stream(make.frame("ngram"), make.vocabularies("ngram"))
+    model, calls = NGram.count(stream, 3, 20, "witten_bell"), []
+    expected = sampling.make_sampler(model)()(tokens[-3:])
+    next_probabilities = NGram.next_probabilities
+    monkeypatch.setattr(
+        NGram, "next_probabilities", lambda *args: calls.append(1) or next_probabilities(*args)
+    )
+    np.testing.assert_array_equal(sampling.make_sampler(model)()(tokens), expected)
+    assert len(calls) == 1, "time of a beginning grows with its length only"
+
+    entry = make.config("language_model", cell="lstm")
+    network = serialization.build(entry, make.vocabularies("language_model"))
+    one_by_one = sampling.make_sampler(network)()
+    for token in tokens:
+        log_probabilities = one_by_one(token[None])
+    at_once = sampling.make_sampler(network)()(tokens)
+    np.testing.assert_allclose(at_once, log_probabilities, atol=1e-5)
