@@ -25,6 +25,7 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _NO_ENCODINGS = ("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape")
+_MAINFRAME = ("cp037", "cp273", "cp424", "cp500", "cp875", "cp1026", "cp1140")  # guessed too often
 _DAMAGE = re.compile("[\0\ud800-\udfff]")
 # What text of Western Europe has beside ASCII; other scripts in cp1252 show other characters.
 _WESTERN = re.compile("[\xa0-\xbf\xc0-\xff\u0152\u0153\u0160\u0161\u0178\u2010-\u2122\u20ac]*")
@@ -183,7 +184,7 @@ def guess_encoding(file: Path) -> str | None:
         return "cp1252"
     from charset_normalizer import from_bytes
 
-    best = from_bytes(data).best()
+    best = from_bytes(data, cp_exclusion=list(_MAINFRAME)).best()
     if best is None or best.encoding in ("ascii", "utf_8"):
         return None
     return best.encoding.replace("_", "-")
@@ -201,7 +202,7 @@ def _is_western(data: bytes) -> bool:
     return (
         _WESTERN.fullmatch(others) is not None
         and _SYMBOL_IN_WORD.search(text) is None
-        and foreign <= 0.4 * letters
+        and foreign <= max(3, 0.4 * letters)
     )
 
 
