@@ -62,3 +62,17 @@ def docs(
     from commands import data_docs as command
 
     command.docs(open_browser)
+
+
+@app.command()
+def profile(
+    corpus: Annotated[
+        str | None,
+        Argument(metavar="CORPUS", help="a corpus of params.yaml; all of them without a name"),
+    ] = None,
+) -> None:
+    """Show lengths, labels, vocabulary, duplicates and languages, and what they suggest."""
+    from commands import data_profile as command
+    from commands import inputs
+
+    command.profile(None if corpus is None else inputs.utf8(corpus, "CORPUS"))

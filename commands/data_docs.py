@@ -31,11 +31,11 @@ def docs(open_browser: bool) -> None:
         for path in checked
     }
     with console.quiet_imports():
-        from pipelines.data import expectations_docs
+        from pipelines.reporting import data_docs
 
     with files.atomic_write(paths.DATA_DOCS) as folder:
-        expectations_docs.build(folder, results, times)
-    page = paths.DATA_DOCS / expectations_docs.INDEX
+        data_docs.build(folder, results, times)
+    page = paths.DATA_DOCS / data_docs.INDEX
     for path in checked:
         console.echo(f"{path.stem}: {data_checks.summary(data_checks.read(path))}")
     console.echo(f"Data Docs: {page.resolve().as_uri()}")
