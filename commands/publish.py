@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from commands import templates
-from pipelines import console, paths
+from pipelines import console, files, paths
 from pipelines.config import params
 from pipelines.diagnostics.machine import memory_gib
 from pipelines.errors import UserError
@@ -61,7 +60,7 @@ def _read_origin(project: Path) -> dict[str, str]:
     """Read the template and the commit that `seqproof new` recorded in a project."""
     path = project / ".seqproof" / "origin.json"
     try:
-        origin = json.loads(path.read_text(encoding="utf-8"))
+        origin = files.read_json(path, dict[str, Any])
         return {key: str(origin[key]) for key in ("template", "git_commit", "git_dirty")}
     except FileNotFoundError:
         raise UserError(f"{path} is missing. Create the project with `seqproof new`.") from None

@@ -187,7 +187,7 @@ def _read_cost(file: Path) -> dict[str, float]:
     try:
         cost = json.loads(file.read_text(encoding="utf-8"))
         return {key: float(cost[key]) for key in ("seconds", "peak_mib")}
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return {}
 
 

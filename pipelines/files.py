@@ -13,7 +13,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -119,6 +121,18 @@ def dump_json(value: Any) -> str:
         ValueError: a number is infinite or NaN, which JSON cannot hold.
     """
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """Read a JSON file whose values have the types of `kind`.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no valid JSON, is nested without bound, or has other types.
+    """
+    from pydantic import TypeAdapter  # imported here so that `--help` stays quick
+
+    return TypeAdapter(kind).validate_json(path.read_bytes())
 
 
 def remove(path: Path) -> None:

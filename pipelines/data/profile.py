@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipelines import files
 from pipelines.config import task_schemas
 from pipelines.config.params import Corpus
 from pipelines.data import languages
@@ -109,7 +109,7 @@ def read(path: Path) -> dict[str, Any]:
         UserError: the file is missing or damaged.
     """
     try:
-        tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        tree = files.read_json(path, dict[str, Any])
         compare(tree, tree)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist. Run `dvc repro preprocess@{path.stem}`.") from None

@@ -7,7 +7,6 @@ them. The same model gives the same bytes, and nothing outside the folder is nee
 from __future__ import annotations
 
 import importlib
-import json
 import math
 import shutil
 from collections.abc import Iterator, Mapping
@@ -305,12 +304,9 @@ def _read_weights(folder: Path, number: int, components: Mapping[str, Any]) -> d
 def _read_hyperparameters(folder: Path) -> Mapping[str, Any]:
     """Read the values that the validation split chose."""
     try:
-        content = json.loads((folder / HYPERPARAMETERS).read_text(encoding="utf-8"))
+        return files.read_json(folder / HYPERPARAMETERS, dict[str, Any])
     except (OSError, ValueError):
-        content = None
-    if not isinstance(content, dict):
-        raise _damaged(folder / HYPERPARAMETERS)
-    return content
+        raise _damaged(folder / HYPERPARAMETERS) from None
 
 
 def _write_json(content: object, path: Path) -> None:

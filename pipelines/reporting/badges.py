@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import paths
+from pipelines import files, paths
 from pipelines.errors import UserError
 
 IDENTICAL = "identical"  # summary of a verification without any difference
@@ -62,7 +61,7 @@ def _load(verified: Path, metrics: Path) -> Badge | None:
     if not (verified.is_file() and metrics.is_file()):
         return None
     try:
-        result = json.loads(verified.read_text(encoding="utf-8"))
+        result = files.read_json(verified, dict[str, Any])
         level, findings = int(result["level"]), len(result["findings"])
         summary = str(result["verdict"]).partition(": ")[2]
         metrics_md5 = result["metrics"]

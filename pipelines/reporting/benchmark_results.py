@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
@@ -98,7 +97,7 @@ def read_metrics(path: Path, stage: str) -> dict[str, Any]:
         UserError: the file is missing or damaged.
     """
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
+        metrics = files.read_json(path, dict[str, Any])
     except FileNotFoundError:
         raise UserError(f"{path} is missing. Run `dvc repro {stage}`.") from None
     except ValueError:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import paths
+from pipelines import files, paths
 from pipelines.config import parts as model_parts
 from pipelines.config.params import Goal, Model, Params
 from pipelines.errors import UserError
@@ -114,7 +113,7 @@ def models_of(config: Params, corpus: str) -> dict[str, Model]:
 
 def _read(path: Path, stage: str) -> Metrics | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = files.read_json(path, dict[str, Any])
     except FileNotFoundError:
         return None
     except ValueError:

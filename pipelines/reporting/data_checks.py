@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines import files
 from pipelines.errors import UserError
 
 PASSED, WARNING, FAILED = "passed", "warning", "failed"
@@ -69,7 +69,7 @@ def read(path: Path) -> tuple[DataCheck, ...]:
     if not path.is_file():
         return ()
     try:
-        checks = [DataCheck(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+        checks = files.read_json(path, list[DataCheck])
     except (ValueError, TypeError):
         raise UserError(f"{path} is damaged. Delete it and run `dvc repro`.") from None
     order = [FAILED, WARNING, PASSED]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from pipelines import files
 
 TAG = "data.warnings"  # frames and names of the broken rules
 COUNT = "data/warnings"  # metric: their number
@@ -22,7 +23,7 @@ def tags_and_metrics(path: Path) -> tuple[dict[str, str], dict[str, float]]:
     """
     values: dict[str, float] = {}
     try:
-        for name, value in _broken(json.loads(path.read_text(encoding="utf-8"))):
+        for name, value in _broken(files.read_json(path, list[dict[str, Any]])):
             values[name] = max(value, values.get(name, 0.0))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}, {}
@@ -30,7 +31,7 @@ def tags_and_metrics(path: Path) -> tuple[dict[str, str], dict[str, float]]:
     return {TAG: ", ".join(values) or "none"}, {COUNT: float(len(values)), **metrics}
 
 
-def _broken(checks: list[Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
+def _broken(checks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
     """Yield frame and name of each broken rule, and its share of rows or measured value."""
     for check in checks:
         if not check["success"]:

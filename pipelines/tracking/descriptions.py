@@ -49,7 +49,7 @@ def model_tags(config: params.Params, name: str, root: Path) -> dict[str, str]:
 def template_name(root: Path) -> str:
     """Return the template of a project that `seqproof new` created; "none" of any other project."""
     origin = dvc_project.main_root(root) / ".seqproof" / "origin.json"
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         return str(json.loads(origin.read_text(encoding="utf-8"))["template"])
     return NONE
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -35,7 +34,7 @@ def read_samples(folder: Path) -> list[Sample]:
     """
     path = folder / SAMPLES
     try:
-        return [Sample(**fields) for fields in json.loads(path.read_text(encoding="utf-8"))]
+        return files.read_json(path, list[Sample])
     except FileNotFoundError:
         return []
     except (ValueError, TypeError):

@@ -88,3 +88,12 @@ def test_a_full_disk_names_the_target(context, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="denied") as error, context(tmp_path / "a") as temporary:
         raise OSError(errno.EACCES, "denied", str(temporary))
     assert error.value.filename == str(temporary)
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 10**5, b'{"a": "x"}', b"[1]", b""])
+def test_json_of_other_types_is_a_value_error(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(b'{"a": 1}')
+    assert files.read_json(tmp_path / "a.json", dict[str, int]) == {"a": 1}
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(ValueError, match="validation error"):
+        files.read_json(tmp_path / "a.json", dict[str, int])
