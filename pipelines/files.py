@@ -103,6 +103,12 @@ def _name_target(path: Path, temporary: Path) -> Iterator[None]:
         raise
 
 
+def move(source: Path, path: Path) -> None:
+    """Move a file atomically to another place on the same disk."""
+    with atomic_write(path) as temporary:
+        source.replace(temporary)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 file atomically, with its line ends as they are."""
     with atomic_write(path) as temporary:

@@ -26,6 +26,7 @@ DATA_CHECKS = Path("data/checks")
 FAILED_ROWS = Path("data/failed")
 PROFILES = Path("data/profiles")
 DATA_DOCS = Path("data/docs")
+DROPPED = Path("data/dropped")
 VOCABULARY = Path("data/vocabulary")
 MODELS = Path("models")
 HISTORIES = Path("plots")
@@ -75,6 +76,11 @@ def profile(corpus: str) -> Path:
 def failed_rows(corpus: str) -> Path:
     """Return the table of the rows that break a rule of a corpus; DVC does not track it."""
     return FAILED_ROWS / f"{corpus}.csv"
+
+
+def dropped(corpus: str) -> Path:
+    """Return the table of a corpus's raw rows that are in no split."""
+    return DROPPED / f"{corpus}.csv"
 
 
 def vocabulary(corpus: str) -> Path:

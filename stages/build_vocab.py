@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pipelines import console, paths
+from pipelines import console, files, paths
 from pipelines.config import params
 
 
@@ -13,11 +13,14 @@ def main(
     config = params.load(paths.PARAMS)
     entry: params.Corpus = params.require(config.corpora, corpus, "corpus")
     with console.quiet_imports():
-        from pipelines.data import parquet
+        from pipelines.data import counting, engine
         from pipelines.text import vocabulary
 
-    train = parquet.read_parquet(paths.train_frame(corpus))
-    vocabularies = vocabulary.build_vocabularies(train, entry)
+    train = paths.train_frame(corpus)
+    with files.work_folder(paths.vocabulary(corpus)) as folder:
+        workers = engine.Engine(config.data)
+        counted = counting.count_frame(train, entry, entry.tokens, folder, workers)
+        vocabularies = vocabulary.build_vocabularies(counted, entry)
     vocabulary.save(vocabularies, paths.vocabulary(corpus))
     sizes = ", ".join(f"{len(column):,} in {name}" for name, column in vocabularies.columns.items())
     labels = f"; {len(vocabularies.labels)} labels" if vocabularies.labels else ""

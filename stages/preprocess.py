@@ -1,13 +1,12 @@
 """Read, clean, split and validate the text of a corpus."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 from pipelines import console, files, paths
 from pipelines.config import params
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pipelines.data.preparation import Preparation
 
 
 def main(
@@ -17,49 +16,47 @@ def main(
     config = params.load(paths.PARAMS)
     entry: params.Corpus = params.require(config.corpora, corpus, "corpus")
     with console.quiet_imports():
-        from pipelines.data import cleaning, expectations, measures, parquet, sources, splits
         from pipelines.data import corpus as readers
+        from pipelines.data import engine, expectations, preparation, sources, splits
 
     checker = expectations.Checker(entry, paths.failed_rows(corpus))
     order = sources.file_names(entry.source)
-    raw = readers.read(paths.raw(corpus), entry.reader, entry.task, order, entry.split)
-    raw = cleaning.with_normalized_labels(raw, entry)
-    measures.check_raw(checker, raw, entry)
-    cleaned = cleaning.clean(raw, entry)
-    parts = splits.split(cleaned, entry.split, entry.task, config.data_seed)
-    rates, dropped = unknown_rates(parts, entry), len(raw) - len(cleaned)
-    measures.check_splits(checker, parts, rates, entry, dropped)
-
-    for split, part in parts.items():
-        parquet.write_parquet(part, paths.frame(corpus, split))
+    rows = readers.read(paths.raw(corpus), entry.reader, entry.task, order, entry.split)
+    with files.work_folder(paths.PREPARED.parent / corpus) as folder:
+        workers = engine.Engine(config.data)
+        prepared = preparation.Preparation(entry, folder.absolute(), checker, workers)
+        prepared.run(rows, config.data_seed)
+        for split in splits.PARTS:
+            files.move(folder / f"{split}.parquet", paths.frame(corpus, split))
+        files.move(folder / preparation.DROPPED, paths.dropped(corpus))
+    files.write_json(paths.profile(corpus), prepared.profile)
     files.write_json(paths.data_checks(corpus), checker.report)
-    counts = ", ".join(f"{len(part):,} {split}" for split, part in parts.items())
-    warnings = checker.warnings
-    for warning in warnings:
-        console.echo(f"{corpus}: warning: {warning}")
-    console.echo(
-        f"{corpus}: {len(raw):,} rows read, {len(cleaned):,} used: {counts}; "
-        f"{len(checker.report) - len(warnings)} checks passed, {len(warnings)} gave a warning"
+    for line in _summary(corpus, prepared):
+        console.echo(f"{corpus}: {line}")
+
+
+def _summary(corpus: str, prepared: "Preparation") -> list[str]:
+    """Return what happened to the rows, line by line."""
+    from pipelines.data import splits
+
+    warnings, cuts = prepared.checker.warnings, prepared.cuts
+    lines = [f"warning: {warning}" for warning in warnings]
+    if cuts.rows:
+        verb = "row was" if cuts.rows == 1 else "rows were"
+        lines.append(
+            f"{cuts.rows:,} {verb} cut into {cuts.pieces:,} of at most "
+            f"{prepared.corpus.cleaning.max_length:,} tokens (the first: {cuts.first})"
+        )
+    if prepared.dropped.counts:
+        lines.append(f"{prepared.dropped_sentence} {paths.dropped(corpus)} lists them.")
+    pairs = zip(prepared.counts, splits.PARTS, strict=True)
+    counts = ", ".join(f"{count:,} {split}" for count, split in pairs)
+    passed = len(prepared.checker.report) - len(warnings)
+    lines.append(
+        f"{prepared.rows:,} rows read, {sum(prepared.counts):,} used: {counts}; "
+        f"{passed} checks passed, {len(warnings)} gave a warning"
     )
-
-
-def unknown_rates(
-    parts: Mapping[str, "pd.DataFrame"], corpus: params.Corpus
-) -> dict[str, dict[str, float]]:
-    """Return the share of tokens outside the vocabulary, by split and column.
-
-    With sub-words it is the share of characters that the training split does not have: no other
-    token is unknown.
-    """
-    from pipelines.text import vocabulary
-
-    estimate = vocabulary.estimate_vocabularies(parts["train"], corpus).columns
-    return {
-        split: {
-            column: vocabulary.unknown_rate(estimate[column], part[column]) for column in estimate
-        }
-        for split, part in parts.items()
-    }
+    return lines
 
 
 if __name__ == "__main__":

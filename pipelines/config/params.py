@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -103,6 +103,7 @@ __all__ = [
     "ConfigModel",
     "ContrastsSource",
     "Corpus",
+    "DataConfig",
     "DatesSource",
     "Download",
     "ExchangedWords",
@@ -164,6 +165,21 @@ class Checkpoints(ConfigModel):
     every: Count
 
 
+class DataConfig(ConfigModel):
+    """Where `preprocess` and `build_vocab` run; it changes no result."""
+
+    engine: Literal["local", "dask"]
+    scheduler: Annotated[str, Field(pattern=r"^[a-z]+://\S+$")] | None = None
+
+    @model_validator(mode="after")
+    def _check_scheduler(self) -> Self:
+        if self.engine == "dask" and self.scheduler is None:
+            raise ValueError("'scheduler' is missing: 'engine: dask' needs its address, tcp://...")
+        if self.engine == "local" and self.scheduler is not None:
+            raise ValueError("'scheduler' has no effect with 'engine: local': remove it")
+        return self
+
+
 class ModelFamilies(ConfigModel):
     """Models by the stage that trains them."""
 
@@ -188,6 +204,7 @@ class Params(ConfigModel):
     data_seed: Seed
     tracking: Tracking
     checkpoints: Checkpoints
+    data: DataConfig
     checks: Checks
     corpora: dict[Name, Corpus]
     families: Annotated[ModelFamilies, Field(alias="models")]

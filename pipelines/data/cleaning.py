@@ -1,61 +1,136 @@
-"""Cleaning of raw frames: normalised text, without empty, long and repeated rows."""
+"""Cleaning of a batch of rows: normalised text, rows cut or dropped by their length."""
 
 from __future__ import annotations
 
-import pandas as pd
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.config import task_schemas
 from pipelines.config.params import Corpus, GivenSplit, Tokens
 from pipelines.text import tokenizers
 from pipelines.text.normalization import normalize_labels, normalize_many
 
+# Why a row is dropped; the numbers are those of the column `reason`.
+USED, EMPTY, TOO_LONG, REPEATED, CONTRADICTED = range(5)
 
-def clean(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
-    """Return the normalised rows, without empty, long and (if configured) repeated ones.
+Codes = npt.NDArray[np.int64]
+Texts = dict[str, list[str]]  # by column
 
-    With `split.method: given` only training rows are dropped: a benchmark is scored on all of its
-    test rows.
+
+@dataclass(frozen=True)
+class CleanBatch:
+    """Cleaned rows of a batch, dropped ones included.
+
+    Attributes:
+        texts: normalised texts of every column.
+        tokens: lengths in tokens of the text columns, (rows,) each.
+        origin: index of the raw row that each row is of, (rows,).
+        reason: why a row is dropped, or `USED`, (rows,).
+    """
+
+    texts: Texts
+    tokens: dict[str, Codes]
+    origin: Codes
+    reason: npt.NDArray[np.int8]
+
+
+def clean(texts: Texts, documents: Sequence[str], corpus: Corpus) -> CleanBatch:
+    """Normalise rows, cut long rows of running text, and mark empty and long rows.
+
+    With `split.method: given` only training rows are cut and dropped: a benchmark is scored on all
+    of its test rows.
 
     Args:
-        frame: raw rows, as `corpus.read` returns them.
+        texts: raw texts of the task's columns, with normalised labels.
+        documents: file of each row.
         corpus: configuration of the corpus.
-
-    Returns:
-        A new frame with the same columns; `document` and `line` are those of the raw rows.
     """
-    frame = frame.copy()
-    for column in text_columns(corpus):
-        frame[column] = normalize_many(list(frame[column]), corpus.cleaning, corpus.tokens)
     schema = task_schemas.get(corpus.task)
+    texts = texts | {
+        column: normalize_many(texts[column], corpus.cleaning, corpus.tokens)
+        for column in schema.text_columns
+    }
     if schema.labels_per_token:  # their text stays as it is: `lowercase` is for words
         labels = schema.label_column
-        frame[labels] = [" ".join(text.split()) for text in frame[labels]]
+        assert labels is not None
+        texts[labels] = [" ".join(text.split()) for text in texts[labels]]
+    is_cleaned = np.ones(len(documents), np.bool_)
     if isinstance(corpus.split, GivenSplit):
-        training = frame["document"].isin(corpus.split.train)
-        cleaned = pd.concat([_drop_rows(frame[training], corpus), frame[~training]])
-    else:
-        cleaned = _drop_rows(frame, corpus)
-    return cleaned.reset_index(drop=True)
+        is_cleaned = np.isin(np.asarray(documents, object), corpus.split.train)
+    origin = np.arange(len(documents))
+    tokens = {column: lengths(texts[column], corpus.tokens) for column in schema.text_columns}
+    too_long = np.zeros(len(documents), np.bool_)
+    for sizes in tokens.values():
+        too_long |= sizes > corpus.cleaning.max_length
+    too_long &= is_cleaned
+    if schema.running_text and too_long.any():
+        (column,) = schema.columns
+        pieces = [
+            list(cut(text, corpus.tokens, corpus.cleaning.max_length)) if is_long else [text]
+            for text, is_long in zip(texts[column], too_long, strict=True)
+        ]
+        origin = np.repeat(origin, [len(row) for row in pieces])
+        texts = {column: [piece for row in pieces for piece in row]}
+        tokens = {column: lengths(texts[column], corpus.tokens)}
+        too_long = np.zeros(len(origin), np.bool_)
+    empty = np.zeros(len(origin), np.bool_)
+    for column in schema.text_columns:
+        stripped = pc.utf8_trim_whitespace(pa.array(texts[column], pa.large_string()))
+        empty |= pc.binary_length(stripped).to_numpy() == 0
+    reason = np.where(too_long, TOO_LONG, USED).astype(np.int8)
+    reason[empty & is_cleaned[origin]] = EMPTY
+    return CleanBatch(texts, tokens, origin, reason)
 
 
-def with_normalized_labels(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
-    """Return raw rows with their labels in the Unicode form of the corpus."""
+def with_normalized_labels(texts: Texts, corpus: Corpus) -> Texts:
+    """Return raw texts with their labels in the Unicode form of the corpus."""
     column = task_schemas.get(corpus.task).label_column
     if column is None:
-        return frame
-    return frame.assign(**{column: normalize_labels(frame[column], corpus.cleaning.unicode)})
+        return texts
+    return texts | {column: normalize_labels(texts[column], corpus.cleaning.unicode)}
 
 
-def _drop_rows(frame: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
-    columns = text_columns(corpus)
-    valid = pd.Series(True, index=frame.index)
-    for column in columns:
-        valid &= frame[column].str.strip() != ""
-        valid &= lengths(frame[column], corpus.tokens) <= corpus.cleaning.max_length
-    frame = frame[valid]
-    if corpus.cleaning.drop_repeated:
-        frame = frame[_is_new(frame[columns])]
-    return frame
+def lengths(texts: Sequence[str], tokens: Tokens) -> Codes:
+    """Return the number of tokens of each text; words stand for sub-words, which come later."""
+    array = pa.array(texts, pa.large_string())
+    if tokens == "characters":
+        sizes: Codes = pc.utf8_length(array).to_numpy().astype(np.int64)
+        return sizes
+    blanks = pc.count_substring(array, " ").to_numpy()
+    return np.where(pc.binary_length(array).to_numpy() > 0, blanks + 1, 0).astype(np.int64)
+
+
+def cut(text: str, tokens: Tokens, limit: int) -> Iterator[str]:
+    """Yield the pieces of normalised running text, of at most `limit` tokens each.
+
+    Characters are cut after a blank or line end, if there is one, and not before a combining mark.
+    White space at the end of the text is lost, where it would be a piece of its own.
+    """
+    if tokens != "characters":
+        words = tokenizers.split(text, tokens)
+        for first in range(0, len(words), limit):
+            yield " ".join(words[first : first + limit])
+        return
+    start = 0
+    while len(text) - start > limit:
+        end = start + limit
+        after_blank = 1 + max(text.rfind(sign, start, end) for sign in " \n")
+        if after_blank > start:
+            end = after_blank
+        place = end
+        while place > start and unicodedata.combining(text[place]):
+            place -= 1
+        end = place if place > start else end
+        yield text[start:end]
+        start = end
+    if text[start:].strip() or not start:
+        yield text[start:]
 
 
 def text_columns(corpus: Corpus) -> list[str]:
@@ -63,19 +138,10 @@ def text_columns(corpus: Corpus) -> list[str]:
     return list(task_schemas.get(corpus.task).text_columns)
 
 
-def lengths(texts: pd.Series[str], tokens: Tokens) -> pd.Series[int]:
-    """Return the number of tokens of each text; words stand for sub-words, which come later."""
-    return texts.map(lambda text: len(tokenizers.split(text, tokens))).astype("int64")
+def overlap_columns(corpus: Corpus) -> list[list[str]]:
+    """Return the columns whose combined values should not be in training, too.
 
-
-def _is_new(texts: pd.DataFrame) -> list[bool]:
-    """Return True for rows none of whose texts is in the same column of an earlier new row."""
-    columns: list[set[str]] = [set() for _ in texts.columns]
-    flags = []
-    for row in texts.itertuples(index=False):
-        is_new = all(text not in column for text, column in zip(row, columns, strict=True))
-        flags.append(is_new)
-        if is_new:
-            for text, column in zip(row, columns, strict=True):
-                column.add(text)
-    return flags
+    The text; of a pair the source, which the test must not have seen, and the whole pair.
+    """
+    first, *others = text_columns(corpus)
+    return [[first], [first, *others]] if others else [[first]]

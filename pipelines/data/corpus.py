@@ -1,4 +1,4 @@
-"""Raw files -> a frame with the columns `document`, `line` and those of the task.
+"""Raw files -> rows of `document`, `line` and the columns of the task.
 
 `document` is the name of a raw file and `line` the 1-based line in it, so that every message about
 a row, in any stage, can name its place.
@@ -6,15 +6,13 @@ a row, in any stage, can name its place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import pandas as pd
 
 from pipelines.config import task_schemas
 from pipelines.config.params import GivenSplit, Reader, Split, Task
 from pipelines.data import user_files
-from pipelines.data.readers.base import BadRow, check_names
+from pipelines.data.readers.base import BadRow, Row, check_names
 from pipelines.errors import UserError
 
 
@@ -24,8 +22,8 @@ def read(
     task: Task,
     order: Sequence[str] = (),
     split: Split | None = None,
-) -> pd.DataFrame:
-    """Return the raw frame of a corpus.
+) -> Iterator[Row | BadRow]:
+    """Yield the raw rows of a corpus, and the rows that its reader cannot read.
 
     Args:
         folder: raw files, as `fetch` writes them.
@@ -42,16 +40,13 @@ def read(
     files = _raw_files(folder, order)
     groups = _parts(files, split) if isinstance(split, GivenSplit) else [files]
     reader.check_files(files)
-    rows = []
+    is_empty = True
     for group in groups:
         for row in reader.read(group, columns, folder):
-            if isinstance(row, BadRow):
-                raise UserError(row.sentence)
-            rows.append(row)
-    if not rows:
+            is_empty = False
+            yield row
+    if is_empty:
         raise UserError(f"{folder} has no row that 'reader.format: {reader.format}' can read.")
-    frame = pd.DataFrame(rows, columns=["document", "line", *columns])
-    return frame.astype({"line": "int64"} | dict.fromkeys(("document", *columns), "str"))
 
 
 def _raw_files(folder: Path, order: Sequence[str]) -> list[Path]:

@@ -16,7 +16,7 @@ from pipelines.config.checks import Level
 from pipelines.config.params import SUB_WORDS, Corpus, GivenSplit
 from pipelines.data import expectations_library as library
 from pipelines.data import split_statistics
-from pipelines.data.cleaning import text_columns
+from pipelines.data.cleaning import overlap_columns, text_columns
 from pipelines.text.normalization import normalize_labels
 
 # Share of the texts that are at most as long as a typical long one. The longest text of the plays,
@@ -226,15 +226,6 @@ def _not_in_training(corpus: Corpus) -> list[Rule]:
         expectation = library.ExpectNotInTraining(column=f"overlap {'+'.join(columns)}")
         rules.append(_shared("overlap", sentence, expectation, overlap, columns[0]))
     return rules
-
-
-def overlap_columns(corpus: Corpus) -> list[list[str]]:
-    """Return the columns whose combined values should not be in training, too.
-
-    The text; of a pair the source, which the test must not have seen, and the whole pair.
-    """
-    first, *others = text_columns(corpus)
-    return [[first], [first, *others]] if others else [[first]]
 
 
 def _shared(name: str, sentence: str, expectation: Any, rule: Any, column: str | None) -> Rule:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -12,16 +16,16 @@ from pipelines import files
 from pipelines.errors import UserError
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
-    """Return the frame in a Parquet file.
+@contextmanager
+def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file.
 
     Raises:
         UserError: the file is missing or damaged.
     """
     try:
-        # Given a path, pyarrow reads a data set, whose folder names may become columns.
-        with path.open("rb") as file:
-            frame: pd.DataFrame = pq.read_table(file).to_pandas()
+        with pq.ParquetFile(path) as file:
+            yield file
     except FileNotFoundError:
         raise UserError(
             f"{path} does not exist. Run `dvc repro` for the stage that writes it."
@@ -30,12 +34,52 @@ def read_parquet(path: Path) -> pd.DataFrame:
         raise UserError(
             f"{path} is not a valid Parquet file. Delete it and run `dvc repro` for its stage."
         ) from None
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """Return the frame in a Parquet file.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    with open_parquet(path) as file:
+        frame: pd.DataFrame = file.read().to_pandas()
     return frame
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return columns of a Parquet file, or all; see `read_parquet`."""
+    with open_parquet(path) as file:
+        return file.read(columns)
+
+
+def read_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield columns of a Parquet file, row group by row group; see `read_parquet`."""
+    with open_parquet(path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns=list(columns))
 
 
 def write_parquet(frame: pd.DataFrame, path: Path) -> None:
     """Write a frame atomically, without its index."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    with files.atomic_write(path) as temporary:
-        # Without the stored schema the file does not depend on the versions of pandas and Arrow.
-        pq.write_table(table, temporary, compression="zstd", store_schema=False)
+    with files.atomic_write(path) as temporary, FrameWriter(temporary, table.schema) as writer:
+        writer.write(table)
+
+
+class FrameWriter(pq.ParquetWriter):  # type: ignore[misc]  # pyarrow has no types
+    """Writer of a frame, a row group at a time.
+
+    Without the stored schema the file does not depend on the versions of pandas and Arrow.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        super().__init__(path, schema, compression="zstd", store_schema=False)
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a temporary table whole or not at all, even if two workers write it at once."""
+    handle, temporary = tempfile.mkstemp(".tmp", dir=path.parent)
+    os.close(handle)
+    pq.write_table(table, temporary, compression="lz4")
+    Path(temporary).replace(path)

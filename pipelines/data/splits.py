@@ -1,65 +1,92 @@
-"""Splits of a frame into train, valid and test: a pure function of the rows and the seed."""
+"""Splits of rows into train, valid and test: a pure function of the rows and the seed.
+
+Rows are numbers here, and their groups and labels codes of four bytes, so that a corpus needs not
+fit into memory.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from pipelines.config import task_schemas
-from pipelines.config.params import FractionSplit, GivenSplit, Split, Task
+from pipelines.config.params import FractionSplit
 from pipelines.errors import UserError
 
 PARTS = ("train", "valid", "test")
 TRAIN, VALID, TEST = range(len(PARTS))
-Codes = npt.NDArray[np.intp]  # per row: the number of its part, or of its group
+Codes = npt.NDArray[np.integer]  # per row: the number of its part, of its group, of its label
+Order = npt.NDArray[np.uint32]
 
 
-def split(frame: pd.DataFrame, config: Split, task: Task, seed: int) -> dict[str, pd.DataFrame]:
-    """Return the train, valid and test frames.
+@dataclass(frozen=True)
+class SplitColumns:
+    """Columns of a corpus that decide its split.
 
-    `given` assigns rows by their files. `contiguous` keeps the order of the rows: the first ones
-    are train (with `valid_first` valid), the last ones test. `shuffled` and `stratified` permute
-    them, and the training rows stay in the permuted order. Fractions are of the groups of rows that
-    share the column `by`, rounded, and at least one group; of a running text without `by` they are
-    of its length in characters, cut at the nearest end of a row.
+    Attributes:
+        rows: their number.
+        groups: number of the group of each row, (rows,); a group stays in one part.
+        unit: name of the groups, for messages.
+        labels: number of the label of each row, (rows,), for `stratified`.
+        label_names: the labels by their number.
+        lengths: characters of each row of a running text, (rows,), for `contiguous`.
+    """
+
+    rows: int
+    groups: Codes | None = None
+    unit: str = "rows"
+    labels: Codes | None = None
+    label_names: Sequence[str] = ()
+    lengths: Codes | None = None
+
+
+def assign(columns: SplitColumns, config: FractionSplit, seed: int) -> tuple[Order, Codes]:
+    """Return the order of the rows, (rows,), and the part of each row in this order, (rows,).
+
+    `contiguous` keeps the order of the rows: the first ones are train (with `valid_first` valid),
+    the last ones test. `shuffled` and `stratified` permute them, and the training rows stay in the
+    permuted order. Fractions are of the groups of rows that share the column `by` or are
+    near-duplicates, rounded, and at least one group; of a running text without groups they are of
+    its length in characters, cut at the nearest end of a row.
 
     Args:
-        frame: cleaned rows.
+        columns: of the cleaned rows.
         config: `split` of the corpus.
-        task: task of the corpus.
         seed: of the permutation.
 
     Raises:
-        UserError: there are fewer than three rows or groups, or a part has no rows.
+        UserError: there are fewer than three rows or groups.
     """
-    schema = task_schemas.get(task)
     generator = np.random.default_rng(seed)
-    if isinstance(config, FractionSplit) and config.method != "contiguous":
-        frame = frame.iloc[generator.permutation(len(frame))]
-    if isinstance(config, GivenSplit):
-        part = _by_file(frame, config)
-    elif config.method == "stratified":
-        assert schema.label_column is not None  # the config refuses it otherwise
-        part = _stratified(frame, schema.label_column, config)
-    elif config.method == "contiguous" and config.by is None and schema.running_text:
-        part = _by_length(frame[schema.columns[0]], config)
+    order = np.arange(columns.rows, dtype=np.uint32)
+    if config.method == "contiguous":
+        if columns.groups is None and columns.lengths is not None:
+            return order, _by_length(columns.lengths, config)
     else:
-        codes, count = _groups(frame, config.by)
-        if config.method == "shuffled":
-            # Permute again: in order of first appearance, large groups come before small ones.
-            codes = generator.permutation(count)[codes]
-        unit = f"different values of '{config.by}'" if config.by else "rows"
-        part = _cut(count, config, unit)[codes]
-    return {name: frame[part == number].reset_index(drop=True) for number, name in enumerate(PARTS)}
+        generator.shuffle(order)
+    groups = None if columns.groups is None else columns.groups[order]
+    if config.method == "stratified":
+        assert columns.labels is not None  # the config refuses it otherwise
+        labels = columns.labels[order]
+        return order, _stratified(labels, columns.label_names, groups, config)
+    codes, count = _by_appearance(groups) if groups is not None else (None, columns.rows)
+    if config.method == "shuffled":
+        # Permute again: in order of first appearance, large groups come before small ones.
+        shuffled = np.arange(count, dtype=np.uint32)
+        generator.shuffle(shuffled)
+        codes = shuffled if codes is None else shuffled[codes]
+    parts = _cut(count, config, columns.unit)
+    return order, parts if codes is None else parts[codes]
 
 
-def _groups(frame: pd.DataFrame, by: str | None) -> tuple[Codes, int]:
+def _by_appearance(groups: Codes) -> tuple[Codes, int]:
     """Return the number of each row's group, in order of first appearance, and their count."""
-    if by is None:
-        return np.arange(len(frame)), len(frame)
-    codes, values = pd.factorize(frame[by])
-    return codes, len(values)
+    _, first, codes = np.unique(groups, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.uint32)
+    rank[np.argsort(first)] = np.arange(len(first), dtype=np.uint32)
+    return rank[codes], len(first)
 
 
 def _cut(count: int, config: FractionSplit, unit: str) -> Codes:
@@ -70,7 +97,7 @@ def _cut(count: int, config: FractionSplit, unit: str) -> Codes:
         raise UserError(f"{count} {unit} are too few to split into train, valid and test.")
     sizes = np.array((train, valid, test))
     order = _order(config)
-    return np.repeat(order, sizes[order])
+    return np.repeat(np.array(order, np.int8), sizes[order])
 
 
 def _order(config: FractionSplit) -> list[int]:
@@ -78,38 +105,42 @@ def _order(config: FractionSplit) -> list[int]:
     return [VALID, TRAIN, TEST] if config.valid_first else [TRAIN, VALID, TEST]
 
 
-def _by_file(frame: pd.DataFrame, config: GivenSplit) -> Codes:
-    """Return the part of each row by its file, (rows,)."""
-    files_of_parts = (config.train, config.valid, config.test)
-    part_of = {file: number for number, files in enumerate(files_of_parts) for file in files}
-    part = np.array([part_of[document] for document in frame["document"]], np.intp)
-    for number, name in enumerate(PARTS):
-        if not (part == number).any():
-            raise UserError(
-                f"After cleaning, '{name}' has no rows of {', '.join(files_of_parts[number])}. "
-                "Raise 'cleaning.max_length', or correct the files."
-            )
-    return part
+def _stratified(
+    labels: Codes, names: Sequence[str], groups: Codes | None, config: FractionSplit
+) -> Codes:
+    """Return the part of each row; every label is cut by itself, (rows,).
+
+    A group counts for the label of its first row.
+    """
+    if groups is None:
+        return _cut_each(labels, names, "rows", config)
+    codes, count = _by_appearance(groups)
+    label_of_group = np.empty(count, labels.dtype)
+    label_of_group[codes[::-1]] = labels[::-1]  # the first row is written last
+    return _cut_each(label_of_group, names, "groups of near-duplicates", config)[codes]
 
 
-def _stratified(frame: pd.DataFrame, label_column: str, config: FractionSplit) -> Codes:
-    """Return the part of each row; every label is cut by itself, (rows,)."""
-    part = np.empty(len(frame), np.intp)
-    for label, rows in frame.groupby(label_column).indices.items():
-        part[rows] = _cut(len(rows), config, f"rows of the label '{label}'")
-    return part
+def _cut_each(labels: Codes, names: Sequence[str], unit: str, config: FractionSplit) -> Codes:
+    parts = np.empty(len(labels), np.int8)
+    for number, name in enumerate(names):
+        rows = np.flatnonzero(labels == number)
+        if len(rows):
+            parts[rows] = _cut(len(rows), config, f"{unit} of the label '{name}'")
+    return parts
 
 
-def _by_length(texts: pd.Series[str], config: FractionSplit) -> Codes:
+def _by_length(lengths: Codes, config: FractionSplit) -> Codes:
     """Return the part of each row of a running text, cut by characters instead of rows, (rows,)."""
-    rows = len(texts)
+    rows = len(lengths)
     if rows < len(PARTS):
         raise UserError(f"{rows} rows are too few to split into train, valid and test.")
-    ends = (texts.str.len() + 1).cumsum().to_numpy()  # the end of a row counts as a character
+    ends = np.cumsum(lengths, dtype=np.int64)
+    ends += np.arange(1, rows + 1)  # the end of a row counts as a character
     fraction = config.valid if config.valid_first else 1 - config.valid - config.test
     first_cut, second_cut = (
         1 + int(np.abs(ends - ends[-1] * part).argmin()) for part in (fraction, 1 - config.test)
     )
     first_cut = min(first_cut, rows - 2)
     second_cut = min(max(second_cut, first_cut + 1), rows - 1)
-    return np.repeat(_order(config), (first_cut, second_cut - first_cut, rows - second_cut))
+    sizes = (first_cut, second_cut - first_cut, rows - second_cut)
+    return np.repeat(np.array(_order(config), np.int8), sizes)

@@ -11,7 +11,7 @@ import math
 import random
 import re
 from bisect import bisect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
@@ -68,31 +68,43 @@ class Segmenter:
         pieces: list[str] = self._processor.encode(text, out_type=str)
         return pieces
 
+    def split_many(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the pieces of each normalised text."""
+        pieces: list[list[str]] = self._processor.encode(list(texts), out_type=str, num_threads=1)
+        return pieces
 
-def train(texts: Iterable[str], kind: Tokens, size: int) -> Segmenter:
+
+def train(
+    sentences: Iterable[tuple[str, int]], kind: Tokens, size: int, characters: Iterable[str]
+) -> Segmenter:
     """Learn `size` pieces, or fewer if the text is small.
 
     Byte pairs (Sennrich et al. 2016), or a unigram language model (Kudo 2018), over words. One
     thread, no normalisation, all characters: equal texts give equal bytes, and every training text
     can be decoded again.
 
+    Args:
+        sentences: texts, and how often each occurs. Byte pairs need distinct words only: the
+            library counts them first.
+        kind: `bpe` or `unigram`.
+        size: maximum number of pieces.
+        characters: all characters of the text; the blank does not count.
+
     Raises:
         UserError: the texts have more different characters than `size`, or are empty.
     """
-    # The library skips special tokens in the text, and would not count their characters.
-    texts = [_SPECIAL.sub(lambda match: " ".join(match[0]), text) for text in texts if text]
-    # The blank is a piece too.
-    characters = len(set("".join(texts)) - {" "}) + 1
-    if characters > size:
+    signs = sorted({*characters} - {" "})
+    if len(signs) + 1 > size:  # the blank is a piece too
         raise UserError(
-            f"'vocabulary.max_size' is {size:,}, but the training text has {characters:,} "
+            f"'vocabulary.max_size' is {size:,}, but the training text has {len(signs) + 1:,} "
             "different characters, each of which is a piece: raise it."
         )
-    if not texts:
+    if not signs:
         raise UserError("The training split has no text to learn sub-words from.")
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(texts),
+        sentence_iterator=_lines(sentences, signs),
+        input_format="tsv",
         model_writer=written,
         model_type=kind,
         vocab_size=size + len(SPECIALS),
@@ -109,6 +121,21 @@ def train(texts: Iterable[str], kind: Tokens, size: int) -> Segmenter:
         eos_id=3,
     )
     return Segmenter(written.getvalue())
+
+
+def _lines(sentences: Iterable[tuple[str, int]], characters: Iterable[str]) -> Iterator[str]:
+    """Yield the lines that SentencePiece reads: text, tab, number.
+
+    The library skips special tokens in the text, and would not count their characters. Characters
+    that no sentence has come last, so that they become pieces, too.
+    """
+    missing = set(characters)
+    for text, count in sentences:
+        if text:
+            missing.difference_update(text)
+            yield f"{_SPECIAL.sub(lambda match: ' '.join(match[0]), text)}\t{count}"
+    for character in sorted(missing):
+        yield f"{character}\t1"
 
 
 def join(pieces: Iterable[str]) -> str:

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from pydantic import Field, ValidationError, model_validator
 
 from pipelines import files
@@ -21,11 +21,13 @@ from pipelines.config import task_schemas
 from pipelines.config.error_messages import first_problem
 from pipelines.config.params import SUB_WORDS, Corpus, Tokens, VocabularyParams
 from pipelines.errors import UserError
-from pipelines.text import subwords, tokenizers
+from pipelines.text import subwords, token_counts, tokenizers
 from pipelines.text.subwords import SPECIALS, Segmenter
+from pipelines.text.token_counts import CountedText, TokenCounts
 from pipelines.types import ConfigModel
 
 PAD, UNK, START, END = 0, 1, 2, 3
+BATCH = 1 << 14  # words that are segmented together
 
 Ids = npt.NDArray[np.int32]
 
@@ -126,54 +128,120 @@ class Vocabularies:
 # Building ---------------------------------------------------------------------------------------
 
 
+MAX_WORDS = 1 << 20  # distinct words from which byte pairs are learnt, the most frequent ones
+MAX_CHARACTERS = 1 << 24  # of the rows from which unigram sub-words are learnt
+
+
 def build(
     texts: Sequence[str], kind: Tokens, max_size: int, min_count: int | None = None
+) -> Vocabulary:
+    """Return the vocabulary of texts in memory; see `build_from_counts`."""
+    counted = token_counts.count_in_memory({"text": texts}, kind)
+    return build_from_counts(counted, ["text"], kind, max_size, min_count)
+
+
+def build_from_counts(
+    counted: CountedText,
+    columns: Sequence[str],
+    kind: Tokens,
+    max_size: int,
+    min_count: int | None = None,
 ) -> Vocabulary:
     """Return the `max_size` most frequent tokens that occur at least `min_count` times.
 
     They are in order of decreasing count, then of code points. The four special tokens do not count
     towards `max_size`; a special token that is spelled out in a text is unknown. Sub-words are
-    learnt first.
+    learnt first: byte pairs from the most frequent words, unigram sub-words from rows that are
+    evenly spread over the text, and both from all characters.
+
+    Args:
+        counted: the text.
+        columns: of the text; several have one vocabulary.
+        kind: kind of the tokens.
+        max_size: maximum number of tokens.
+        min_count: minimum number of occurrences.
     """
-    segmenter = subwords.train(texts, kind, max_size) if kind in SUB_WORDS else None
-    counts = _count(texts, _splitter(kind, segmenter))
-    candidates = list(segmenter.scores) if segmenter else counts
-    frequent = [
-        token for token in candidates if counts[token] >= (min_count or 0) and token not in SPECIALS
-    ]
-    frequent = sorted(frequent, key=lambda token: (-counts[token], token))[:max_size]
-    tokens = (*SPECIALS, *frequent)
-    return Vocabulary(tokens, _counts_by_id(tokens, counts, len(texts)), kind, segmenter)
+    counts = counted.counts(columns)
+    if kind in SUB_WORDS:
+        segmenter = _train_segmenter(counted, columns, kind, max_size)
+        return _with_pieces(segmenter, counts, kind)
+    most_frequent = counts.most_frequent(max_size + len(SPECIALS), min_count or 0)
+    frequent = [pair for pair in most_frequent if pair[0] not in SPECIALS][:max_size]
+    tokens = (*SPECIALS, *(token for token, _ in frequent))
+    numbers = [number for _, number in frequent]
+    unknown = counts.total - sum(numbers)
+    return Vocabulary(tokens, (0, unknown, 0, counts.rows, *numbers), kind)
 
 
-def build_vocabularies(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:
-    """Return the vocabularies of a prepared training frame."""
+def build_vocabularies(counted: CountedText, corpus: Corpus) -> Vocabularies:
+    """Return the vocabularies of the training text of a corpus."""
     schema = task_schemas.get(corpus.task)
-    tokens, config = corpus.tokens, corpus.vocabulary
-    texts = {column: list(frame[column]) for column in schema.text_columns}
+    kind, config = corpus.tokens, corpus.vocabulary
     if config.shared:
-        all_texts = [text for column in texts.values() for text in column]
-        shared = build(all_texts, tokens, config.max_size, config.min_count)
-        columns = {column: _with_counts_of(shared, rows) for column, rows in texts.items()}
+        names = list(schema.text_columns)
+        shared = build_from_counts(counted, names, kind, config.max_size, config.min_count)
+        columns = {column: _with_counts_of(shared, counted.counts([column])) for column in names}
     else:
         columns = {
-            column: build(rows, tokens, config.max_size, config.min_count)
-            for column, rows in texts.items()
+            column: build_from_counts(counted, [column], kind, config.max_size, config.min_count)
+            for column in schema.text_columns
         }
-    labels = list(frame[schema.label_column]) if schema.label_column else []
-    if schema.labels_per_token:
-        labels = [label for row in labels for label in row.split()]
-    return Vocabularies(columns, tuple(sorted(set(labels))))
+    return Vocabularies(columns, counted.labels)
 
 
-def estimate_vocabularies(frame: pd.DataFrame, corpus: Corpus) -> Vocabularies:
+def estimate_kind(corpus: Corpus) -> Tokens:
+    """Return the kind of tokens that `estimate_vocabularies` counts."""
+    return "characters" if corpus.tokens in SUB_WORDS else corpus.tokens
+
+
+def estimate_vocabularies(counted: CountedText, corpus: Corpus) -> Vocabularies:
     """Return vocabularies, with characters in place of sub-words, which are slow to learn."""
     if corpus.tokens not in SUB_WORDS:
-        return build_vocabularies(frame, corpus)
+        return build_vocabularies(counted, corpus)
     unlimited = VocabularyParams(max_size=10**9, min_count=1, shared=corpus.vocabulary.shared)
     return build_vocabularies(
-        frame, corpus.model_copy(update={"tokens": "characters", "vocabulary": unlimited})
+        counted, corpus.model_copy(update={"tokens": "characters", "vocabulary": unlimited})
     )
+
+
+def _train_segmenter(
+    counted: CountedText, columns: Sequence[str], kind: Tokens, max_size: int
+) -> Segmenter:
+    counts = counted.counts(columns)
+    characters: set[str] = set()
+    size = 0
+    for word, number in counts:
+        characters.update(word)
+        size += (len(word) + 1) * number
+    if kind == "bpe":
+        return subwords.train(counts.most_frequent(MAX_WORDS), kind, max_size, characters)
+    step = -(-size // MAX_CHARACTERS)  # every text, every second one, every third one, ...
+    texts = chain.from_iterable(
+        islice(counted.texts(column), 0, None, max(1, step)) for column in columns
+    )
+    return subwords.train(((text, 1) for text in texts), kind, max_size, characters)
+
+
+def _with_pieces(segmenter: Segmenter, counts: TokenCounts, kind: Tokens) -> Vocabulary:
+    """Return the pieces of a segmenter with their numbers in the text."""
+    numbers = _count_pieces(segmenter, counts)
+    pieces = [piece for piece in segmenter.scores if piece not in SPECIALS]
+    pieces.sort(key=lambda piece: (-numbers[piece], piece))
+    known = [numbers[piece] for piece in pieces]
+    unknown = numbers.total() - sum(known)
+    return Vocabulary((*SPECIALS, *pieces), (0, unknown, 0, counts.rows, *known), kind, segmenter)
+
+
+def _count_pieces(segmenter: Segmenter, counts: TokenCounts) -> Counter[str]:
+    """Count the pieces of words: no piece crosses the blank between two words."""
+    numbers: Counter[str] = Counter()
+    words = iter(counts)
+    while pairs := list(islice(words, BATCH)):
+        split = segmenter.split_many([word for word, _ in pairs])
+        for (_, number), pieces in zip(pairs, split, strict=True):
+            for piece in pieces:
+                numbers[piece] += number
+    return numbers
 
 
 def unknown_rate(vocabulary: Vocabulary, texts: Iterable[str]) -> float:
@@ -184,6 +252,12 @@ def unknown_rate(vocabulary: Vocabulary, texts: Iterable[str]) -> float:
     return unknown / max(1, counts.total())
 
 
+def unknown_share(vocabulary: Vocabulary, counts: TokenCounts) -> float:
+    """Return the fraction of counted tokens outside the vocabulary; 0 if there are no tokens."""
+    total = counts.total
+    return (total - sum(counts.of(vocabulary.tokens[len(SPECIALS) :]))) / max(1, total)
+
+
 def _splitter(kind: Tokens, segmenter: Segmenter | None) -> Callable[[str], list[str]]:
     return segmenter.split if segmenter else partial(tokenizers.split, tokens=kind)
 
@@ -192,15 +266,15 @@ def _count(texts: Iterable[str], split: Callable[[str], list[str]]) -> Counter[s
     return Counter(token for text in texts for token in split(text))
 
 
-def _counts_by_id(tokens: Sequence[str], counts: Counter[str], rows: int) -> tuple[int, ...]:
-    frequencies = [counts[token] for token in tokens[len(SPECIALS) :]]
-    return (0, counts.total() - sum(frequencies), 0, rows, *frequencies)
-
-
-def _with_counts_of(shared: Vocabulary, texts: Sequence[str]) -> Vocabulary:
+def _with_counts_of(shared: Vocabulary, counts: TokenCounts) -> Vocabulary:
     """Return the same tokens with the counts of one column."""
-    counts = _counts_by_id(shared.tokens, _count(texts, shared.split), len(texts))
-    return dataclasses.replace(shared, counts=counts)
+    tokens = shared.tokens[len(SPECIALS) :]
+    if shared.segmenter is None:
+        known, total = counts.of(tokens), counts.total
+    else:
+        numbers = _count_pieces(shared.segmenter, counts)
+        known, total = [numbers[token] for token in tokens], numbers.total()
+    return dataclasses.replace(shared, counts=(0, total - sum(known), 0, counts.rows, *known))
 
 
 # On disk ----------------------------------------------------------------------------------------

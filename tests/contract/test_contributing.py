@@ -20,6 +20,7 @@ PARAMS = {
     "data_seed": 1,
     "tracking": {"experiment_prefix": ""},
     "checkpoints": {"every": 1000},
+    "data": {"engine": "local"},
     "checks": COMMON_CHECKS,
     "corpora": {
         "toy": {

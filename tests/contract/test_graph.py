@@ -200,7 +200,7 @@ def test_a_text_file_refetches_its_own_corpus_only():
 def test_every_section_of_params_is_tracked_by_a_stage():
     """What no stage tracks changes no result; all else reruns something."""
     tracked = {key.split(".")[0] for body in BODIES.values() for key in body.get("params", [])}
-    assert set(PARAMS) == tracked | {"tracking", "checkpoints"}
+    assert set(PARAMS) == tracked | {"tracking", "checkpoints", "data"}
     corpus_keys = {
         key.split(".")[2]
         for body in BODIES.values()

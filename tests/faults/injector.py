@@ -233,6 +233,7 @@ def make_project(folder: Path) -> None:
         "data_seed": 1,
         "tracking": {"experiment_prefix": ""},
         "checkpoints": {"every": INTERVAL},
+        "data": {"engine": "local"},
         "checks": COMMON_CHECKS,
         "corpora": _corpora(),
         "models": models,

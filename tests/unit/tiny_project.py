@@ -237,6 +237,7 @@ def _create(root: Path) -> Project:
         "data_seed": 1,
         "tracking": {"experiment_prefix": "seqproof/"},
         "checkpoints": {"every": 1000},
+        "data": {"engine": "local"},
         "checks": COMMON_CHECKS,
         "corpora": {"mine": CORPUS},
         "models": families | {"baseline": {MODEL: model}},

@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 
 from pipelines.config import params
-from pipelines.data import cleaning, corpus, splits
+from pipelines.data import corpus
 from pipelines.data.readers.by_file import ByFileReader
 from pipelines.data.readers.parallel import ParallelReader
 from pipelines.models import mixture
 from pipelines.models.cache import UnigramCache
 from pipelines.models.ngram import NGram
 from pipelines.text import encoding, vocabulary
+from tests.unit.data import whole_frames
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 pytestmark = pytest.mark.skipif(
@@ -35,8 +36,9 @@ def prepare(folder: Path, entry: params.Corpus, *files: str) -> Parts:
     for file in files:
         (folder / Path(file).name).symlink_to(DATA / file)
         names.append(Path(file).name)
-    raw = corpus.read(folder, entry.reader, entry.task, names, entry.split)
-    return splits.split(cleaning.clean(raw, entry), entry.split, entry.task, seed=1)
+    rows = corpus.read(folder, entry.reader, entry.task, names, entry.split)
+    (folder / "scratch").mkdir()
+    return whole_frames.prepare(rows, entry, folder / "scratch")
 
 
 def sizes(parts: Parts) -> list[int]:
@@ -58,7 +60,7 @@ def test_penn_treebank_has_its_tokens_with_the_ends_of_lines(tmp_path: Path, mak
     )
     files = [f"ptb/ptb.{part}.txt" for part in ("train", "valid", "test")]
     parts = prepare(tmp_path, entry, *files)
-    words = vocabulary.build_vocabularies(parts["train"], entry)
+    words = whole_frames.build_vocabularies(parts["train"], entry)
     # One `</s>` stands before the first token and is not predicted.
     tokens = [len(encoding.encode_stream(part, words)) - 1 for part in parts.values()]
     assert tokens == [929_589, 73_760, 82_430]
@@ -82,7 +84,7 @@ def test_penn_treebank_perplexity_of_kneser_ney_with_a_cache(tmp_path: Path, mak
     parts = prepare(
         tmp_path, entry, *[f"ptb/ptb.{part}.txt" for part in ("train", "valid", "test")]
     )
-    words = vocabulary.build_vocabularies(parts["train"], entry)
+    words = whole_frames.build_vocabularies(parts["train"], entry)
     train, valid, test = (encoding.encode_stream(part, words) for part in parts.values())
     size = len(words.columns["text"])
     ngram = NGram.count(train, 5, size, "kneser_ney")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from pipelines.config import params
-from pipelines.data import corpus
 from pipelines.data.readers.bible import BibleReader
 from pipelines.data.readers.by_file import ByFileReader
 from pipelines.data.readers.lines import LinesReader
@@ -17,6 +16,7 @@ from pipelines.data.readers.plays import PlaysReader
 from pipelines.data.readers.ratings import RatingsReader
 from pipelines.data.readers.table import TableReader
 from pipelines.errors import UserError
+from tests.unit.data.whole_frames import read_frame
 
 PLAYS = PlaysReader(format="plays")
 RATINGS = RatingsReader(format="ratings", threshold=0.5)
@@ -41,7 +41,7 @@ def test_plays_lose_only_their_markdown(tmp_path: Path) -> None:
     )
     (tmp_path / "b.md").write_text(text, encoding="utf-8")
     (tmp_path / "a.md").write_bytes(b"\xef\xbb\xbf**Q**\r\nWhat?\r\n")
-    frame = corpus.read(tmp_path, PLAYS, "language_modelling")
+    frame = read_frame(tmp_path, PLAYS, "language_modelling")
     assert rows(frame, "document", "line", "text") == [
         ("a.md", 1, "Q\nWhat?\n"),
         ("b.md", 1, "The Tempest\n"),
@@ -65,7 +65,7 @@ def test_ratings_are_labelled_by_the_threshold(tmp_path: Path) -> None:
     tweets = b"1\t0.5\tgood &amp;amp; kind\r\n2\t-0.5\tbad\r\n3\t0.49\tso-so\r\n"
     movies = "1_1\t-3.2\tmal écrit\n".encode()
     ratings(tmp_path, tweets_GroundTruth=tweets, movies_GroundTruth=movies, README=b"no")
-    frame = corpus.read(tmp_path, RATINGS, "classification")
+    frame = read_frame(tmp_path, RATINGS, "classification")
     assert rows(frame, "document", "line", "text", "label") == [
         ("movies_GroundTruth.txt", 1, "mal écrit", "negative"),
         ("tweets_GroundTruth.txt", 1, "good & kind", "positive"),
@@ -77,13 +77,13 @@ def test_ratings_are_labelled_by_the_threshold(tmp_path: Path) -> None:
 def test_broken_ratings_are_refused(tmp_path: Path) -> None:
     ratings(tmp_path, a_GroundTruth=b"1\t0.5\tgood\n2\tgood\n")
     with pytest.raises(UserError, match=r"a_GroundTruth\.txt:2 must be: id, tab"):
-        corpus.read(tmp_path, RATINGS, "classification")
+        read_frame(tmp_path, RATINGS, "classification")
     ratings(tmp_path, other=b"1\t0.5\tgood\n")
     with pytest.raises(UserError, match="has no file called"):
-        corpus.read(tmp_path, RATINGS, "classification")
+        read_frame(tmp_path, RATINGS, "classification")
     (tmp_path / "rated.tar.gz").write_bytes(b"nothing packed")
     with pytest.raises(UserError, match="not a valid tar archive of rated"):
-        corpus.read(tmp_path, RATINGS, "classification")
+        read_frame(tmp_path, RATINGS, "classification")
 
 
 def bible(path: Path) -> None:
@@ -109,7 +109,7 @@ def bible(path: Path) -> None:
 def test_verses_without_a_translation_are_skipped(tmp_path: Path) -> None:
     bible(tmp_path / "a b#.db")  # characters that a URI must escape
     before = (tmp_path / "a b#.db").read_bytes()
-    frame = corpus.read(tmp_path, BIBLE, "translation")
+    frame = read_frame(tmp_path, BIBLE, "translation")
     assert rows(frame, "document", "line", "source", "target") == [
         ("a b#.db", 1, "In the beginning", "Au commencement"),
         ("a b#.db", 4, "Now", "Voici"),
@@ -124,7 +124,7 @@ def test_the_first_word_names_the_target_language(tmp_path: Path) -> None:
     reader = BibleReader(format="bible", source="k", targets={"fr": "l", "xx": "c"})
     assert reader.groups == {"fr": "2fr", "xx": "2xx"}
     assert BIBLE.groups == {}
-    frame = corpus.read(tmp_path, reader, "translation")
+    frame = read_frame(tmp_path, reader, "translation")
     assert rows(frame, "line", "source", "target") == [
         (1, "2fr In the beginning", "Au commencement"),
         (1, "2xx In the beginning", "x"),
@@ -136,16 +136,16 @@ def test_unknown_bibles_are_refused(tmp_path: Path) -> None:
     bible(tmp_path / "b.db")
     reader = BibleReader(format="bible", source="k", targets={"fr": "q"})
     with pytest.raises(UserError, match=r"'reader\.targets\.fr' is 'q'.*b\.db.*known: c, k, l"):
-        corpus.read(tmp_path, reader, "translation")
+        read_frame(tmp_path, reader, "translation")
     (tmp_path / "b.db").write_bytes(b"no database at all, but long enough to be looked at" * 9)
     with pytest.raises(UserError, match="not a database of Bibles"):
-        corpus.read(tmp_path, BIBLE, "translation")
+        read_frame(tmp_path, BIBLE, "translation")
 
 
 def test_lines_lose_only_empty_lines_at_the_beginning(tmp_path: Path) -> None:
     text = "\none\n\n\ntwo \nthree\n"
     (tmp_path / "a.txt").write_text(text, encoding="utf-8")
-    frame = corpus.read(tmp_path, LINES, "language_modelling")
+    frame = read_frame(tmp_path, LINES, "language_modelling")
     assert rows(frame, "line", "text") == [(2, "one\n\n"), (5, "two "), (6, "three")]
     assert "".join(text + "\n" for text in frame["text"]) == text.lstrip("\n")
 
@@ -153,7 +153,7 @@ def test_lines_lose_only_empty_lines_at_the_beginning(tmp_path: Path) -> None:
 def test_table_cells_may_be_quoted_over_lines(tmp_path: Path) -> None:
     text = 'id,mood,said\n1,good,"a, ""b""\nc"\n\n2,bad,NA\n'
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
-    frame = corpus.read(tmp_path, table(text="said", label="mood"), "classification")
+    frame = read_frame(tmp_path, table(text="said", label="mood"), "classification")
     assert rows(frame, "line", "text", "label") == [(2, 'a, "b"\nc', "good"), (5, "NA", "bad")]
 
 
@@ -170,41 +170,41 @@ def test_table_cells_may_be_quoted_over_lines(tmp_path: Path) -> None:
 def test_broken_tables_are_refused(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=message):
-        corpus.read(tmp_path, table(text="said", label="mood"), "classification")
+        read_frame(tmp_path, table(text="said", label="mood"), "classification")
 
 
 def test_parallel_files_follow_the_order_of_params(tmp_path: Path) -> None:
     (tmp_path / "x.de.gz").write_bytes(gzip.compress(b"eins\n\nzwei\n", mtime=0))
     (tmp_path / "x.en").write_text("one\n\ntwo\n", encoding="utf-8")
-    frame = corpus.read(tmp_path, PARALLEL, "translation", ["x.en", "x.de.gz"])
+    frame = read_frame(tmp_path, PARALLEL, "translation", ["x.en", "x.de.gz"])
     assert rows(frame, "document", "line", "source", "target") == [
         ("x.en", 1, "one", "eins"),
         ("x.en", 3, "two", "zwei"),
     ]
-    assert corpus.read(tmp_path, PARALLEL, "translation")["source"].tolist() == ["eins", "zwei"]
+    assert read_frame(tmp_path, PARALLEL, "translation")["source"].tolist() == ["eins", "zwei"]
 
 
 def test_parallel_files_of_different_lengths_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1\n2\n3\n", encoding="utf-8")
     with pytest.raises(UserError, match="needs 2 files, source and target, but 'source' has 1: a"):
-        corpus.read(tmp_path, PARALLEL, "translation")
+        read_frame(tmp_path, PARALLEL, "translation")
     (tmp_path / "b").write_text("1\n2\n", encoding="utf-8")
     with pytest.raises(UserError, match="a has 3 lines and b 2"):
-        corpus.read(tmp_path, PARALLEL, "translation")
+        read_frame(tmp_path, PARALLEL, "translation")
 
 
 def test_bad_bytes_are_refused_with_their_line(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("one\ntwo\nété\n".encode("latin-1"))
     with pytest.raises(UserError, match=r"a\.txt:3 is not UTF-8 \(byte 0xe9\)"):
-        corpus.read(tmp_path, LINES, "language_modelling")
+        read_frame(tmp_path, LINES, "language_modelling")
     (tmp_path / "a.txt").rename(tmp_path / "a.gz")
     with pytest.raises(UserError, match="not a valid gzip file"):
-        corpus.read(tmp_path, LINES, "language_modelling")
+        read_frame(tmp_path, LINES, "language_modelling")
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Run `dvc repro fetch"):
-        corpus.read(tmp_path, LINES, "language_modelling")
+        read_frame(tmp_path, LINES, "language_modelling")
 
 
 def test_labels_may_be_renamed(tmp_path: Path) -> None:
@@ -212,18 +212,18 @@ def test_labels_may_be_renamed(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_bytes(b"1\r\n\r\n0 \r\n")
     order = ["text.txt", "labels.txt"]
     named = ParallelReader(format="parallel", labels={"0": "anger", "1": "joy"})
-    frame = corpus.read(tmp_path, named, "classification", order)
+    frame = read_frame(tmp_path, named, "classification", order)
     assert rows(frame, "document", "line", "text", "label") == [
         ("text.txt", 1, "so good ", "joy"),
         ("text.txt", 3, "bad: \u2028 yes", "anger"),
     ]
-    frame = corpus.read(tmp_path, PARALLEL, "classification", order)
+    frame = read_frame(tmp_path, PARALLEL, "classification", order)
     assert frame["label"].tolist() == ["1", "0"]
     few = ParallelReader(format="parallel", labels={"1": "joy"})
     with pytest.raises(
         UserError, match=r"labels\.txt:3 is '0', but 'reader.labels' has no such label.*known: 1"
     ):
-        corpus.read(tmp_path, few, "classification", order)
+        read_frame(tmp_path, few, "classification", order)
 
 
 def given_split(**parts: list[str]) -> params.GivenSplit:
@@ -235,7 +235,7 @@ def test_given_parts_are_read_in_their_own_order(tmp_path: Path) -> None:
         for side in ("de", "en"):
             (tmp_path / f"{part}.{side}").write_text(f"{side} {lines}", encoding="utf-8")
     split = given_split(train=["tr.de", "tr.en"], valid=["va.de", "va.en"], test=["te.en", "te.de"])
-    frame = corpus.read(tmp_path, PARALLEL, "translation", ["te.de", "tr.en"], split)
+    frame = read_frame(tmp_path, PARALLEL, "translation", ["te.de", "tr.en"], split)
     assert rows(frame, "document", "line", "source", "target") == [
         ("tr.de", 1, "de 1", "en 1"),
         ("tr.de", 2, "2", "2"),
@@ -251,14 +251,14 @@ def test_given_parts_name_every_file_and_no_other(tmp_path: Path) -> None:
     split = given_split(train=["train.txt"], valid=["val.txt"], test=["test.txt"])
     message = r"'split' names 'val\.txt', but 'source' has no such file \(did you mean 'valid\.txt'"
     with pytest.raises(UserError, match=message):
-        corpus.read(tmp_path, LINES, "language_modelling", (), split)
+        read_frame(tmp_path, LINES, "language_modelling", (), split)
     split = given_split(train=["train.txt"], valid=["valid.txt"], test=["test.txt"])
-    assert len(corpus.read(tmp_path, LINES, "language_modelling", (), split)) == 3
+    assert len(read_frame(tmp_path, LINES, "language_modelling", (), split)) == 3
     (tmp_path / "mapping.txt").write_text("a\n", encoding="utf-8")
     with pytest.raises(
         UserError, match=r"'source' has the file 'mapping\.txt', but 'split' does not"
     ):
-        corpus.read(tmp_path, LINES, "language_modelling", (), split)
+        read_frame(tmp_path, LINES, "language_modelling", (), split)
 
 
 def by_file(**readers: Any) -> ByFileReader:
@@ -272,7 +272,7 @@ def test_files_of_several_formats_in_one_corpus(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("one\ntwo\n", encoding="utf-8")
     table_of = {"format": "table", "separator": ",", "columns": {"text": "text"}}
     reader = by_file(a_csv=table_of, b_txt={"format": "lines"})
-    frame = corpus.read(tmp_path, reader, "language_modelling", ["b.txt", "a.csv"])
+    frame = read_frame(tmp_path, reader, "language_modelling", ["b.txt", "a.csv"])
     assert rows(frame, "document", "line", "text") == [
         ("b.txt", 1, "one"),
         ("b.txt", 2, "two"),
@@ -282,7 +282,7 @@ def test_files_of_several_formats_in_one_corpus(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"'source' has the file 'b\.txt', but 'reader.files' does not"
     ):
-        corpus.read(tmp_path, by_file(a_csv=table_of), "language_modelling")
+        read_frame(tmp_path, by_file(a_csv=table_of), "language_modelling")
     reader = by_file(a_csv=table_of, b_txt={"format": "lines"}, c_txt={"format": "lines"})
     with pytest.raises(UserError, match=r"'reader.files' names 'c\.txt', but 'source' has no"):
-        corpus.read(tmp_path, reader, "language_modelling")
+        read_frame(tmp_path, reader, "language_modelling")

@@ -11,8 +11,9 @@ import pytest
 
 from pipelines import files
 from pipelines.config import params
-from pipelines.data import expectations, measures
+from pipelines.data import expectations
 from pipelines.errors import UserError
+from tests.unit.data import whole_frames
 
 ROOT = Path(__file__).parents[3]
 Splits = dict[str, pd.DataFrame]
@@ -26,10 +27,10 @@ class Checker(expectations.Checker):
         self.corpus = corpus
 
     def raw(self, raw: pd.DataFrame) -> None:
-        measures.check_raw(self, raw, self.corpus)
+        whole_frames.check_raw(self, raw, self.corpus)
 
     def prepared(self, splits: "Splits", unknown: Mapping[str, Any], dropped: int = 0) -> None:
-        measures.check_splits(self, splits, unknown, self.corpus, dropped)
+        whole_frames.check_splits(self, splits, unknown, self.corpus, dropped)
 
 
 def frame(first: int = 1, **columns: list[Any]) -> pd.DataFrame:
@@ -473,12 +474,13 @@ def test_checks_print_nothing() -> None:
         "import pandas as pd\n"
         "from pathlib import Path\n"
         "from pipelines.config import params\n"
-        "from pipelines.data import expectations, measures\n"
+        "from pipelines.data import expectations\n"
+        "from tests.unit.data import whole_frames\n"
         "corpus = params.load(Path('params.yaml')).corpora['opinions']\n"
         "corpus = corpus.model_copy(update={'checks': corpus.checks.model_copy("
         "update={'rows': None})})\n"
         "raw = {'document': ['d'], 'line': [1], 'text': ['t'], 'label': ['neutral']}\n"
-        "measures.check_raw(expectations.Checker(corpus), pd.DataFrame(raw), corpus)\n"
+        "whole_frames.check_raw(expectations.Checker(corpus), pd.DataFrame(raw), corpus)\n"
     )
     process = subprocess.run(
         [sys.executable, "-c", code],

@@ -44,8 +44,8 @@ from pipelines.data import corpus
 loaded = params.load(Path(sys.argv[2]))
 for name in ("plain", "mixed"):
     entry = loaded.corpora[name]
-    frame = corpus.read(Path(sys.argv[3]), entry.reader, entry.task)
-    print(name, *frame["text"])
+    rows = corpus.read(Path(sys.argv[3]), entry.reader, entry.task)
+    print(name, *(text for _, _, text in rows))
 try:
     entry.reader.check_task("translation", ("source", "target"))
 except ValueError as error:
@@ -70,6 +70,7 @@ seed: 1
 data_seed: 1
 tracking: {experiment_prefix: ""}
 checkpoints: {every: 1}
+data: {engine: local}
 checks: {}
 models: {baseline: {}, lstm: {}, fine_tuned: {}, seq2seq: {}}
 experiments: {cells: {}, memory: {}, word_order: {}, source_length: {}}

@@ -19,7 +19,7 @@ from pipelines.data import split_statistics as statistics
     ],
 )
 def test_fold(text: str, folded: str) -> None:
-    assert statistics.fold(text) == folded
+    assert statistics.fold([text, "A", text]) == [folded, "a", folded]
 
 
 def test_keys_are_equal_where_all_columns_are() -> None:
@@ -27,12 +27,6 @@ def test_keys_are_equal_where_all_columns_are() -> None:
     right = statistics.folded_keys([["a, B", "c"], ["X", "z"]])
     assert np.isin(left, right).tolist() == [True, False]
     assert not np.isin(statistics.exact_keys([["A"]]), statistics.exact_keys([["a"]])).any()
-
-
-def test_several_labels() -> None:
-    keys = statistics.exact_keys([["a", "b", "a", "b", "c"]])
-    flags = statistics.has_several_labels(keys, ["x", "y", "z", "y", "x"])
-    assert flags.tolist() == [True, False, True, False, False]
 
 
 def test_total_variation() -> None:

@@ -1,19 +1,42 @@
+import dataclasses
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from pipelines.config import params
 from pipelines.data import splits
 from pipelines.errors import UserError
+from tests.unit.data.whole_frames import prepare
 
 
-def split(rows: pd.DataFrame, config: params.Split, seed: int = 1) -> dict[str, pd.DataFrame]:
-    """Split rows for the task that has their columns."""
+def split(rows: pd.DataFrame, config: params.FractionSplit, seed: int = 1) -> dict[str, Any]:
+    """Split rows of text, or of labels, by the columns that the config names."""
+    codes, labels = None, {}
+    if config.by:
+        codes = -pd.factorize(rows[config.by])[0]  # any numbers
     if "label" in rows:
-        return splits.split(rows, config, "classification", seed)
-    task: params.Task = "translation" if "target" in rows else "language_modelling"
-    return splits.split(rows, config, task, seed)
+        numbers, names = pd.factorize(rows["label"])
+        labels = {"labels": numbers, "label_names": list(names)}
+    columns = splits.SplitColumns(
+        rows=len(rows),
+        groups=codes,
+        unit=f"different values of '{config.by}'" if config.by else "rows",
+        lengths=rows["text"].str.len().to_numpy() if is_running_text(rows) else None,
+        **labels,  # type: ignore[arg-type]
+    )
+    order, parts = splits.assign(columns, config, seed)
+    ordered = rows.iloc[order]
+    return {
+        name: ordered[parts == number].reset_index(drop=True)
+        for number, name in enumerate(splits.PARTS)
+    }
+
+
+def is_running_text(rows: pd.DataFrame) -> bool:
+    return "text" in rows and "label" not in rows
 
 
 def split_config(
@@ -187,29 +210,48 @@ def test_rows_of_one_line_stay_together() -> None:
     assert all((part["line"].value_counts() == 2).all() for part in parts.values())
 
 
-def test_an_unknown_task_is_refused() -> None:
-    with pytest.raises(UserError, match=r"no task 'parsing'.*language_modelling, classification"):
-        splits.split(frame(), split_config(), "parsing", seed=1)  # type: ignore[arg-type]
+@pytest.mark.parametrize("rows", [10, 1000])
+def test_the_order_is_numpys_permutation(rows: int) -> None:
+    order, _ = splits.assign(splits.SplitColumns(rows), split_config(), seed=5)
+    assert order.tolist() == np.random.default_rng(5).permutation(rows).tolist()
+    assert order.dtype == np.uint32
 
 
-def given_split(**files: str) -> params.GivenSplit:
+def test_groups_of_a_stratified_split_stay_together() -> None:
+    rows = labelled(bad=60, good=40)
+    groups = np.arange(100) // 2
+    columns = splits.SplitColumns(
+        100, groups, labels=pd.factorize(rows["label"])[0], label_names=["bad", "good"]
+    )
+    order, parts = splits.assign(columns, split_config("stratified"), seed=1)
+    part_of = dict(zip(order.tolist(), parts.tolist(), strict=True))
+    assert all(part_of[row] == part_of[row + 1] for row in range(0, 100, 2))
+    assert np.bincount(parts).tolist() == [80, 10, 10]
+    columns = dataclasses.replace(columns, groups=np.arange(100) // 50)
+    with pytest.raises(UserError, match="groups of near-duplicates of the label 'bad' are too few"):
+        splits.assign(columns, split_config("stratified"), seed=1)
+
+
+def given_corpus(make_corpus: Any, **files: str) -> params.Corpus:
     lists = {name: (file,) for name, file in files.items()}
-    return params.GivenSplit.model_validate({"method": "given", **lists})
+    split = params.GivenSplit.model_validate({"method": "given", **lists})
+    corpus: params.Corpus = make_corpus(split=split)
+    return corpus
 
 
-def test_given_splits_are_those_of_their_files() -> None:
-    rows = pd.DataFrame({"document": [*"bbbacca"], "line": [1, 2, 3, 1, 1, 2, 2], "text": "x"})
-    parts = split(rows, given_split(train="b", valid="c", test="a"), seed=1)
+def test_given_splits_are_those_of_their_files(make_corpus: Any, tmp_path: Path) -> None:
+    rows = [(document, line, "x") for line, document in enumerate("bbbacca")]
+    parts = prepare(rows, given_corpus(make_corpus, train="b", valid="c", test="a"), tmp_path)
     assert {name: set(part["document"]) for name, part in parts.items()} == {
         "train": {"b"},
         "valid": {"c"},
         "test": {"a"},
     }
-    assert lines(parts, "train") == [1, 2, 3]
+    assert lines(parts, "train") == [0, 1, 2]
     assert parts["test"].index.tolist() == [0, 1]
 
 
-def test_a_given_part_that_is_empty_is_refused() -> None:
-    rows = pd.DataFrame({"document": ["b", "c"], "line": [1, 1], "text": "x"})
+def test_a_given_part_that_is_empty_is_refused(make_corpus: Any, tmp_path: Path) -> None:
+    corpus = given_corpus(make_corpus, train="a.txt", valid="c", test="b")
     with pytest.raises(UserError, match=r"'train' has no rows of a\.txt"):
-        split(rows, given_split(train="a.txt", valid="c", test="b"), seed=1)
+        prepare([("b", 1, "x"), ("c", 1, "x")], corpus, tmp_path)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines.config import params
-from pipelines.data import cleaning, corpus, expectations, measures, splits
+from pipelines.data import expectations
 from pipelines.errors import UserError
 from pipelines.evaluation import item_differences, significance
 from pipelines.evaluation.evaluate import evaluate
@@ -15,8 +15,8 @@ from pipelines.inference.predictor import Predictor
 from pipelines.models import serialization
 from pipelines.models.ensemble import Ensemble
 from pipelines.tasks import tagging
-from pipelines.text import vocabulary
 from tests.unit.conftest import TAGS
+from tests.unit.data import whole_frames
 
 
 @pytest.fixture
@@ -56,25 +56,28 @@ def slots(make_corpus):
 
 
 def read(folder, slots):
-    return corpus.read(folder, slots.reader, "tagging", ["seq.in", "seq.out"], slots.split)
+    return whole_frames.read_frame(
+        folder, slots.reader, "tagging", ["seq.in", "seq.out"], slots.split
+    )
 
 
 def test_words_are_lowercased_and_tags_are_not(tmp_path, slots):
     write_parallel(tmp_path, ROWS)
     raw = read(tmp_path, slots)
-    measures.check_raw(expectations.Checker(slots), raw, slots)
-    cleaned = cleaning.clean(raw, slots)
+    whole_frames.check_raw(expectations.Checker(slots), raw, slots)
+    parts = whole_frames.prepare(raw, slots, tmp_path)
+    cleaned = pd.concat(parts.values()).sort_values("line")
     assert cleaned["text"].tolist()[:3] == ["fly to boston", "the", "to new york"]
     assert cleaned["tags"].tolist()[:3] == ["O O B-City", "O", "O B-City I-City"]
-    vocabularies = vocabulary.build_vocabularies(cleaned, slots)
+    vocabularies = whole_frames.build_vocabularies(cleaned, slots)
     assert vocabularies.labels == ("B-City", "I-City", "O")
     assert list(vocabularies.columns) == ["text"]
 
 
 def test_long_rows_are_dropped_with_their_tags(tmp_path, slots):
     write_parallel(tmp_path, [*ROWS, ("a b c d", "O O O O")])
-    cleaned = cleaning.clean(read(tmp_path, slots), slots)
-    assert len(cleaned) == len(ROWS)
+    parts = whole_frames.prepare(read(tmp_path, slots), slots, tmp_path)
+    assert sum(map(len, parts.values())) == len(ROWS)
 
 
 @pytest.mark.parametrize(
@@ -89,17 +92,17 @@ def test_long_rows_are_dropped_with_their_tags(tmp_path, slots):
 def test_misaligned_rows_and_invalid_tags_are_reported(tmp_path, slots, row, message):
     write_parallel(tmp_path, [*ROWS, row])
     with pytest.raises(UserError, match=message):
-        measures.check_raw(expectations.Checker(slots), read(tmp_path, slots), slots)
+        whole_frames.check_raw(expectations.Checker(slots), read(tmp_path, slots), slots)
 
 
 def test_a_word_that_cleaning_removes_is_reported(tmp_path, slots):
     write_parallel(tmp_path, [*ROWS, ("to \u200b", "O O")])
     raw = read(tmp_path, slots)
-    measures.check_raw(expectations.Checker(slots), raw, slots)
-    parts = splits.split(cleaning.clean(raw, slots), slots.split, "tagging", seed=1)
+    whole_frames.check_raw(expectations.Checker(slots), raw, slots)
+    parts = whole_frames.prepare(raw, slots, tmp_path)
     rates = {name: {"text": 0.0} for name in parts}
     with pytest.raises(UserError, match=r"as many tags as tokens.*\n.*seq\.in:31"):
-        measures.check_splits(expectations.Checker(slots), parts, rates, slots)
+        whole_frames.check_splits(expectations.Checker(slots), parts, rates, slots)
 
 
 # Training ---------------------------------------------------------------------------------------

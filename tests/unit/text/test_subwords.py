@@ -14,19 +14,27 @@ from pipelines.text import subwords
 
 ROOT = Path(__file__).parents[3]
 TEXTS = ["lower lowest newest", "wide widest low", "newer wider", "low <s> low"] * 5
+
+
+def train(texts: list[str], kind: params.Tokens, size: int) -> subwords.Segmenter:
+    """Learn sub-words from texts that occur once."""
+    return subwords.train([(text, 1) for text in texts], kind, size, "".join(texts))
+
+
 KINDS = pytest.mark.parametrize("kind", ["bpe", "unigram"])
 
 
 @KINDS
 def test_every_process_gives_the_same_bytes_and_samples(kind: params.Tokens) -> None:
+    texts = [(text, 1) for text in TEXTS]
     code = (
         "import hashlib\n"
         "from pipelines.text import subwords\n"
-        f"trained = subwords.train({TEXTS!r}, {kind!r}, 40)\n"
+        f"trained = subwords.train({texts!r}, {kind!r}, 40, {''.join(TEXTS)!r})\n"
         f"sampled = subwords.sample_segmentations({TEXTS!r}, {kind!r}, trained.scores, 0.3, 5)\n"
         "print(hashlib.sha256(trained.model + repr(sampled).encode()).hexdigest())\n"
     )
-    trained = subwords.train(TEXTS, kind, 40)
+    trained = train(TEXTS, kind, 40)
     sampled = subwords.sample_segmentations(TEXTS, kind, trained.scores, 0.3, 5)
     expected = hashlib.sha256(trained.model + repr(sampled).encode()).hexdigest()
     for hash_seed in ("1", "2"):
@@ -44,7 +52,7 @@ def test_every_process_gives_the_same_bytes_and_samples(kind: params.Tokens) -> 
 @KINDS
 def test_nothing_but_the_blank_is_changed(kind: params.Tokens) -> None:
     texts = ["Ａｂ １ ﬁ", "e\u0301 Été"] * 3  # noqa: RUF001  what NFKC would change
-    trained = subwords.train(texts, kind, 40)
+    trained = train(texts, kind, 40)
     for text in texts:
         assert subwords.join(trained.split(text)) == text
 
@@ -52,33 +60,33 @@ def test_nothing_but_the_blank_is_changed(kind: params.Tokens) -> None:
 @KINDS
 def test_special_tokens_are_never_pieces(kind: params.Tokens) -> None:
     spelt = [f"{sign}{special}" for sign in "abcdef" for special in subwords.SPECIALS]
-    trained = subwords.train([" ".join(spelt), "< / s > u n k p a d"] * 40, kind, 60)
+    trained = train([" ".join(spelt), "< / s > u n k p a d"] * 40, kind, 60)
     assert not set(subwords.SPECIALS) & set(trained.scores)
     assert subwords.join(trained.split("<s> <pad>")) == "<s> <pad>"
 
 
 def test_the_size_is_a_limit_and_all_characters_are_pieces() -> None:
-    trained = subwords.train(TEXTS, "bpe", 20)
+    trained = train(TEXTS, "bpe", 20)
     assert len(trained.scores) == 20
     assert set("lowernstid" + subwords.BLANK) <= set(trained.scores)
     assert {piece for text in TEXTS for piece in trained.split(text)} <= set(trained.scores)
-    assert len(subwords.train(["ab"], "bpe", 1000).scores) < 10
+    assert len(train(["ab"], "bpe", 1000).scores) < 10
 
 
 def test_a_row_longer_than_the_librarys_bound_is_learnt_from() -> None:
-    assert "abc" in "".join(subwords.train(["abc " * 5000], "bpe", 20).scores)
+    assert "abc" in "".join(train(["abc " * 5000], "bpe", 20).scores)
 
 
 def test_more_characters_than_pieces_are_refused() -> None:
     with pytest.raises(UserError, match=r"max_size' is 5, .* 7 different"):
-        subwords.train(["abc def"], "unigram", 5)
+        train(["abc def"], "unigram", 5)
     with pytest.raises(UserError, match="no text to learn"):
-        subwords.train([""], "bpe", 5)
+        train([""], "bpe", 5)
 
 
 @KINDS
 def test_sampling_is_a_pure_function_of_its_arguments(kind: params.Tokens) -> None:
-    scores = subwords.train(TEXTS, kind, 40).scores
+    scores = train(TEXTS, kind, 40).scores
     first, repeated, other = (
         subwords.sample_segmentations(TEXTS, kind, scores, 0.3, n) for n in (1, 1, 2)
     )
@@ -88,7 +96,7 @@ def test_sampling_is_a_pure_function_of_its_arguments(kind: params.Tokens) -> No
 
 
 def test_bpe_without_dropout_equals_sentencepiece() -> None:
-    trained = subwords.train(TEXTS, "bpe", 40)
+    trained = train(TEXTS, "bpe", 40)
     sampled = subwords.sample_segmentations(TEXTS, "bpe", trained.scores, 1e-12, 1)
     assert sampled == [trained.split(text) for text in TEXTS]
 
@@ -126,7 +134,7 @@ def test_unigram_sampling_has_its_distribution(alpha: float) -> None:
 
 @KINDS
 def test_unseen_characters_stay(kind: params.Tokens) -> None:
-    scores = subwords.train(TEXTS, kind, 40).scores
+    scores = train(TEXTS, kind, 40).scores
     (sampled,) = subwords.sample_segmentations(["low ☃ué"], kind, scores, 0.2, 1)
     assert subwords.join(sampled) == "low ☃ué"
     assert {"☃", "é"} <= set(sampled)

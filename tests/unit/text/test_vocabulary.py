@@ -11,6 +11,7 @@ from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.text import encoding, vocabulary
 from pipelines.text.vocabulary import END, PAD, START, UNK, Vocabularies, Vocabulary
+from tests.unit.data import whole_frames
 
 TEXTS = ["b d a b", "c a b", ""]
 SENTENCES = ["der hund läuft", "die hunde laufen", "ein hund und die katze", "die katze läuft"] * 3
@@ -18,6 +19,11 @@ SENTENCES = ["der hund läuft", "die hunde laufen", "ein hund und die katze", "d
 
 def build(texts: list[str] = TEXTS, kind: params.Tokens = "words", **bounds: Any) -> Vocabulary:
     return vocabulary.build(texts, kind, **{"max_size": 100, "min_count": 1, **bounds})
+
+
+def estimate(frame: pd.DataFrame, corpus: params.Corpus) -> Vocabularies:
+    counted = whole_frames.count_frame(frame, corpus, vocabulary.estimate_kind(corpus))
+    return vocabulary.estimate_vocabularies(counted, corpus)
 
 
 def test_ids_are_in_order_of_decreasing_count_then_code_point() -> None:
@@ -120,18 +126,18 @@ def test_sub_words_are_estimated_by_characters(make_corpus) -> None:
     sizes = {"max_size": 40, "min_count": None}
     corpus = make_corpus("translation", tokens="bpe", vocabulary=sizes)
     frame = pd.DataFrame({"source": ["ab"] * 60, "target": ["xyz" * 20] * 60})
-    columns = vocabulary.estimate_vocabularies(frame, corpus).columns
+    columns = estimate(frame, corpus).columns
     assert vocabulary.unknown_rate(columns["source"], ["abab", "ax"]) == pytest.approx(1 / 6)
     assert vocabulary.unknown_rate(columns["target"], ["ab"]) == 1.0
     shared = make_corpus("translation", tokens="bpe", vocabulary={**sizes, "shared": True})
-    columns = vocabulary.estimate_vocabularies(frame, shared).columns
+    columns = estimate(frame, shared).columns
     assert vocabulary.unknown_rate(columns["source"], ["xa"]) == 0.0
 
 
 def test_a_shared_vocabulary_has_the_counts_of_each_column(make_corpus) -> None:
     corpus = make_corpus("translation", vocabulary={"max_size": 3, "shared": True})
     frame = pd.DataFrame({"source": ["a a b", "c"], "target": ["x a b", "x d"]})
-    columns = vocabulary.build_vocabularies(frame, corpus).columns
+    columns = whole_frames.build_vocabularies(frame, corpus).columns
     assert columns["source"].tokens == columns["target"].tokens == (*vocabulary.SPECIALS, *"abx")
     assert columns["source"].counts == (0, 1, 0, 2, 2, 1, 0)
     assert columns["target"].counts == (0, 1, 0, 2, 1, 1, 2)
@@ -142,14 +148,14 @@ def test_shared_sub_words_are_learnt_from_both_sides(kind: params.Tokens, make_c
     sizes = {"max_size": 40, "min_count": None, "shared": True}
     corpus = make_corpus("translation", tokens=kind, vocabulary=sizes)
     frame = pd.DataFrame({"source": SENTENCES, "target": [text.upper() for text in SENTENCES]})
-    columns = vocabulary.build_vocabularies(frame, corpus).columns
+    columns = whole_frames.build_vocabularies(frame, corpus).columns
     assert columns["source"].segmenter == columns["target"].segmenter
     assert UNK not in columns["source"].encode("DER hund")
 
 
 def test_round_trip_and_stable_bytes(make_corpus, tmp_path: Path) -> None:
     frame = pd.DataFrame({"text": ["été a", "a"], "label": ["good", "bad"]})
-    vocab = vocabulary.build_vocabularies(frame, make_corpus("classification"))
+    vocab = whole_frames.build_vocabularies(frame, make_corpus("classification"))
     assert vocab.labels == ("bad", "good")
     vocabulary.save(vocab, tmp_path / "a.json")
     vocabulary.save(vocabulary.load(tmp_path / "a.json"), tmp_path / "b.json")
@@ -171,7 +177,7 @@ def test_sub_words_are_one_file(kind: params.Tokens, tmp_path: Path) -> None:
 
 def test_translation_has_two_columns_and_no_labels(make_corpus, tmp_path: Path) -> None:
     frame = pd.DataFrame({"source": ["a"], "target": ["b"]})
-    vocab = vocabulary.build_vocabularies(frame, make_corpus("translation"))
+    vocab = whole_frames.build_vocabularies(frame, make_corpus("translation"))
     vocabulary.save(vocab, tmp_path / "v.json")
     loaded = vocabulary.load(tmp_path / "v.json")
     assert list(loaded.columns) == ["source", "target"]

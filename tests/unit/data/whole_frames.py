@@ -1,26 +1,80 @@
-"""Measures of whole frames in memory, for the checks."""
+"""Whole frames in memory: rows as frames, their preparation, and their measures for the checks."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipelines.config import task_schemas
 from pipelines.config.params import Corpus
-from pipelines.data import split_statistics
-from pipelines.data.cleaning import lengths, text_columns
+from pipelines.data import corpus as readers
+from pipelines.data import partitions, split_statistics, splits
+from pipelines.data.cleaning import lengths, overlap_columns, text_columns
 from pipelines.data.expectations import Checker
 from pipelines.data.expectations_rules import (
     MIN_REPEATED_LENGTH,
     TYPICAL_QUANTILE,
     FrameStatistics,
     columns_in_one_split,
-    overlap_columns,
 )
+from pipelines.data.readers.base import BadRow, Row
+from pipelines.data.selection import Selection
+from pipelines.errors import UserError
+from pipelines.text import token_counts, vocabulary
+
+Frames = dict[str, pd.DataFrame]
+
+
+def read_frame(*args: object) -> pd.DataFrame:
+    """Return the rows of `corpus.read` as a frame; a row that cannot be read is an error."""
+    rows: list[Row] = []
+    for row in readers.read(*args):  # type: ignore[arg-type]
+        if isinstance(row, BadRow):
+            raise UserError(row.sentence)
+        rows.append(row)
+    task = str(args[2])
+    return pd.DataFrame(rows, columns=["document", "line", *task_schemas.get(task).columns])
+
+
+def prepare(rows: pd.DataFrame | Iterable[Row], corpus: Corpus, folder: Path) -> Frames:
+    """Return the splits of raw rows, without checks."""
+    if isinstance(rows, pd.DataFrame):
+        rows = rows.itertuples(index=False, name=None)
+    columns = task_schemas.get(corpus.task).columns
+    parts = list(partitions.write_partitions(rows, columns, folder))
+    for part in parts:
+        partitions.prepare_partition(part, corpus)
+    with Selection(parts, corpus, folder) as selection:
+        selection.drop_repeated()
+        selection.split(seed=1)
+        frames = {}
+        for number, name in enumerate(splits.PARTS):
+            tables = selection.batches(number, ["document", "line", *columns])
+            frames[name] = pd.concat([table.to_pandas() for table in tables], ignore_index=True)
+    return frames
+
+
+def build_vocabularies(frame: pd.DataFrame, corpus: Corpus) -> vocabulary.Vocabularies:
+    """Return the vocabularies of a training frame."""
+    return vocabulary.build_vocabularies(count_frame(frame, corpus, corpus.tokens), corpus)
+
+
+def count_frame(frame: pd.DataFrame, corpus: Corpus, kind: str) -> token_counts.CountedText:
+    """Return the numbers of the tokens of a frame."""
+    texts = {column: list(frame[column]) for column in text_columns(corpus)}
+    schema = task_schemas.get(corpus.task)
+    labels = set(frame[schema.label_column]) if schema.label_column else set()
+    if schema.labels_per_token:
+        labels = {label for row in labels for label in row.split()}
+    counted = token_counts.count_in_memory(texts, kind)  # type: ignore[arg-type]
+    return replace(counted, labels=tuple(sorted(labels)))
 
 
 def check_raw(checker: Checker, frame: pd.DataFrame, corpus: Corpus) -> None:
@@ -63,7 +117,7 @@ def check_splits(
     earlier: dict[str, set[str]] = {column: set() for column in columns_in_one_split(corpus)}
     for name, frame in splits.items():
         sizes = {
-            column: lengths(frame[column].fillna(""), corpus.tokens)
+            column: lengths(list(frame[column].fillna("")), corpus.tokens)
             for column in text_columns(corpus)
         }
         measured = _with_token_labels(_with_measures(frame, sizes, "tokens"), corpus)
@@ -89,9 +143,7 @@ def check_splits(
     checker.finish("splits", FrameStatistics(dropped=dropped))
 
 
-def _with_measures(
-    frame: pd.DataFrame, measures: Mapping[str, pd.Series[int]], prefix: str
-) -> pd.DataFrame:
+def _with_measures(frame: pd.DataFrame, measures: Mapping[str, Any], prefix: str) -> pd.DataFrame:
     """Return a copy of the frame with columns of measures."""
     return frame.assign(**{f"{prefix} {column}": values for column, values in measures.items()})
 
@@ -120,7 +172,7 @@ def _overlap(
     """Return True for rows that training has, too, (rows,), and the counts behind them in words."""
     texts, train_texts = ([part[column] for column in columns] for part in (frame, train))
     folded, exact = (
-        np.isin(keys(texts), keys(train_texts))
+        np.isin(keys([*map(list, texts)]), keys([*map(list, train_texts)]))
         for keys in (split_statistics.folded_keys, split_statistics.exact_keys)
     )
     details = []
@@ -140,7 +192,10 @@ def _conflicts(frame: pd.DataFrame, corpus: Corpus) -> split_statistics.Flags:
     if schema.labels_per_token:
         # Of texts that differ in punctuation the numbers of labels differ, which is no conflict.
         columns.append(labels.map(lambda row: str(len(row.split()))))
-    return split_statistics.has_several_labels(split_statistics.folded_keys(columns), list(labels))
+    keys = split_statistics.folded_keys([list(column) for column in columns])
+    by_key = pd.DataFrame({"key": keys, "label": labels}).groupby("key")["label"]
+    several: split_statistics.Flags = (by_key.transform("nunique") > 1).to_numpy()
+    return several
 
 
 def _label_counts(frame: pd.DataFrame, corpus: Corpus) -> Counter[str]:

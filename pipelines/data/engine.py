@@ -1,0 +1,105 @@
+"""Executors of work on partitions: this process, a pool of processes, or Dask.
+
+All have the interface of `concurrent.futures`; the results are the same.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
+
+from pipelines.config.params import DataConfig
+from pipelines.errors import UserError
+
+TIMEOUT = 10  # seconds until a scheduler that does not answer is an error
+
+Item = TypeVar("Item")
+
+
+class Engine:
+    """Runs a function of each item of a list; one item runs in this process.
+
+    Args:
+        config: `data` of params.yaml.
+    """
+
+    def __init__(self, config: DataConfig) -> None:
+        self._config = config
+
+    def run(self, function: Callable[..., Any], items: Iterable[Item], *args: Any) -> list[Item]:
+        """Call `function(item, *args)` for all items, and return them in their order.
+
+        Items are passed on as soon as they are there. The function must be importable, and must
+        not mind to be called twice for an item: Dask repeats the work of a lost worker.
+
+        Raises:
+            UserError: the scheduler does not answer, or a worker died.
+        """
+        iterator = iter(items)
+        listed: list[Item] = []
+        for item in iterator:
+            listed.append(item)
+            if len(listed) == 2:
+                break
+        if len(listed) < 2 and self._config.engine == "local":
+            for item in listed:
+                function(item, *args)
+            return listed
+        with _executor(self._config) as executor:
+            futures = [executor.submit(function, item, *args) for item in listed]
+            try:
+                for item in iterator:
+                    listed.append(item)
+                    futures.append(executor.submit(function, item, *args))
+                for future in futures:
+                    future.result()
+            except BrokenExecutor:
+                raise UserError(
+                    "A worker process died, probably because memory ran out. Stop other programs "
+                    "and run the stage again."
+                ) from None
+            finally:
+                for future in futures:
+                    future.cancel()
+        return listed
+
+
+@contextmanager
+def _executor(config: DataConfig) -> Iterator[Executor]:
+    with ExitStack() as stack:
+        executor: Executor
+        if config.engine == "local":
+            # Not fork: a forked child could inherit a lock that nobody releases.
+            context = multiprocessing.get_context("spawn")
+            workers = len(os.sched_getaffinity(0))
+            executor = ProcessPoolExecutor(workers, context, _ignore_interrupts)
+        else:
+            client = stack.enter_context(_client(str(config.scheduler)))
+            executor = client.get_executor(pure=False)
+        yield stack.enter_context(executor)
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the main process, which ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _client(scheduler: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UserError(
+            "'data.engine: dask' needs Dask: install seqproof[dask], or set 'engine: local'."
+        ) from None
+    try:
+        return Client(scheduler, timeout=TIMEOUT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"The Dask scheduler at '{scheduler}' does not answer ({error}). Correct "
+            "'data.scheduler', start it with `dask scheduler`, or set 'data.engine: local'."
+        ) from None
