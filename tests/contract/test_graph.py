@@ -97,7 +97,8 @@ def test_no_other_code_is_a_dependency(stage):
     for dep in code_deps(stage):
         covered = [file for file in files() if file == dep or file.is_relative_to(dep)]
         assert covered, f"{stage}: {dep} does not exist"
-        unused = [file for file in covered if file not in reachable and file.name != "__init__.py"]
+        exempt = {"__init__.py", "expectations_docs.py"}  # draws, beside what it draws
+        unused = [file for file in covered if file not in reachable and file.name not in exempt]
         assert not unused, f"{stage}: {dep}"
 
 

@@ -13,7 +13,12 @@ from tests.contract.imports import FIRST_PARTY, ROOT, closure, files, first_part
 DOORS = {
     "datasketch": "pipelines/data/near_duplicates.py",
     "distributed": "pipelines/data/engine.py",
-    "duckdb": ("commands/", "pipelines/data/selection.py", "pipelines/text/token_counts.py"),
+    "duckdb": (
+        "commands/",
+        "pipelines/data/selection.py",
+        "pipelines/proposals/",
+        "pipelines/text/token_counts.py",
+    ),
     "dvc": "pipelines/lineage/dvc_project.py",
     "great_expectations": ("pipelines/data/expectations", "pipelines/reporting/data_docs.py"),
     "jinja2": "pipelines/reporting/page.py",
