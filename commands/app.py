@@ -129,12 +129,16 @@ app.add_typer(data.app)
 def predict(
     name: Annotated[str, Argument(metavar="NAME", help="a trained model")],
     texts: Texts = None,
+    check: Annotated[
+        bool,
+        Option("--check", help="also compare the texts with the training text; see checks.drift"),
+    ] = False,
 ) -> None:
     """Predict with a trained model: a label, a translation or a continuation of each text."""
     from commands import inputs
     from commands import predict as command
 
-    command.predict(name, inputs.texts(texts))
+    command.predict(name, inputs.texts(texts), check)
 
 
 @app.command()

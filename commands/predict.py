@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from commands import inputs
+from commands import drift, inputs
 from pipelines import console, paths
 from pipelines.config import params
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from pipelines.inference.predictor import Predictor
 
 
-def predict(name: str, texts: list[str]) -> None:
+def predict(name: str, texts: list[str], check: bool = False) -> None:
     """Print the model's prediction for each text, and an empty line for a blank text.
 
     It is a translation, a continuation, or the tag of each word. A classifier prints a table: the
@@ -21,6 +22,10 @@ def predict(name: str, texts: list[str]) -> None:
     Args:
         name: a model of params.yaml.
         texts: texts as typed; they are cleaned like the model's corpus.
+        check: compare the texts with the training text, too.
+
+    Raises:
+        UserError: the texts differ from the training text by more than the rule `drift` allows.
     """
     config = params.load(paths.PARAMS)
     entry = params.require(config.models, name, "model")
@@ -38,17 +43,20 @@ def predict(name: str, texts: list[str]) -> None:
         spec=serialization.ModelSpec.of(config, name),
     )
     prepared, blank = inputs.prepare(trained, texts)
+    labels: Counter[str] = Counter()
     if trained.spec.task == "classification":
-        header, *lines = _label_table(trained, prepared)
+        header, *lines = _label_table(trained, prepared, labels)
         console.echo(header)
     else:
         lines = lookup.get(trained.spec.task).predict_prepared(trained, prepared)
     for line in inputs.align(lines, blank):
         console.echo(line)
+    if check:
+        drift.check(entry.corpus, corpus, trained.vocabularies, prepared, labels)
 
 
-def _label_table(trained: Predictor, prepared: list[str]) -> list[str]:
-    """Return the lines of a table with a row for each text."""
+def _label_table(trained: Predictor, prepared: list[str], counts: Counter[str]) -> list[str]:
+    """Return the lines of a table with a row for each text, and count the labels."""
     import numpy as np
 
     from pipelines.tasks import classification
@@ -56,6 +64,7 @@ def _label_table(trained: Predictor, prepared: list[str]) -> list[str]:
     logits = classification.predict_logits(trained, prepared)
     probabilities = np.exp(classification.log_softmax(logits))
     labels = trained.vocabularies.labels
+    counts.update(labels[row.argmax()] for row in probabilities)
     header = ["label", *(f"p({label})" for label in labels), "text"]
     table = [
         [

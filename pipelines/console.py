@@ -191,11 +191,11 @@ def _read_cost(file: Path) -> dict[str, float]:
         return {}
 
 
-def out() -> Console:
-    """Return a Rich console on standard output."""
+def out(error: bool = False) -> Console:
+    """Return a Rich console on standard output, or on standard error."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True, emoji=False)
+    return Console(highlight=False, soft_wrap=True, emoji=False, stderr=error)
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
@@ -262,9 +262,9 @@ def ask(question: str) -> str:
         raise UserError("No answer: stopped without changes.") from None
 
 
-def echo(text: str) -> None:
+def echo(text: str, error: bool = False) -> None:
     """Print a line without interpreting markup, so that text from data is safe."""
-    out().print(text, markup=False)
+    out(error).print(text, markup=False)
 
 
 class Progress:

@@ -160,7 +160,8 @@ class Checker:
         self._results += results
         if messages:
             written = self._failed.path if self._failed is not None else None
-            raise UserError("\n".join([_HEAD, *messages, *_all_rows(written)]))
+            head = _HEAD if frame in ("raw", "splits", *SPLITS) else _NEW_HEAD
+            raise UserError("\n".join([head, *messages, *_all_rows(written)]))
 
     def _row_rules(self, frame: str) -> list[Rule]:
         if frame == "raw":
@@ -202,6 +203,7 @@ _HEAD = (
     "The data breaks these rules, and no split was written. Correct the raw files, or the corpus's "
     "`cleaning` or `checks` in params.yaml."
 )
+_NEW_HEAD = "The text is unlike the training text (`checks.drift` in params.yaml)."
 # First words of the columns of measures.
 _MEASURES = (
     "characters",

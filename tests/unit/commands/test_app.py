@@ -53,7 +53,7 @@ def test_invalid_utf8_arguments_are_an_error() -> None:
 
 def test_predict_and_translate_read_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    monkeypatch.setattr(predict, "predict", lambda name, texts: calls.append((name, texts)))
+    monkeypatch.setattr(predict, "predict", lambda name, texts, check: calls.append((name, texts)))
     monkeypatch.setattr(
         translate, "translate", lambda name, texts, *options: calls.append((name, texts))
     )

@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from commands import predict
+from pipelines import files, paths
+from pipelines.config import params
+from pipelines.data.profile import Profile
 from pipelines.errors import UserError
 from pipelines.inference import predictor
 from pipelines.tasks import classification
@@ -50,3 +54,70 @@ def test_a_table_with_a_header_and_a_row_for_each_text(classifier, capsys):
     assert rows[1].split()[:2] == [labels[0], expected[-1]]
     assert len({row.index("0.") for row in rows}) == 1, "columns are aligned"
     assert rows[0].index(expected[0]) == header.index("p(")
+
+
+ENGLISH = "the food was good and the staff were friendly so we came again last night"
+
+
+@pytest.fixture
+def profiled(classifier, tmp_path, monkeypatch):
+    """The profile of English training texts of 5 to 11 words, all of whose words are known."""
+    corpus = params.load(ROOT / "params.yaml").corpora["opinions"]
+    texts = [" ".join(ENGLISH.split()[: 5 + number % 7]) for number in range(300)]
+    profile = Profile(corpus)
+    rows = pd.DataFrame({"document": "d", "line": range(300), "text": texts})
+    rows["label"] = [classifier[number % len(classifier)] for number in range(300)]
+    profile.add(rows.assign(**{"tokens text": rows["text"].str.split().str.len()}))
+    files.write_json(tmp_path / "opinions.json", profile.to_json({"text": 1.0}))
+    monkeypatch.setattr(paths, "profile", lambda corpus: tmp_path / f"{corpus}.json")
+    return texts
+
+
+def test_check_passes_texts_like_the_training_text(profiled, classifier, capsys):
+    texts = profiled[: 20 * len(classifier)]
+    predict.predict("opinions-lstm", texts, check=True)
+    output = capsys.readouterr()
+    assert len(output.out.splitlines()) == 1 + len(texts)
+    head, *lines = output.err.splitlines()
+    assert head == (
+        f"{len(texts)} new texts and the training text of opinions: distances from 0 to 1, at most "
+        "0.2 [error]"
+    )
+    assert [line[2:].partition("  ")[0].strip() for line in lines] == [
+        *("lengths of text", "unknown tokens of text", "languages of text", "scripts of text"),
+        "labels",
+    ]
+    assert not any("moved" in line for line in lines)
+
+
+def test_check_fails_for_another_language_after_the_predictions(profiled, capsys):
+    texts = ["le temps était beau et nous avons marché"] * 30
+    with pytest.raises(UserError) as error:
+        predict.predict("opinions-lstm", texts, check=True)
+    message = str(error.value)
+    assert message.startswith("The text is unlike the training text (`checks.drift` in params.yam")
+    assert (
+        "new text: the distance of languages of text from those of the training data is at most "
+        "0.2; found: 1 [drift]"
+    ) in message
+    assert "scripts of text" not in message
+    output = capsys.readouterr()
+    assert len(output.out.splitlines()) == 1 + len(texts)
+    (line,) = [line for line in output.err.splitlines() if line.startswith("  languages")]
+    assert line.split()[3:] == ["1.000", "moved", "0.0%", "en,", "in", "training", "100.0%", "en"]
+
+
+def test_a_warning_prints_what_moved_and_goes_on(profiled, monkeypatch, capsys):
+    load = params.load
+
+    def lenient(path):
+        config = load(path)
+        corpus = config.corpora["opinions"]
+        drift = corpus.checks.drift.model_copy(update={"level": "warn"})
+        checks = corpus.checks.model_copy(update={"drift": drift})
+        corpora = config.corpora | {"opinions": corpus.model_copy(update={"checks": checks})}
+        return config.model_copy(update={"corpora": corpora})
+
+    monkeypatch.setattr(params, "load", lenient)
+    predict.predict("opinions-lstm", ["le temps était beau et nous avons marché"] * 30, check=True)
+    assert "moved" in capsys.readouterr().err
