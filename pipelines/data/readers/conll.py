@@ -46,33 +46,45 @@ class ConllReader(TextReader):
         """Yield one row per sentence: its tokens, and their tags, joined by spaces."""
         places = [place - (place > 0) for place in (self.columns[column] for column in columns)]
         needed = max(len(places), *(place + 1 if place >= 0 else -place for place in places))
-        tokens: list[list[str]] = []  # of a sentence, the cells of each column of the task
-        reason, text, start, size = "", "", 0, 0
+        for numbers, lines in self._sentences(file):
+            cells = [line.split(self.separator) for line in lines]
+            short = next((row for row in cells if len(row) < needed), None)
+            if short is not None:
+                place = cells.index(short)
+                reason = _too_few(numbers[place], len(short), needed)
+                yield BadRow(file.name, numbers[0], reason, lines[place])
+                continue
+            words = [row for row in cells if len(row) != _CONLL_U or not _NO_WORD.fullmatch(row[0])]
+            tokens = [[row[place] for row in words] for place in places]
+            texts = [" ".join(column) for column in tokens]
+            if any(text.split() != column for text, column in zip(texts, tokens, strict=True)):
+                place, reason = _bad_cell(numbers, cells, places)
+                yield BadRow(file.name, numbers[0], reason, lines[place])
+            elif words and tokens[0][0] != DOCUMENT_START:
+                yield file.name, numbers[0], *texts
+
+    def _sentences(self, file: Path) -> Iterator[tuple[list[int], list[str]]]:
+        """Yield the line numbers and the lines of each sentence."""
+        numbers: list[int] = []
+        lines: list[str] = []
+        size = 0
         for number, line in enumerate(self.lines(file), start=1):
             if self.comment and line.startswith(self.comment):
                 continue
             if line and not line.isspace():
-                start = start or number
-                cells = line.split(self.separator)
-                if len(cells) < needed:
-                    reason = reason or _too_few(number, len(cells), needed)
-                    text = text or line
-                elif not _is_no_word(cells):
-                    token = [cells[place] for place in places]
-                    if not reason and any(len(cell.split()) != 1 for cell in token):
-                        reason, text = _bad_cell(number, token), line
-                    tokens.append(token)
+                numbers.append(number)
+                lines.append(line)
                 size += len(line) + 1
                 if size > MAX_LINE:
                     raise UserError(
-                        f"{file.name}:{start} begins a sentence of more than {MAX_LINE:,} "
+                        f"{file.name}:{numbers[0]} begins a sentence of more than {MAX_LINE:,} "
                         "characters: an empty line must end each sentence."
                     )
-            elif start:
-                yield from _sentence(file.name, start, tokens, reason, text)
-                tokens, reason, text, start, size = [], "", "", 0, 0
-        if start:
-            yield from _sentence(file.name, start, tokens, reason, text)
+            elif lines:
+                yield numbers, lines
+                numbers, lines, size = [], [], 0
+        if lines:
+            yield numbers, lines
 
 
 def _too_few(number: int, count: int, needed: int) -> str:
@@ -84,26 +96,18 @@ def _too_few(number: int, count: int, needed: int) -> str:
     )
 
 
-def _bad_cell(number: int, token: Sequence[str]) -> str:
-    """Return the reason of a sentence with a token or tag that is empty or has white space."""
-    cell = next(cell for cell in token if len(cell.split()) != 1)
+def _bad_cell(
+    numbers: Sequence[int], rows: Sequence[Sequence[str]], places: Sequence[int]
+) -> tuple[int, str]:
+    """Return the index of the first line with a cell that is no token, and the reason."""
+    index, cell = next(
+        (index, row[place])
+        for index, row in enumerate(rows)
+        for place in places
+        if row[place].split() != [row[place]]
+    )
     problem = f"has white space in '{cell[:50]}'" if cell.strip() else "has an empty column"
-    return f"is no sentence: line {number} {problem}; a token and its tag have none"
-
-
-def _sentence(
-    document: str, start: int, tokens: list[list[str]], reason: str, text: str
-) -> Iterator[Row | BadRow]:
-    """Yield the row of a sentence, or nothing for the mark between two documents."""
-    if reason:
-        yield BadRow(document, start, reason, text)
-    elif tokens and tokens[0][0] != DOCUMENT_START:
-        yield document, start, *(" ".join(column) for column in zip(*tokens, strict=True))
-
-
-def _is_no_word(cells: Sequence[str]) -> bool:
-    """Return True for a line of CoNLL-U that is not a word of the sentence."""
-    return len(cells) == _CONLL_U and _NO_WORD.fullmatch(cells[0]) is not None
+    return index, f"is no sentence: line {numbers[index]} {problem}; a token and its tag have none"
 
 
 READER = ConllReader

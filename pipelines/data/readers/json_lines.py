@@ -40,7 +40,15 @@ class JsonLinesReader(TextReader):
                 first = False
             try:
                 tree = _parse(line, names)
-                yield file.name, number, *(_text(tree, name) for name in names)
+                values = [tree.get(name) for name in names]
+                yield (
+                    file.name,
+                    number,
+                    *[
+                        value if type(value) is str else _text(tree, name)
+                        for name, value in zip(names, values, strict=True)
+                    ],
+                )
             except (ValueError, RecursionError) as error:
                 reason = error.args[0] if isinstance(error, _NoRow) else _syntax(error)
                 yield BadRow(file.name, number, reason, line)

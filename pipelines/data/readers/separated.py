@@ -42,6 +42,8 @@ class Separated:
         self._quoting = quoting
         self._waiting: list[str] = []  # lines to read again, the next one last
         self._trusted = quoting == "standard"
+        self._line: list[str] = []  # the line that the parser of single lines reads
+        self._parser = csv.reader(iter(self._line.pop, None), delimiter=separator, strict=True)
         # A setting of the module csv: the default of 131,072 refuses long documents.
         csv.field_size_limit(MAX_LINE)
 
@@ -78,11 +80,12 @@ class Separated:
         Raises:
             BadCells: the quotes are wrong.
         """
+        self._line.append(line)
         try:
-            cells = next(csv.reader((line,), delimiter=self._separator, strict=True))
+            cells = next(self._parser)
         except csv.Error as error:
-            if not str(error).startswith("unexpected end"):
-                raise BadCells(self._wrong(f"{error}")) from None
+            raise BadCells(self._wrong(f"{error}")) from None
+        except IndexError:  # the line ends in a quoted cell
             return self._over_lines(line, width)
         if len(cells) == width and line.count(self._separator) >= width:
             self._trusted = True  # a quoted separator: this file does quote
