@@ -52,7 +52,7 @@ def train(
     spec = ModelSpec.of(config, name)
     vocabularies = vocabulary.load(paths.vocabulary(entry.corpus))
     frames = (
-        parquet.read_parquet(paths.train_frame(entry.corpus)),
+        parquet.Split(paths.train_frame(entry.corpus)),
         parquet.read_parquet(paths.valid_frame(entry.corpus)),
     )
     for frame in frames:

@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 from pipelines import files
 from pipelines.errors import UserError
 
+BATCH_ROWS = 1024  # rows of a split in memory
+
 
 @contextmanager
 def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
@@ -45,6 +47,43 @@ def read_parquet(path: Path) -> pd.DataFrame:
     with open_parquet(path) as file:
         frame: pd.DataFrame = file.read().to_pandas()
     return frame
+
+
+class Split:
+    """A prepared split that stays on the disk: of its columns only some rows are in memory.
+
+    Args:
+        path: a Parquet file.
+
+    Attributes:
+        columns: the names of its columns.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with open_parquet(path) as file:
+            self._path, self._rows = path, int(file.metadata.num_rows)
+            self.columns = tuple(file.schema_arrow.names)
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getitem__(self, column: str) -> SplitColumn:
+        return SplitColumn(self._path, column)
+
+
+class SplitColumn:
+    """The texts of a column of a split, which are read again whenever they are iterated."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path, self._name = path, name
+
+    def __iter__(self) -> Iterator[str]:
+        with open_parquet(self._path) as file:
+            for batch in file.iter_batches(BATCH_ROWS, columns=[self._name]):
+                yield from batch.column(0).to_pylist()
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:

@@ -10,6 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipelines.config import params, task_schemas
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pipelines.inference.predictor import Predictor
     from pipelines.models.pretrained import PretrainedWeights
     from pipelines.models.serialization import ModelSpec
+    from pipelines.text.encoding import Rows
     from pipelines.text.vocabulary import Vocabularies
     from pipelines.training.callbacks import Callback
     from pipelines.training.checkpoints import CheckpointManager
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from pipelines.training.result import TrainingResult
     from pipelines.training.validation import MakeMetrics
 
-Frames = tuple["pd.DataFrame", "pd.DataFrame"]  # training and validation split
+# Training and validation split. Only the models that are fitted in one pass read all training rows
+# at once; the others read them in parts.
+Frames = tuple["Rows", "pd.DataFrame"]
 # The name of a validation score, and a function that scores a model; higher is better.
 PredictionScore = tuple[str, Callable[["Predictor"], float]]
 
@@ -122,9 +126,7 @@ class Task(ABC):
     # Training
 
     @abstractmethod
-    def objective(
-        self, spec: ModelSpec[Any], train: pd.DataFrame, vocabularies: Vocabularies
-    ) -> Objective:
+    def objective(self, spec: ModelSpec[Any], train: Rows, vocabularies: Vocabularies) -> Objective:
         """Return the training objective: (model, batch, states, progress) -> summed loss."""
 
     @abstractmethod
@@ -135,6 +137,7 @@ class Task(ABC):
         frames: Frames,
         vocabularies: Vocabularies,
         seed: int,
+        folder: Path | None = None,
     ) -> TrainingData:
         """Encode the training and the validation split as batches.
 
@@ -144,6 +147,8 @@ class Task(ABC):
             frames: training and validation split.
             vocabularies: vocabularies of their columns.
             seed: seed of the order of the batches.
+            folder: where the ids take their space on the disk; the system's folder of temporary
+                files by default.
         """
 
     def train(
@@ -179,11 +184,12 @@ class Task(ABC):
         score = self.validation_score(spec, vocabularies, valid)
         sample = self.validation_sample(spec, vocabularies, valid)
         predictor = _CurrentPredictor(spec, vocabularies)
+        folder = None if checkpoints is None else checkpoints.folder
         return trainer.train_model(
             spec,
             vocabularies,
             objective,
-            lambda model, seed: self.training_data(spec, model, frames, vocabularies, seed),
+            lambda model, seed: self.training_data(spec, model, frames, vocabularies, seed, folder),
             callbacks,
             checkpoints,
             score=None

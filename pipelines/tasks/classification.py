@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.tasks.base import Evaluation, Frames, LengthScore, PredictionScore, Task
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pipelines.inference.predictor import Predictor
     from pipelines.models.logistic_regression import LogisticRegression
     from pipelines.models.serialization import ModelSpec
+    from pipelines.text.encoding import Rows
     from pipelines.text.vocabulary import Vocabularies
     from pipelines.training.datasets import EncodedSplit, TrainingData
     from pipelines.training.objectives import Objective
@@ -29,9 +31,7 @@ class Classification(Task):
     name = "classification"
     answer_columns = {"predicted": "label"}  # noqa: RUF012
 
-    def objective(
-        self, spec: ModelSpec[Any], train: pd.DataFrame, vocabularies: Vocabularies
-    ) -> Objective:
+    def objective(self, spec: ModelSpec[Any], train: Rows, vocabularies: Vocabularies) -> Objective:
         """Return the loss of the label; with `class_weights` weighted by label in training."""
         from pipelines.text import encoding
         from pipelines.training import objectives
@@ -49,18 +49,27 @@ class Classification(Task):
         frames: Frames,
         vocabularies: Vocabularies,
         seed: int,
+        folder: Path | None = None,
     ) -> TrainingData:
         """Encode texts and labels, batched by length."""
+        import numpy as np
+
         from pipelines.text import encoding
-        from pipelines.training import datasets
+        from pipelines.training import datasets, mapped_ids
 
         vocabulary = vocabularies.columns["text"]
 
-        def encode(frame: pd.DataFrame) -> EncodedSplit:
-            rows = [[ids] for ids in encoding.encode_rows(frame["text"], vocabulary)]
+        def encode(frame: Rows) -> EncodedSplit:
+            texts = encoding.iterate_rows(frame["text"], vocabulary)
             labels = encoding.encode_labels(frame["label"], vocabularies)
+            rows = zip(texts, labels[:, np.newaxis], strict=True)
             return datasets.EncodedSplit(
-                rows, lambda rows, indices: (datasets.pad_column(rows, indices, 0), labels[indices])
+                mapped_ids.write_rows(rows, 2, folder),
+                lambda read, indices: (
+                    datasets.pad_column(read, indices, 0),
+                    datasets.pad_column(read, indices, 1)[:, 0],
+                ),
+                sequences=1,
             )
 
         train, valid = (encode(frame) for frame in frames)

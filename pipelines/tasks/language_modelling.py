@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import params
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pipelines.models.ngram import NGram
     from pipelines.models.pretrained import PretrainedWeights
     from pipelines.models.serialization import ModelSpec
+    from pipelines.text.encoding import Rows
     from pipelines.text.vocabulary import Vocabularies
     from pipelines.training.callbacks import Callback
     from pipelines.training.checkpoints import CheckpointManager
@@ -41,9 +43,7 @@ class LanguageModelling(Task):
     name = "language_modelling"
     consecutive_rows = True
 
-    def objective(
-        self, spec: ModelSpec[Any], train: pd.DataFrame, vocabularies: Vocabularies
-    ) -> Objective:
+    def objective(self, spec: ModelSpec[Any], train: Rows, vocabularies: Vocabularies) -> Objective:
         """Return the loss of the next token."""
         from pipelines.training import objectives
 
@@ -56,6 +56,7 @@ class LanguageModelling(Task):
         frames: Frames,
         vocabularies: Vocabularies,
         seed: int,
+        folder: Path | None = None,
     ) -> TrainingData:
         """Cut one contiguous stream into `batch_size` rows; batches carry the state of each row.
 
@@ -65,12 +66,17 @@ class LanguageModelling(Task):
         import tensorflow as tf
 
         from pipelines.text import batching, encoding
-        from pipelines.training import datasets, unknown_words
+        from pipelines.training import datasets, mapped_ids, unknown_words
 
         entry: params.LanguageModelConfig = spec.entry
         size, steps, alpha = entry.batch_size, entry.bptt_steps, entry.unknown_replacement
         vocabulary = vocabularies.columns["text"]
-        train, valid = (encoding.encode_stream(frame, vocabularies) for frame in frames)
+        train, valid = (
+            mapped_ids.write_rows(
+                ([ids] for ids in encoding.iterate_stream(frame, vocabularies)), 1, folder
+            ).stream(0)
+            for frame in frames
+        )
         rows, valid_lengths = _validation_rows(entry, len(valid))
         if len(train) <= size * steps or rows < 1:
             raise UserError(
@@ -86,11 +92,11 @@ class LanguageModelling(Task):
             return batching.even_steps(len(train), size, steps)
 
         def read(epoch: int) -> EpochBatches:
-            lengths, stream = step_lengths(epoch), train
+            lengths = step_lengths(epoch)
+            stream: batching.Stream = train
             if alpha is not None:
-                (stream,) = unknown_words.replace_rare_words(
-                    [train], vocabulary, alpha, seed, epoch
-                )
+                replacement = unknown_words.UnknownReplacement(vocabulary, alpha, seed, epoch)
+                stream = unknown_words.ReplacedStream(train, replacement)
             return datasets.EpochBatches(
                 len(lengths), lambda: batching.contiguous_batches(stream, size, lengths)
             )
@@ -289,7 +295,7 @@ def _sampler(predictor: Predictor) -> Callable[[], Step]:
     return sampling.make_sampler(predictor.model)
 
 
-def _stream(frame: pd.DataFrame, vocabularies: Vocabularies) -> npt.NDArray[np.int32]:
+def _stream(frame: Rows, vocabularies: Vocabularies) -> npt.NDArray[np.int32]:
     from pipelines.text import encoding
 
     return encoding.encode_stream(frame, vocabularies)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UserError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from pipelines.inference.predictor import Predictor
     from pipelines.models.serialization import ModelSpec
+    from pipelines.text.encoding import Rows
     from pipelines.text.vocabulary import Vocabularies
     from pipelines.training.datasets import EncodedSplit, TrainingData
     from pipelines.training.objectives import Objective
@@ -31,9 +33,7 @@ class Tagging(Task):
     name = "tagging"
     answer_columns = {"predicted": "tags"}  # noqa: RUF012
 
-    def objective(
-        self, spec: ModelSpec[Any], train: pd.DataFrame, vocabularies: Vocabularies
-    ) -> Objective:
+    def objective(self, spec: ModelSpec[Any], train: Rows, vocabularies: Vocabularies) -> Objective:
         """Return the loss per token: of each tag, or of the sequence of tags with a CRF."""
         return _loss
 
@@ -44,6 +44,7 @@ class Tagging(Task):
         frames: Frames,
         vocabularies: Vocabularies,
         seed: int,
+        folder: Path | None = None,
     ) -> TrainingData:
         """Encode texts and tags, batched by length.
 
@@ -54,24 +55,26 @@ class Tagging(Task):
             UserError: no validation text is left.
         """
         from pipelines.text import encoding
-        from pipelines.training import datasets
+        from pipelines.training import datasets, mapped_ids
 
         vocabulary = vocabularies.columns["text"]
 
-        def encode(frame: pd.DataFrame) -> EncodedSplit:
-            texts = encoding.encode_rows(frame["text"], vocabulary)
-            tags = encoding.encode_token_labels(frame["tags"], vocabularies)
-            rows = [list(row) for row in zip(texts, tags, strict=True)]
+        def encode(frame: Rows) -> EncodedSplit:
+            texts = encoding.iterate_rows(frame["text"], vocabulary)
+            tags = encoding.iterate_token_labels(frame["tags"], vocabularies)
+            rows = zip(texts, tags, strict=True)
+            trained = (row for row in rows if (row[1] != encoding.NO_LABEL).all())
             return datasets.EncodedSplit(
-                [row for row in rows if (row[1] != encoding.NO_LABEL).all()],
-                lambda rows, indices: (
-                    datasets.pad_column(rows, indices, 0),
-                    datasets.pad_column(rows, indices, 1),
+                mapped_ids.write_rows(trained, 2, folder),
+                lambda read, indices: (
+                    datasets.pad_column(read, indices, 0),
+                    datasets.pad_column(read, indices, 1),
                 ),
+                sequences=1,
             )
 
         train, valid = (encode(frame) for frame in frames)
-        if not valid.examples:
+        if not len(valid.rows):
             raise UserError(
                 f"params.yaml: corpora.{spec.entry.corpus}.split: every validation text has a tag "
                 "that the training split does not have. Enlarge the training split."

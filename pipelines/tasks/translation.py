@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import params
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pipelines.inference.decoding import Decoder, Hypothesis
     from pipelines.inference.predictor import Predictor
     from pipelines.models.serialization import ModelSpec
+    from pipelines.text.encoding import Rows
     from pipelines.text.vocabulary import Vocabularies
     from pipelines.training.datasets import EncodedSplit, TrainingData
     from pipelines.training.objectives import Objective
@@ -40,9 +42,7 @@ class Translation(Task):
     name = "translation"
     answer_columns = {"hypothesis": "text"}  # noqa: RUF012
 
-    def objective(
-        self, spec: ModelSpec[Any], train: pd.DataFrame, vocabularies: Vocabularies
-    ) -> Objective:
+    def objective(self, spec: ModelSpec[Any], train: Rows, vocabularies: Vocabularies) -> Objective:
         """Return the loss of the target under teacher forcing."""
         from pipelines.training import objectives
 
@@ -56,6 +56,7 @@ class Translation(Task):
         frames: Frames,
         vocabularies: Vocabularies,
         seed: int,
+        folder: Path | None = None,
     ) -> TrainingData:
         """Encode pairs of sentences, batched by the length of the target, then of the source.
 
@@ -63,28 +64,28 @@ class Translation(Task):
         training text into other sub-words.
         """
         from pipelines.text import encoding
-        from pipelines.training import datasets
+        from pipelines.training import datasets, mapped_ids
 
         entry: params.Seq2SeqConfig = spec.entry
 
-        def encode(frame: pd.DataFrame, epoch: int | None = None) -> EncodedSplit:
+        def encode(frame: Rows, epoch: int | None = None) -> EncodedSplit:
             columns = []
-            for column, ends in (("target", True), ("source", False)):
-                vocabulary = vocabularies.columns[column]
+            for column in ("target", "source"):
+                texts, vocabulary = frame[column], vocabularies.columns[column]
                 if epoch is None or entry.subword_sampling is None:
-                    columns.append(encoding.encode_rows(frame[column], vocabulary, ends=ends))
+                    columns.append(encoding.iterate_rows(texts, vocabulary))
                 else:
-                    rows = vocabulary.encode_sampled(
-                        list(frame[column]), entry.subword_sampling, seed + epoch
+                    columns.append(
+                        vocabulary.encode_sampled(texts, entry.subword_sampling, seed + epoch)
                     )
-                    columns.append([encoding.add_boundaries(ids) if ends else ids for ids in rows])
-            pairs = [list(pair) for pair in zip(*columns, strict=True)]
+            pairs = zip(map(encoding.add_boundaries, columns[0]), columns[1], strict=True)
             return datasets.EncodedSplit(
-                pairs,
-                lambda rows, indices: (
-                    datasets.pad_column(rows, indices, 1),
-                    datasets.pad_column(rows, indices, 0),
+                mapped_ids.write_rows(pairs, 2, folder),
+                lambda read, indices: (
+                    datasets.pad_column(read, indices, 1),
+                    datasets.pad_column(read, indices, 0),
                 ),
+                sequences=2,
             )
 
         train, valid = (encode(frame) for frame in frames)

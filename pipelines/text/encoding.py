@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from pipelines.config import params, task_schemas
 from pipelines.errors import UserError
@@ -17,7 +17,18 @@ Ids = npt.NDArray[np.int32]
 NO_LABEL = -1  # index of a label that the training split does not have
 
 
-def require_columns(frame: pd.DataFrame, vocabularies: Vocabularies, task: params.Task) -> None:
+class Rows(Protocol):
+    """Rows of a split by column: a frame, or a `parquet.Split`, which is read in parts."""
+
+    @property
+    def columns(self) -> Iterable[str]:
+        """Names of the columns."""
+
+    def __getitem__(self, column: str, /) -> Iterable[str]:
+        """Return the values of a column."""
+
+
+def require_columns(frame: Rows, vocabularies: Vocabularies, task: params.Task) -> None:
     """Check that a frame and its vocabularies are those of a corpus for this task.
 
     Raises:
@@ -36,8 +47,14 @@ def require_columns(frame: pd.DataFrame, vocabularies: Vocabularies, task: param
 
 def encode_rows(texts: Iterable[str], vocabulary: Vocabulary, ends: bool = False) -> list[Ids]:
     """Return the ids (T,) of each text; with `ends` between `<s>` and `</s>`."""
-    encoded = [vocabulary.encode(text) for text in texts]
-    return [add_boundaries(ids) for ids in encoded] if ends else encoded
+    return list(iterate_rows(texts, vocabulary, ends))
+
+
+def iterate_rows(texts: Iterable[str], vocabulary: Vocabulary, ends: bool = False) -> Iterator[Ids]:
+    """Yield the ids (T,) of each text; with `ends` between `<s>` and `</s>`."""
+    for text in texts:
+        ids = vocabulary.encode(text)
+        yield add_boundaries(ids) if ends else ids
 
 
 def add_boundaries(ids: Ids) -> Ids:
@@ -45,28 +62,33 @@ def add_boundaries(ids: Ids) -> Ids:
     return np.concatenate([[START], ids, [END]]).astype(np.int32)
 
 
-def encode_stream(frame: pd.DataFrame, vocabularies: Vocabularies) -> Ids:
+def encode_stream(frame: Rows, vocabularies: Vocabularies) -> Ids:
     """Return the rows of a language model's frame as one stream (N,), `</s>` after every row.
 
     The stream starts with `</s>` too, so that the first token has a context.
     """
-    parts = [np.array([END], np.int32)]
-    for ids in encode_rows(frame["text"], vocabularies.columns["text"]):
-        parts += [ids, parts[0]]
-    return np.concatenate(parts)
+    return np.concatenate(list(iterate_stream(frame, vocabularies)))
+
+
+def iterate_stream(frame: Rows, vocabularies: Vocabularies) -> Iterator[Ids]:
+    """Yield consecutive parts of the stream of `encode_stream`."""
+    end = np.array([END], np.int32)
+    yield end
+    for ids in iterate_rows(frame["text"], vocabularies.columns["text"]):
+        yield np.concatenate([ids, end])
 
 
 def encode_labels(column: Iterable[str], vocabularies: Vocabularies) -> Ids:
     """Return the indices of labels in the sorted list of labels, (N,)."""
     index_of = {label: index for index, label in enumerate(vocabularies.labels)}
-    return np.array([index_of[label] for label in column], dtype=np.int32)
+    return np.fromiter((index_of[label] for label in column), np.int32)
 
 
-def encode_token_labels(column: Iterable[str], vocabularies: Vocabularies) -> list[Ids]:
-    """Return the indices (T,) of the labels of each row, which has a label for each token.
+def iterate_token_labels(column: Iterable[str], vocabularies: Vocabularies) -> Iterator[Ids]:
+    """Yield the indices (T,) of the labels of each row, which has a label for each token.
 
     A label that the training split does not have is `NO_LABEL`.
     """
     index_of = {label: index for index, label in enumerate(vocabularies.labels)}
-    rows = [text.split() for text in column]
-    return [np.array([index_of.get(label, NO_LABEL) for label in row], np.int32) for row in rows]
+    for text in column:
+        yield np.array([index_of.get(label, NO_LABEL) for label in text.split()], np.int32)

@@ -149,8 +149,8 @@ def join(pieces: Iterable[str]) -> str:
 
 def sample_segmentations(
     texts: Iterable[str], kind: Tokens, scores: Mapping[str, float], strength: float, seed: int
-) -> list[list[str]]:
-    """Return randomly sampled pieces of each normalised text, a pure function of the arguments.
+) -> Iterator[list[str]]:
+    """Yield randomly sampled pieces of each normalised text, a pure function of the arguments.
 
     Args:
         texts: normalised texts.
@@ -163,7 +163,8 @@ def sample_segmentations(
     """
     uniform = random.Random(seed).random
     segment = {"bpe": _bpe_dropout, "unigram": _unigram_sampling}[kind](scores, strength, uniform)
-    return [[piece for word in text.split() for piece in segment(BLANK + word)] for text in texts]
+    for text in texts:
+        yield [piece for word in text.split() for piece in segment(BLANK + word)]
 
 
 def _bpe_dropout(scores: Mapping[str, float], dropout: float, uniform: Random) -> Segment:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain, islice
@@ -72,8 +72,8 @@ class Vocabulary:
         id_of = self._id_of.get
         return np.fromiter((id_of(token, UNK) for token in tokens), np.int32, len(tokens))
 
-    def encode_sampled(self, texts: Sequence[str], strength: float, seed: int) -> list[Ids]:
-        """Return the ids (T,) of each normalised text in randomly sampled sub-words.
+    def encode_sampled(self, texts: Iterable[str], strength: float, seed: int) -> Iterator[Ids]:
+        """Yield the ids (T,) of each normalised text in randomly sampled sub-words.
 
         Args:
             texts: normalised texts.
@@ -90,7 +90,7 @@ class Vocabulary:
             )
         scores = self.segmenter.scores
         sampled = subwords.sample_segmentations(texts, self.kind, scores, strength, seed)
-        return [self.encode_tokens(pieces) for pieces in sampled]
+        return map(self.encode_tokens, sampled)
 
     def decode_tokens(self, ids: Iterable[int]) -> list[str]:
         """Return the tokens of ids (T,), special tokens included."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from pipelines.config import params
 from pipelines.text import batching, encoding
 from pipelines.text.vocabulary import Vocabularies, Vocabulary
-from pipelines.training import unknown_words
+from pipelines.training.mapped_ids import MappedRows
+from pipelines.training.unknown_words import UnknownReplacement
 
 Batch = tuple[Any, Any]
+Read = Callable[[int, int], encoding.Ids]
 
 MATRIX = tf.TensorSpec((None, None), tf.int32)
 VECTOR = tf.TensorSpec((None,), tf.int32)
@@ -62,30 +63,38 @@ class EncodedSplit:
     """Encoded examples of a split.
 
     Attributes:
-        examples: the sequences of ids of each example.
-        batch: makes a batch of the examples at some indices.
+        rows: the sequences of ids of each example.
+        batch: makes a batch of the examples at some indices, with a function that reads a
+            sequence: (index, column) -> ids.
+        sequences: number of sequences by whose length examples are sorted, the first ones.
+        replacement: column in which rare words are read as unknown, and how.
     """
 
-    examples: list[list[encoding.Ids]]
-    batch: Callable[[list[list[encoding.Ids]], npt.NDArray[np.int64]], Batch]
+    rows: MappedRows
+    batch: Callable[[Read, batching.Indices], Batch]
+    sequences: int
+    replacement: tuple[int, UnknownReplacement] | None = None
 
     def lengths(self) -> batching.Lengths:
         """Return the length of each sequence of each example, (N, K)."""
-        lengths = [[len(ids) for ids in sequences] for sequences in self.examples]
-        return np.array(lengths, dtype=np.int64)
+        return self.rows.lengths(self.sequences)
 
-    def batches(self, order: list[npt.NDArray[np.int64]]) -> EpochBatches:
+    def batches(self, order: list[batching.Indices]) -> EpochBatches:
         """Return the batches of these indices."""
         return EpochBatches(
-            len(order), lambda: (self.batch(self.examples, indices) for indices in order)
+            len(order), lambda: (self.batch(self._read, indices) for indices in order)
         )
 
+    def _read(self, index: int, column: int) -> encoding.Ids:
+        ids = self.rows.read(index, column)
+        if self.replacement is None or self.replacement[0] != column:
+            return ids
+        return self.replacement[1](ids, self.rows.place(index, column))
 
-def pad_column(
-    examples: list[list[encoding.Ids]], indices: npt.NDArray[np.int64], column: int
-) -> encoding.Ids:
+
+def pad_column(read: Read, indices: batching.Indices, column: int) -> encoding.Ids:
     """Pad one sequence of each example at some indices to the same length, (B, T)."""
-    return batching.pad([examples[i][column] for i in indices])
+    return batching.pad([read(index, column) for index in indices.tolist()])
 
 
 def unknown_replacement(
@@ -107,15 +116,10 @@ def unknown_replacement(
     alpha = config.unknown_replacement
     if alpha is None:
         return None
-    rows = [sequences[column] for sequences in train.examples]
 
     def resample(epoch: int) -> EncodedSplit:
-        replaced = unknown_words.replace_rare_words(rows, vocabulary, alpha, seed, epoch)
-        examples = [
-            [*sequences[:column], ids, *sequences[column + 1 :]]
-            for sequences, ids in zip(train.examples, replaced, strict=True)
-        ]
-        return replace(train, examples=examples)
+        replacement = UnknownReplacement(vocabulary, alpha, seed, epoch)
+        return replace(train, replacement=(column, replacement))
 
     return resample
 
@@ -144,12 +148,13 @@ def bucketed_data(
         resample: returns the training split of an epoch, if it differs between epochs.
     """
 
+    @lru_cache(1)
     def read(epoch: int) -> EpochBatches:
         split = train if resample is None else resample(epoch)
         sizes = {"batch_size": config.batch_size, "batch_tokens": config.batch_tokens}
         return split.batches(batching.bucketed_batches(split.lengths(), seed, epoch, **sizes))
 
-    valid_order = batching.batches_by_length(list(valid.lengths()[:, 0]), VALID_BATCH_SIZE)
+    valid_order = batching.batches_by_length(valid.lengths()[:, 0], VALID_BATCH_SIZE)
     return TrainingData(
         train=read,
         valid=valid.batches(valid_order),

@@ -10,11 +10,12 @@ Shapes: T tokens, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.text.batching import Stream
 from pipelines.text.subwords import SPECIALS
 from pipelines.text.vocabulary import UNK, Vocabulary, unknown_rate
 
@@ -34,25 +35,54 @@ def replacement_probabilities(vocabulary: Vocabulary, alpha: float) -> npt.NDArr
     return probabilities
 
 
-def replace_rare_words(
-    rows: Sequence[Ids], vocabulary: Vocabulary, alpha: float, seed: int, epoch: int
-) -> list[Ids]:
-    """Return copies of rows of ids, each (T,), in which rare words are `<unk>` at random.
+class UnknownReplacement:
+    """Reads rare words of one epoch as `<unk>` at random.
 
-    It is a pure function of its arguments, so that a resumed epoch reads the same text.
+    It is a pure function of its arguments, so that a resumed epoch reads the same text: the draw
+    for a word depends on its place in the training split alone, in whatever order the words are
+    read.
 
     Args:
-        rows: at least one row.
-        vocabulary: of these ids, with the counts of the training split.
+        vocabulary: has the counts of the training split.
         alpha: see `replacement_probabilities`.
         seed, epoch: seed of the draws.
     """
-    # The third number separates these draws from those that shuffle the epoch.
-    random = np.random.default_rng((seed, epoch, 1))
-    ids = np.concatenate(rows)
-    replaced = random.random(len(ids)) < replacement_probabilities(vocabulary, alpha)[ids]
-    ends = np.cumsum([len(row) for row in rows])[:-1]
-    return np.split(np.where(replaced, UNK, ids).astype(np.int32), ends)
+
+    def __init__(self, vocabulary: Vocabulary, alpha: float, seed: int, epoch: int) -> None:
+        self._probabilities = replacement_probabilities(vocabulary, alpha)
+        # The third number separates these draws from those that shuffle the epoch.
+        self._bits = np.random.PCG64((seed, epoch, 1))
+        self._first = self._bits.state
+
+    def __call__(self, ids: Ids, place: int) -> Ids:
+        """Return a copy of consecutive ids (T,) in which rare words are `<unk>`.
+
+        Args:
+            ids: the ids.
+            place: the place of the first of them in the training split.
+        """
+        self._bits.state = self._first
+        self._bits.advance(place)
+        draws = np.random.Generator(self._bits).random(len(ids))
+        return np.where(draws < self._probabilities[ids], UNK, ids).astype(np.int32)
+
+
+class ReplacedStream:
+    """A stream whose rare words are read as `<unk>`; a slice is an array.
+
+    Args:
+        stream: the ids.
+        replacement: the epoch's.
+    """
+
+    def __init__(self, stream: Stream, replacement: UnknownReplacement) -> None:
+        self._stream, self._replacement = stream, replacement
+
+    def __len__(self) -> int:
+        return len(self._stream)
+
+    def __getitem__(self, places: slice) -> Ids:
+        return self._replacement(self._stream[places], places.start)
 
 
 def untrained_unknown_rate(vocabulary: Vocabulary, valid: Iterable[str]) -> float:

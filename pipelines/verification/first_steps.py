@@ -64,7 +64,7 @@ def first_losses(config: params.Params, name: str, steps: int) -> Any:
     spec = serialization.ModelSpec.of(config, name)
     corpus = spec.entry.corpus
     frames = (
-        parquet.read_parquet(paths.train_frame(corpus)),
+        parquet.Split(paths.train_frame(corpus)),
         parquet.read_parquet(paths.valid_frame(corpus)),
     )
     vocabulary = vocabularies.load(paths.vocabulary(corpus))

@@ -2,6 +2,7 @@ import hashlib
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -53,3 +54,30 @@ def test_missing_and_broken_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and then nothing")
     with pytest.raises(UserError, match=r"broken\.parquet is not a valid Parquet"):
         parquet.read_parquet(tmp_path / "broken.parquet")
+
+
+def test_a_split_reads_its_columns_in_parts(
+    frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "BATCH_ROWS", 3)
+    texts = [f"text {number}" for number in range(10)]
+    path = tmp_path / "f.parquet"
+    pq.write_table(pa.table({"text": texts, "line": range(10)}), path, row_group_size=4)
+    split = parquet.Split(path)
+    assert split.columns == ("text", "line")
+    assert len(split) == 10
+    column = split["text"]
+    assert list(column) == list(column) == texts
+
+
+def test_a_split_that_is_missing_or_broken_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.parquet does not exist"):
+        parquet.Split(tmp_path / "none.parquet")
+    path = tmp_path / "broken.parquet"
+    parquet.write_parquet(pd.DataFrame({"text": [str(i) * 50 for i in range(1000)]}), path)
+    split = parquet.Split(path)
+    content = bytearray(path.read_bytes())
+    content[10:200] = bytes(190)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"broken\.parquet is not a valid Parquet"):
+        list(split["text"])

@@ -30,6 +30,13 @@ def test_order_is_a_function_of_seed_and_epoch(sizes):
 
 
 @pytest.mark.parametrize("sizes", [BY_SIZE, BY_TOKENS])
+def test_the_order_takes_four_bytes_for_an_example(sizes):
+    batches = batching.bucketed_batches(LENGTHS, 1, 2, **sizes)
+    assert {batch.dtype for batch in batches} == {np.dtype(np.int32)}
+    assert len({id(batch.base) for batch in batches}) == 1
+
+
+@pytest.mark.parametrize("sizes", [BY_SIZE, BY_TOKENS])
 def test_buckets_save_padding_and_are_shuffled(sizes):
     first = LENGTHS[:, 0]
     batches = batching.bucketed_batches(LENGTHS, 1, 1, **sizes)

@@ -31,11 +31,12 @@ def test_every_process_gives_the_same_bytes_and_samples(kind: params.Tokens) -> 
         "import hashlib\n"
         "from pipelines.text import subwords\n"
         f"trained = subwords.train({texts!r}, {kind!r}, 40, {''.join(TEXTS)!r})\n"
-        f"sampled = subwords.sample_segmentations({TEXTS!r}, {kind!r}, trained.scores, 0.3, 5)\n"
+        f"options = ({kind!r}, trained.scores, 0.3, 5)\n"
+        f"sampled = list(subwords.sample_segmentations({TEXTS!r}, *options))\n"
         "print(hashlib.sha256(trained.model + repr(sampled).encode()).hexdigest())\n"
     )
     trained = train(TEXTS, kind, 40)
-    sampled = subwords.sample_segmentations(TEXTS, kind, trained.scores, 0.3, 5)
+    sampled = list(subwords.sample_segmentations(TEXTS, kind, trained.scores, 0.3, 5))
     expected = hashlib.sha256(trained.model + repr(sampled).encode()).hexdigest()
     for hash_seed in ("1", "2"):
         process = subprocess.run(
@@ -88,7 +89,7 @@ def test_more_characters_than_pieces_are_refused() -> None:
 def test_sampling_is_a_pure_function_of_its_arguments(kind: params.Tokens) -> None:
     scores = train(TEXTS, kind, 40).scores
     first, repeated, other = (
-        subwords.sample_segmentations(TEXTS, kind, scores, 0.3, n) for n in (1, 1, 2)
+        list(subwords.sample_segmentations(TEXTS, kind, scores, 0.3, n)) for n in (1, 1, 2)
     )
     assert first == repeated
     assert first != other
@@ -98,7 +99,7 @@ def test_sampling_is_a_pure_function_of_its_arguments(kind: params.Tokens) -> No
 def test_bpe_without_dropout_equals_sentencepiece() -> None:
     trained = train(TEXTS, "bpe", 40)
     sampled = subwords.sample_segmentations(TEXTS, "bpe", trained.scores, 1e-12, 1)
-    assert sampled == [trained.split(text) for text in TEXTS]
+    assert list(sampled) == [trained.split(text) for text in TEXTS]
 
 
 def test_bpe_dropout_has_its_probability() -> None:
@@ -138,4 +139,4 @@ def test_unseen_characters_stay(kind: params.Tokens) -> None:
     (sampled,) = subwords.sample_segmentations(["low ☃ué"], kind, scores, 0.2, 1)
     assert subwords.join(sampled) == "low ☃ué"
     assert {"☃", "é"} <= set(sampled)
-    assert subwords.sample_segmentations([""], kind, scores, 0.2, 1) == [[]]
+    assert list(subwords.sample_segmentations([""], kind, scores, 0.2, 1)) == [[]]

@@ -96,7 +96,7 @@ def test_an_unknown_character_is_one_unknown_sub_word() -> None:
 @pytest.mark.parametrize("kind", ["bpe", "unigram"])
 def test_sampled_sub_words_are_different_pieces_of_the_same_text(kind: params.Tokens) -> None:
     vocab = build(SENTENCES, kind, max_size=40, min_count=None)
-    sampled = vocab.encode_sampled(SENTENCES, 0.3, 7)
+    sampled = list(vocab.encode_sampled(SENTENCES, 0.3, 7))
     assert [vocab.decode(ids) for ids in sampled] == SENTENCES
     assert sampled[0].dtype == np.int32
     assert [ids.tolist() for ids in sampled] != [vocab.encode(t).tolist() for t in SENTENCES]

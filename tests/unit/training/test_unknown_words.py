@@ -30,10 +30,8 @@ def test_probabilities_fall_with_the_count():
 
 def test_words_are_replaced_as_often_as_their_probability_says():
     vocab = build()
-    rows = [vocab.encode("rare a"), vocab.encode("a rare a")] * 20_000
-    replaced = unknown_words.replace_rare_words(rows, vocab, 0.5, seed=3, epoch=2)
-    assert list(map(len, replaced)) == list(map(len, rows))
-    before, after = np.concatenate(rows), np.concatenate(replaced)
+    before = np.tile(vocab.encode("rare a a rare a"), 20_000)
+    after = unknown_words.UnknownReplacement(vocab, 0.5, seed=3, epoch=2)(before, 0)
     assert set(after[after != before]) == {UNK}
     for word, count in (("rare", 1), ("a", 7)):
         (token,) = vocab.encode(word)
@@ -43,16 +41,29 @@ def test_words_are_replaced_as_often_as_their_probability_says():
 
 def test_draws_depend_on_seed_and_epoch_alone():
     vocab = build()
-    rows = [vocab.encode(text) for text in TEXTS] * 20
+    ids = np.concatenate([vocab.encode(text) for text in TEXTS] * 20)
 
     def draw(seed, epoch):
-        drawn = unknown_words.replace_rare_words(rows, vocab, 5.0, seed, epoch)
-        return np.concatenate(drawn).tolist()
+        return unknown_words.UnknownReplacement(vocab, 5.0, seed, epoch)(ids, 0).tolist()
 
     first = draw(1, 1)
     assert draw(1, 1) == first
     assert draw(1, 2) != first
     assert draw(2, 1) != first
+
+
+def test_a_draw_belongs_to_a_place_of_the_text_not_to_the_order_of_reading():
+    vocab = build()
+    ids = np.concatenate([vocab.encode(text) for text in TEXTS] * 20)
+    replacement = unknown_words.UnknownReplacement(vocab, 5.0, 1, 1)
+    whole = replacement(ids, 0)
+    # The draws of a generator that goes through the whole text once.
+    draws = np.random.default_rng((1, 1, 1)).random(len(ids))
+    probabilities = unknown_words.replacement_probabilities(vocab, 5.0)
+    np.testing.assert_array_equal(whole, np.where(draws < probabilities[ids], UNK, ids))
+    stream = unknown_words.ReplacedStream(ids, replacement)
+    for start, end in ((100, 140), (7, 9), (0, len(ids))):
+        np.testing.assert_array_equal(stream[start:end], whole[start:end])
 
 
 @pytest.mark.parametrize("kind", ["classifier", "bag_of_words", "tagger", "seq2seq"])
