@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +17,12 @@ from pipelines.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipelines.data.readers.base import BadRow, Row
     from pipelines.diagnostics.corpus_overview import Overview, TextOverview
 
 MAX_ROWS = 100_000  # rows that are read
 MAX_LABELS = 20
+SPLITS = ("train", "valid", "test")
 
 
 def profile(name: str | None) -> None:
@@ -42,22 +47,44 @@ def _profile(name: str, entry: params.Corpus, seed: int) -> None:
     with console.quiet_imports():
         from pipelines.diagnostics import corpus_overview
 
-    rows, origin = _rows(name, entry, seed)
-    total = len(rows)
-    overview = corpus_overview.look_at(rows.head(MAX_ROWS), entry)
-    first = f", of which the first {MAX_ROWS:,} are shown" if total > MAX_ROWS else ""
-    console.echo(f"{name}: {total:,} rows of {origin}{first}")
-    _print(overview)
+    with _rows(name, entry, seed) as (rows, origin):
+        frame, bad = _first_rows(rows, entry)
+        is_whole = next(iter(rows), None) is None
+    shown = f"{len(frame):,} rows" if is_whole else f"the first {len(frame):,} rows"
+    console.echo(f"{name}: {shown} of {origin}")
+    if bad:
+        noun = "row" if len(bad) == 1 else "rows"
+        console.echo(f"{len(bad):,} {noun} cannot be read; the first: {bad[0].sentence}")
+    _print(corpus_overview.look_at(frame, entry))
 
 
-def _rows(name: str, entry: params.Corpus, seed: int) -> tuple[pd.DataFrame, str]:
-    """Return the raw rows or, if there are none, the prepared ones; and where they are from."""
+def _first_rows(
+    rows: Iterator[Row | BadRow], entry: params.Corpus
+) -> tuple[pd.DataFrame, list[BadRow]]:
+    """Return the first rows, and those among them that cannot be read."""
     import pandas as pd
 
-    from pipelines.data import corpus as readers
-    from pipelines.data import parquet, sources
+    from pipelines.config import task_schemas
+    from pipelines.data.readers.base import BadRow
 
-    def read(folder: Path) -> pd.DataFrame:
+    columns = task_schemas.get(entry.task).columns
+    first = list(islice(rows, MAX_ROWS))
+    bad = [row for row in first if isinstance(row, BadRow)]
+    readable = [row[2:] for row in first if not isinstance(row, BadRow)]
+    if not readable:
+        raise UserError(bad[0].sentence)
+    return pd.DataFrame(readable, columns=list(columns)), bad
+
+
+@contextmanager
+def _rows(
+    name: str, entry: params.Corpus, seed: int
+) -> Iterator[tuple[Iterator[Row | BadRow], str]]:
+    """Yield the raw rows or, if there are none, the prepared ones; and where they are from."""
+    from pipelines.data import corpus as readers
+    from pipelines.data import sources
+
+    def read(folder: Path) -> Iterator[Row | BadRow]:
         order = sources.file_names(entry.source)
         return readers.read(folder, entry.reader, entry.task, order, entry.split)
 
@@ -65,14 +92,24 @@ def _rows(name: str, entry: params.Corpus, seed: int) -> tuple[pd.DataFrame, str
         with tempfile.TemporaryDirectory(prefix="seqproof-") as temporary:
             folder = Path(temporary) / name
             sources.fetch(entry.source, folder, root=console.root(), seed=seed)
-            return read(folder), "its source"
-    if paths.raw(name).is_dir():
-        return read(paths.raw(name)), str(paths.raw(name))
-    splits = [paths.frame(name, split) for split in ("train", "valid", "test")]
-    if all(path.is_file() for path in splits):
-        frames = [parquet.read_parquet(path) for path in splits]
-        return pd.concat(frames, ignore_index=True), str(splits[0].parent)
-    raise UserError(f"{paths.raw(name)} does not exist. Run `dvc repro fetch@{name}` first.")
+            yield read(folder), "its source"
+    elif paths.raw(name).is_dir():
+        yield read(paths.raw(name)), str(paths.raw(name))
+    elif all(paths.frame(name, split).is_file() for split in SPLITS):
+        yield _prepared_rows(name, entry), str(paths.frame(name, "train").parent)
+    else:
+        raise UserError(f"{paths.raw(name)} does not exist. Run `dvc repro fetch@{name}` first.")
+
+
+def _prepared_rows(name: str, entry: params.Corpus) -> Iterator[Row]:
+    """Yield the rows of all splits."""
+    from pipelines.config import task_schemas
+    from pipelines.data import parquet
+
+    columns = ["document", "line", *task_schemas.get(entry.task).columns]
+    for split in SPLITS:
+        for table in parquet.read_batches(paths.frame(name, split), columns):
+            yield from zip(*(table[column].to_pylist() for column in columns), strict=True)
 
 
 def _print(overview: Overview) -> None:

@@ -107,9 +107,9 @@ def look_at(rows: pd.DataFrame, corpus: Corpus) -> Overview:
     if schema.labels_per_token:
         counts = Counter(label for row in labels for label in row.split())
         return Overview(corpus, len(rows), texts, counts)
-    keys = split_statistics.folded_keys([rows[schema.text_columns[0]]])
-    conflicts = int(split_statistics.has_several_labels(keys, labels).sum())
-    return Overview(corpus, len(rows), texts, Counter(labels), conflicts)
+    keys = split_statistics.folded_keys([list(rows[schema.text_columns[0]])])
+    different = pd.Series(labels, dtype=object).groupby(keys).transform("nunique") > 1
+    return Overview(corpus, len(rows), texts, Counter(labels), int(different.sum()))
 
 
 def _text(name: str, raw: list[str], corpus: Corpus) -> TextOverview:

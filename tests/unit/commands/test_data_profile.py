@@ -172,6 +172,16 @@ def test_prepared_rows_where_the_raw_ones_are_missing(
     assert "mood: 3 rows of data/prepared/mood" in capsys.readouterr().out
 
 
+def test_bad_rows_and_the_first_rows(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_profile, "MAX_ROWS", 50)
+    output = output_of(project, capsys, [*ROWS[:3], ("too\tmany", "columns"), *ROWS])
+    first, second = output.splitlines()[:2]
+    assert first == "mood: the first 49 rows of its source"
+    assert second.startswith("1 row cannot be read; the first: mood.tsv:5 ")
+
+
 def test_an_unknown_corpus_is_named(project: Path) -> None:
     write_project(project, ROWS)
     with pytest.raises(UserError, match=r"no corpus 'moods'; did you mean 'mood'"):
