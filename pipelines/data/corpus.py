@@ -46,7 +46,10 @@ def read(
             is_empty = False
             yield row
     if is_empty:
-        raise UserError(f"{folder} has no row that 'reader.format: {reader.format}' can read.")
+        raise UserError(
+            f"{folder} has no row that 'reader.format: {reader.format}' can read. Correct the "
+            "reader in params.yaml, or add rows."
+        )
 
 
 def _raw_files(folder: Path, order: Sequence[str]) -> list[Path]:

@@ -225,4 +225,5 @@ _PACKINGS: Mapping[str, tuple[bytes, Callable[[Path], Iterator[bytes]]]] = {
     "bzip2": (b"BZh", _bzip2),
     "zstd": (b"\x28\xb5\x2f\xfd", _zstd),
     "zip": (b"PK\x03\x04", _zip),
+    "empty zip": (b"PK\x05\x06", _zip),
 }

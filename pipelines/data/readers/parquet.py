@@ -96,7 +96,10 @@ def _rows(file: Path, stream: BinaryIO, names: Sequence[str]) -> Iterator[Sequen
             yield from zip(*(columns[name] for name in names), strict=True)
     except (pa.ArrowException, *containers.DAMAGE) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
-        raise UserError(f"{file} is not a valid Parquet file: {reason}.") from None
+        raise UserError(
+            f"{file} is not a valid Parquet file: {reason}. Copy it again, or correct "
+            "'reader.format'."
+        ) from None
 
 
 def _check_column(file: Path, schema: Any, name: str) -> None:

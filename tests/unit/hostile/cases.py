@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import io
-import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
@@ -96,6 +96,9 @@ def snapshot(folder: Path) -> dict[str, str]:
     }
 
 
-def dump(tree: object) -> str:
-    """Return JSON."""
-    return json.dumps(tree)
+def assert_one_sentence(case: Case, code: int, error: str) -> None:
+    """Check exit code and message of a case: one line that names place, problem and remedy."""
+    assert code == case.code, error
+    assert re.fullmatch(rf"seqproof: .*{case.message}.*[.?]\n", error), error
+    assert len(error) < 700
+    assert "secret" not in error

@@ -1,17 +1,13 @@
 """Hostile params.yaml: one sentence with file and line, and no stage runs."""
 
-from pathlib import Path
-
 import pytest
 
-from tests.unit.hostile.cases import Case, run_stage, snapshot, write_project
+from tests.unit.hostile.cases import Case, assert_one_sentence, run_stage, snapshot, write_project
+
+# ruff: noqa: E501
 
 BOMB = "".join(f"a{n}: &a{n} [{', '.join(10 * [f'*a{n - 1}'])}]\n" for n in range(1, 9))
 MERGES = "".join(f"a{n}: &a{n} {{<<: [{', '.join(10 * [f'*a{n - 1}'])}]}}\n" for n in range(1, 9))
-
-
-def line(text: str, *, of: str) -> str:
-    return str(text[: text.index(of)].count("\n") + 1)
 
 
 def edit(old: str, new: str):
@@ -26,10 +22,12 @@ CASES = {
     "no UTF-8": Case(r"params\.yaml:2 is not UTF-8 .*UTF-8", params=b"seed: 1\nsed: \xe9\n"),
     "NUL": Case(r"params\.yaml:2 .*character 0x00\. Remove it", params=b"seed: 1\nsed: \0\n"),
     "tab": Case(r"params\.yaml:2 .*tab cannot indent.*Use spaces", params=b"a:\n\tb: 1\n"),
-    "open bracket": Case(r"params\.yaml:3 .*Check indentation, brackets", params=b"a: 1\nseed: [\n"),
+    "open bracket": Case(
+        r"params\.yaml:3 .*Check indentation, brackets", params=b"a: 1\nseed: [\n"
+    ),
     "two colons": Case(r"params\.yaml:2 .*mapping values are not", params=b"a: 1\nb: c: d\n"),
     "repeated key": Case(r"params\.yaml:2 .*'seed' is repeated", params=b"seed: 1\nseed: 2\n"),
-    "nested": Case(r"params\.yaml .*nested too deeply", params=b"seed: " + b"[" * 5000),
+    "nested": Case(r"params\.yaml .*nested too deeply", params=b"seed: " + b"[" * 2000),
     "aliases of aliases": Case(
         r"params\.yaml:\d .*more than 200,000 values.*Remove", params=f"a0: &a0 x\n{BOMB}".encode()
     ),
@@ -63,17 +61,20 @@ CASES = {
         params=edit("    tokens:", "    tokns:"),
     ),
     "missing key": Case(
-        r"params\.yaml:\d+: corpora\.mood\.tokens is missing", params=edit("    tokens: words\n", "")
+        r"params\.yaml:\d+: corpora\.mood\.tokens is missing",
+        params=edit("    tokens: words\n", ""),
     ),
     "misspelt value": Case(
         r"params\.yaml:\d+: corpora\.mood\.tokens is 'wrods'; did you mean 'words'",
         corpus={"tokens": "wrods"},
     ),
     "number below its bound": Case(
-        r"params\.yaml:\d+: .*max_length is 0: it must be greater", corpus={"cleaning": {"max_length": 0}}
+        r"params\.yaml:\d+: .*max_length is 0: it must be greater",
+        corpus={"cleaning": {"max_length": 0}},
     ),
     "text for a number": Case(
-        r"params\.yaml:\d+: .*max_length is 'six'.* integer", corpus={"cleaning": {"max_length": "six"}}
+        r"params\.yaml:\d+: .*max_length is 'six'.* integer",
+        corpus={"cleaning": {"max_length": "six"}},
     ),
     "password in a URL of another kind": Case(
         r"params\.yaml:\d+: corpora\.mood\.source\.downloads\.0\.url is 'ftp://host/a\.csv': it must",
@@ -81,24 +82,31 @@ CASES = {
             "source": {
                 "kind": "url",
                 "paths": None,
-                "downloads": [{"url": "ftp://me:secret@host/a.csv?token=secret", "sha256": "0" * 64}],
+                "downloads": [
+                    {"url": "ftp://me:secret@host/a.csv?token=secret", "sha256": "0" * 64}
+                ],
             }
         },
     ),
     "path out of the project": Case(
-        r"params\.yaml: corpora\.mood\.source\.paths: .*texts/", corpus={"source": {"paths": ["../mood.csv"]}}
+        r"params\.yaml: corpora\.mood\.source\.paths: .*texts/",
+        corpus={"source": {"paths": ["../mood.csv"]}},
     ),
     "absolute path": Case(
-        r"params\.yaml: corpora\.mood\.source\.paths: .*texts/", corpus={"source": {"paths": ["/etc/passwd"]}}
+        r"params\.yaml: corpora\.mood\.source\.paths: .*texts/",
+        corpus={"source": {"paths": ["/etc/passwd"]}},
     ),
     "no such file": Case(
-        r"params\.yaml: corpora\.mood\.source\.paths: .*mod\.csv.*mood\.csv", corpus={"source": {"paths": ["texts/mod.csv"]}}
+        r"params\.yaml: corpora\.mood\.source\.paths: .*mod\.csv.*mood\.csv",
+        corpus={"source": {"paths": ["texts/mod.csv"]}},
     ),
     "no file of a pattern": Case(
-        r"params\.yaml: corpora\.mood\.source\.paths: .*\*\.txt", corpus={"source": {"paths": ["texts/*.txt"]}}
+        r"params\.yaml: corpora\.mood\.source\.paths: .*\*\.txt",
+        corpus={"source": {"paths": ["texts/*.txt"]}},
     ),
     "name too long": Case(
-        r"params\.yaml: corpora\.mood\.source\.paths: .*", corpus={"source": {"paths": [f"texts/{'x' * 300}"]}}
+        r"params\.yaml: corpora\.mood\.source\.paths: .*",
+        corpus={"source": {"paths": [f"texts/{'x' * 300}"]}},
     ),
 }
 
@@ -112,12 +120,3 @@ def test_a_hostile_params_yaml_is_one_sentence(name, tmp_path, monkeypatch):
     code, error = run_stage("check")
     assert_one_sentence(case, code, error)
     assert snapshot(tmp_path) == before
-
-
-def assert_one_sentence(case: Case, code: int, error: str) -> None:
-    import re
-
-    assert code == case.code, error
-    assert re.fullmatch(rf"seqproof: .*{case.message}.*[.?]\n", error), error
-    assert len(error) < 600
-    assert "secret" not in error
