@@ -117,8 +117,8 @@ class CorpusReader(ConfigModel):
         reasons: dict[str, str] = {}  # of bytes outside the encoding, by document
         for row in self.read_files(files, columns, folder):
             if isinstance(row, BadRow):
-                text = text_files.printable(row.text)
-                yield BadRow(row.document, row.line, text_files.printable(row.reason), text)
+                problem = " ".join(text_files.printable(row.reason).split())
+                yield BadRow(row.document, row.line, problem, text_files.printable(row.text))
                 continue
             text = "\t".join(row[2:])  # type: ignore[arg-type]  # the texts
             if reason := text_files.damage(text):

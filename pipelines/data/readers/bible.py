@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from pipelines.data.readers.base import BadRow, CorpusReader, Row
+from pipelines.data.readers.text_files import brief
 from pipelines.errors import UserError
 from pipelines.types import Name, Task
 
@@ -54,8 +55,9 @@ class BibleReader(CorpusReader):
                 database.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
                 _check_letters(database, file, {"source": self.source} | letters)
                 yield from self._verses(database, file.name)
-        except sqlite3.Error as error:
-            raise UserError(f"{file} is not a database of Bibles: {error}.") from None
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite may quote damaged bytes
+            reason = brief(str(error))
+            raise UserError(f"{file} is not a database of Bibles: {reason}.") from None
 
     def _verses(self, database: sqlite3.Connection, name: str) -> Iterator[Row | BadRow]:
         targets = {
@@ -118,7 +120,7 @@ def _cells(cells: Sequence[Any], text: Any) -> str:
 def _check_letters(database: sqlite3.Connection, file: Path, letters: Mapping[str, str]) -> None:
     """Check that the database has a Bible of each letter, by the key of `reader` that names it."""
     rows = database.execute("SELECT DISTINCT bbName FROM bible")
-    available = [str(row[0]) for row in rows]
+    available = [brief(str(row[0])) for row in rows]
     for key, letter in letters.items():
         if letter not in available:
             raise UserError(

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from pipelines.data.readers.base import BadRow, Row, TextReader, check_columns
-from pipelines.data.readers.text_files import MAX_LINE
+from pipelines.data.readers.text_files import MAX_LINE, brief
 from pipelines.errors import UserError
 from pipelines.types import Task
 
@@ -106,7 +106,7 @@ def _bad_cell(
         for place in places
         if row[place].split() != [row[place]]
     )
-    problem = f"has white space in '{cell[:50]}'" if cell.strip() else "has an empty column"
+    problem = f"has white space in '{brief(cell)}'" if cell.strip() else "has an empty column"
     return index, f"is no sentence: line {numbers[index]} {problem}; a token and its tag have none"
 
 

@@ -22,6 +22,7 @@ MAX_DICTIONARY = 1 << 28  # bytes of memory of the xz decoder
 DAMAGE = (
     OSError,
     EOFError,
+    LookupError,  # zipfile, of a member without a name
     ValueError,
     RuntimeError,
     MemoryError,

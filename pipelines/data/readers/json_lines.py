@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pipelines.data.readers.base import BadRow, Row, TextReader, check_columns
+from pipelines.data.readers.text_files import brief
 from pipelines.data.readers.typed_values import NoText, value_text
 from pipelines.errors import UserError, suggest
 from pipelines.types import TASKS, Task
@@ -72,7 +73,7 @@ class JsonLinesReader(TextReader):
             for name in names:
                 if name not in tree:
                     raise UserError(
-                        f"{place} has no name '{name}'{suggest(name, list(tree)[:50])}."
+                        f"{place} has no name '{name}'{suggest(name, map(brief, list(tree)[:50]))}."
                     )
 
 

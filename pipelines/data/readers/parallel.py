@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from pipelines.data.readers.base import BadRow, Row, TextReader
-from pipelines.data.readers.text_files import damage
+from pipelines.data.readers.text_files import brief, damage
 from pipelines.errors import UserError, suggest
 from pipelines.types import TASKS, Label, Task
 
@@ -72,7 +72,7 @@ class ParallelReader(TextReader):
             renamed = name if self.labels is None else _rename(name, self.labels)
             if renamed is None:
                 hint = suggest(name, self.labels or ())
-                reason = f"is '{name}', but 'reader.labels' has no such label{hint}"
+                reason = f"is '{brief(name)}', but 'reader.labels' has no such label{hint}"
                 yield BadRow(files[label].name, number, reason, "\t".join(cells))
             else:
                 yield place, number, *cells[:label], renamed, *cells[label + 1 :]

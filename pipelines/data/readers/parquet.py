@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal
 
 from pipelines.data.readers import containers
 from pipelines.data.readers.base import BadRow, CorpusReader, Row, check_columns
+from pipelines.data.readers.text_files import brief
 from pipelines.data.readers.typed_values import NoText, value_text
 from pipelines.errors import UserError, suggest
 from pipelines.types import TASKS, Task
@@ -105,7 +106,9 @@ def _rows(file: Path, stream: BinaryIO, names: Sequence[str]) -> Iterator[Sequen
 def _check_column(file: Path, schema: Any, name: str) -> None:
     count = schema.names.count(name)
     if not count:
-        raise UserError(f"{file.name} has no column '{name}'{suggest(name, schema.names[:50])}.")
+        raise UserError(
+            f"{file.name} has no column '{name}'{suggest(name, map(brief, schema.names[:50]))}."
+        )
     if count > 1:
         raise UserError(f"{file.name} has {count} columns '{name}': rename all but one.")
 

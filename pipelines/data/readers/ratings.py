@@ -11,7 +11,7 @@ from typing import IO, ClassVar, Literal
 
 from pipelines.data.readers import containers
 from pipelines.data.readers.base import BadRow, CorpusReader, Row
-from pipelines.data.readers.text_files import split_lines
+from pipelines.data.readers.text_files import brief, split_lines
 from pipelines.errors import UserError
 from pipelines.types import Positive, Task
 
@@ -62,7 +62,7 @@ class RatingsReader(CorpusReader):
                 reason = "must be: id, tab, mean rating, tab, text"
                 yield BadRow(name, number, reason, line)
             elif not math.isfinite(mean):
-                reason = f"has the mean rating '{cells[1]}': it must be a number"
+                reason = f"has the mean rating '{brief(cells[1])}': it must be a number"
                 yield BadRow(name, number, reason, line)
             else:
                 # Some sentences were escaped twice: "&amp;#38;".

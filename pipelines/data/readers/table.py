@@ -10,6 +10,7 @@ from pydantic import Field
 
 from pipelines.data.readers.base import BadRow, Row, TextReader, check_columns
 from pipelines.data.readers.separated import HINT, QUOTE, Quoting, Separated
+from pipelines.data.readers.text_files import brief
 from pipelines.errors import UserError, suggest
 from pipelines.types import TASKS, Task
 
@@ -74,7 +75,7 @@ class TableReader(TextReader):
                 "and the column's number."
             )
         if not count:
-            hint = suggest(name, first)
+            hint = suggest(name, map(brief, first[:50]))
             if len(first) == 1:
                 hint += "; correct 'reader.separator' if these are several"
             raise UserError(f"{place} has no column '{name}'{hint}.")

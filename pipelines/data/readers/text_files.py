@@ -162,6 +162,12 @@ def printable(text: str) -> str:
     return _DAMAGE.sub(_escape, text) if damage(text) else text
 
 
+def brief(text: str) -> str:
+    """Return a text of a file for a message: one line that is not too long."""
+    line = " ".join(printable(text[:200]).split())
+    return line if len(line) <= 80 else f"{line[:77]}..."
+
+
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code & 0xFF:02x}" if code == 0 or 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from pipelines.data.readers.text_files import brief
+
 
 class NoText(Exception):
     """Value that has no text.
@@ -44,7 +46,7 @@ def _token(item: Any) -> str:
         raise NoText("a list of structures")
     text = value_text(item)
     if len(text.split()) != 1 or text != text.strip():
-        raise NoText(f"the token '{text[:50]}' with white space or without text")
+        raise NoText(f"the token '{brief(text)}' with white space or without text")
     return text
 
 

@@ -1,5 +1,6 @@
 """Every reader gives back the rows that were written, and garbage is a UserError or rows."""
 
+import base64
 import bz2
 import csv
 import gzip
@@ -343,3 +344,22 @@ def test_garbage_is_a_user_error_or_rows(format_: str, data: st.DataObject, fold
         else:
             assert [type(cell) for cell in row[:2]] == [str, int]
             "".join(row[2:]).encode()
+
+
+NO_NAME = (  # a zip archive whose member has no name
+    "UEsDBBQAAAAIAHEzel2XKlcYBgAAAAQAAAABAAAAYUvkSuICAFBLAQIUAxQAAAAIAHEzel2XKlcYBgAAAAQAAAAAAAD4/"
+    "///AAAAAACAAQAAAABhUEsFBgAAAAABAAEALwAAACUAAAAAAA=="
+)
+
+
+def test_inputs_of_earlier_crashes(folder: Path, tmp_path: Path) -> None:
+    """What benchmarks/fuzz_readers.py met first."""
+    database = bible(tmp_path / "b", [("x", "y")]).replace(b"CREATE TABLE", b"CREATE \xffABLE")
+    for format_, content, problem in (
+        ("bible", database, "is not a database of Bibles"),
+        ("lines", base64.b64decode(NO_NAME), "is not a valid zip file"),
+        ("table", b'"a\nb\xff",c\n', "known: a b\\\\xff, c"),
+    ):
+        with pytest.raises(UserError, match=problem) as error:
+            rows_of(make(format_, **OPTIONS[format_]), folder, content)
+        assert "\n" not in str(error.value)
