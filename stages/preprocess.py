@@ -41,6 +41,8 @@ def _summary(corpus: str, prepared: "Preparation") -> list[str]:
 
     warnings, cuts = prepared.checker.warnings, prepared.cuts
     lines = [f"warning: {warning}" for warning in warnings]
+    if prepared.checker.failed:
+        lines.append(f"{prepared.checker.failed} lists all rows that break a rule.")
     if cuts.rows:
         verb = "row was" if cuts.rows == 1 else "rows were"
         lines.append(

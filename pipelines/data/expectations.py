@@ -87,6 +87,11 @@ class Checker:
         """Broken rules of the level `warn`, one line each."""
         return [_warning(result) for result in self.report if not result["success"]]
 
+    @property
+    def failed(self) -> Path | None:
+        """File of all rows that break a rule, if there are any."""
+        return None if self._failed is None else self._failed.path
+
     def set_typical_lengths(self, lengths: Mapping[str, float]) -> None:
         """Set the bound of `length_outlier`, before the first raw batch.
 
@@ -159,9 +164,8 @@ class Checker:
                 messages.append(_frame_message(frame, rule))
         self._results += results
         if messages:
-            written = self._failed.path if self._failed is not None else None
             head = _HEAD if frame in ("raw", "splits", *SPLITS) else _NEW_HEAD
-            raise UserError("\n".join([head, *messages, *_all_rows(written)]))
+            raise UserError("\n".join([head, *messages, *_all_rows(self.failed)]))
 
     def _row_rules(self, frame: str) -> list[Rule]:
         if frame == "raw":

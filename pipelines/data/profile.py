@@ -197,7 +197,7 @@ def _shares(measure: str, train: Mapping[str, int], new: Mapping[str, int]) -> D
     shares = [{x: part[x] / max(1, part.total()) for x in values} for part in counts]
     if not values or not new:
         return Drift(measure, 0.0, True, "none", "none")
-    moved = max(values, key=lambda value: abs(shares[0][value] - shares[1][value]))
+    moved = max(values, key=lambda x: (abs(shares[0][x] - shares[1][x]), shares[0][x]))
     return _difference(measure, counts, [f"{part[moved]:.1%} {moved}" for part in shares])
 
 

@@ -79,6 +79,11 @@ class CorpusSection:
     lineages: Mapping[str, ModelLineage]
 
     @property
+    def failed_rows(self) -> Path:
+        """Table of all rows that break a rule; it is no out of a stage."""
+        return paths.failed_rows(self.table.corpus)
+
+    @property
     def check_summary(self) -> str:
         """Numbers of the data checks with each result, in words."""
         return data_checks.summary(self.checks)

@@ -58,6 +58,7 @@ def test_all_failing_rows_are_in_a_file(make_corpus, tmp_path: Path) -> None:
     assert not path.exists()
     checker.add("raw", raw(["fine", "so so"]))
     assert not path.exists()
+    assert checker.failed is None
     for start in range(0, 12, 4):
         lines = {"line": range(start + 3, start + 7)}
         checker.add("raw", raw([""] * 4, ["good", "odd", "bad", 'a "b", c']).assign(**lines))
@@ -70,6 +71,7 @@ def test_all_failing_rows_are_in_a_file(make_corpus, tmp_path: Path) -> None:
         *(f"d.txt:{line}" for line in (3, 4, 5, 6, 7)),
     ]
     assert message.endswith(f"All rows that break a rule are in {path}.")
+    assert checker.failed == path
     failed = pd.read_csv(path, keep_default_na=False)
     assert list(failed) == ["frame", "rule", "level", "document", "line", "text", "label"]
     assert failed.groupby("rule").size().to_dict() == {"empty": 12, "labels": 6}

@@ -93,6 +93,7 @@ def test_tables_checks_and_samples_are_on_the_page(project: Path) -> None:
     assert "a.txt:7  &lt;i&gt;good&lt;/i&gt;</code>" in html
     assert '<td>7 of 2,345 (0.299%)</td><td class="warning">warning</td>' in html
     assert '<td>7 of 2,345 (0.299%)</td><td class="failed">failed</td>' in html
+    assert "<code>data/failed/opinions.csv</code>" in html
     assert "Sample of shakespeare-lstm" in html
     assert "Samples of verses-fixed after each epoch" in html
 
