@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from pipelines.config import task_schemas
 from pipelines.config.checks import Checks
-from pipelines.data.readers.base import CorpusReader
+from pipelines.data.readers.base import CorpusReader, is_covered
 from pipelines.data.readers.lookup import find_readers, union
 from pipelines.errors import suggest
 from pipelines.types import (
@@ -150,7 +151,7 @@ class FractionSplit(ConfigModel):
 
 
 class GivenSplit(ConfigModel):
-    """Split of a benchmark: the file names of each part."""
+    """Split of a benchmark: the files of each part, as names, folders or patterns."""
 
     method: Literal["given"]
     train: Names
@@ -164,6 +165,22 @@ class GivenSplit(ConfigModel):
         if repeated:
             raise ValueError(f"'{repeated[0]}' is listed twice: a file belongs to one part")
         return self
+
+    def parts_of(self, documents: Iterable[str]) -> dict[str, int]:
+        """Return the part of each document: 0, 1 or 2 for train, valid or test.
+
+        Args:
+            documents: paths of raw files, each of which one of the names covers.
+        """
+        parts = (self.train, self.valid, self.test)
+        return {
+            document: next(
+                number
+                for number, names in enumerate(parts)
+                if any(is_covered(document, name) for name in names)
+            )
+            for document in set(documents)
+        }
 
 
 Split = Annotated[FractionSplit | GivenSplit, Field(discriminator="method")]

@@ -62,7 +62,8 @@ def clean(texts: Texts, documents: Sequence[str], corpus: Corpus) -> CleanBatch:
         texts[labels] = [" ".join(text.split()) for text in texts[labels]]
     is_cleaned = np.ones(len(documents), np.bool_)
     if isinstance(corpus.split, GivenSplit):
-        is_cleaned = np.isin(np.asarray(documents, object), corpus.split.train)
+        part_of = corpus.split.parts_of(documents)
+        is_cleaned = np.array([not part_of[document] for document in documents], np.bool_)
     origin = np.arange(len(documents))
     tokens = {column: lengths(texts[column], corpus.tokens) for column in schema.text_columns}
     too_long = np.zeros(len(documents), np.bool_)

@@ -12,7 +12,7 @@ from pathlib import Path
 from pipelines.config import task_schemas
 from pipelines.config.params import GivenSplit, Reader, Split, Task
 from pipelines.data import user_files
-from pipelines.data.readers.base import BadRow, Row, check_names
+from pipelines.data.readers.base import BadRow, Row, check_names, is_covered
 from pipelines.errors import UserError
 
 
@@ -38,7 +38,7 @@ def read(
     """
     columns = task_schemas.get(task).columns
     files = _raw_files(folder, order)
-    groups = _parts(files, split) if isinstance(split, GivenSplit) else [files]
+    groups = _parts(files, folder, split) if isinstance(split, GivenSplit) else [files]
     reader.check_files(files)
     is_empty = True
     for group in groups:
@@ -59,9 +59,17 @@ def _raw_files(folder: Path, order: Sequence[str]) -> list[Path]:
     return user_files.sort_files(files, folder, order)
 
 
-def _parts(files: Sequence[Path], split: GivenSplit) -> list[list[Path]]:
-    """Return the files of train, valid and test."""
+def _parts(files: Sequence[Path], folder: Path, split: GivenSplit) -> list[list[Path]]:
+    """Return the files of train, valid and test, each in the order of its names."""
     parts = [split.train, split.valid, split.test]
-    check_names([name for part in parts for name in part], files, "split")
-    by_name = {file.name: file for file in files}
-    return [[by_name[name] for name in part] for part in parts]
+    documents = {file.relative_to(folder).as_posix(): file for file in files}
+    check_names([name for part in parts for name in part], list(documents), "split")
+    return [
+        [
+            file
+            for name in part
+            for document, file in documents.items()
+            if is_covered(document, name)
+        ]
+        for part in parts
+    ]

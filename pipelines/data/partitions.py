@@ -180,8 +180,7 @@ def _parts(documents: Sequence[str], corpus: Corpus) -> npt.NDArray[np.int8]:
     """Return the part of each row of a given split, otherwise 0, (rows,)."""
     if not isinstance(corpus.split, GivenSplit):
         return np.zeros(len(documents), np.int8)
-    files = (corpus.split.train, corpus.split.valid, corpus.split.test)
-    part_of = {file: part for part, names in enumerate(files) for file in names}
+    part_of = corpus.split.parts_of(documents)
     return np.array([part_of[document] for document in documents], np.int8)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import ClassVar
 
@@ -187,26 +188,41 @@ def check_columns(named: Mapping[str, object], columns: Sequence[str]) -> None:
         raise ValueError(f"'reader.columns' must name {' and '.join(columns)}, and no others")
 
 
-def check_names(names: Iterable[str], files: Sequence[Path], key: str) -> None:
+def is_covered(document: str, name: str) -> bool:
+    """Return True if a name in params.yaml is that of a raw file, of a folder of it or a pattern.
+
+    Args:
+        document: path of the raw file in its folder.
+        name: a path, in which `*` and `?` are wildcards.
+    """
+    return (
+        document == name
+        or document.startswith(f"{name}/")
+        or fnmatchcase(document, name.replace("[", "[[]"))
+    )
+
+
+def check_names(names: Iterable[str], documents: Sequence[str], key: str) -> None:
     """Check that a key of a corpus names every raw file and no other.
 
     Args:
-        names: file names under the key.
-        files: the raw files.
+        names: names of files, folders or patterns under the key; see `is_covered`.
+        documents: paths of the raw files in their folder.
         key: for the message.
 
     Raises:
         UserError: a name without a file, or a file without a name.
     """
-    raw, listed = [file.name for file in files], list(names)
-    for name in listed:
-        if name not in raw:
-            raise UserError(
-                f"'{key}' names '{name}', but 'source' has no such file{did_you_mean(name, raw)}."
-            )
-    for name in raw:
-        if name not in listed:
-            raise UserError(
-                f"'source' has the file '{name}', but '{key}' does not name it: add it there, or "
-                "remove it from 'source'."
-            )
+    rest = dict.fromkeys(documents)
+    for name in names:
+        covered = [name] if name in rest else [raw for raw in rest if is_covered(raw, name)]
+        if not covered:
+            hint = did_you_mean(name, documents)
+            raise UserError(f"'{key}' names '{name}', but 'source' has no such file{hint}.")
+        for raw in covered:
+            del rest[raw]
+    for name in rest:
+        raise UserError(
+            f"'source' has the file '{name}', but '{key}' does not name it: add it there, or "
+            "remove it from 'source'."
+        )

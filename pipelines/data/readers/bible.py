@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from pipelines.data.readers.base import BadRow, CorpusReader, Row
-from pipelines.data.readers.text_files import brief
+from pipelines.data.readers.text_files import MAX_LINE, brief
 from pipelines.errors import UserError
 from pipelines.types import Name, Task
 
@@ -51,12 +51,14 @@ class BibleReader(CorpusReader):
         address = f"{file.resolve().as_uri()}?mode=ro&immutable=1"
         try:
             with closing(sqlite3.connect(address, uri=True)) as database:
+                database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_LINE)
                 # Damaged bytes become lone surrogates, which `read` reports with their verse.
                 database.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
                 _check_letters(database, file, {"source": self.source} | letters)
                 yield from self._verses(database, file.name)
-        except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite may quote damaged bytes
-            reason = brief(str(error))
+        except (sqlite3.Error, UnicodeDecodeError, MemoryError) as error:
+            # SQLite quotes damaged bytes, or asks for as much memory as they say.
+            reason = brief(str(error)).rstrip(".") or "it is damaged"
             raise UserError(f"{file} is not a database of Bibles: {reason}.") from None
 
     def _verses(self, database: sqlite3.Connection, name: str) -> Iterator[Row | BadRow]:

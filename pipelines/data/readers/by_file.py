@@ -40,7 +40,7 @@ class ByFileReader(CorpusReader):
 
     def check_files(self, files: Sequence[Path]) -> None:
         """Check that `files` names every raw file and no other."""
-        check_names(self.files, files, "reader.files")
+        check_names(self.files, [file.name for file in files], "reader.files")
 
     def read(
         self, files: Sequence[Path], columns: Sequence[str], folder: Path | None = None

@@ -10,6 +10,7 @@ import pytest
 from pipelines.config import params
 from pipelines.data.readers.bible import BibleReader
 from pipelines.data.readers.by_file import ByFileReader
+from pipelines.data.readers.folders import FoldersReader
 from pipelines.data.readers.lines import LinesReader
 from pipelines.data.readers.parallel import ParallelReader
 from pipelines.data.readers.plays import PlaysReader
@@ -259,6 +260,26 @@ def test_given_parts_name_every_file_and_no_other(tmp_path: Path) -> None:
         UserError, match=r"'source' has the file 'mapping\.txt', but 'split' does not"
     ):
         read_frame(tmp_path, LINES, "language_modelling", (), split)
+
+
+def test_given_parts_may_be_folders_and_patterns(tmp_path: Path) -> None:
+    for name in ("train/good/1", "train/bad/1", "held/good/2", "held/bad/3"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{name}\n", encoding="utf-8")
+    reader = FoldersReader(format="folders")
+    split = given_split(train=["train"], valid=["held/*/2"], test=["held/bad/3"])
+    frame = read_frame(tmp_path, reader, "classification", (), split)
+    assert rows(frame, "document", "label") == [
+        ("train/bad/1", "bad"),
+        ("train/good/1", "good"),
+        ("held/good/2", "good"),
+        ("held/bad/3", "bad"),
+    ]
+    parts = {"train/bad/1": 0, "train/good/1": 0, "held/good/2": 1, "held/bad/3": 2}
+    assert split.parts_of(frame["document"]) == parts
+    split = given_split(train=["train"], valid=["held/g"], test=["held"])
+    with pytest.raises(UserError, match=r"'split' names 'held/g', but 'source' has no such file"):
+        read_frame(tmp_path, reader, "classification", (), split)
 
 
 def by_file(**readers: Any) -> ByFileReader:
