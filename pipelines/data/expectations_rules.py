@@ -146,9 +146,9 @@ def split_rules(corpus: Corpus, split: str) -> list[Rule]:
             rules.append(Rule("max_length", sentence, within, column=column))
     if checks.length_ratio is not None and checks.length_ratio.max is not None:
         first, second = text_columns(corpus)
-        limit, share = checks.length_ratio.max, checks.length_ratio.share
-        sentence = f"neither {first} nor {second} is more than {limit:g} times as long as the other"
-        aligned = library.ExpectAlignedLengths(min_value=1 / limit, max_value=limit)
+        ratio, share = checks.length_ratio.max, checks.length_ratio.share
+        sentence = f"neither {first} nor {second} is more than {ratio:g} times as long as the other"
+        aligned = library.ExpectAlignedLengths(min_value=1 / ratio, max_value=ratio)
         rule = "length_ratio", _in_most_rows(sentence, share), aligned, checks.length_ratio.level
         rules.append(Rule(*rule, first, share))
     rules += _token_labels(corpus)

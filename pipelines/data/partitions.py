@@ -156,11 +156,12 @@ def prepare_partition(partition: Partition, corpus: Corpus) -> None:
         **_keys(batch.texts, corpus),
     }
     if isinstance(corpus.split, FractionSplit) and (by := corpus.split.by) is not None:
-        values = table["document"].to_pylist() if by == "document" else batch.texts.get(by)
-        is_line = values is None  # the other columns are texts
+        values: Sequence[str] | None = (
+            table["document"].to_pylist() if by == "document" else batch.texts.get(by)
+        )
         table["group"] = (
             table[by].to_numpy().astype(np.uint64)
-            if is_line
+            if values is None  # the column `line`: the others are texts
             else split_statistics.exact_keys([values])
         )
     write_table(pa.table(table), partition.prepared)

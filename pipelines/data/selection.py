@@ -73,7 +73,7 @@ class Selection:
             float(lengths[np.searchsorted(ends, rank, side="right")])
             for rank in (np.floor(position), np.ceil(position))
         )
-        return below + (position % 1) * (above - below)
+        return float(below + (position % 1) * (above - below))
 
     def conflicting_keys(self) -> Keys:
         """Return the sorted keys of raw texts that have more than one label."""
@@ -172,8 +172,8 @@ class Selection:
             if stratified:
                 assert label_column is not None
                 column = read_table(partition.prepared, [label_column])[0].to_pylist()
-                codes = [names.setdefault(label, len(names)) for label in column]
-                labels.append(np.array(codes, np.int32)[used])
+                numbers = [names.setdefault(label, len(names)) for label in column]
+                labels.append(np.array(numbers, np.int32)[used])
             if measured:
                 lengths.append(self._read(partition, f"length {texts}")[used].astype(np.int32))
             if threshold is not None:

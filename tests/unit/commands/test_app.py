@@ -33,7 +33,7 @@ def test_each_line_of_standard_input_is_a_text(
     ("content", "message"),
     [
         (b"", "There is no text.*standard input"),
-        (b"ab\xff\n", "Standard input is not valid UTF-8 at byte 3"),
+        (b"ab\xff\n", "Standard input is not valid UTF-8 in line 1, at byte 3"),
     ],
 )
 def test_empty_or_invalid_standard_input_is_an_error(
