@@ -32,11 +32,14 @@ def opinions(make_corpus):
     return make_corpus("classification")
 
 
-def test_the_profile_depends_on_neither_order_nor_batches(opinions, monkeypatch) -> None:
+@pytest.mark.parametrize("rows_of_a_line", [1, 50])
+def test_the_profile_depends_on_neither_order_nor_batches(
+    rows_of_a_line, opinions, monkeypatch
+) -> None:
     monkeypatch.setattr(profile, "SAMPLE", 7)
     texts = [f"{FRENCH if n % 3 else ENGLISH} {'more ' * (n % 5)}" for n in range(50)]
     frame = rows(texts, ["good", "bad"] * 25)
-    frame.loc[frame.index[:4], "line"] = 3  # several rows of one line, as in a Bible
+    frame["line"] //= rows_of_a_line + 1  # several rows of one line, as in a Bible
     whole = of(opinions, frame)
     parts = Profile(opinions)
     for part in np.array_split(np.random.default_rng(1).permutation(50), 4):
