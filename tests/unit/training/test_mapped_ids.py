@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -80,6 +81,24 @@ def test_a_full_disk_names_the_folder(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left") as failure:
         write_rows([], 1, tmp_path)
     assert failure.value.filename == str(tmp_path)
+
+
+def test_memory_does_not_grow_with_the_rows(monkeypatch):
+    monkeypatch.setattr(mapped_ids, "CHUNK_IDS", 10_000)
+
+    def peak(count):
+        """Write and read rows, and return the largest number of bytes in memory."""
+        tracemalloc.start()
+        mapped = write_rows(([np.full(100, row, np.int32)] for row in range(count)), 1)
+        stream = mapped.stream(0)
+        total = sum(int(stream[start : start + 100][0]) for start in range(0, len(stream), 100))
+        bytes_in_memory = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert total == sum(range(count))
+        return bytes_in_memory
+
+    peak(10)  # the first call fills caches
+    assert peak(20_000) - peak(1_000) < 100 * 4 * 20_000 / 50
 
 
 def test_rows_that_differ_in_their_sequences_are_refused():
