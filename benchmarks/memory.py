@@ -3,9 +3,9 @@
     python benchmarks/memory.py
 
 For each size, a process whose memory is limited trains one epoch: it reads `train.parquet` in
-parts, writes the ids of its characters to a file, and reads its batches from there. Prints the largest
-anonymous memory of the process, which no file can give back, before and during the training, and
-writes the table into the README beside this file.
+parts, writes the ids of its characters to a file, and reads its batches from there. Prints the
+largest anonymous memory of the process, which no file can give back, before and during the
+training, and writes the table into the README beside this file.
 """
 
 from __future__ import annotations
