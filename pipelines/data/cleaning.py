@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -125,7 +124,7 @@ def cut(text: str, tokens: Tokens, limit: int) -> Iterator[str]:
         if after_blank > start:
             end = after_blank
         place = end
-        while place > start and unicodedata.combining(text[place]):
+        while place > start and tokenizers.is_mark(text[place]):
             place -= 1
         end = place if place > start else end
         yield text[start:end]

@@ -37,7 +37,7 @@ def words(text: str) -> str:
     chunks = text.split()
     # No word crosses blanks, and most of a text consists of the same few thousand chunks.
     distinct = list(dict.fromkeys(chunks))
-    if detached := {chunk[0] for chunk in distinct if _is_mark(chunk[0])}:
+    if detached := {chunk[0] for chunk in distinct if is_mark(chunk[0])}:
         blanks = re.compile(rf"(?<=[^\s{SEPARATOR}])\s+(?=[{''.join(detached)}])")
         chunks = blanks.sub("", text).split()
         distinct = list(dict.fromkeys(chunks))
@@ -50,13 +50,14 @@ def _segment(chunks: Sequence[str]) -> list[str]:
     if not chunks:
         return []
     text = _END.join(chunks).translate(_APOSTROPHES)
-    marks = "".join(filter(_is_mark, set(_BEFORE_APOSTROPHE.findall(text))))
+    marks = "".join(filter(is_mark, set(_BEFORE_APOSTROPHE.findall(text))))
     text = re.sub(rf"'(?=\w)(?<=[\w{marks}]')", _JOINER + _CUT, text)  # elisions
     text = " ".join(unicode_segmentation_rs.split_word_bounds(text))
     return text.replace(f" {_CUT} ", " ").replace(_JOINER, "'").split(f" {_END} ")
 
 
-def _is_mark(character: str) -> bool:
+def is_mark(character: str) -> bool:
+    """Return True for a combining mark or a joiner, which belongs to what precedes it."""
     return character in _JOINERS or unicodedata.category(character).startswith("M")
 
 
