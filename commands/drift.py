@@ -21,6 +21,7 @@ def check(
     vocabularies: Vocabularies,
     texts: Sequence[str],
     labels: Mapping[str, int],
+    test_labels: Mapping[str, int],
 ) -> None:
     """Print what has moved to standard error, so that standard output has predictions only.
 
@@ -30,6 +31,8 @@ def check(
         vocabularies: of the model.
         texts: new texts, normalised like the corpus.
         labels: number of texts by predicted label; empty for other tasks.
+        test_labels: the same of the test split, with which they are compared: no model predicts the
+            labels as often as they occur. Empty before `evaluate`: then with those of training.
 
     Raises:
         UserError: a distance is above the rule, and its level is `error`.
@@ -41,6 +44,8 @@ def check(
     from pipelines.text import tokenizers, vocabulary
 
     trained = profile.read(paths.profile(name))
+    if test_labels:
+        trained["labels"] = dict(test_labels)
     column = task_schemas.get(corpus.task).text_columns[0]
     rows = pd.DataFrame({"document": FRAME, "line": range(1, len(texts) + 1), column: texts})
     new = profile.Profile(corpus)
@@ -49,7 +54,8 @@ def check(
     rate = vocabulary.unknown_rate(vocabularies.columns[column], texts)
     tree: dict[str, Any] = new.to_json({column: rate}) | {"labels": dict(labels)}
     drifts = profile.compare(trained, tree)
-    _print(drifts, name, len(texts), corpus)
+    places = {"labels": "the test split"} if test_labels else {}
+    _print(drifts, name, len(texts), corpus, places)
     if corpus.checks.drift is None:
         return
     with console.quiet_imports():
@@ -60,7 +66,14 @@ def check(
     expectations.Checker(corpus).finish(FRAME, FrameStatistics(distances=distances))
 
 
-def _print(drifts: Sequence[Drift], name: str, texts: int, corpus: params.Corpus) -> None:
+def _print(
+    drifts: Sequence[Drift],
+    name: str,
+    texts: int,
+    corpus: params.Corpus,
+    places: Mapping[str, str],
+) -> None:
+    """Print a line for each measure; `places` says with what some of them are compared."""
     rule = corpus.checks.drift
     limit = f", at most {rule.max:g} [{rule.level}]" if rule else ""
     lines = [f"{texts:,} new texts and the training text of {name}: distances from 0 to 1{limit}"]
@@ -70,7 +83,7 @@ def _print(drifts: Sequence[Drift], name: str, texts: int, corpus: params.Corpus
         verdict = "moved" if moved else "by chance" if drift.is_chance else ""
         lines.append(
             f"  {drift.measure:<{width}}  {drift.distance:.3f}  {verdict:<9}  "
-            f"{drift.new}, in training {drift.train}"
+            f"{drift.new}, in {places.get(drift.measure, 'training')} {drift.train}"
         )
     for line in lines:
         console.echo(line, error=True)

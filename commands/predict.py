@@ -52,7 +52,18 @@ def predict(name: str, texts: list[str], check: bool = False) -> None:
     for line in inputs.align(lines, blank):
         console.echo(line)
     if check:
-        drift.check(entry.corpus, corpus, trained.vocabularies, prepared, labels)
+        test_labels = _test_labels(name) if labels else {}
+        drift.check(entry.corpus, corpus, trained.vocabularies, prepared, labels, test_labels)
+
+
+def _test_labels(name: str) -> Counter[str]:
+    """Count the labels that a classifier predicts for the test split; empty before `evaluate`."""
+    from pipelines.data import parquet
+
+    path = paths.predictions(name)
+    if not path.is_file():
+        return Counter()
+    return Counter(parquet.read_table(path, ["predicted"])["predicted"].to_pylist())
 
 
 def _label_table(trained: Predictor, prepared: list[str], counts: Counter[str]) -> list[str]:

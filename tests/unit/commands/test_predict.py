@@ -9,6 +9,7 @@ import pytest
 from commands import predict
 from pipelines import files, paths
 from pipelines.config import params
+from pipelines.data import parquet
 from pipelines.data.profile import Profile
 from pipelines.errors import UserError
 from pipelines.inference import predictor
@@ -70,6 +71,7 @@ def profiled(classifier, tmp_path, monkeypatch):
     profile.add(rows.assign(**{"tokens text": rows["text"].str.split().str.len()}))
     files.write_json(tmp_path / "opinions.json", profile.to_json({"text": 1.0}))
     monkeypatch.setattr(paths, "profile", lambda corpus: tmp_path / f"{corpus}.json")
+    monkeypatch.setattr(paths, "predictions", lambda model: tmp_path / f"{model}.parquet")
     return texts
 
 
@@ -121,3 +123,14 @@ def test_a_warning_prints_what_moved_and_goes_on(profiled, monkeypatch, capsys):
     monkeypatch.setattr(params, "load", lenient)
     predict.predict("opinions-lstm", ["le temps était beau et nous avons marché"] * 30, check=True)
     assert "moved" in capsys.readouterr().err
+
+
+def test_predicted_labels_are_compared_with_those_of_the_test_split(
+    profiled, classifier, tmp_path, capsys
+):
+    predicted = pd.DataFrame({"predicted": [classifier[0]] * 300})
+    parquet.write_parquet(predicted, tmp_path / "opinions-lstm.parquet")
+    with pytest.raises(UserError, match=r"distance of labels .*found: 0\.") as error:
+        predict.predict("opinions-lstm", profiled[: 20 * len(classifier)], check=True)
+    assert "lengths" not in str(error.value)
+    assert f"in the test split 100.0% {classifier[0]}" in capsys.readouterr().err
