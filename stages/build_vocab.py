@@ -17,8 +17,8 @@ def main(
         from pipelines.text import vocabulary
 
     train = paths.train_frame(corpus)
-    with files.work_folder(paths.vocabulary(corpus)) as folder:
-        workers = engine.Engine(config.data)
+    work = files.work_folder(paths.vocabulary(corpus))
+    with work as folder, engine.Engine(config.data) as workers:
         counted = counting.count_frame(train, entry, entry.tokens, folder, workers)
         vocabularies = vocabulary.build_vocabularies(counted, entry)
     vocabulary.save(vocabularies, paths.vocabulary(corpus))

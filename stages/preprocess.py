@@ -22,8 +22,8 @@ def main(
     checker = expectations.Checker(entry, paths.failed_rows(corpus))
     order = sources.file_names(entry.source)
     rows = readers.read(paths.raw(corpus), entry.reader, entry.task, order, entry.split)
-    with files.work_folder(paths.PREPARED.parent / corpus) as folder:
-        workers = engine.Engine(config.data)
+    work = files.work_folder(paths.PREPARED.parent / corpus)
+    with work as folder, engine.Engine(config.data) as workers:
         prepared = preparation.Preparation(entry, folder.absolute(), checker, workers)
         prepared.run(rows, config.data_seed)
         for split in splits.PARTS:

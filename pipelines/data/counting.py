@@ -16,7 +16,7 @@ from pipelines.data.engine import Engine
 from pipelines.text import token_counts
 from pipelines.text.token_counts import CountedText
 
-GROUPS = 4  # row groups that are counted together
+GROUPS = 2  # row groups that are counted together
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from contextlib import ExitStack
+from itertools import islice
+from typing import Any, Self, TypeVar
 
 from pipelines.config.params import DataConfig
 from pipelines.errors import UserError
@@ -24,12 +25,23 @@ Item = TypeVar("Item")
 class Engine:
     """Runs a function of each item of a list; one item runs in this process.
 
+    The workers start with the first list of several items, and end with the context.
+
     Args:
         config: `data` of params.yaml.
     """
 
     def __init__(self, config: DataConfig) -> None:
         self._config = config
+        self._stack = ExitStack()
+        self._executor: Executor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._executor = None
+        self._stack.close()
 
     def run(self, function: Callable[..., Any], items: Iterable[Item], *args: Any) -> list[Item]:
         """Call `function(item, *args)` for all items, and return them in their order.
@@ -41,47 +53,41 @@ class Engine:
             UserError: the scheduler does not answer, or a worker died.
         """
         iterator = iter(items)
-        listed: list[Item] = []
-        for item in iterator:
-            listed.append(item)
-            if len(listed) == 2:
-                break
+        listed = list(islice(iterator, 2))
         if len(listed) < 2 and self._config.engine == "local":
             for item in listed:
                 function(item, *args)
             return listed
-        with _executor(self._config) as executor:
-            futures = [executor.submit(function, item, *args) for item in listed]
-            try:
-                for item in iterator:
-                    listed.append(item)
-                    futures.append(executor.submit(function, item, *args))
-                for future in futures:
-                    future.result()
-            except BrokenExecutor:
-                raise UserError(
-                    "A worker process died, probably because memory ran out. Stop other programs "
-                    "and run the stage again."
-                ) from None
-            finally:
-                for future in futures:
-                    future.cancel()
+        executor = self._start()
+        futures = [executor.submit(function, item, *args) for item in listed]
+        try:
+            for item in iterator:
+                listed.append(item)
+                futures.append(executor.submit(function, item, *args))
+            for future in futures:
+                future.result()
+        except BrokenExecutor:
+            raise UserError(
+                "A worker process died, probably because memory ran out. Stop other programs and "
+                "run the stage again."
+            ) from None
+        finally:
+            for future in futures:
+                future.cancel()
         return listed
 
-
-@contextmanager
-def _executor(config: DataConfig) -> Iterator[Executor]:
-    with ExitStack() as stack:
-        executor: Executor
-        if config.engine == "local":
+    def _start(self) -> Executor:
+        """Return the executor, which is started if it is not yet."""
+        if self._executor is None and self._config.engine == "local":
             # Not fork: a forked child could inherit a lock that nobody releases.
             context = multiprocessing.get_context("spawn")
             workers = len(os.sched_getaffinity(0))
-            executor = ProcessPoolExecutor(workers, context, _ignore_interrupts)
-        else:
-            client = stack.enter_context(_client(str(config.scheduler)))
-            executor = client.get_executor(pure=False)
-        yield stack.enter_context(executor)
+            pool = ProcessPoolExecutor(workers, context, _ignore_interrupts)
+            self._executor = self._stack.enter_context(pool)
+        elif self._executor is None:
+            client = self._stack.enter_context(_client(str(self._config.scheduler)))
+            self._executor = self._stack.enter_context(client.get_executor(pure=False))
+        return self._executor
 
 
 def _ignore_interrupts() -> None:

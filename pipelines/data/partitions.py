@@ -156,14 +156,11 @@ def prepare_partition(partition: Partition, corpus: Corpus) -> None:
         **_keys(batch.texts, corpus),
     }
     if isinstance(corpus.split, FractionSplit) and (by := corpus.split.by) is not None:
-        values: Sequence[str] | None = (
-            table["document"].to_pylist() if by == "document" else batch.texts.get(by)
-        )
-        table["group"] = (
-            table[by].to_numpy().astype(np.uint64)
-            if values is None  # the column `line`: the others are texts
-            else split_statistics.exact_keys([values])
-        )
+        if by == "line":
+            table["group"] = table["line"].to_numpy().astype(np.uint64)
+        else:
+            texts_of = batch.texts | {"document": table["document"].to_pylist()}
+            table["group"] = split_statistics.exact_keys([texts_of[by]])
     write_table(pa.table(table), partition.prepared)
     if (threshold := near_duplicate_threshold(corpus)) is not None:
         texts_of_row = zip(*(batch.texts[column] for column in batch.tokens), strict=True)

@@ -26,7 +26,7 @@ from pipelines.data.split_statistics import Flags, Keys
 from pipelines.errors import UserError
 
 MEMORY = "400MB"  # of DuckDB; beyond, it uses the disk
-GROUP_CHARACTERS = 1 << 22  # of the text of a row group, on average
+GROUP_CHARACTERS = 1 << 23  # of the text of a row group, on average
 GROUP_ROWS = 1 << 17
 
 
@@ -180,7 +180,7 @@ class Selection:
                 table = read_table(partition.bands)
                 bands.append(np.stack([band.to_numpy() for band in table.columns], axis=1)[used])
         unit = f"different values of '{by}'" if by else "rows"
-        codes = np.concatenate(groups) if groups else None
+        codes: splits.Codes | None = np.concatenate(groups) if groups else None
         if bands:
             codes, unit = near_duplicates.groups(np.concatenate(bands)), "groups of near-duplicates"
         columns = splits.SplitColumns(

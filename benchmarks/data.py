@@ -1,0 +1,231 @@
+"""Speed and memory of the data stages on generated text, beside other libraries.
+
+    python benchmarks/data.py [--megabytes 10 100 1000] [--peers PYTHON]
+
+Each size of text goes through `fetch`, `preprocess` and `build_vocab` of a project of its own, each
+in a process of its own: words, shuffled, without repeated rows, and at the smallest size sub-words,
+too. The memory is the sum over a stage's processes of what they do not share (PSS), at its peak.
+The other libraries do what comes nearest, on the same text in the same run: pyarrow counts its
+words, sentencepiece learns and applies sub-words, and `tokenizers`, if PYTHON has it, byte pairs.
+The tables and the curve in the README of this folder are from one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+ROOT = Path(__file__).parents[1]
+WORDS, SYLLABLES = 200_000, ["ka", "lo", "mi", "né", "ru", "sta", "ti", "vö", "wen", "za", "o", "e"]
+STAGES = ("fetch", "preprocess", "build_vocab")
+INTERVAL = 0.02  # seconds between two measurements of memory
+PICTURE = ROOT / "docs" / "pictures" / "data-scaling.svg"
+SUB_WORDS = 8000
+PEER = """
+import sys, time, json
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+lines = open(sys.argv[1], encoding="utf-8").read().splitlines()
+tokenizer = Tokenizer(models.BPE())
+tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+start = time.perf_counter()
+tokenizer.train_from_iterator(lines, trainers.BpeTrainer(vocab_size=8000, show_progress=False))
+trained = time.perf_counter()
+tokenizer.encode_batch(lines)
+print(json.dumps([trained - start, time.perf_counter() - trained]))
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cost of a process and its children.
+
+    Attributes:
+        seconds: wall clock.
+        core_seconds: of all cores together.
+        peak: bytes of memory.
+    """
+
+    seconds: float
+    core_seconds: float
+    peak: int
+
+
+def main() -> None:
+    """Measure all sizes, and write the tables and the picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--megabytes", type=int, nargs="+", default=[10, 100, 1000])
+    parser.add_argument("--peers", type=Path, help="Python that has `tokenizers`")
+    parser.add_argument("--folder", type=Path, help="for the texts and projects")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        texts = {size: _write_text(Path(folder), size) for size in options.megabytes}
+        costs = {
+            size: _run_stages(Path(folder), text, "words", size) for size, text in texts.items()
+        }
+        smallest = min(texts)
+        subwords = {
+            kind: _run_stages(Path(folder), texts[smallest], kind, smallest)["build_vocab"]
+            for kind in ("bpe", "unigram")
+        }
+        peers = _measure_peers(texts[smallest], options.peers)
+    _write_tables(costs, subwords, peers, smallest)
+    _draw(costs)
+
+
+def _write_text(folder: Path, megabytes: int) -> Path:
+    """Write sentences of Zipf's law, each on its line."""
+    random = np.random.default_rng(megabytes)
+    lengths = random.integers(1, 7, WORDS)
+    words = np.array(["".join(random.choice(SYLLABLES, length)) for length in lengths], object)
+    cumulative = np.cumsum(1 / np.arange(1, WORDS + 1))
+    path, size = folder / f"text-{megabytes}.txt", 0
+    with path.open("wb") as file:
+        while size < megabytes * 1_000_000:
+            numbers = np.searchsorted(cumulative, random.random(1 << 20) * cumulative[-1])
+            ends = np.cumsum(random.integers(5, 35, 1 << 15))
+            rows = np.split(words[numbers[: ends[-1]]], ends[ends < len(numbers)])
+            text = "".join(f"{' '.join(row).capitalize()}.\n" for row in rows if len(row))
+            size += file.write(text.encode()[: megabytes * 1_000_000 - size])
+    return path
+
+
+def _run_stages(folder: Path, text: Path, tokens: str, megabytes: int) -> dict[str, Cost]:
+    project = folder / f"{tokens}-{megabytes}"
+    (project / "texts").mkdir(parents=True)
+    os.link(text, project / "texts" / "text.txt")
+    vocabulary = (
+        {"max_size": SUB_WORDS} if tokens != "words" else {"max_size": 50_000, "min_count": 2}
+    )
+    tree = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    tree["corpora"] = {
+        "text": {
+            "task": "language_modelling",
+            "source": {"kind": "files", "paths": ["texts/text.txt"]},
+            "reader": {"format": "lines"},
+            "cleaning": {
+                "unicode": "NFC",
+                "lowercase": True,
+                "max_length": 1000,
+                "drop_repeated": True,
+            },
+            "tokens": tokens,
+            "split": {"method": "shuffled", "valid": 0.05, "test": 0.05},
+            "vocabulary": vocabulary,
+            "checks": {},
+            "samples": {"beginning": "ka", "length": 10, "temperature": 1.0},
+        }
+    }
+    tree["models"] = {family: {} for family in tree["models"]}
+    tree["experiments"] = {key: {} for key in tree["experiments"]}
+    tree["goals"] = []
+    (project / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    costs = {}
+    for stage in STAGES:
+        costs[stage] = _measure([sys.executable, "-m", f"stages.{stage}", "text"], project)
+        print(f"{tokens}, {megabytes} MB, {stage}: {costs[stage]}", flush=True)
+    return costs
+
+
+def _measure(command: Sequence[str], folder: Path) -> Cost:
+    """Run a command, and return its cost."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    before, start = os.times(), time.perf_counter()
+    with subprocess.Popen(command, cwd=folder, env=environment) as process:
+        peak = [0]
+        watcher = threading.Thread(target=_watch, args=(process, peak))
+        watcher.start()
+        if process.wait() != 0:
+            raise SystemExit(f"{' '.join(command)} failed.")
+        watcher.join()
+    after, end = os.times(), time.perf_counter()
+    core_seconds = sum(after[2:4]) - sum(before[2:4])  # of children
+    return Cost(end - start, core_seconds, peak[0])
+
+
+def _watch(process: subprocess.Popen[bytes], peak: list[int]) -> None:
+    while process.poll() is None:
+        peak[0] = max(peak[0], sum(map(_memory, _family(process.pid))))
+        time.sleep(INTERVAL)
+
+
+def _family(root: int) -> Iterator[int]:
+    """Yield a process and all that it started."""
+    yield root
+    for tasks in Path(f"/proc/{root}/task").glob("*/children"):
+        try:
+            children = tasks.read_text().split()
+        except OSError:
+            continue
+        for child in children:
+            yield from _family(int(child))
+
+
+def _memory(process: int) -> int:
+    """Return the bytes of a process, those that it shares divided by the sharers."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+# Other libraries ---------------------------------------------------------------------------------
+
+
+def _measure_peers(text: Path, python: Path | None) -> dict[str, float]:
+    """Return the seconds of other libraries on a text, on one core."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import sentencepiece
+
+    pa.set_cpu_count(1)
+    lines = text.read_text(encoding="utf-8").lower().splitlines()
+    seconds = {}
+    start = time.perf_counter()
+    array = pa.array(lines)
+    pc.value_counts(pc.list_flatten(pc.split_pattern(array, " ")))
+    seconds["pyarrow, count words"] = time.perf_counter() - start
+    for kind in ("bpe", "unigram"):
+        model = text.with_suffix(f".{kind}")
+        start = time.perf_counter()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines),
+            model_prefix=str(model),
+            model_type=kind,
+            vocab_size=SUB_WORDS,
+            num_threads=1,
+            minloglevel=2,
+        )
+        trained = time.perf_counter()
+        processor = sentencepiece.SentencePieceProcessor(model_file=f"{model}.model")
+        processor.encode(lines, out_type=int, num_threads=1)
+        seconds[f"sentencepiece, learn {kind}"] = trained - start
+        seconds[f"sentencepiece, apply {kind}"] = time.perf_counter() - trained
+    if python is not None:
+        environment = {**os.environ, "RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+        environment.pop("PYTHONPATH", None)
+        output = subprocess.run(
+            [python, "-c", PEER, text],
+            env=environment,
+            check=True,
+            stdout=subprocess.PIPE,
+        ).stdout
+        learn, apply = json.loads(output)
+        seconds |= {"tokenizers, learn bpe": learn, "tokenizers, apply bpe": apply}
+    return seconds
+
+
+if __name__ == "__main__":
+    main()
