@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from commands import templates
@@ -81,8 +82,8 @@ def create(folder: Path, fill: Callable[[Path], None], message: str) -> None:
     target = folder.resolve()
     # On the same disk as the target, so that the last step is a rename.
     parent = next(path for path in (target, *target.parents) if path.is_dir())
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=parent) as temporary:
-        project = Path(temporary) / "project"
+    with _temporary_folder(parent, folder) as temporary:
+        project = temporary / "project"
         _copy(project)
         fill(project)
         _init_repository(project, message)
@@ -90,6 +91,18 @@ def create(folder: Path, fill: Callable[[Path], None], message: str) -> None:
         require_free(folder)  # files may have appeared in the meantime
         for path in project.iterdir():
             path.replace(target / path.name)
+
+
+@contextmanager
+def _temporary_folder(parent: Path, folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder; errors of the system name the folder that is being made."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=parent) as temporary:
+            yield Path(temporary)
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written: {error.strerror}. Choose another folder, or make room."
+        ) from None
 
 
 def echo_next_commands(folder: Path) -> None:

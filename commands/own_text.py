@@ -128,6 +128,10 @@ def _existing(source: str) -> Path:
         others = path.parent.iterdir() if path.parent.is_dir() else ()
         hint = did_you_mean(path.name, (other.name for other in others))
         raise UserError(f"There is no file '{source}'{hint}: correct the path.")
+    if not (path.is_file() or path.is_dir()):
+        raise UserError(
+            f"'{source}' is no file but a device or a pipe. Pass - and read it from standard input."
+        )
     return path
 
 
@@ -161,7 +165,7 @@ def _change(answer: str) -> tuple[str, Any]:
         raise UserError(f"'{value}' is no name: use lower-case letters, digits and hyphens.")
     if key == "header":
         return key, value.lower() not in ("false", "no")
-    return key, value.encode().decode("unicode_escape") if key == "separator" else value
+    return key, value
 
 
 def _show(proposal: Proposal) -> None:

@@ -140,7 +140,7 @@ def _json_lines(lines: Sequence[str]) -> FileFormat | None:
             return None
         try:
             objects.append(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     names = tuple(dict.fromkeys(key for item in objects for key in item))
     return FileFormat({"format": "json_lines"}, names, "each line is a JSON object")

@@ -67,6 +67,7 @@ def propose(paths: Sequence[Path], name: str | None, options: Options) -> Propos
     Raises:
         UserError: a file cannot be read or the files do not belong together; an option is invalid.
     """
+    options = options.checked()
     layout = layouts.arrange(paths, options)
     choice = choose(layout, options)
     reader = reader_values(layout, choice)

@@ -36,7 +36,12 @@ class EmptyFileError(UserError):
     """File that holds nothing but white space."""
 
 
-def _check_encoding(name: str) -> str:
+def check_encoding(name: str) -> str:
+    """Return the name of an encoding.
+
+    Raises:
+        ValueError: it is no encoding of text.
+    """
     try:
         codec = codecs.lookup(name)
         "a".encode(name)
@@ -50,7 +55,7 @@ def _check_encoding(name: str) -> str:
     return name
 
 
-Encoding = Annotated[str, AfterValidator(_check_encoding)]
+Encoding = Annotated[str, AfterValidator(check_encoding)]
 
 
 def read_lines(file: Path, encoding: str | None = None) -> Iterator[str]:
