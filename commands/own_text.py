@@ -221,7 +221,8 @@ def _source_paths(proposal: Proposal, names: Mapping[Path, Path]) -> list[str]:
     """Return `source.paths`: the files, or the folder of many."""
     layout, targets = proposal.layout, list(names.values())
     if layout.folder is not None:
-        return [targets[0].parent.parent.as_posix()]
+        depth = len(layout.files[0].relative_to(layout.folder).parts)
+        return [targets[0].parents[depth - 1].as_posix()]
     folders = {target.parent for target in targets}
     if len(targets) > MANY and folders == {TEXTS / proposal.name}:
         return [(TEXTS / proposal.name).as_posix()]

@@ -128,13 +128,15 @@ class FractionSplit(ConfigModel):
     """Random or contiguous split, by the fractions of valid and test rows.
 
     `contiguous` keeps the order of the rows, `shuffled` permutes them, `stratified` takes the same
-    fractions of every label. Rows with the same value of the column `by` stay together.
+    fractions of every label. Rows with the same value of the column `by` stay together, and so do
+    texts whose Jaccard similarity is at least `near_duplicates`, directly or through others.
     `valid_first` takes the validation rows from the beginning of a contiguous split, so that the
     training rows reach up to the test rows, as in benchmarks without validation rows.
     """
 
     method: Literal["contiguous", "shuffled", "stratified"]
     by: str | None = None
+    near_duplicates: Fraction | None = None
     valid: Fraction
     test: Fraction
     valid_first: bool | None = None
@@ -145,6 +147,10 @@ class FractionSplit(ConfigModel):
             raise ValueError(f"'valid' + 'test' is {self.valid + self.test:g}: it must be below 1")
         if self.by and self.method == "stratified":
             raise ValueError("'by' has no effect with 'method: stratified': remove it")
+        if self.near_duplicates is not None and self.method == "contiguous":
+            raise ValueError("'near_duplicates' has no effect with 'method: contiguous': remove it")
+        if self.near_duplicates is not None and self.by is not None:
+            raise ValueError("'near_duplicates' and 'by' both group the rows: remove one of them")
         if self.valid_first and self.method != "contiguous":
             raise ValueError(f"'valid_first' has no effect with 'method: {self.method}': remove it")
         return self

@@ -171,7 +171,8 @@ def prepare_partition(partition: Partition, corpus: Corpus) -> None:
 
 def near_duplicate_threshold(corpus: Corpus) -> float | None:
     """Return the similarity from which on rows stay in one part of the split, or None."""
-    return getattr(corpus.split, "near_duplicates", None)
+    split = corpus.split
+    return split.near_duplicates if isinstance(split, FractionSplit) else None
 
 
 def _parts(documents: Sequence[str], corpus: Corpus) -> npt.NDArray[np.int8]:

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipelines.config import task_schemas
-from pipelines.config.params import SUB_WORDS, Cleaning, FractionSplit, Tokens
+from pipelines.config.params import SUB_WORDS, Cleaning, Tokens
+from pipelines.data.near_duplicates import Codes, band_keys, groups
 from pipelines.errors import UserError, suggest
 from pipelines.proposals.columns import Choice
 from pipelines.proposals.layouts import Layout
@@ -35,6 +36,8 @@ HELD_OUT = 0.1
 UNKNOWN = 0.15  # rate of unknown words from which sub-words are better
 COMMON_BOUND = 0.1  # `checks.unknown_rate.max` of every corpus
 NEAR_DUPLICATES = 0.8
+LARGE_GROUP = 0.05  # share of the rows that a group of near-duplicates may have
+RARE = 10  # different texts of a label from which each part gets some
 RUNNING_ROW = 10_000  # tokens after which a row of running text is cut
 
 
@@ -110,7 +113,7 @@ def propose_corpus(
     max_length, reasons["max_length"] = _max_length(sample, schema.running_text)
     repeated = choice.task == "classification"
     cleaning = {"unicode": "NFC", "lowercase": lowercase, "max_length": max_length}
-    split, reasons["split"] = _split_values(choice.task, layout, statistics, options)
+    split, reasons["split"] = _split_values(choice.task, layout, texts, statistics, options)
     checks, reasons["checks"] = _checks(choice.task, sample, statistics, vocabulary)
     values: dict[str, Any] = {
         "task": choice.task,
@@ -205,13 +208,19 @@ def _unknown_rate(sample: _Text, min_count: int, max_size: int) -> float:
 
 
 def _vocabulary(task: str, sample: _Text, rows: int) -> tuple[dict[str, int], str]:
-    counts = Counter(token for row in sample.rows for column in row for token in column)
+    columns = [
+        Counter(token for row in sample.rows for token in row[column])
+        for column in range(len(sample.rows[0]))
+    ]
     if sample.tokens in SUB_WORDS:
-        characters = len({character for token in counts for character in token})
-        size = min(8000, max(500, 2 * characters, _round_up(int(counts.total() / 50))))
-        return {"max_size": size}, f"sub-words for {rows:,} rows"
+        characters = max(
+            len({letter for token in counts for letter in token}) for counts in columns
+        )
+        total = max(counts.total() for counts in columns)
+        size = min(8000, max(500, _round_up(total // 50)))
+        return {"max_size": max(size, 2 * characters)}, f"sub-words for {rows:,} rows"
     min_count = _min_count(sample.tokens, rows)
-    frequent = sum(count >= min_count for count in counts.values())
+    frequent = max(sum(count >= min_count for count in counts.values()) for counts in columns)
     # More rows have more words: the number grows as their square root (Heaps 1978).
     frequent = int(frequent * math.sqrt(max(1.0, rows / len(sample.rows))))
     cap = 20_000 if task in ("classification", "tagging") else 10_000
@@ -237,7 +246,11 @@ def _max_length(sample: _Text, running: bool) -> tuple[int, str]:
 
 
 def _split_values(
-    task: str, layout: Layout, statistics: Statistics, options: Options
+    task: str,
+    layout: Layout,
+    texts: Sequence[Sequence[str]],
+    statistics: Statistics,
+    options: Options,
 ) -> tuple[dict[str, Any], str]:
     method = options.split
     if method is not None and method not in METHODS:
@@ -257,14 +270,32 @@ def _split_values(
                 "whole files in their order",
             )
         return {"method": "contiguous", **fractions}, "running text keeps its order"
-    grouped = {**fractions, "near_duplicates": NEAR_DUPLICATES}
-    if "near_duplicates" not in FractionSplit.model_fields:  # TODO remove
-        grouped = fractions
-    why = "texts that are nearly the same stay in one part"
-    rare = min(statistics.labels.values(), default=0)
-    if method == "stratified" or (method is None and task == "classification" and rare >= 10):
-        return {"method": "stratified", **grouped}, f"each part has the same labels; {why}"
-    return {"method": "shuffled", **grouped}, f"rows in a random order; {why}"
+    codes = groups(band_keys(["\n".join(row) for row in texts], NEAR_DUPLICATES))
+    grouping, why = _near_duplicates(codes)
+    values = {**fractions, **grouping}
+    if method is None:
+        method = "stratified" if _are_frequent(codes, statistics) else "shuffled"
+    order = "each part has the same labels" if method == "stratified" else "rows in a random order"
+    return {"method": method, **values}, f"{order}; {why}"
+
+
+def _near_duplicates(codes: Codes) -> tuple[dict[str, float], str]:
+    """Return `near_duplicates`, unless that would put much of the corpus into one part."""
+    sizes = np.bincount(codes)
+    alike = sizes[sizes > 1].sum() / len(codes)
+    if sizes.max() > LARGE_GROUP * len(codes):
+        return {}, f"{alike:.0%} of the texts are so similar that they cannot stay in one part"
+    why = f"texts that are nearly the same ({alike:.1%} have such a twin) stay in one part"
+    return {"near_duplicates": NEAR_DUPLICATES}, why
+
+
+def _are_frequent(codes: Codes, statistics: Statistics) -> bool:
+    """Return True if there are labels, and each has texts for all parts."""
+    if not statistics.labels:
+        return False
+    _, first = np.unique(codes, return_index=True)
+    counts = Counter(statistics.sample[row][-1].strip() for row in first)
+    return min(counts[label] for label in statistics.labels) >= RARE
 
 
 def _checks(

@@ -156,23 +156,28 @@ def are_tags(values: Sequence[str]) -> bool:
 
 
 def _class_folders(folder: Path, folders: Sequence[Path], options: Options) -> Layout:
-    """Return the layout of a folder for each class."""
-    if parts := [path.name for path in folders if part_of(path.name)]:
-        raise UserError(
-            f"The folder {folder.name} has folders for {' and '.join(parts)}: pass the one whose "
-            f"folders are classes, for instance {folder / parts[0]}."
-        )
-    groups = {path: sorted(file for file in path.iterdir() if _is_text(file)) for path in folders}
-    files = tuple(file for group in groups.values() for file in group)
-    if sum(map(bool, groups.values())) < 2:
-        raise UserError(
-            f"The folder {folder.name} needs files in two folders or more, one for each class."
-        )
+    """Return the layout of a folder for each class, perhaps below train, valid and test."""
+    parts = _parts(folders) if options.split in (None, "given") else {}
+    tops = list(parts.values()) or [(folder,)]
+    groups = tuple(tuple(file for top in part for file in _files_of_classes(top)) for part in tops)
+    files = tuple(file for group in groups for file in group)
     encodings = (options.encoding or formats.encoding_of(file) for file in files)
     encoding = next((name for name in encodings if name), None)
     reader = {"format": "folders"} | ({"encoding": encoding} if encoding else {})
-    reason = f"{len(folders)} folders, one for each class"
-    return Layout(files, {}, (files,), reader, (), reason, folder)
+    classes = {file.parent.name for file in files}
+    reason = f"{len(classes)} folders, one for each class"
+    return Layout(files, parts, groups, reader, (), reason, folder)
+
+
+def _files_of_classes(folder: Path) -> list[Path]:
+    """Return the files in the folders of a folder."""
+    folders = sorted(path for path in folder.iterdir() if path.is_dir() and _visible(path))
+    files = [sorted(file for file in path.iterdir() if _is_text(file)) for path in folders]
+    if sum(map(bool, files)) < 2:
+        raise UserError(
+            f"The folder {folder.name} needs files in two folders or more, one for each class."
+        )
+    return [file for group in files for file in group]
 
 
 def _is_text(file: Path) -> bool:

@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 
 from pipelines.proposals.corpora import Sizes
 
-SECONDS = 100.0  # of the training of a corpus, on two CPU cores
-# Rates of a slow machine with two cores: benchmarks/README.md has those of a free one.
-TOKENS_PER_SECOND = 25_000.0  # of a network without weights
-PRODUCTS_PER_SECOND = 8e9  # weights times tokens, in training
+SECONDS = 100.0  # of the training of a model, on two CPU cores with other work
+TOKENS_PER_SECOND = 60_000.0  # of a network without weights
+PRODUCTS_PER_SECOND = 1.2e10  # weights times tokens, in training
 UNITS = (256, 128, 64, 32)
-MIN_EPOCHS, MAX_EPOCHS = 3, 30
-STEPS = 1500  # after which a small corpus has been learnt
+MIN_EPOCHS, MAX_EPOCHS = 4, 30
+STEPS = 1000  # after which a small corpus has been learnt
 OPTIMIZER = {"name": "adam", "learning_rate": 0.002, "schedule": "linear", "clip_norm": 1.0}
 
 
@@ -66,20 +65,28 @@ def propose_models(corpus: str, task: str, tokens: str, sizes: Sizes) -> list[Mo
     return _translators(corpus, sizes)
 
 
-def _fit(sizes: Sizes, softmax: bool, batch: int, seconds: float, most: int = 256) -> _Size:
-    """Return the largest network whose epochs fit into some seconds."""
-    tokens = sizes.rows * sum(sizes.tokens)
-    steps = max(1.0, sizes.rows / batch)
-    wanted = min(MAX_EPOCHS, max(MIN_EPOCHS + 2, math.ceil(STEPS / steps)))
+def _fit(sizes: Sizes, softmax: bool, batch: int, most: int) -> _Size:
+    """Return the largest network with enough epochs within `SECONDS`.
+
+    Args:
+        sizes: of the corpus.
+        softmax: whether every token of the last column is predicted.
+        batch: rows of a batch.
+        most: maximum number of units.
+    """
+    wanted = math.ceil(STEPS * batch / sizes.rows)
+    wanted = min(MAX_EPOCHS, max(MIN_EPOCHS, wanted))
     if sizes.rows < 2000:
         most = min(most, 128)
     size = _Size(UNITS[-1], 1, 0.0)
     for units in (units for units in UNITS if units <= most):
-        weights = 8 * units * units * 2 + (units * sizes.vocabulary if softmax else 0)
-        epoch = tokens * (1 / TOKENS_PER_SECOND + weights / PRODUCTS_PER_SECOND)
-        epochs = min(wanted, int(seconds / epoch))
-        size = _Size(units, max(1, epochs), epoch * max(1, epochs))
-        if epochs >= min(wanted, 2 * MIN_EPOCHS):
+        products = 16 * units * units * sum(sizes.tokens)  # both directions, or two layers
+        if softmax:
+            products += units * sizes.vocabulary * sizes.tokens[-1]
+        row = sum(sizes.tokens) / TOKENS_PER_SECOND + products / PRODUCTS_PER_SECOND
+        epochs = min(wanted, int(SECONDS / (row * sizes.rows)))
+        size = _Size(units, max(1, epochs), row * sizes.rows * max(1, epochs))
+        if epochs >= MIN_EPOCHS:
             break
     return size
 
@@ -91,10 +98,9 @@ def _language_models(corpus: str, tokens: str, sizes: Sizes) -> list[ModelPropos
     if total > 10_000_000:
         orders = orders[:2]
     streams = 32 if total > 100_000 else 8
-    size = _fit(sizes._replace(rows=sizes.rows), not characters, streams * 2, SECONDS)
-    steps = total / (streams * 35)
-    epochs = min(size.epochs, max(2, math.ceil(2 * STEPS / max(1.0, steps))))
-    size = size._replace(epochs=epochs, seconds=size.seconds * epochs / size.epochs)
+    steps = 64 if characters else 35
+    batch = max(1, round(streams * steps / max(1.0, sizes.tokens[0])))  # in rows
+    size = _fit(sizes, not characters, batch, 256)
     return [
         ModelProposal(
             "baseline",
@@ -108,7 +114,7 @@ def _language_models(corpus: str, tokens: str, sizes: Sizes) -> list[ModelPropos
             {
                 **_network("language_model", corpus, size.units, 0.2),
                 "batch_size": streams,
-                "bptt_steps": 64 if characters else 35,
+                "bptt_steps": steps,
                 **_training(size),
             },
             size.reason,
@@ -117,7 +123,7 @@ def _language_models(corpus: str, tokens: str, sizes: Sizes) -> list[ModelPropos
 
 
 def _classifiers(corpus: str, sizes: Sizes) -> list[ModelProposal]:
-    size = _fit(sizes, False, 64, SECONDS, 128)
+    size = _fit(sizes, False, 64, 128)
     return [
         ModelProposal(
             "baseline",
@@ -147,7 +153,7 @@ def _classifiers(corpus: str, sizes: Sizes) -> list[ModelProposal]:
 
 
 def _taggers(corpus: str, sizes: Sizes) -> list[ModelProposal]:
-    size = _fit(sizes, False, 32, SECONDS / 2, 128)
+    size = _fit(sizes, False, 32, 128)
     tagger = {
         **_network("tagger", corpus, size.units, 0.5, bidirectional=True),
         "batch_size": 32 if sizes.rows >= 2000 else 16,
@@ -165,7 +171,7 @@ def _taggers(corpus: str, sizes: Sizes) -> list[ModelProposal]:
 
 
 def _translators(corpus: str, sizes: Sizes) -> list[ModelProposal]:
-    size = _fit(sizes, True, 64, SECONDS / 2)
+    size = _fit(sizes, True, 64, 256)
 
     def translator(attention: str) -> dict[str, Any]:
         return {

@@ -75,7 +75,8 @@ def test_every_command_is_documented():
     assert verbs - set(STAGES) <= named
 
 
-@pytest.mark.parametrize("name", TEXTS)
+# The page on own data has names of its own, and tests/walk runs its commands.
+@pytest.mark.parametrize("name", sorted(set(TEXTS) - {"your-own-data.md"}))
 def test_stages_and_their_items_exist(name):
     items = {**CONFIG.models, **CONFIG.corpora}
     experiments = {item for stage in PARAMS["experiments"].values() for item in stage}

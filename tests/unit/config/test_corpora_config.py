@@ -111,6 +111,24 @@ def test_valid_corpora(task: str, changes: dict[str, Any]) -> None:
             "'by' has no effect with 'method: stratified'",
         ),
         (
+            "language_modelling",
+            {"split": {"method": "contiguous", "near_duplicates": 0.8, "valid": 0.1, "test": 0.1}},
+            "'near_duplicates' has no effect with 'method: contiguous'",
+        ),
+        (
+            "translation",
+            {
+                "split": {
+                    "method": "shuffled",
+                    "by": "target",
+                    "near_duplicates": 0.8,
+                    "valid": 0.1,
+                    "test": 0.1,
+                }
+            },
+            "'near_duplicates' and 'by' both group the rows",
+        ),
+        (
             "classification",
             {"split": {"method": "shuffled", "valid": 0.1, "test": 0.1, "valid_first": True}},
             "'valid_first' has no effect with 'method: shuffled'",

@@ -1,6 +1,8 @@
 """Near-duplicates: made pairs are together, different texts are not."""
 
 import random
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from datasketch import MinHash, MinHashLSH
 
 from pipelines.data import near_duplicates
 from pipelines.data.near_duplicates import band_keys, groups
+from tests.unit.data.whole_frames import prepare
 
 WORDS = [f"{first}{middle}{last}" for first in "btk" for middle in "aeiou" for last in "lmnrs"]
 SCRIPTS = {
@@ -134,3 +137,29 @@ def test_bands_are_of_the_permutations_of_datasketch() -> None:
             for right in range(60):
                 same = (sketches[left][part] == sketches[right][part]).all()
                 assert (keys[left, band] == keys[right, band]) == same
+
+
+@pytest.mark.parametrize("method", ["shuffled", "stratified"])
+def test_near_duplicates_are_in_one_split(method: str, make_corpus: Any, tmp_path: Path) -> None:
+    texts = make_texts(100)
+    rows = [
+        ("a", number, f"{text}{end}", ("bad", "good")[number % 2])
+        for end in ("", " x")
+        for number, text in enumerate(texts)
+    ]
+    split = {"method": method, "valid": 0.2, "test": 0.2}
+    cleaning = {"max_length": 100}
+    leaks = {}
+    for threshold in (None, 0.8):
+        corpus = make_corpus(
+            "classification", cleaning=cleaning, split={**split, "near_duplicates": threshold}
+        )
+        folder = tmp_path / f"{threshold}"
+        folder.mkdir()
+        frames = prepare(rows, corpus, folder)
+        parts = [set(frame["line"]) for frame in frames.values()]
+        leaks[threshold] = sum(map(len, parts)) - len(set.union(*parts))
+        assert [len(frame) for frame in frames.values()] == [120, 40, 40]
+        assert frames["test"]["label"].nunique() == 2
+    assert leaks[None] > 20
+    assert leaks[0.8] == 0

@@ -1,6 +1,7 @@
 """Files in many forms are recognised, and what is proposed for them is valid."""
 
 import gzip
+import itertools
 import json
 import lzma
 import random
@@ -269,6 +270,16 @@ def test_splits_of_aligned_files_stay_in_pairs(tmp_path: Path) -> None:
     assert values["reader"] == {"format": "parallel"}
 
 
+def test_splits_of_class_folders_stay(tmp_path: Path) -> None:
+    names = itertools.product(("train", "val", "test"), ("bad", "good"), range(9))
+    files = {f"mine/{part}/{label}/{n}.txt": make_text() for part, label, n in names}
+    proposal = run(tmp_path, dict(files))
+    split = {"method": "given", "train": ["train"], "valid": ["val"], "test": ["test"]}
+    assert proposal.values["split"] == split
+    assert proposal.statistics.head[0][:2] == ("train/bad/0.txt", 1)
+    assert proposal.statistics.labels == {"bad": 27, "good": 27}
+
+
 def test_a_missing_part_is_named(tmp_path: Path) -> None:
     files = {f"{part}.csv": csv([("text", "label"), *ROWS]) for part in ("train", "test")}
     with pytest.raises(UserError, match=r"train and test, and valid is missing.*--split"):
@@ -326,6 +337,17 @@ def test_rare_labels_are_shuffled(tmp_path: Path) -> None:
     )
 
 
+def test_texts_that_are_nearly_the_same_are_grouped_unless_most_are(tmp_path: Path) -> None:
+    rows = [*ROWS, *((f"{text}!", label) for text, label in ROWS[:2])]
+    proposal = run(tmp_path, {"a.csv": csv([("text", "label"), *rows])})
+    assert proposal.values["split"]["near_duplicates"] == 0.8
+    assert "(6.5% have such a twin)" in proposal.reasons["split"]
+    same = [(f"{ROWS[0][0] * 3} {number}", label) for number, (_, label) in enumerate(ROWS)]
+    proposal = run(tmp_path, {"a.csv": csv([("text", "label"), *same])})
+    assert "near_duplicates" not in proposal.values["split"]
+    assert "100% of the texts are so similar" in proposal.reasons["split"]
+
+
 def test_few_bad_rows_are_allowed_and_many_are_not(tmp_path: Path) -> None:
     rows = [(make_text(), "ab"[n % 2]) for n in range(300)]
     text = csv([("text", "label"), *rows])
@@ -381,7 +403,7 @@ ERRORS: list[tuple[dict[str, str | bytes], dict[str, str], str]] = [
     ({"a.txt": LINES}, {"task": "classification"}, "language_modelling"),
     ({"a.csv": csv([("text", "label"), *ROWS]), "b.txt": LINES}, {}, "another format"),
     ({"mine/a/1.txt": "x"}, {}, "two folders or more"),
-    ({"mine/train/a/1.txt": "x"}, {}, "pass the one whose folders are classes"),
+    ({"mine/train/a/1.txt": "x", "mine/test/a/1.txt": "x"}, {}, "valid is missing"),
     ({"a.csv": b"%PDF-1.4 and so on"}, {}, "PDF"),
     ({"a.csv.gz": b"\x1f\x8bnothing"}, {}, "not a valid gzip"),
     ({"a.parquet": b"PAR1 nothing"}, {}, "not a valid Parquet"),
