@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.data import expectations_library
+from pipelines.errors import UserError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the library imports deprecated names
@@ -24,11 +25,13 @@ with warnings.catch_warnings():
         ExpectationSuiteIdentifier,
         ValidationResultIdentifier,
     )
+    from great_expectations.exceptions import GreatExpectationsError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
 __all__ = ["INDEX", "build", "expectations_library"]  # whose classes Great Expectations finds
 
 INDEX = "index.html"
+FRAMES = ("raw", "train", "valid", "test", "splits")
 _SITE = "seqproof"
 _NO_EXCEPTION = dict.fromkeys(("exception_message", "exception_traceback"))
 
@@ -46,6 +49,9 @@ def build(
         folder: of the pages; it must not exist.
         results: results of the data checks by corpus, as `Checker.report` has them.
         times: of the checks, by corpus.
+
+    Raises:
+        UserError: results are damaged.
     """
     context = gx.get_context(mode="ephemeral")
     store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder.resolve())}
@@ -59,12 +65,24 @@ def build(
         },
     )
     for corpus, rules in results.items():
-        frames: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-        for rule in rules:
-            frames[str(rule["frame"])].append(rule)
-        for frame, entries in frames.items():
-            _add(context, f"{corpus}.{frame}", entries, RunIdentifier(corpus, times[corpus]))
+        run = RunIdentifier(corpus, times[corpus])
+        try:
+            for frame, entries in _by_frame(rules).items():
+                _add(context, f"{corpus}.{frame}", entries, run)
+        except (GreatExpectationsError, ValueError, TypeError, KeyError):
+            raise UserError(
+                f"data/checks/{corpus}.json is damaged. Delete it and run `dvc repro`."
+            ) from None
     context.build_data_docs(site_names=[_SITE])
+
+
+def _by_frame(rules: Results) -> dict[str, list[Mapping[str, Any]]]:
+    frames: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for rule in rules:
+        if rule["frame"] not in FRAMES:  # it becomes the name of a file
+            raise ValueError(rule["frame"])
+        frames[rule["frame"]].append(rule)
+    return frames
 
 
 def _add(context: Any, suite: str, rules: Sequence[Mapping[str, Any]], run: RunIdentifier) -> None:

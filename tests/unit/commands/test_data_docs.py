@@ -74,6 +74,23 @@ def test_the_pages_show_rules_and_rows(
     assert visited == [index]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"expectation": "expect_nothing"},
+        {"arguments": {"oops": 1}},
+        {"frame": "../../out"},
+        {"rows": 0},
+    ],
+)
+def test_tampered_results_are_named(change: dict[str, object], checked: Path) -> None:
+    path = paths.data_checks("mood")
+    path.write_text(json.dumps([{**RULE, **change}]), encoding="utf-8")
+    with pytest.raises(UserError, match=r"data/checks/mood.json is damaged. Delete it and run"):
+        data_docs.docs(open_browser=False)
+    assert [entry.name for entry in Path("data").iterdir()] == ["checks"]
+
+
 def test_no_checks_or_damaged_ones_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
