@@ -1,5 +1,6 @@
 """Cleaning of text in any script: nothing is lost but what is dropped for a reason."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -78,7 +79,7 @@ def test_running_text_is_not_cut_before_a_mark(make_corpus: Any) -> None:
         text = normalize(text, corpus.cleaning, "characters")
         pieces = list(cleaning.cut(text, "characters", limit))
         assert "".join(pieces).rstrip() == text.rstrip()
-        for piece, following in zip(pieces, pieces[1:], strict=False):
+        for piece, following in pairwise(pieces):
             assert 0 < len(piece) <= limit
             # Only if all characters of a piece but the first are marks, too.
             if tokenizers.is_mark(following[0]):
