@@ -119,7 +119,7 @@ def run_app(app: Typer) -> None:
             code = INTERRUPTED
         elif hasattr(error, "exit_code") and hasattr(error, "format_message"):
             # Usage errors are Click's. Typer bundles Click and does not export these classes.
-            sys.exit(_print_error(error.format_message(), 2))
+            sys.exit(_print_error(f"{error.format_message().rstrip('.')}.", 2))
         else:
             raise
     if code == INTERRUPTED:

@@ -62,7 +62,12 @@ def write_project(folder: Path, case: Case) -> None:
         text = case.params(text)
     content = case.params if isinstance(case.params, bytes) else text.encode()
     (folder / "params.yaml").write_bytes(content)
-    for name, value in case.files.items():
+    write_files(folder, case.files)
+
+
+def write_files(folder: Path, files: Mapping[str, Content]) -> None:
+    """Write files: their content, or what a function makes."""
+    for name, value in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if callable(value):
