@@ -25,7 +25,6 @@ from tests.unit.hostile.cases import (
     write_project,
 )
 
-# ruff: noqa: E501
 ROOT = Path(__file__).parents[3]
 NEW = ("new", "made", "--yes", "--from")
 

@@ -1,5 +1,6 @@
 """Addresses of the tracking store without passwords, and `ping`."""
 
+import contextlib
 import socket
 import sqlite3
 import threading
@@ -199,3 +200,24 @@ def test_a_server_is_only_asked_for_its_experiments(monkeypatch, status, succeed
             assert "401" in ping_error(monkeypatch, address)
         server.shutdown()
     assert {path.rpartition("/")[2].partition("?")[0] for path in _Server.requests} == {"search"}
+
+
+def test_a_database_that_closes_connections_is_tried_once(tmp_path):
+    """MLflow alone would try for two minutes."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    attempts = []
+
+    def accept(listening):
+        with contextlib.suppress(OSError):
+            while True:
+                listening.accept()[0].close()
+                attempts.append(1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=accept, args=[listening], daemon=True).start()
+        address = f"postgresql://me:secret@127.0.0.1:{listening.getsockname()[1]}/runs"
+        with pytest.raises(sqlalchemy.exc.OperationalError) as error:
+            connection.client(address, tmp_path)
+        listening.shutdown(socket.SHUT_RDWR)
+    assert len(attempts) in (1, 2), "the client library repeats it without encryption"
+    assert "secret" not in connection.summary(error.value)
