@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from pipelines.data.readers.base import BadRow, Row, TextReader, check_columns
-from pipelines.data.readers.text_files import MAX_LINE, brief
+from pipelines.data.readers.text_files import LINE_COST, MAX_LINE, brief
 from pipelines.errors import UserError
 from pipelines.types import Task
 
@@ -74,11 +74,11 @@ class ConllReader(TextReader):
             if line and not line.isspace():
                 numbers.append(number)
                 lines.append(line)
-                size += len(line) + 1
+                size += len(line) + LINE_COST
                 if size > MAX_LINE:
                     raise UserError(
-                        f"{file.name}:{numbers[0]} begins a sentence of more than {MAX_LINE:,} "
-                        "characters: an empty line must end each sentence."
+                        f"{file.name}:{numbers[0]} begins a sentence of more than "
+                        f"{len(lines) - 1:,} lines: an empty line must end each sentence."
                     )
             elif lines:
                 yield numbers, lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
@@ -56,14 +57,12 @@ class FoldersReader(TextReader):
 
     def _text(self, file: Path) -> str:
         """Return the lines of a file as one text."""
-        lines: list[str] = []
-        size = 0
+        text = io.StringIO(newline="")
         for line in self.lines(file):
-            lines.append(line)
-            size += len(line) + 1
-            if size > MAX_LINE:
+            text.write(f"{line}\n")
+            if text.tell() > MAX_LINE:
                 raise UserError(f"{file.name} has more than {MAX_LINE:,} characters.")
-        return "\n".join(lines)
+        return text.getvalue().removesuffix("\n")
 
 
 READER = FoldersReader

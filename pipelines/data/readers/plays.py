@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from pipelines.data.readers.base import BadRow, Row, TextReader
-from pipelines.data.readers.text_files import MAX_LINE
+from pipelines.data.readers.text_files import LINE_COST, MAX_LINE
 from pipelines.errors import UserError
 from pipelines.types import Task
 
@@ -36,10 +36,10 @@ class PlaysReader(TextReader):
             if plain:
                 start = start if block else number
                 block.append(plain)
-                size += len(plain)
+                size += len(plain) + LINE_COST
                 if size > MAX_LINE:
                     raise UserError(
-                        f"{file.name}:{start} has more than {MAX_LINE:,} characters without an "
+                        f"{file.name}:{start} begins more than {len(block) - 1:,} lines without an "
                         "empty line: correct 'reader.format'."
                     )
             elif block:

@@ -10,6 +10,7 @@ from pipelines.data.readers.text_files import MAX_LINE
 
 Quoting = Literal["standard", "none"]
 QUOTE = '"'
+MAX_LINES = 100_000  # of a quoted cell
 HINT = "set 'reader.quoting: none' if quotes are part of the text"
 
 
@@ -98,6 +99,8 @@ class Separated:
         def feed() -> Iterator[str]:
             following: str | None = line
             while following is not None:
+                if len(taken) == MAX_LINES:
+                    raise csv.Error
                 taken.append(following)
                 yield f"{following}\n"
                 following = self._next_line()

@@ -15,6 +15,7 @@ from pipelines.data.readers import containers
 from pipelines.errors import UserError
 
 MAX_LINE = 1 << 24  # characters of a line, and of a row that is made of lines
+LINE_COST = 100  # bytes of a line in a list, beside its characters
 UTF_8 = "utf-8"
 BYTE = "byte 0x"  # begins the reason for a byte outside the encoding
 # The marks of the longer encodings come first: that of UTF-32-LE begins with that of UTF-16-LE.

@@ -184,8 +184,8 @@ def test_conll_u_has_words_only(tmp_path: Path) -> None:
 def test_a_file_without_empty_lines_has_no_sentences(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.data.readers.conll.MAX_LINE", 100)
-    with pytest.raises(UserError, match="a:1 begins a sentence of more than 100 characters"):
+    monkeypatch.setattr("pipelines.data.readers.conll.MAX_LINE", 1000)
+    with pytest.raises(UserError, match="a:1 begins a sentence of more than 9 lines"):
         read(tmp_path, "conll", "word O\n" * 20, columns={"text": 1, "tags": 2})
 
 
