@@ -70,10 +70,12 @@ class _Text(NamedTuple):
 
     Attributes:
         rows: for each row, the tokens of each text column.
+        training: for each row, whether a model learns from it.
         tokens: their kind.
     """
 
     rows: Sequence[Sequence[Sequence[str]]]
+    training: Sequence[bool]
     tokens: Tokens
 
     def lengths(self) -> Any:
@@ -104,11 +106,13 @@ def propose_corpus(
     places = [schema.columns.index(column) for column in schema.text_columns]
     texts = [[row[place] for place in places] for row in statistics.sample]
     reasons = {"task": choice.reason, "reader": layout.reason}
+    training = _training(layout, statistics)
     lowercase, reasons["lowercase"] = _lowercase(choice.task, texts, statistics.rows)
-    tokens, reasons["tokens"] = _tokens(choice.task, texts, statistics.rows, lowercase, options)
+    words = _split(texts, training, "words", lowercase)
+    tokens, reasons["tokens"] = _tokens(choice.task, words, texts, statistics.rows, options)
     if tokens == "characters" and schema.running_text:
         lowercase, reasons["lowercase"] = False, "the text as it is"
-    sample = _split(texts, tokens, lowercase)
+    sample = words if tokens == "words" else _split(texts, training, tokens, lowercase)
     vocabulary, reasons["vocabulary"] = _vocabulary(choice.task, sample, statistics.rows)
     max_length, reasons["max_length"] = _max_length(sample, schema.running_text)
     repeated = choice.task == "classification"
@@ -145,13 +149,23 @@ def _pieces(sample: _Text, tokens: Tokens) -> float:
     return max(1.3, sum(map(len, words)) / max(1, len(words)) / 4)
 
 
-def _split(texts: Sequence[Sequence[str]], tokens: Tokens, lowercase: bool) -> _Text:
+def _split(
+    texts: Sequence[Sequence[str]], training: Sequence[bool], tokens: Tokens, lowercase: bool
+) -> _Text:
     cleaning = Cleaning(unicode="NFC", lowercase=lowercase, max_length=1, drop_repeated=False)
     columns = [
         [tokenizers.split(text, tokens) for text in normalize_many(list(column), cleaning, tokens)]
         for column in zip(*texts, strict=True)
     ]
-    return _Text(list(zip(*columns, strict=True)), tokens)
+    return _Text(list(zip(*columns, strict=True)), training, tokens)
+
+
+def _training(layout: Layout, statistics: Statistics) -> list[bool]:
+    """Return True for the rows of the sample that are in training, or may be."""
+    if layout.parts:
+        return [group == 0 for group in statistics.sample_groups]
+    cut = math.ceil(len(statistics.sample) * (1 - HELD_OUT))
+    return [row < cut for row in range(len(statistics.sample))]
 
 
 def _lowercase(task: str, texts: Sequence[Sequence[str]], rows: int) -> tuple[bool, str]:
@@ -168,7 +182,7 @@ def _lowercase(task: str, texts: Sequence[Sequence[str]], rows: int) -> tuple[bo
 
 
 def _tokens(
-    task: str, texts: Sequence[Sequence[str]], rows: int, lowercase: bool, options: Options
+    task: str, words: _Text, texts: Sequence[Sequence[str]], rows: int, options: Options
 ) -> tuple[Tokens, str]:
     if options.tokens is not None:
         for kind in KINDS:
@@ -185,7 +199,7 @@ def _tokens(
         if task == "translation" and rows >= 2000:
             return "unigram", "sub-words: the script has no blanks between words"
         return "characters", "the script has no blanks between words"
-    rate = _unknown_rate(_split(texts, "words", lowercase), _min_count("words", rows), 10**9)
+    rate = _unknown_rate(words, _min_count("words", rows), 10**9)
     if rate > UNKNOWN and rows >= 2000:
         return "bpe", f"sub-words: {rate:.0%} of the words of other rows would be unknown"
     return "words", f"{rate:.1%} of the words of other rows are unknown"
@@ -197,13 +211,15 @@ def _min_count(tokens: Tokens, rows: int) -> int:
 
 def _unknown_rate(sample: _Text, min_count: int, max_size: int) -> float:
     """Return the rate of unknown tokens in rows that are held out."""
-    cut = math.ceil(len(sample.rows) * (1 - HELD_OUT))
     rates = []
     for column in range(len(sample.rows[0])):
-        counts = Counter(token for row in sample.rows[:cut] for token in row[column])
+        counts: Counter[str] = Counter()
+        others: Counter[str] = Counter()
+        for row, is_training in zip(sample.rows, sample.training, strict=True):
+            (counts if is_training else others).update(row[column])
         common = {token for token, count in counts.most_common(max_size) if count >= min_count}
-        others = [token for row in sample.rows[cut:] for token in row[column]]
-        rates.append(sum(token not in common for token in others) / max(1, len(others)))
+        unknown = sum(count for token, count in others.items() if token not in common)
+        rates.append(unknown / max(1, others.total()))
     return max(rates)
 
 
@@ -322,8 +338,10 @@ def _checks(
         reasons.append(f"length_ratio: 99 % of the pairs have at most {quantile:.1f}")
     if sample.tokens not in SUB_WORDS:
         rate = _unknown_rate(sample, vocabulary["min_count"], vocabulary["max_size"])
-        if rate > 0.6 * COMMON_BOUND:
-            checks["unknown_rate"] = {"max": min(1.0, _ceil(rate * 1.5, 2))}
+        part = HELD_OUT * statistics.rows * float(sample.lengths().mean(axis=0).min())
+        bound = 1.5 * rate + 3 * math.sqrt(max(rate, 0.02) / max(1.0, part))  # chance, in few rows
+        if bound > COMMON_BOUND:
+            checks["unknown_rate"] = {"max": min(1.0, _ceil(bound, 2))}
             reasons.append(f"unknown_rate: about {rate:.1%} in other rows")
     return checks, "; ".join(reasons)
 

@@ -34,6 +34,7 @@ class Statistics:
         labels: number of rows of each label.
         documents: number of files with rows.
         sample: random rows, each a text for each column of the task.
+        sample_groups: number of the group of files of each row of the sample.
         head: the first rows.
         bad_rows: number of rows that the reader cannot read, and the first of them.
     """
@@ -44,6 +45,7 @@ class Statistics:
     labels: Counter[str] = field(default_factory=Counter)
     documents: int = 0
     sample: list[tuple[str, ...]] = field(default_factory=list)
+    sample_groups: list[int] = field(default_factory=list)
     head: list[tuple[Any, ...]] = field(default_factory=list)
     bad_rows: int = 0
     first_bad: BadRow | None = None
@@ -77,7 +79,7 @@ def measure(
     if schema.label_column is not None and not schema.labels_per_token:
         label = schema.columns.index(schema.label_column)
     documents: set[object] = set()
-    for group in layout.groups:
+    for number, group in enumerate(layout.groups):
         for row in made.read(group, schema.columns, folder):
             if isinstance(row, BadRow):
                 statistics.bad_rows += 1
@@ -93,14 +95,18 @@ def measure(
                         f"More than {MAX_LABELS:,} labels are different, for instance "
                         f"'{texts[label][:40]}': set --label to another column, or --task."
                     )
-            _add(statistics, row, texts, generator)
+            _add(statistics, row, texts, number, generator)
     statistics.documents = len(documents)
     _check(statistics)
     return statistics
 
 
 def _add(
-    statistics: Statistics, row: Sequence[Any], texts: tuple[str, ...], generator: random.Random
+    statistics: Statistics,
+    row: Sequence[Any],
+    texts: tuple[str, ...],
+    group: int,
+    generator: random.Random,
 ) -> None:
     statistics.characters += len(texts[0])
     statistics.empty += not all(text.strip() for text in texts)
@@ -108,8 +114,9 @@ def _add(
         statistics.head.append(tuple(row))
     if len(statistics.sample) < SAMPLE:
         statistics.sample.append(texts)
+        statistics.sample_groups.append(group)
     elif (place := generator.randrange(statistics.rows + 1)) < SAMPLE:
-        statistics.sample[place] = texts
+        statistics.sample[place], statistics.sample_groups[place] = texts, group
     statistics.rows += 1
 
 
