@@ -318,7 +318,7 @@ class _New(Command):
 @app.command(cls=_New)
 def new(
     folder: Annotated[str, Argument(metavar="DIR", help="a new or empty folder")],
-    more: Annotated[list[str] | None, Argument(metavar="[FILE]...", hidden=True)] = None,
+    more: Annotated[list[str] | None, Argument(metavar="FILE", hidden=True)] = None,
     template: Annotated[str, Option(metavar="NAME", help="see docs/templates.md")] = "",
     files: Annotated[
         list[str] | None,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from commands import new, templates
+from commands import inputs, new, templates
 from pipelines import console, files
 from pipelines.config import params, params_file
 from pipelines.config.params_file import Entry
@@ -63,6 +63,7 @@ def create(
         new.create(folder, fill, f"A project for {proposal.name}")
     console.echo(f"Created {folder} with the corpus {proposal.name}. Next:")
     new.echo_next_commands(folder)
+    _echo_baseline(proposal)
 
 
 def add(sources: Sequence[str], name: str, options: Options, yes: bool) -> None:
@@ -80,7 +81,8 @@ def add(sources: Sequence[str], name: str, options: Options, yes: bool) -> None:
     """
     root = console.root()
     params.load(root / PARAMS)
-    text = decode((root / PARAMS).read_bytes(), str(PARAMS))
+    data = (root / PARAMS).read_bytes()
+    text, line_end = decode(data, str(PARAMS)), "\r\n" if b"\r\n" in data else "\n"
     with _files(sources, name) as paths:
         proposal = _decide(paths, name, options, yes or STANDARD_INPUT in sources)
         names = _target_names(proposal, root)
@@ -89,7 +91,7 @@ def add(sources: Sequence[str], name: str, options: Options, yes: bool) -> None:
         try:
             copied += _copy(names, root)
             with files.atomic_write(root / PARAMS) as temporary:
-                temporary.write_text(text, encoding="utf-8", newline="\n")
+                temporary.write_text(text, encoding="utf-8", newline=line_end)
                 params.load(temporary)
         except BaseException:
             for path in copied:
@@ -98,6 +100,15 @@ def add(sources: Sequence[str], name: str, options: Options, yes: bool) -> None:
     models = ", ".join(model.name for model in proposal.models)
     console.echo(f"Added the corpus {name} and the models {models} to {PARAMS}. Next:")
     console.echo("  dvc repro")
+    _echo_baseline(proposal)
+
+
+def _echo_baseline(proposal: Proposal) -> None:
+    """Print the command of the first results: DVC trains all models before it evaluates one."""
+    for model in proposal.models:
+        if model.family == "baseline":
+            console.echo("Or the baseline alone, for first results:")
+            console.echo(f"  dvc repro evaluate_baseline@{model.name}")
 
 
 @contextlib.contextmanager
@@ -202,11 +213,14 @@ def _target_names(proposal: Proposal, root: Path | None = None) -> dict[Path, Pa
     layout = proposal.layout
     targets: dict[Path, Path] = {}
     for path in layout.files:
-        name = path.name if path.suffix else path.name + SUFFIXES.get(layout.format, ".txt")
+        name = inputs.utf8(path.name, "The name of a file")
+        name = re.sub("[*?]", "_", name)  # wildcards of source.paths
+        name += "" if path.suffix else SUFFIXES.get(layout.format, ".txt")
         if root is not None and path.resolve().is_relative_to((root / TEXTS).resolve()):
             target = path.resolve().relative_to(root.resolve())
         elif layout.folder is not None:
-            target = TEXTS / proposal.name / path.relative_to(layout.folder)
+            inner = inputs.utf8(str(path.relative_to(layout.folder)), "The name of a file")
+            target = TEXTS / proposal.name / inner
         else:
             target = (TEXTS / proposal.name if len(layout.files) > MANY else TEXTS) / name
         if target in targets.values():

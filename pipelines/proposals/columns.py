@@ -23,6 +23,7 @@ LABELS = (
 )
 SOURCES = ("source", "src", "input", "from")
 TARGETS = ("target", "tgt", "trg", "translation", "output", "to")
+NAMES = ("text", "label", "source", "target")  # of the options
 LANGUAGE = re.compile(r"[a-z]{2}([_-][A-Za-z]{2,4})?")
 _PART = re.compile(r"[^a-z]+|(?<=[a-z])(?=[A-Z])")
 
@@ -80,6 +81,10 @@ def choose(layout: Layout, options: Options) -> Choice:
     """
     if options.task is not None and options.task not in TASKS:
         raise UserError(f"There is no task '{options.task}'{suggest(options.task, TASKS)}.")
+    if not layout.columns:
+        for name in NAMES:
+            if getattr(options, name) is not None:
+                raise UserError(f"--{name} names a column, and these files have none: omit it.")
     if layout.format == "parallel":
         return _aligned(layout, options)
     if not layout.columns:
@@ -95,7 +100,7 @@ def choose(layout: Layout, options: Options) -> Choice:
     profiles = {profile.column: profile for profile in _profiles(layout)}
     chosen = {
         name: _column(value, name, layout.columns)
-        for name in ("text", "label", "source", "target")
+        for name in NAMES
         if (value := getattr(options, name)) is not None
     }
     task = options.task or _task(profiles, chosen)

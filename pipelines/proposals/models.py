@@ -44,7 +44,8 @@ class _Size(NamedTuple):
     def reason(self) -> str:
         """Sentence on the training time."""
         minutes = max(0.1, self.seconds / 60)
-        return f"{self.epochs} epochs take about {minutes:.1f} minutes on two cores"
+        epochs = "an epoch takes" if self.epochs == 1 else f"{self.epochs} epochs take"
+        return f"{epochs} about {minutes:.1f} minutes on two cores"
 
 
 def propose_models(corpus: str, task: str, tokens: str, sizes: Sizes) -> list[ModelProposal]:
@@ -59,7 +60,7 @@ def propose_models(corpus: str, task: str, tokens: str, sizes: Sizes) -> list[Mo
     if task == "language_modelling":
         return _language_models(corpus, tokens, sizes)
     if task == "classification":
-        return _classifiers(corpus, sizes)
+        return _classifiers(corpus, tokens, sizes)
     if task == "tagging":
         return _taggers(corpus, sizes)
     return _translators(corpus, sizes)
@@ -122,7 +123,8 @@ def _language_models(corpus: str, tokens: str, sizes: Sizes) -> list[ModelPropos
     ]
 
 
-def _classifiers(corpus: str, sizes: Sizes) -> list[ModelProposal]:
+def _classifiers(corpus: str, tokens: str, sizes: Sizes) -> list[ModelProposal]:
+    ngrams = 4 if tokens == "characters" else 2
     size = _fit(sizes, False, 64, 128)
     return [
         ModelProposal(
@@ -131,12 +133,12 @@ def _classifiers(corpus: str, sizes: Sizes) -> list[ModelProposal]:
             {
                 "model": "logistic_regression",
                 "corpus": corpus,
-                "ngrams": 2,
+                "ngrams": ngrams,
                 "min_count": 2 if sizes.rows >= 1000 else 1,
                 "sublinear_tf": True,
                 "c_values": [0.5, 1.0, 2.0, 4.0, 8.0, 16.0],
             },
-            "logistic regression on words and pairs of words, the baseline to beat",
+            f"logistic regression on up to {ngrams} tokens in a row, the baseline to beat",
         ),
         ModelProposal(
             "lstm",

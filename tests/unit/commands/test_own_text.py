@@ -230,6 +230,19 @@ def test_another_file_of_that_name_is_not_replaced(project: Path, reviews: Path)
     assert contents(project) == before
 
 
+def test_line_ends_of_windows_stay(project: Path, reviews: Path) -> None:
+    path = project / "params.yaml"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    invoke("data", "add", "films", reviews)
+    assert path.read_bytes().count(b"\n") == path.read_bytes().count(b"\r\n")
+
+
+def test_wildcards_in_names_are_replaced(project: Path, reviews: Path) -> None:
+    invoke("data", "add", "films", reviews.rename(reviews.with_name("what? all*.csv")))
+    source = params.load(project / "params.yaml").corpora["films"].source.model_dump()
+    assert source["paths"] == ("texts/what_ all_.csv",)
+
+
 def test_data_add_needs_a_project(
     tmp_path: Path, reviews: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
