@@ -1,7 +1,8 @@
 """Separator, quoting and header of a table, by DuckDB's sniffer.
 
-DuckDB and not CleverCSV: the project has it for its data already, it is a hundred times faster, and
-it sees that the quotes of a table may be characters of its text.
+DuckDB and not CleverCSV: the data stages need DuckDB anyway, and it sees whether the first row is a
+header, too. Both recognised separators and quotes that are text alike; CleverCSV took six times
+longer.
 """
 
 from __future__ import annotations
