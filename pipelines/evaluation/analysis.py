@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from pipelines import files
 from pipelines.errors import UserError
+from pipelines.types import ConfigModel
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+Number = Annotated[int, Field(ge=0, lt=2**63)]
 
 DIGITS = 6  # significant digits of every number in the file
 
@@ -109,48 +114,85 @@ def read_analysis(path: Path) -> Analysis:
         UserError: the file is missing or damaged.
     """
     try:
-        content = files.read_json(path, dict[str, Any])
-        return _restored(content)
+        return _restored(files.read_json(path, _AnalysisFile))
     except FileNotFoundError:
         problem = "is missing"
-    except (ValueError, TypeError, KeyError):
+    except ValueError:
         problem = "is damaged"
     raise UserError(f"{path} {problem}. Run `dvc repro` to write it again.")
 
 
-def _restored(content: dict[str, Any]) -> Analysis:
+class _LengthsFile(ConfigModel):
+    length: str
+    score: str
+    longest: tuple[Number, ...]
+    counts: tuple[Number, ...]
+    values: tuple[float, ...]
+
+
+class _AttentionFile(ConfigModel):
+    weights: tuple[tuple[float, ...], ...]
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+
+
+class _ConfusionFile(ConfigModel):
+    labels: tuple[str, ...]
+    counts: tuple[tuple[Number, ...], ...]
+
+
+class _ReliabilityFile(ConfigModel):
+    counts: tuple[Number, ...]
+    confidence: tuple[float, ...]
+    accuracy: tuple[float, ...]
+
+
+class _AnalysisFile(ConfigModel):
+    """Types of the JSON file."""
+
+    lengths: _LengthsFile
+    attention: tuple[_AttentionFile, ...]
+    confusion: _ConfusionFile | None
+    reliability: _ReliabilityFile | None
+    sample: str | None
+
+
+def _restored(content: _AnalysisFile) -> Analysis:
+    """Return the analysis of a file; raise ValueError if the sizes of its parts do not agree."""
     import numpy as np
 
-    lengths, confusion = content["lengths"], content["confusion"]
-    reliability = content["reliability"]
+    lengths, confusion, reliability = content.lengths, content.confusion, content.reliability
+    if not 0 < len(lengths.longest) == len(lengths.counts) == len(lengths.values):
+        raise ValueError("lengths")
+    if reliability and len({len(values) for _, values in reliability}) > 1:
+        raise ValueError("reliability")
     return Analysis(
-        lengths=LengthScores(**{key: _tuple(value) for key, value in lengths.items()}),
+        lengths=LengthScores(**dict(lengths)),
         attention=tuple(
             AttentionMap(
-                np.array(attention["weights"], np.float64).reshape(
-                    len(attention["target"]), len(attention["source"])
+                np.array(attention.weights, np.float64).reshape(
+                    len(attention.target), len(attention.source)
                 ),
-                tuple(attention["source"]),
-                tuple(attention["target"]),
+                attention.source,
+                attention.target,
             )
-            for attention in content["attention"]
+            for attention in content.attention
         ),
         confusion=None
         if confusion is None
-        else Confusion(tuple(confusion["labels"]), np.array(confusion["counts"], np.int64)),
+        else Confusion(
+            confusion.labels,
+            np.array(confusion.counts, np.int64).reshape(2 * [len(confusion.labels)]),
+        ),
         reliability=None
         if reliability is None
         else Reliability(
-            np.array(reliability["counts"], np.int64),
-            np.array(reliability["confidence"], np.float64),
-            np.array(reliability["accuracy"], np.float64),
+            np.array(reliability.counts, np.int64),
+            np.array(reliability.confidence, np.float64),
+            np.array(reliability.accuracy, np.float64),
         ),
-        sample=content["sample"],
+        sample=content.sample,
     )
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

@@ -120,6 +120,11 @@ def _read(path: Path, stage: str) -> Metrics | None:
         content = None
     if not isinstance(content, dict):
         raise UserError(f"{path} is not a JSON object. Delete it and run `dvc repro {stage}`.")
+    for key, value in content.items():
+        if key.startswith("test_") and isinstance(value, str):
+            raise UserError(
+                f"{path}: {key} is no number. Delete the file and run `dvc repro {stage}`."
+            )
     return {key: value for key, value in content.items() if isinstance(value, int | float | str)}
 
 

@@ -1,5 +1,7 @@
 """The JSON file of an analysis."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -62,4 +64,40 @@ def test_a_damaged_file_is_named(tmp_path, content):
         read_analysis(path)
     path.write_text(content)
     with pytest.raises(UserError, match=r"m\.json"):
+        read_analysis(path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (["lengths"], []),
+        (["lengths", "values"], []),
+        (["lengths", "values", 0], None),
+        (["lengths", "counts", 0], 1e300),
+        (["lengths", "longest"], [[1]]),
+        (["attention", 0, "source"], ["a"]),
+        (["attention", 0, "target", 0], None),
+        (["confusion", "labels", 1], -1),
+        (["confusion", "counts"], [[1]]),
+        (["confusion", "counts", 0, 1], 2**64),
+        (["reliability", "accuracy"], [0.5]),
+        (["sample"], 3),
+    ],
+)
+def test_values_of_other_types_or_sizes_are_refused(tmp_path, keys, value):
+    path = tmp_path / "m.json"
+    analysis = Analysis(
+        LENGTHS,
+        (AttentionMap(np.ones((2, 3)), ("a", "b", "c"), ("d", "e")),),
+        Confusion(("bad", "good"), np.array([[1, 2], [3, 4]])),
+        reliability(np.array([0.6, 0.9]), np.array([True, False])),
+    )
+    write_analysis(analysis, path)
+    tree = json.loads(path.read_text(encoding="utf-8"))
+    node = tree
+    for key in keys[:-1]:
+        node = node[key]
+    node[keys[-1]] = value
+    path.write_text(json.dumps(tree), encoding="utf-8")
+    with pytest.raises(UserError, match=r"m\.json is damaged. Run `dvc repro`"):
         read_analysis(path)
