@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipelines.diagnostics.corpus_overview import Overview, TextOverview
 
 MAX_ROWS = 100_000  # rows that are read
-MAX_LABELS = 20
+MAX_LABELS, MIN_SHARE = 20, 0.001  # labels, languages and scripts that are shown
 SPLITS = ("train", "valid", "test")
 
 
@@ -158,7 +158,10 @@ def _length_rows(text: TextOverview) -> list[list[str]]:
 def _shares(counts: Counter[str]) -> str:
     """Return the most frequent values with their shares."""
     total = max(1, counts.total())
-    texts = [f"{value} {count / total:.1%}" for value, count in counts.most_common(MAX_LABELS)]
+    frequent = counts.most_common(MAX_LABELS)
+    texts = [
+        f"{value} {count / total:.1%}" for value, count in frequent if count >= MIN_SHARE * total
+    ]
     more = len(counts) - len(texts)
     return ", ".join([*texts, *([f"{more} more"] if more > 0 else [])])
 
