@@ -182,3 +182,15 @@ def test_valid_corpora(task: str, changes: dict[str, Any]) -> None:
 def test_invalid_corpora(task: str, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         corpus(task, **changes)
+
+
+def test_labels_that_are_integers_become_text() -> None:
+    labels = {"labels": {"values": [0, 1, "2"], "level": "error"}}
+    reader = {"format": "parallel", "labels": {0: "bad", 1: 5}}
+    entry = corpus("classification", checks={**CHECKS, **labels}, reader=reader)
+    assert entry.checks.labels is not None
+    assert entry.checks.labels.values == ("0", "1", "2")
+    assert entry.reader.labels == {"0": "bad", "1": "5"}  # type: ignore[attr-defined]
+    labels["labels"]["values"] = [True]
+    with pytest.raises(ValidationError, match=r"values\.0\n.*valid string"):
+        corpus("classification", checks={**CHECKS, **labels})

@@ -91,7 +91,7 @@ def test_zip_archives_have_one_member_without_a_password(tmp_path: Path) -> None
         start = -1
         while (start := encrypted.find(mark, start + 1)) >= 0:
             encrypted[start + place] |= 1
-    assert "is encrypted" in error_of(tmp_path, bytes(encrypted))
+    assert "a.txt is encrypted: unpack it" in error_of(tmp_path, bytes(encrypted))
     unknown = zipped(TEXT).replace(b"\x08\x00", b"\x63\x00")  # the method of compression
     assert "is not a valid zip file: " in error_of(tmp_path, unknown)
 
