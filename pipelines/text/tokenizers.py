@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import unicode_segmentation_rs
 
@@ -35,25 +35,14 @@ def words(text: str) -> str:
     Only for raw text: tokenised again, "l' homme" would become "l ' homme".
     """
     chunks = text.split()
-    # No word crosses blanks, and most of a text consists of the same few thousand chunks.
-    distinct = list(dict.fromkeys(chunks))
-    if detached := {chunk[0] for chunk in distinct if is_mark(chunk[0])}:
-        blanks = re.compile(rf"(?<=[^\s{SEPARATOR}])\s+(?=[{''.join(detached)}])")
-        chunks = blanks.sub("", text).split()
-        distinct = list(dict.fromkeys(chunks))
-    words_of = dict(zip(distinct, _segment(distinct), strict=True))
-    return " ".join(map(words_of.__getitem__, chunks))
-
-
-def _segment(chunks: Sequence[str]) -> list[str]:
-    """Return chunks without blanks as words with single blanks between them."""
-    if not chunks:
-        return []
+    if detached := set(filter(is_mark, (chunk[0] for chunk in chunks))):
+        blanks = rf"(?<=[^\s{SEPARATOR}])\s+(?=[{''.join(detached)}])"
+        chunks = re.sub(blanks, "", text).split()
     text = _END.join(chunks).translate(_APOSTROPHES)
     marks = "".join(filter(is_mark, set(_BEFORE_APOSTROPHE.findall(text))))
     text = re.sub(rf"'(?=\w)(?<=[\w{marks}]')", _JOINER + _CUT, text)  # elisions
     text = " ".join(unicode_segmentation_rs.split_word_bounds(text))
-    return text.replace(f" {_CUT} ", " ").replace(_JOINER, "'").split(f" {_END} ")
+    return text.replace(f" {_CUT} ", " ").replace(f" {_END} ", " ").replace(_JOINER, "'")
 
 
 def is_mark(character: str) -> bool:

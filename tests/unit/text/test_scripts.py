@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.config.params import SUB_WORDS, Cleaning, Tokens, UnicodeForm
 from pipelines.data.split_statistics import fold
-from pipelines.text import tokenizers, vocabulary
+from pipelines.text import normalization, tokenizers, vocabulary
 from pipelines.text.normalization import normalize, normalize_labels, normalize_many
 from tests.unit.text.scripts import EMOJI, texts
 
@@ -78,6 +78,25 @@ def test_words_have_all_characters_but_blanks(text: str, cleaning: Cleaning) -> 
 @given(st.lists(st.sampled_from([emoji for emoji in EMOJI if not emoji[0].isdigit()])))
 def test_emoji_and_flags_are_whole(emoji: list[str]) -> None:
     assert tokenizers.words("".join(emoji)) == " ".join(emoji)
+
+
+@check(150)
+@given(BATCHES, CLEANINGS)
+def test_remembered_words_are_those_of_the_whole_text(batch: list[str], cleaning: Cleaning) -> None:
+    remembered = normalization._remembered_words(batch, cleaning)
+    if remembered is not None:
+        assert remembered == normalization._normalize(batch, cleaning, "words")
+
+
+def test_only_some_short_words_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(normalization, "REMEMBERED_CHUNKS", 20)
+    cleaning = Cleaning(unicode="NFC", lowercase=False, max_length=5, drop_repeated=False)
+    words_of = normalization._words_of("NFC", False)
+    for number in range(9):
+        texts = [f"{10 * number + digit}" for digit in range(10)]
+        assert normalize_many([*texts, "x" * 50], cleaning, "words") == [*texts, "x" * 50]
+        assert len(words_of) <= 20 + 10 + 1
+        assert "x" * 50 not in words_of
 
 
 @check(150)
