@@ -81,10 +81,13 @@ def _remembered_words(texts: Sequence[str], cleaning: Cleaning) -> list[str] | N
     """Return texts as normalised words; each chunk between blanks is normalised only once.
 
     Most of a text consists of the same few thousand chunks. Returns None if a chunk begins with a
-    combining mark, which belongs to the chunk before.
+    combining mark, which belongs to the chunk before, and if a text is no valid Unicode.
     """
     known = _words_of(cleaning.unicode, cleaning.lowercase)
-    split = pc.utf8_split_whitespace(pa.array(texts, pa.string()))
+    try:
+        split = pc.utf8_split_whitespace(pa.array(texts, pa.string()))
+    except UnicodeEncodeError:  # half a character
+        return None
     encoded = split.values.dictionary_encode()
     chunks = encoded.dictionary.to_pylist()
     known_words = list(map(known.get, chunks))

@@ -69,6 +69,14 @@ def test_a_mark_after_a_blank_is_composed_with_its_letter() -> None:
     assert normalize("cafe \u0301 noir", cleaning(), "words") == "café noir"
 
 
+@pytest.mark.parametrize("tokens", ["words", "characters", "spaces", "bpe"])
+def test_half_a_character_is_replaced(tokens: params.Tokens) -> None:
+    texts = ["a\ud800 b", "c"]
+    (first, second) = normalize_many(texts, cleaning(), tokens)
+    assert first.replace(" ", "") == "a\ufffdb"
+    assert second == "c"
+
+
 def test_a_batch_equals_its_texts_one_by_one() -> None:
     texts = ["a\0b", "", "\u0301x", " l'", "'an ", "Σ", "ΑΣ", "🇩", "🇪", "\r", "\n", "\0"]
     for tokens in ("words", "characters", "spaces", "bpe"):
