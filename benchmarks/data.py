@@ -20,12 +20,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import page
 import yaml
+
+from pipelines import console
 
 ROOT = Path(__file__).parents[1]
 WORDS, SYLLABLES = 200_000, ["ka", "lo", "mi", "né", "ru", "sta", "ti", "vö", "wen", "za", "o", "e"]
@@ -39,11 +42,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 lines = open(sys.argv[1], encoding="utf-8").read().splitlines()
 tokenizer = Tokenizer(models.BPE())
 tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-start = time.perf_counter()
+start = time.process_time()
 tokenizer.train_from_iterator(lines, trainers.BpeTrainer(vocab_size=8000, show_progress=False))
-trained = time.perf_counter()
+trained = time.process_time()
 tokenizer.encode_batch(lines)
-print(json.dumps([trained - start, time.perf_counter() - trained]))
+print(json.dumps([trained - start, time.process_time() - trained]))
 """
 
 
@@ -123,7 +126,7 @@ def _run_stages(folder: Path, text: Path, tokens: str, megabytes: int) -> dict[s
             "tokens": tokens,
             "split": {"method": "shuffled", "valid": 0.05, "test": 0.05},
             "vocabulary": vocabulary,
-            "checks": {},
+            "checks": {"unknown_rate": {"max": 0.5}},
             "samples": {"beginning": "ka", "length": 10, "temperature": 1.0},
         }
     }
@@ -134,7 +137,7 @@ def _run_stages(folder: Path, text: Path, tokens: str, megabytes: int) -> dict[s
     costs = {}
     for stage in STAGES:
         costs[stage] = _measure([sys.executable, "-m", f"stages.{stage}", "text"], project)
-        print(f"{tokens}, {megabytes} MB, {stage}: {costs[stage]}", flush=True)
+        console.echo(f"{tokens}, {megabytes} MB, {stage}: {costs[stage]}")
     return costs
 
 
@@ -185,7 +188,7 @@ def _memory(process: int) -> int:
 
 
 def _measure_peers(text: Path, python: Path | None) -> dict[str, float]:
-    """Return the seconds of other libraries on a text, on one core."""
+    """Return the core seconds of other libraries on a text."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import sentencepiece
@@ -193,26 +196,27 @@ def _measure_peers(text: Path, python: Path | None) -> dict[str, float]:
     pa.set_cpu_count(1)
     lines = text.read_text(encoding="utf-8").lower().splitlines()
     seconds = {}
-    start = time.perf_counter()
+    start = time.process_time()
     array = pa.array(lines)
     pc.value_counts(pc.list_flatten(pc.split_pattern(array, " ")))
-    seconds["pyarrow, count words"] = time.perf_counter() - start
+    seconds["pyarrow, count words"] = time.process_time() - start
     for kind in ("bpe", "unigram"):
         model = text.with_suffix(f".{kind}")
-        start = time.perf_counter()
+        start = time.process_time()
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(lines),
             model_prefix=str(model),
             model_type=kind,
             vocab_size=SUB_WORDS,
+            hard_vocab_limit=False,
             num_threads=1,
             minloglevel=2,
         )
-        trained = time.perf_counter()
+        trained = time.process_time()
         processor = sentencepiece.SentencePieceProcessor(model_file=f"{model}.model")
         processor.encode(lines, out_type=int, num_threads=1)
         seconds[f"sentencepiece, learn {kind}"] = trained - start
-        seconds[f"sentencepiece, apply {kind}"] = time.perf_counter() - trained
+        seconds[f"sentencepiece, apply {kind}"] = time.process_time() - trained
     if python is not None:
         environment = {**os.environ, "RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
         environment.pop("PYTHONPATH", None)
@@ -225,6 +229,60 @@ def _measure_peers(text: Path, python: Path | None) -> dict[str, float]:
         learn, apply = json.loads(output)
         seconds |= {"tokenizers, learn bpe": learn, "tokenizers, apply bpe": apply}
     return seconds
+
+
+# Tables and picture ------------------------------------------------------------------------------
+
+
+def _write_tables(
+    costs: Mapping[int, Mapping[str, Cost]],
+    subwords: Mapping[str, Cost],
+    peers: Mapping[str, float],
+    size: int,
+) -> None:
+    rows = [
+        [
+            f"{megabytes:,} MB, {stage}",
+            f"{cost.seconds:.1f}",
+            f"{cost.core_seconds:.1f}",
+            f"{megabytes / cost.seconds:.1f}",
+            f"{megabytes / cost.core_seconds:.1f}",
+            f"{cost.peak / 2**20:,.0f}",
+        ]
+        for megabytes, stages in costs.items()
+        for stage, cost in stages.items()
+    ]
+    head = ["words", "seconds", "core seconds", "MB/s", "MB a core second", "peak, MiB"]
+    page.write("data", head, rows)
+    names = {f"build_vocab, {kind}": cost.core_seconds for kind, cost in subwords.items()}
+    table = [
+        [name, f"{seconds:.1f}", f"{size / seconds:.1f}"]
+        for name, seconds in (names | dict(peers)).items()
+    ]
+    page.write("data-peers", [f"{size:,} MB", "core seconds", "MB a core second"], table)
+
+
+def _draw(costs: Mapping[int, Mapping[str, Cost]]) -> None:
+    """Draw time and memory over the size of the text."""
+    from matplotlib import pyplot as plt
+
+    sizes = list(costs)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    for stage in STAGES:
+        seconds = [costs[size][stage].seconds for size in sizes]
+        memory = [costs[size][stage].peak / 2**20 for size in sizes]
+        left.plot(sizes, seconds, marker="o", label=stage)
+        right.plot(sizes, memory, marker="o", label=stage)
+    right.axhline(1536, color="gray", linestyle="--", linewidth=1, label="limit: 1.5 GiB")
+    left.set(xlabel="MB of text", ylabel="seconds", xscale="log", yscale="log")
+    right.set(xlabel="MB of text", ylabel="peak of memory, MiB", xscale="log", ylim=(0, 1700))
+    for panel in (left, right):
+        panel.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        panel.minorticks_off()
+        panel.legend(frameon=False, fontsize=8)
+        panel.spines[["top", "right"]].set_visible(False)
+    plt.rcParams["svg.hashsalt"] = "seqproof"
+    figure.savefig(PICTURE, metadata={"Date": None})
 
 
 if __name__ == "__main__":
