@@ -74,15 +74,16 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         texts = {size: _write_text(Path(folder), size) for size in options.megabytes}
-        costs = {
-            size: _run_stages(Path(folder), text, "words", size) for size, text in texts.items()
-        }
         smallest = min(texts)
+        peers = _measure_peers(texts[smallest], options.peers)
+        console.echo(str(peers))
         subwords = {
             kind: _run_stages(Path(folder), texts[smallest], kind, smallest)["build_vocab"]
             for kind in ("bpe", "unigram")
         }
-        peers = _measure_peers(texts[smallest], options.peers)
+        costs = {
+            size: _run_stages(Path(folder), text, "words", size) for size, text in texts.items()
+        }
     _write_tables(costs, subwords, peers, smallest)
     _draw(costs)
 

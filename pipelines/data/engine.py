@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 class Engine:
     """Runs a function of each item of a list; one item runs in this process.
 
-    The workers start with the first list of several items, and end with the context.
+    Local workers end with the list, because of their memory; a client of Dask with the context.
 
     Args:
         config: `data` of params.yaml.
@@ -40,8 +40,7 @@ class Engine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._executor = None
-        self._stack.close()
+        self.close()
 
     def run(self, function: Callable[..., Any], items: Iterable[Item], *args: Any) -> list[Item]:
         """Call `function(item, *args)` for all items, and return them in their order.
@@ -74,7 +73,14 @@ class Engine:
         finally:
             for future in futures:
                 future.cancel()
+            if self._config.engine == "local":
+                self.close()
         return listed
+
+    def close(self) -> None:
+        """End the workers, or the client."""
+        self._executor = None
+        self._stack.close()
 
     def _start(self) -> Executor:
         """Return the executor, which is started if it is not yet."""

@@ -24,7 +24,7 @@ from pipelines.data.cleaning import clean, overlap_columns, with_normalized_labe
 from pipelines.data.parquet import read_table, write_table
 from pipelines.data.readers.base import BadRow, Row
 
-MAX_CHARACTERS = 1 << 23  # of the raw text of a partition
+MAX_CHARACTERS = 1 << 22  # of the raw text of a partition
 MAX_ROWS = 1 << 18
 ID_BITS = 32  # an id is the number of the partition and, in these bits, that of the row in it
 _SURROGATES = re.compile("[\ud800-\udfff]")  # no characters: they are halves of one

@@ -185,6 +185,7 @@ class Preparation:
                     profile.add(frame)
                 self.checker.add(name, frame.assign(**comparisons.flags(table)))
                 labels.update(_label_counts(rows, self.corpus))
+        pa.default_memory_pool().release_unused()
         rates = self._unknown_rates(path, name)
         if part == splits.TRAIN:
             self.profile = profile.to_json(rates)

@@ -25,8 +25,8 @@ from pipelines.data.partitions import ID_BITS, Partition, near_duplicate_thresho
 from pipelines.data.split_statistics import Flags, Keys
 from pipelines.errors import UserError
 
-MEMORY = "400MB"  # of DuckDB; beyond, it uses the disk
-GROUP_CHARACTERS = 1 << 23  # of the text of a row group, on average
+MEMORY = "200MB"  # of DuckDB; beyond, it uses the disk
+GROUP_CHARACTERS = 1 << 22  # of the text of a row group, on average
 GROUP_ROWS = 1 << 17
 
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from pipelines.config.params import Tokens
 
-MEMORY = "400MB"  # of DuckDB; beyond, it uses the disk
+MEMORY = "200MB"  # of DuckDB; beyond, it uses the disk
 BATCH = 1 << 16  # tokens that are read from DuckDB together
 
 

@@ -1,8 +1,11 @@
 """The stages fetch, preprocess and build_vocab, on a tiny corpus of the user's files."""
 
+import csv
 import json
 import os
+import random
 import re
+import string
 import subprocess
 import sys
 from pathlib import Path
@@ -158,6 +161,100 @@ def test_a_given_split_keeps_all_test_rows(
     write(paths.raw("mood") / "mapping.txt", "0\n")
     with pytest.raises(UserError, match=r"mapping\.txt.*split"):
         preprocess.main("mood")
+
+
+def test_dropped_rows_are_explained_and_listed(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"a b {n},{'bad' if n % 2 else 'good'}" for n in range(40)]
+    rows += ["a b 0,bad", "A b 1,bad", "a b c d e f g,bad"]
+    write(Path("texts/mood.csv"), "\n".join(["opinion,mood", *rows]) + "\n")
+    fetch.main("mood")
+    preprocess.main("mood")
+    assert (
+        "mood: 3 of 43 rows are in no split: 1 is repeated with another label (the first: "
+        "mood.csv:42), 1 is repeated (the first: mood.csv:43), 1 is longer than 6 tokens (the "
+        "first: mood.csv:44). data/dropped/mood.csv lists them.\n"
+    ) in capsys.readouterr().out
+    with paths.dropped("mood").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["document", "line", "reason", "text"],
+            ["mood.csv", "42", "repeated with another label", "a b 0\tbad"],
+            ["mood.csv", "43", "repeated", "A b 1\tbad"],
+            ["mood.csv", "44", "longer than 6 tokens", "a b c d e f g\tbad"],
+        ]
+    (rule,) = [check for check in read_checks() if check["name"] == "dropped"]
+    assert rule["observed"] == round(3 / 43, 6)
+
+
+def test_a_stated_share_of_bad_rows_is_dropped_and_listed(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"a {n},{'bad' if n % 2 else 'good'}" for n in range(40)]
+    write(Path("texts/mood.csv"), "\n".join(["opinion,mood", "x,y,z", *rows, "u"]) + "\n")
+    fetch.main("mood")
+    with pytest.raises(UserError, match=r"mood\.csv:2 has 3 cells"):
+        preprocess.main("mood")
+    checks = {**OPINIONS["checks"], "bad_rows": {"max": 0.01}}  # type: ignore[dict-item]
+    write_params(project, checks=checks)
+    with pytest.raises(UserError, match=r"mood\.csv:2 .*first of 2 bad rows of 42, more than"):
+        preprocess.main("mood")
+    write_params(project, checks={**checks, "bad_rows": {"max": 0.1}})
+    preprocess.main("mood")
+    assert "42 rows read, 40 used" in capsys.readouterr().out
+    with paths.dropped("mood").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.reader(file))[1:]
+    assert [line[:3] for line in lines] == [
+        ["mood.csv", "2", "unreadable"],
+        ["mood.csv", "43", "unreadable"],
+    ]
+
+
+def test_a_corpus_that_loses_all_rows_says_why(project: Path) -> None:
+    fetch.main("mood")
+    write_params(project, cleaning={**OPINIONS["cleaning"], "max_length": 1})  # type: ignore[dict-item]
+    with pytest.raises(UserError, match=r"0 rows are too few .* 43 are longer than 1 tokens"):
+        preprocess.main("mood")
+    assert not Path("data/prepared").exists()
+
+
+def test_near_duplicates_stay_in_one_split(project: Path) -> None:
+    sample = random.Random(1).sample
+    rows = [
+        f"{' '.join(5 * word for word in sample(string.ascii_lowercase, 6))}{sign},good"
+        for _ in range(30)
+        for sign in (".", "!")
+    ]
+    write(Path("texts/mood.csv"), "\n".join(["opinion,mood", *rows]) + "\n")
+    split = {"method": "shuffled", "valid": 0.2, "test": 0.2, "near_duplicates": 0.5}
+    checks = {**OPINIONS["checks"], "unknown_rate": {"max": 1.0}, "labels": {"values": ["good"]}}  # type: ignore[dict-item]
+    cleaning = {**OPINIONS["cleaning"], "max_length": 20}  # type: ignore[dict-item]
+    write_params(project, split=split, checks=checks, cleaning=cleaning)
+    fetch.main("mood")
+    preprocess.main("mood")
+    parts = [{text[:-1] for text in read_texts(name)} for name in ("train", "valid", "test")]
+    assert all(parts)
+    assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
+
+
+def test_given_splits_with_the_same_rows_are_reported(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b", "c"):
+        write(Path("texts") / f"{name}.csv", "opinion,mood\nso good,good\nso bad,bad\n")
+    write_params(
+        project,
+        source={"kind": "files", "paths": ["texts/a.csv", "texts/b.csv", "texts/c.csv"]},
+        split={"method": "given", "train": ["a.csv"], "valid": ["b.csv"], "test": ["c.csv"]},
+        checks={**OPINIONS["checks"], "rows": {"min": 1}},  # type: ignore[dict-item]
+    )
+    fetch.main("mood")
+    preprocess.main("mood")
+    output = capsys.readouterr().out
+    for split in ("valid", "test"):
+        assert re.search(
+            rf"warning: {split}: no text is also in train.*2 of 2 rows.*2 exactly", output
+        )
 
 
 def test_preprocess_is_deterministic(project: Path) -> None:

@@ -1,11 +1,14 @@
 import base64
+import io
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import sentencepiece
 
 from pipelines.config import params
 from pipelines.errors import UserError
@@ -238,3 +241,45 @@ def test_rows_and_stream_of_ids() -> None:
     frame = pd.DataFrame({"text": ["a b", "b"]})
     stream = encoding.encode_stream(frame, Vocabularies({"text": vocab}))
     assert stream.tolist() == [END, 5, 4, END, 4, END]
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+def test_sub_words_are_those_that_the_library_learns_from_the_rows(kind: params.Tokens) -> None:
+    """Byte pairs are learnt from counted words, unigram sub-words from the rows themselves."""
+    rows = [f"{a} {b} {a}{b} {b[:2]}" for a in ("wide", "low", "été") for b in ("newer", "est")]
+    vocab = build(rows * 5, kind, max_size=30, min_count=None)
+    written = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(rows * 5),
+        model_writer=written,
+        model_type=kind,
+        vocab_size=34,
+        hard_vocab_limit=False,
+        character_coverage=1.0,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        num_threads=1,
+        minloglevel=2,
+        pad_id=0,
+        unk_id=1,
+        bos_id=2,
+        eos_id=3,
+    )
+    library = sentencepiece.SentencePieceProcessor(model_proto=written.getvalue())
+    pieces = {library.id_to_piece(index) for index in range(4, library.get_piece_size())}
+    assert set(vocab.tokens[4:]) == pieces
+    split = Counter(piece for row in rows * 5 for piece in vocab.split(row))
+    assert dict(zip(vocab.tokens[4:], vocab.counts[4:], strict=True)) == {
+        piece: split[piece] for piece in pieces
+    }
+
+
+def test_all_characters_are_pieces_of_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text above the bound is sampled evenly; characters of other rows are pieces, too."""
+    monkeypatch.setattr(vocabulary, "MAX_CHARACTERS", 20)
+    monkeypatch.setattr(vocabulary, "MAX_WORDS", 1)
+    rows = ["ab ab", "cd cd", "ab ab", "ef ef"] * 5
+    for kind in ("bpe", "unigram"):
+        vocab = build(rows, kind, max_size=20, min_count=None)  # type: ignore[arg-type]
+        assert set("abcdef") <= set(vocab.tokens)
+        assert vocab.counts[UNK] == 0
