@@ -148,8 +148,8 @@ def _with_comments(lines: Sequence[str], start: int) -> int:
 
 
 def _render(name: str, entry: Entry, indent: str) -> str:
-    remark = entry.comments.get("", "")
-    lines = [f"{indent}{name}:{f' # {remark}' if remark else ''}"]
+    remark = _one_line(entry.comments.get("", ""))
+    lines = [f"{indent}{flow(name)}:{f' # {remark}' if remark else ''}"]
     for key, value in entry.values.items():
         lines += _comment(entry.comments.get(key, ""), f"{indent}  ")
         lines.append(f"{indent}  {key}: {flow(value)}")
@@ -158,9 +158,12 @@ def _render(name: str, entry: Entry, indent: str) -> str:
 
 def _comment(text: str, indent: str) -> Iterable[str]:
     prefix = f"{indent}# "
-    return textwrap.wrap(
-        " ".join(text.split()), WIDTH, initial_indent=prefix, subsequent_indent=prefix
-    )
+    return textwrap.wrap(_one_line(text), WIDTH, initial_indent=prefix, subsequent_indent=prefix)
+
+
+def _one_line(text: str) -> str:
+    """Return the text of a comment, which quotes names of columns, on one line of YAML."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
 
 
 def flow(value: Any) -> str:

@@ -271,6 +271,10 @@ def _split_values(
     method = options.split
     if method is not None and method not in METHODS:
         raise UserError(f"--split: there is no '{method}'{suggest(method, METHODS)}.")
+    schema = task_schemas.get(task)
+    labelled = schema.label_column is not None and not schema.labels_per_token
+    if method == "stratified" and not labelled:
+        raise UserError(f"--split stratified needs a label for each row, and the task is {task}.")
     if layout.parts:
         names = {part: [file.name for file in files] for part, files in layout.parts.items()}
         return {"method": "given", **names}, "the names of the files say train, valid and test"
@@ -354,6 +358,8 @@ def _ceil(number: float, digits: int) -> float:
 def _beginning(texts: Sequence[Sequence[str]], tokens: Tokens) -> str:
     """Return the most frequent beginning of a row."""
     words = Counter(row[0].split()[0] for row in texts if row[0].split())
+    if not words:
+        raise UserError("No row has a word: set --text to the column of the texts.")
     beginning = words.most_common(1)[0][0]
     return beginning[:5] if tokens == "characters" else beginning
 

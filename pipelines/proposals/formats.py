@@ -186,6 +186,11 @@ def _table(file: Path, lines: Sequence[str], options: Options) -> FileFormat | N
     values = {**reader, "header": False, "columns": columns, "encoding": options.encoding}
     headless = make_reader(values)
     rows = [row[2:] for row in first_rows(headless, [file], names, ROWS)]
+    if not rows:
+        raise UserError(
+            f"{file.name} has no row that can be read as a table: correct it, or set --separator, "
+            "--quoting or --encoding."
+        )
     has_header = options.header
     if has_header is None:
         has_header = dialect.header and _is_header(rows)
