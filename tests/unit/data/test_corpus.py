@@ -143,6 +143,18 @@ def test_unknown_bibles_are_refused(tmp_path: Path) -> None:
         read_frame(tmp_path, BIBLE, "translation")
 
 
+def test_a_database_that_asks_for_endless_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def allocate(*_: object) -> None:
+        raise MemoryError
+
+    bible(tmp_path / "b.db")
+    monkeypatch.setattr(BibleReader, "_verses", allocate)
+    with pytest.raises(UserError, match=r"b\.db is not a database of Bibles: it is damaged\.$"):
+        read_frame(tmp_path, BIBLE, "translation")
+
+
 def test_lines_lose_only_empty_lines_at_the_beginning(tmp_path: Path) -> None:
     text = "\none\n\n\ntwo \nthree\n"
     (tmp_path / "a.txt").write_text(text, encoding="utf-8")
