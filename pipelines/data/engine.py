@@ -6,8 +6,10 @@ All have the interface of `concurrent.futures`; the results are the same.
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from contextlib import ExitStack
@@ -88,7 +90,7 @@ class Engine:
             # Not fork: a forked child could inherit a lock that nobody releases.
             context = multiprocessing.get_context("spawn")
             workers = len(os.sched_getaffinity(0))
-            pool = ProcessPoolExecutor(workers, context, _ignore_interrupts)
+            pool = ProcessPoolExecutor(workers, context, _start_worker)
             self._executor = self._stack.enter_context(pool)
         elif self._executor is None:
             client = self._stack.enter_context(_client(str(self._config.scheduler)))
@@ -96,9 +98,17 @@ class Engine:
         return self._executor
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the main process, which ends its workers."""
+def _start_worker() -> None:
+    """Leave Ctrl-C to the main process, and end with it, even if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # of a worker
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)  # the main thread may wait for work that nobody sends
 
 
 def _client(scheduler: str) -> Any:

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from pipelines.errors import UserError
 from stages import build_vocab, preprocess
 from tests.unit.corpus_entries import CHECKS, COMMON_CHECKS, READERS
 
+ROOT = Path(__file__).parents[3]
 LOCAL = {"engine": "local"}
 TREE: dict[str, Any] = {
     "seed": 1,
@@ -124,6 +128,40 @@ def test_a_local_worker_that_dies_is_one_sentence() -> None:
     message = "A worker process died"
     with Engine(DataConfig(engine="local")) as engine, pytest.raises(UserError, match=message):
         engine.run(die, [1, 2])
+
+
+def is_alive(process: int) -> bool:
+    """Return False for a process that has ended, even if nobody has asked for its exit code."""
+    try:
+        return bool(Path(f"/proc/{process}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
+def announce_and_wait(file: Path) -> None:
+    file.write_text(str(os.getpid()), encoding="utf-8")
+    time.sleep(600)
+
+
+def test_workers_end_with_a_killed_stage(tmp_path: Path) -> None:
+    files = [tmp_path / "first", tmp_path / "second"]
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from pipelines.config.params import DataConfig\n"
+        "from pipelines.data.engine import Engine\n"
+        "from tests.unit.data.test_engine import announce_and_wait\n"
+        "Engine(DataConfig(engine='local')).run(announce_and_wait, map(Path, sys.argv[1:]))\n"
+    )
+    command = [sys.executable, "-c", code, *map(str, files)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        while not all(file.exists() and file.read_text(encoding="utf-8") for file in files):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+    workers = [int(file.read_text(encoding="utf-8")) for file in files]
+    while any(map(is_alive, workers)):
+        time.sleep(0.05)  # without an end, the test has none
 
 
 @pytest.mark.parametrize(
