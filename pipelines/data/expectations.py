@@ -30,6 +30,7 @@ with warnings.catch_warnings():
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+BATCHES = 4  # batches of rows that are checked at once
 MAX_ROWS = 5  # rows in the message about a rule
 MAX_EXAMPLES = 2  # rows in the report
 MAX_WIDTH = 80  # characters of such a row
@@ -114,10 +115,19 @@ class Checker:
         if frame not in self._frames:
             schema = self._check_columns(frame, batch)
             self._frames[frame] = _Frame(self._row_rules(frame), schema)
-        state, batch = self._frames[frame], batch.reset_index(drop=True)
+        state = self._frames[frame]
         state.rows += len(batch)
-        if not len(batch):
+        if len(batch):
+            state.waiting.append(batch)
+        if len(state.waiting) == BATCHES:
+            self._check_rows(frame, state)
+
+    def _check_rows(self, frame: str, state: _Frame) -> None:
+        """Check the batches that wait; a validation takes as long for one batch as for several."""
+        if not state.waiting:
             return
+        batch = pd.concat(state.waiting, ignore_index=True)
+        state.waiting.clear()
         measures = batch[rules_of.measure_columns(state.rules)]
         outcomes = self._validate(measures, state.rules)
         for rule, outcome, count in zip(state.rules, outcomes, state.counts, strict=True):
@@ -142,6 +152,7 @@ class Checker:
         """
         self._statistics[frame] = statistics
         state = self._frames.setdefault(frame, _Frame(()))
+        self._check_rows(frame, state)
         if frame == "splits":
             state.rows = sum(self._frames[split].rows for split in SPLITS)
         results, messages = [], []
@@ -248,6 +259,7 @@ class _Frame:
     def __init__(self, rules: Sequence[Rule], schema: Rule | None = None) -> None:
         self.rules, self.schema, self.rows = list(rules), schema, 0
         self.counts = [_Count() for _ in self.rules]
+        self.waiting: list[pd.DataFrame] = []
 
 
 class _FailedRows:

@@ -22,15 +22,15 @@ class LinesReader(TextReader):
 
         Empty lines at the beginning are skipped.
         """
-        row, start, ends = "", 0, 0
+        name, row, start, ends = file.name, "", 0, 0
         for number, line in enumerate(self.lines(file), start=1):
             if not line or line.isspace():
                 ends += 1
                 continue
             if start:
-                yield file.name, start, row + "\n" * min(ends, MAX_LINE)
+                yield name, start, row + "\n" * min(ends, MAX_LINE)
             row, start, ends = line, number, 0
-        yield file.name, start, row + "\n" * min(ends, MAX_LINE)
+        yield name, start, row + "\n" * min(ends, MAX_LINE)
 
 
 READER = LinesReader

@@ -148,7 +148,8 @@ def damage(text: str) -> str | None:
     """Return the reason why a text cannot be used, or None: bytes outside its encoding, or NUL."""
     if "\0" not in text:
         try:
-            text.encode()
+            if not text.isascii():
+                text.encode()
             return None
         except UnicodeEncodeError:
             pass
