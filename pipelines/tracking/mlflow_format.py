@@ -17,7 +17,7 @@ from pipelines.tracking.log_events import MODEL, LogEvent
 REQUIREMENTS = (
     *("mlflow", "tensorflow", "keras", "numpy", "pandas", "pyarrow"),
     *("pydantic", "PyYAML", "scikit-learn", "sentencepiece", "threadpoolctl"),
-    *("typer", "rich"),
+    *("typer", "rich", "charset-normalizer", "duckdb", "unicode-segmentation-rs"),
 )
 MLFLOW_TYPES = {
     "int64": "long",

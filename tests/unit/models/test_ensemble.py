@@ -113,7 +113,7 @@ def test_an_ensemble_of_classifiers_is_evaluated_like_a_model(make):
 
 def test_an_ensemble_of_language_models_is_sampled_like_a_model(make):
     step = sampling.make_sampler(Ensemble(make_members(make, "language_model", 2)))()
-    assert np.exp(step(5)).sum() == pytest.approx(1, abs=1e-5)
+    assert np.exp(step(np.array([5], np.int32))).sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_count_params_adds_up_the_members(make):

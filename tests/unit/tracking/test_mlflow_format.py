@@ -9,6 +9,8 @@ from tests.contract.imports import closure, modules
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = {"yaml": "PyYAML", "pydantic_core": "pydantic", "sklearn": "scikit-learn"}  # by module
+PACKAGES |= {"charset_normalizer": "charset-normalizer"}
+PACKAGES |= {"unicode_segmentation_rs": "unicode-segmentation-rs"}
 
 
 def _third_party(files):
