@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
+from pipelines.data.readers.base import BadRow, Row
 from pipelines.errors import UserError, suggest
 from pipelines.proposals import formats
-from pipelines.proposals.layouts import Layout, are_tags, is_labels
+from pipelines.proposals.layouts import PART_OF, Layout, are_tags, is_labels
 from pipelines.proposals.options import Options
 from pipelines.types import TASKS
 
@@ -66,6 +68,12 @@ class ColumnValues(NamedTuple):
         """True if the values are texts: most are different, and no numbers."""
         return not self.is_number and len(set(self.values)) > 0.3 * len(self.values)
 
+    @property
+    def is_label(self) -> bool:
+        """True if the values are labels: few different ones, and no parts of a split."""
+        distinct = {value.strip().lower() for value in self.values}
+        return is_labels(self.values) and not distinct <= PART_OF.keys()
+
     def rank(self, names: Sequence[str]) -> int:
         """Return the place of the first of some names in the column's name, or their number."""
         words = [word.lower() for word in _PART.split(str(self.column)) if word]
@@ -116,14 +124,26 @@ def _profiles(layout: Layout) -> list[ColumnValues]:
         raise UserError(
             f"{layout.files[0].name}:1 has two columns '{repeated}': rename one of them."
         )
-    reader = formats.make_reader({**layout.reader, "columns": columns})
-    rows = formats.first_rows(reader, layout.files, names, formats.ROWS)
-    values = list(zip(*(map(str, row[2:]) for row in rows), strict=True))
-    if not values:
-        raise UserError(f"{layout.files[0].name} has no rows.")
+    rows = _first_rows(layout, columns)
+    if layout.format in ("json_lines", "parquet") and any(isinstance(row, BadRow) for row in rows):
+        # A null or an object has no text, but the other columns of its row have: read each alone.
+        alone = [_first_rows(layout, {name: column}) for name, column in columns.items()]
+        values = [
+            ["" if isinstance(row, BadRow) else str(row[2]) for row in rows] for rows in alone
+        ]
+    else:
+        texts = [[str(text) for text in row[2:]] for row in rows if not isinstance(row, BadRow)]
+        values = [list(cells) for cells in zip(*texts, strict=True)]
+    if not any(map(any, values)):
+        raise UserError(f"{layout.files[0].name} has no rows with text.")
     return [
         ColumnValues(column, cells) for column, cells in zip(layout.columns, values, strict=True)
     ]
+
+
+def _first_rows(layout: Layout, columns: Mapping[str, Column]) -> list[Row | BadRow]:
+    reader = formats.make_reader({**layout.reader, "columns": columns})
+    return list(islice(reader.read(layout.files, list(columns)), formats.ROWS))
 
 
 def _column(value: str, option: str, columns: Sequence[Column]) -> Column:
@@ -143,16 +163,30 @@ def _task(profiles: Mapping[Column, ColumnValues], chosen: Mapping[str, Column])
     if any(are_tags(profile.values) for profile in others):
         return "tagging"
     texts = [profile for profile in others if profile.is_text]
-    pair = len(texts) == 2 and all(
-        min(profile.rank(SOURCES), profile.rank(TARGETS)) < 4
-        or LANGUAGE.fullmatch(str(profile.column))
-        or isinstance(profile.column, int)
-        for profile in texts
-    )
-    labels = [profile for profile in others if is_labels(profile.values)]
-    if pair and "text" not in chosen and not any(_is_named(profile) for profile in labels):
+    labels = [profile for profile in others if profile.is_label]
+    if (
+        len(texts) == 2
+        and "text" not in chosen
+        and not any(_is_named(profile) for profile in labels)
+        and (_have_names_of_pairs(texts) or (not labels and _are_alike(texts)))
+    ):
         return "translation"
     return "classification" if labels else "language_modelling"
+
+
+def _have_names_of_pairs(texts: Sequence[ColumnValues]) -> bool:
+    return all(
+        min(profile.rank(SOURCES), profile.rank(TARGETS)) < 4
+        or LANGUAGE.fullmatch(str(profile.column))
+        for profile in texts
+    )
+
+
+def _are_alike(texts: Sequence[ColumnValues]) -> bool:
+    """Return True if no column has the name of texts, and none is much shorter, as names are."""
+    shorter, longer = sorted(profile.length for profile in texts)
+    is_named = any(profile.rank(TEXTS) < len(TEXTS) for profile in texts)
+    return not is_named and longer < 3 * shorter
 
 
 def _is_named(profile: ColumnValues) -> bool:
@@ -190,7 +224,7 @@ def _text_and_label(
         candidates = [
             profile
             for column, profile in profiles.items()
-            if column not in chosen.values() and is_labels(profile.values)
+            if column not in chosen.values() and profile.is_label
         ]
         if not candidates:
             raise UserError(
@@ -265,11 +299,11 @@ def _reason(
         return f"'{columns['source']}' and '{columns['target']}' have texts"
     if task == "tagging":
         return f"'{columns['tags']}' has IOB tags"
-    count = len(set(profiles[columns["label"]].values))
+    count = len({value for value in profiles[columns["label"]].values if value.strip()})
     others = [
         str(column)
         for column, profile in profiles.items()
-        if column not in columns.values() and is_labels(profile.values)
+        if column not in columns.values() and profile.is_label
     ]
     hint = f"; --label may name {' or '.join(others)} instead" if others and not chosen else ""
     return f"'{columns['label']}' has {count} different values{hint}"

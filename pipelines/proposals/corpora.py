@@ -330,7 +330,8 @@ def _checks(
         reasons.append(f"bad_rows: {statistics.bad_rows:,} rows cannot be read")
     if statistics.empty:
         checks["empty"] = {"max": _ceil(statistics.empty / statistics.rows * 1.5, 4)}
-        reasons.append(f"empty: {statistics.empty:,} rows have no text")
+        what = "text or no label" if task == "classification" else "text"
+        reasons.append(f"empty: {statistics.empty:,} rows have no {what}")
     if task == "classification":
         checks["labels"] = {"values": sorted(statistics.labels)}
         reasons.append("labels: all that occur")

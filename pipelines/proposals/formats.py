@@ -20,6 +20,7 @@ from pipelines.proposals.options import Options
 SAMPLE = 1 << 22  # bytes that show the format
 ROWS = 2000  # rows that show the columns
 MAX_NAME = 60  # characters of the name of a column; a longer cell is a text
+JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 PACKED = (".gz", ".xz", ".bz2", ".zst", ".zip")
 MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 TAG = re.compile(r"O|[BIES]-\S+")
@@ -61,7 +62,13 @@ def recognise(file: Path, options: Options) -> FileFormat:
     encoding = options.encoding or encoding_of(file)
     lines = list(_first_lines(file, encoding))
     options = options._replace(encoding=encoding)
-    form = _json_lines(lines) or _tagged_columns(lines) or _table(file, lines, options)
+    form = _json_lines(lines)
+    if form is None and suffix_of(file) in JSON_SUFFIXES:
+        raise UserError(
+            f"{file.name} has no JSON object in each line: write it so (with jq: `jq -c .`, or "
+            "`jq -c '.[]'` for a list)."
+        )
+    form = form or _tagged_columns(lines) or _table(file, lines, options)
     form = form or FileFormat({"format": "lines"}, (), "plain text, a row in each line")
     return form._replace(reader={**form.reader, **({"encoding": encoding} if encoding else {})})
 
@@ -79,7 +86,7 @@ def first_rows(
     return list(islice(rows, count))
 
 
-def _suffix(file: Path) -> str:
+def suffix_of(file: Path) -> str:
     """Return the suffix of the unpacked file."""
     suffixes = [suffix.lower() for suffix in file.suffixes]
     return next((suffix for suffix in reversed(suffixes) if suffix not in PACKED), "")
@@ -142,7 +149,7 @@ def _json_lines(lines: Sequence[str]) -> FileFormat | None:
             objects.append(json.loads(line))
         except (ValueError, RecursionError):
             return None
-    names = tuple(dict.fromkeys(key for item in objects for key in item))
+    names = tuple(objects[0]) if objects else ()  # the reader wants all names in the first one
     return FileFormat({"format": "json_lines"}, names, "each line is a JSON object")
 
 
@@ -163,7 +170,7 @@ def _tagged_columns(lines: Sequence[str]) -> FileFormat | None:
 
 
 def _table(file: Path, lines: Sequence[str], options: Options) -> FileFormat | None:
-    suffix, separator = _suffix(file), options.separator
+    suffix, separator = suffix_of(file), options.separator
     if separator is None and (
         suffix in (".tsv", ".tab") or all("\t" in line for line in lines[:50])
     ):
@@ -193,18 +200,27 @@ def _table(file: Path, lines: Sequence[str], options: Options) -> FileFormat | N
         )
     has_header = options.header
     if has_header is None:
-        has_header = dialect.header and _is_header(rows)
+        has_header = (dialect.header or _has_index(rows)) and _is_header(rows)
     titles = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
     reason = f"cells between {titles.get(dialect.separator, repr(dialect.separator))}"
     reason += "" if quoting else ", quotes are text"
     if has_header:
-        return FileFormat(reader, tuple(str(cell) for cell in rows[0]), f"{reason}, a header")
+        cells = tuple(str(cell) for cell in rows[0] if str(cell).strip())  # pandas names no index
+        return FileFormat(reader, cells, f"{reason}, a header")
     return FileFormat({**reader, "header": False}, places, f"{reason}, no header")
+
+
+def _has_index(rows: Sequence[Sequence[Any]]) -> bool:
+    """Return True if the first cell alone is blank, above an index that pandas wrote."""
+    first = [bool(str(cell).strip()) for cell in rows[0]]
+    numbers = [str(row[0]) for row in rows[1:]]
+    return not first[0] and all(first[1:]) and bool(numbers) and all(map(str.isdecimal, numbers))
 
 
 def _is_header(rows: Sequence[Sequence[Any]]) -> bool:
     """Return True if the first row has names: short, and not values of their columns."""
     names = [str(cell) for cell in rows[0]] if rows else []
-    short = all(name.strip() and len(name) <= MAX_NAME for name in names)
-    repeated = any(row[place] == name for row in rows[1:] for place, name in enumerate(names))
-    return bool(names) and short and not repeated
+    named = {place: name for place, name in enumerate(names) if name.strip()}
+    short = all(len(name) <= MAX_NAME for name in named.values())
+    repeated = any(row[place] == name for row in rows[1:] for place, name in named.items())
+    return bool(named) and short and not repeated

@@ -76,7 +76,7 @@ def arrange(paths: Sequence[Path], options: Options) -> Layout:
         if shape[:2] != shapes[0][:2]:
             raise UserError(
                 f"{path.name} has another format than {paths[0].name} ({shape.reason}; "
-                f"{shapes[0].reason}): add them as two corpora."
+                f"{shapes[0].reason}): pass only the files of one corpus."
             )
     reader, columns, reason = shapes[0]
     parts = _parts(paths) if options.split in (None, "given") else {}
@@ -88,8 +88,38 @@ def arrange(paths: Sequence[Path], options: Options) -> Layout:
         parts = dict(zip(parts, groups, strict=False))
         reader = {**reader, "format": "parallel"}
         reason = "two text files with the same number of lines"
+    elif is_text and options.task is None:
+        _refuse_uneven(groups, encoding)
     files = tuple(file for group in groups for file in group)
     return Layout(files, parts, groups, reader, columns, reason)
+
+
+def _refuse_uneven(groups: Sequence[Sequence[Path]], encoding: str | None) -> None:
+    """Refuse two files that the names say are translations, with different numbers of lines.
+
+    Raises:
+        UserError: the message has the numbers.
+    """
+    for group in groups:
+        languages = {_language(file) for file in group}
+        if len(group) != 2 or None in languages or len(languages) == 1:
+            continue
+        counts = [sum(1 for _ in text_files.read_lines(file, encoding)) for file in group]
+        if counts[0] != counts[1]:
+            first, second = (
+                f"{file.name} has {count:,} lines"
+                for file, count in zip(group, counts, strict=True)
+            )
+            raise UserError(
+                f"{first}, and {second}: add the lines that are missing, so that each has its "
+                "translation, or set --task language_modelling."
+            )
+
+
+def _language(file: Path) -> str | None:
+    """Return the language that the suffix of a file says, as in news.en.gz, or None."""
+    suffix = formats.suffix_of(file)[1:]
+    return suffix if len(suffix) == 2 and suffix.isalpha() else None
 
 
 def _visible(path: Path) -> bool:
@@ -142,10 +172,12 @@ def _has_labels(file: Path, encoding: str | None) -> bool:
 
 
 def is_labels(values: Sequence[str]) -> bool:
-    """Return True if values are few different short ones, as labels are."""
-    distinct = set(values)
-    short = all(value and len(value) <= formats.MAX_NAME for value in distinct)
-    return short and 2 <= len(distinct) <= min(100, max(2, len(values) // 4))
+    """Return True if values are few different short ones, as labels are; some may be missing."""
+    labels = [value for value in values if value.strip()]
+    distinct = set(labels)
+    short = all(len(value) <= formats.MAX_NAME for value in distinct)
+    few = 2 <= len(distinct) <= min(100, max(2, len(labels) // 4))
+    return short and few and len(labels) >= 0.5 * len(values)
 
 
 def are_tags(values: Sequence[str]) -> bool:

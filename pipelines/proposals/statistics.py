@@ -89,7 +89,8 @@ def measure(
             if len(documents) < MAX_LABELS:
                 documents.add(row[0])
             if label is not None:
-                statistics.labels[texts[label].strip()] += 1
+                if texts[label].strip():
+                    statistics.labels[texts[label].strip()] += 1
                 if len(statistics.labels) > MAX_LABELS:
                     raise UserError(
                         f"More than {MAX_LABELS:,} labels are different, for instance "
@@ -128,6 +129,6 @@ def _check(statistics: Statistics) -> None:
         raise UserError(bad.sentence + more)
     if statistics.rows < 10:
         raise UserError(
-            f"The files have {statistics.rows} rows, too few to train, validate and test a model: "
-            "add more."
+            f"The files have {statistics.rows:,} row{'s' if statistics.rows != 1 else ''}, too few "
+            "to train, validate and test a model: add more; each line of a text is a row."
         )

@@ -48,7 +48,7 @@ def test_rows_and_words_that_are_missing_are_named(tmp_path):
     with pytest.raises(UserError, match="no row that can be read as a table"):
         propose([file], None, Options(task="classification", header=True))
     file.write_text('{"text": []}\n' * 30, encoding="utf-8")
-    with pytest.raises(UserError, match="No row has a word"):
+    with pytest.raises(UserError, match="no rows with text"):
         propose([file], None, Options())
     file.write_text("".join(f"word {n}\n" for n in range(50)), encoding="utf-8")
     with pytest.raises(UserError, match="--split stratified needs a label"):

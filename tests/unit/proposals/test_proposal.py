@@ -133,6 +133,61 @@ CASES: dict[str, tuple[dict[str, str | bytes], str, dict[str, Any]]] = {
         "translation",
         {"format": "json_lines", "columns": {"source": "en", "target": "fr"}},
     ),
+    "json lines with objects and nulls": (
+        {
+            "a.jsonl": "".join(
+                json.dumps({"meta": {"a": 1}, "user": (None, "x")[n % 2], "text": text, "label": b})
+                + "\n"
+                for n, (text, b) in enumerate(ROWS)
+            )
+        },
+        "classification",
+        {"format": "json_lines", "columns": COLUMNS},
+    ),
+    "an index without a name": (
+        {
+            "a.csv": csv(
+                [("", "text", "label"), *((str(n), *row) for n, row in enumerate(ROWS))], quote=""
+            ).replace(", ", " ")
+        },
+        "classification",
+        TABLE,
+    ),
+    "missing labels": (
+        {
+            "a.csv": csv(
+                [("text", "label"), *((t, b if n % 9 else "") for n, (t, b) in enumerate(ROWS))]
+            )
+        },
+        "classification",
+        TABLE,
+    ),
+    "no header, and users": (
+        {"a.csv": csv([(str(n % 2 * 4), f"user{n}", text) for n, (text, _) in enumerate(ROWS)])},
+        "classification",
+        {**TABLE, "header": False, "columns": {"text": 3, "label": 1}},
+    ),
+    "pairs without usual names": (
+        {"a.tsv": tsv([("english", "german"), *PAIRS])},
+        "translation",
+        {
+            "format": "table",
+            "separator": "\t",
+            "columns": {"source": "english", "target": "german"},
+        },
+    ),
+    "parts are no labels": (
+        {
+            "a.csv": csv(
+                [
+                    ("text", "split"),
+                    *((t, ("train", "dev")[n % 2]) for n, (t, _) in enumerate(ROWS)),
+                ]
+            )
+        },
+        "language_modelling",
+        {**TABLE, "columns": {"text": "text"}},
+    ),
     "gzip": (
         {"a.csv.gz": gzip.compress(csv([("text", "label"), *ROWS]).encode())},
         "classification",
@@ -380,6 +435,12 @@ def test_options_replace_proposals(
     assert {key: proposal.values["reader"].get(key) for key in expected} == expected
 
 
+def test_missing_labels_are_empty_rows_and_no_label(tmp_path: Path) -> None:
+    checks = run(tmp_path, CASES["missing labels"][0]).values["checks"]
+    assert checks["labels"] == {"values": ["bad", "good"]}
+    assert checks["empty"]["max"] > 7 / 60
+
+
 def test_tokens_and_split_are_options(tmp_path: Path) -> None:
     values = run(tmp_path, CASES["csv"][0], tokens="bpe", split="shuffled").values
     assert (values["tokens"], values["split"]["method"]) == ("bpe", "shuffled")
@@ -387,7 +448,7 @@ def test_tokens_and_split_are_options(tmp_path: Path) -> None:
 
 
 ERRORS: list[tuple[dict[str, str | bytes], dict[str, str], str]] = [
-    ({"a.csv": "text,label\na,b\n"}, {}, "1 rows, too few"),
+    ({"a.csv": "text,label\na,b\n"}, {}, "1 row, too few"),
     ({"a.csv": ""}, {}, "is empty"),
     ({"a.csv": csv([("text", "label"), *ROWS])}, {"label": "lable"}, "did you mean 'label'"),
     ({"a.csv": csv([("text", "label"), *ROWS])}, {"task": "tagging"}, "No column has IOB tags"),
@@ -407,6 +468,8 @@ ERRORS: list[tuple[dict[str, str | bytes], dict[str, str], str]] = [
     ({"a.csv": csv([("text", "label"), *ROWS]), "b.txt": LINES}, {}, "another format"),
     ({"mine/a/1.txt": "x"}, {}, "two folders or more"),
     ({"mine/train/a/1.txt": "x", "mine/test/a/1.txt": "x"}, {}, "valid is missing"),
+    ({"a.json": json.dumps([{"text": "a", "label": "b"}], indent=1)}, {}, "no JSON object in each"),
+    ({"a.en": "a\n" * 30, "a.de": "b\n" * 29}, {}, "a.en has 30 lines, and a.de has 29 lines"),
     ({"a.csv": b"%PDF-1.4 and so on"}, {}, "PDF"),
     ({"a.csv.gz": b"\x1f\x8bnothing"}, {}, "not a valid gzip"),
     ({"a.parquet": b"PAR1 nothing"}, {}, "not a valid Parquet"),
