@@ -171,6 +171,8 @@ def _lengths(column: str, train: Mapping[str, int], new: Mapping[str, int]) -> D
         below += count
         if below >= total * (len(bounds) + 1) / LENGTH_GROUPS:
             bounds.append(length)
+    if counts:
+        bounds.insert(0, counts[0][0] - 1)  # shorter texts than any of training
     groups = [
         _group((np.searchsorted(bounds, int(length)), count) for length, count in part.items())
         for part in (train, new)

@@ -97,6 +97,15 @@ def test_the_measure_that_moved_is_named(opinions) -> None:
     assert differences(train, good)["labels"].distance == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize(("words", "distance"), [(4, 1.0), (10, 0.0), (12, 1.0)])
+def test_lengths_that_training_does_not_have(words, distance, opinions) -> None:
+    train, new = (
+        of(opinions, rows([" ".join(["word"] * length)] * 40, ["good", "bad"] * 20))
+        for length in (10, words)
+    )
+    assert differences(train, new)["lengths of text"].distance == distance
+
+
 def test_of_few_texts_chance_explains_the_distance(opinions) -> None:
     english = [" ".join(ENGLISH.split()[: 5 + n % 7]) for n in range(400)]
     train = of(opinions, rows(english))
