@@ -160,7 +160,9 @@ def _shares(counts: Counter[str]) -> str:
     total = max(1, counts.total())
     frequent = counts.most_common(MAX_LABELS)
     texts = [
-        f"{value} {count / total:.1%}" for value, count in frequent if count >= MIN_SHARE * total
+        f"{value.strip() or '(none)'} {count / total:.1%}"
+        for value, count in frequent
+        if count >= MIN_SHARE * total
     ]
     more = len(counts) - len(texts)
     return ", ".join([*texts, *([f"{more} more"] if more > 0 else [])])

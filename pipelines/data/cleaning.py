@@ -80,7 +80,9 @@ def clean(texts: Texts, documents: Sequence[str], corpus: Corpus) -> CleanBatch:
         tokens = {column: lengths(texts[column], corpus.tokens)}
         too_long = np.zeros(len(origin), np.bool_)
     empty = np.zeros(len(origin), np.bool_)
-    for column in schema.text_columns:
+    for column in schema.columns:  # a row without label is empty, too
+        if column == schema.label_column and schema.labels_per_token:
+            continue
         stripped = pc.utf8_trim_whitespace(pa.array(texts[column], pa.large_string()))
         empty |= pc.binary_length(stripped).to_numpy() == 0
     reason = np.where(too_long, TOO_LONG, USED).astype(np.int8)

@@ -239,7 +239,14 @@ def _of_labels(overview: Overview) -> Iterator[str]:
     schema = task_schemas.get(corpus.task)
     if schema.label_column is None or schema.labels_per_token:
         return
-    unexpected = set(overview.labels) - set(corpus.checks.label_values)
+    unlabelled = sum(count for label, count in labels if not label.strip())
+    if unlabelled:
+        labels = [(label, count) for label, count in labels if label.strip()]
+        yield (
+            f"checks.labels.level: warn drops the {unlabelled:,} rows without label, which stop "
+            "`preprocess` otherwise"
+        )
+    unexpected = {label for label, _ in labels} - set(corpus.checks.label_values)
     if corpus.checks.label_values and unexpected:
         names = ", ".join(sorted(unexpected)[:5])
         yield f"checks.labels.values: the text has other labels, too: {names}"

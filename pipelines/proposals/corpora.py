@@ -37,6 +37,7 @@ UNKNOWN = 0.15  # rate of unknown words from which sub-words are better
 COMMON_BOUND = 0.1  # `checks.unknown_rate.max` of every corpus
 NEAR_DUPLICATES = 0.8
 LARGE_GROUP = 0.05  # share of the rows that a group of near-duplicates may have
+FEW_DROPPED = 0.05  # share of empty and repeated rows that `checks.rows.min` has room for
 RARE = 10  # different texts of a label from which each part gets some
 RUNNING_ROW = 10_000  # tokens after which a row of running text is cut
 
@@ -118,7 +119,9 @@ def propose_corpus(
     repeated = choice.task == "classification"
     cleaning = {"unicode": "NFC", "lowercase": lowercase, "max_length": max_length}
     split, reasons["split"] = _split_values(choice.task, layout, texts, statistics, options)
-    checks, reasons["checks"] = _checks(choice.task, sample, statistics, vocabulary)
+    checks, reasons["checks"] = _checks(
+        choice.task, sample, statistics, vocabulary, bool(layout.parts)
+    )
     values: dict[str, Any] = {
         "task": choice.task,
         "reader": dict(reader),
@@ -319,22 +322,41 @@ def _are_frequent(codes: Codes, statistics: Statistics) -> bool:
 
 
 def _checks(
-    task: str, sample: _Text, statistics: Statistics, vocabulary: Mapping[str, int]
+    task: str,
+    sample: _Text,
+    statistics: Statistics,
+    vocabulary: Mapping[str, int],
+    given: bool,
 ) -> tuple[dict[str, Any], str]:
-    rows = max(1, int(statistics.rows * 0.9))
+    dropped = statistics.empty / statistics.rows
+    if task == "classification":
+        repeated = statistics.repeated  # of a sample: in all rows, it is more
+        repeated *= 1.0 if statistics.rows == len(statistics.sample) else 2.0
+        dropped += (1 - dropped) * min(repeated, 0.9)
+    if dropped < FEW_DROPPED:
+        dropped = 0.0
+    rows = max(1, int(statistics.rows * 0.9 * (1 - dropped)))
     checks: dict[str, Any] = {"rows": {"min": rows}}
     reasons = ["rows: nine tenths of today's"]
+    if dropped:
+        reasons = ["rows: nine tenths of those that are neither empty nor repeated"]
+    if dropped > 0.4:
+        checks["dropped"] = {"max": min(1.0, _ceil(dropped * 1.2, 2))}
+        reasons.append(f"dropped: about {dropped:.0%} are empty or repeated")
     if statistics.bad_rows:
         share = statistics.bad_rows / (statistics.rows + statistics.bad_rows)
         checks["bad_rows"] = {"max": _ceil(share * 1.5, 4)}
         reasons.append(f"bad_rows: {statistics.bad_rows:,} rows cannot be read")
     if statistics.empty:
         checks["empty"] = {"max": _ceil(statistics.empty / statistics.rows * 1.5, 4)}
-        what = "text or no label" if task == "classification" else "text"
+        what = "text or label" if statistics.unlabelled else "text"
         reasons.append(f"empty: {statistics.empty:,} rows have no {what}")
     if task == "classification":
         checks["labels"] = {"values": sorted(statistics.labels)}
         reasons.append("labels: all that occur")
+        if statistics.unlabelled and not given:
+            checks["labels"]["level"] = "warn"
+            reasons[-1] += f"; {statistics.unlabelled:,} rows have none, and are dropped"
     if task == "translation":
         lengths = np.maximum(sample.lengths(), 1)
         ratios = lengths.max(axis=1) / lengths.min(axis=1)

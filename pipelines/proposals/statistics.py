@@ -32,6 +32,7 @@ class Statistics:
         empty: number of rows without text.
         repeated: share of the sample whose text occurs before in it.
         labels: number of rows of each label.
+        unlabelled: number of rows without label.
         documents: number of files with rows.
         sample: random rows, each a text for each column of the task.
         sample_groups: number of the group of files of each row of the sample.
@@ -43,6 +44,7 @@ class Statistics:
     characters: int = 0
     empty: int = 0
     labels: Counter[str] = field(default_factory=Counter)
+    unlabelled: int = 0
     documents: int = 0
     sample: list[tuple[str, ...]] = field(default_factory=list)
     sample_groups: list[int] = field(default_factory=list)
@@ -91,6 +93,8 @@ def measure(
             if label is not None:
                 if texts[label].strip():
                     statistics.labels[texts[label].strip()] += 1
+                else:
+                    statistics.unlabelled += 1
                 if len(statistics.labels) > MAX_LABELS:
                     raise UserError(
                         f"More than {MAX_LABELS:,} labels are different, for instance "

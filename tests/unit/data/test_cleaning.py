@@ -72,6 +72,13 @@ def test_a_repeated_text_is_dropped_whatever_its_label(
     assert used(raw, corpus, tmp_path)["line"].tolist() == ([1, 3] if drop else [1, 2, 3])
 
 
+def test_rows_without_label_are_dropped(make_corpus: Maker, tmp_path: Path) -> None:
+    raw = frame(text=["so", "no", "yes"], label=["bad", " ", ""])
+    checks = {"labels": {"values": ["bad", "good"], "level": "warn"}}
+    corpus = make_corpus("classification", checks=checks)
+    assert used(raw, corpus, tmp_path)["line"].tolist() == [1]
+
+
 def test_lengths_are_counted_in_tokens() -> None:
     texts = ["abc", "", "a b", "é\n"]
     assert cleaning.lengths(texts, "characters").tolist() == [3, 0, 3, 2]

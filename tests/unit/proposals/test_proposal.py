@@ -437,8 +437,15 @@ def test_options_replace_proposals(
 
 def test_missing_labels_are_empty_rows_and_no_label(tmp_path: Path) -> None:
     checks = run(tmp_path, CASES["missing labels"][0]).values["checks"]
-    assert checks["labels"] == {"values": ["bad", "good"]}
+    assert checks["labels"] == {"values": ["bad", "good"], "level": "warn"}
     assert checks["empty"]["max"] > 7 / 60
+
+
+def test_rows_that_are_dropped_are_not_missed(tmp_path: Path) -> None:
+    rows = [*ROWS[:40], *ROWS[:40], ("", "bad"), ("", "good")]
+    checks = run(tmp_path, {"a.csv": csv([("text", "label"), *rows])}).values["checks"]
+    assert checks["rows"]["min"] < 40
+    assert checks["dropped"]["max"] > 0.5
 
 
 def test_tokens_and_split_are_options(tmp_path: Path) -> None:
