@@ -57,7 +57,8 @@ def assign(columns: SplitColumns, config: FractionSplit, seed: int) -> tuple[Ord
         seed: of the permutation.
 
     Raises:
-        UserError: there are fewer than three rows or groups.
+        UserError: there are fewer than three rows or groups, with `stratified` of a label. A label
+            of one or two rows is in train only.
     """
     generator = np.random.default_rng(seed)
     order = np.arange(columns.rows, dtype=np.uint32)
@@ -121,11 +122,14 @@ def _stratified(
 
 
 def _cut_each(labels: Codes, names: Sequence[str], unit: str, config: FractionSplit) -> Codes:
-    parts = np.empty(len(labels), np.int8)
+    """Return the part of each row or group; a label of fewer rows than parts is in train only."""
+    parts = np.full(len(labels), TRAIN, np.int8)
     for number, name in enumerate(names):
         rows = np.flatnonzero(labels == number)
-        if len(rows):
+        if len(rows) >= len(PARTS) or (len(rows) and unit != "rows"):
             parts[rows] = _cut(len(rows), config, f"{unit} of the label '{name}'")
+    if not (parts == TEST).any():
+        raise UserError("No label has three rows, too few to split into train, valid and test.")
     return parts
 
 

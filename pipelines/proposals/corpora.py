@@ -115,7 +115,8 @@ def propose_corpus(
         lowercase, reasons["lowercase"] = False, "the text as it is"
     sample = words if tokens == "words" else _split(texts, training, tokens, lowercase)
     vocabulary, reasons["vocabulary"] = _vocabulary(choice.task, sample, statistics.rows)
-    max_length, reasons["max_length"] = _max_length(sample, schema.running_text)
+    labels = [row[-1].strip() for row in statistics.sample] if statistics.labels else []
+    max_length, reasons["max_length"] = _max_length(sample, schema.running_text, labels)
     repeated = choice.task == "classification"
     cleaning = {"unicode": "NFC", "lowercase": lowercase, "max_length": max_length}
     split, reasons["split"] = _split_values(choice.task, layout, texts, statistics, options)
@@ -255,12 +256,19 @@ def _round_up(number: int) -> int:
     return unit * -(-number // unit)
 
 
-def _max_length(sample: _Text, running: bool) -> tuple[int, str]:
+def _max_length(sample: _Text, running: bool, labels: Sequence[str]) -> tuple[int, str]:
+    """Return `max_length`: few texts are longer, and no label has longer ones only."""
     if running:
         return RUNNING_ROW, "running text, which is never dropped"
     longest = sample.lengths().max(axis=1)
     quantile = max(1, int(np.quantile(longest, 0.99, method="higher")))
     unit = UNITS.get(sample.tokens, "words")
+    shortest: dict[str, int] = {}
+    for label, length in zip(labels, longest.tolist(), strict=False):
+        shortest[label] = min(length, shortest.get(label, length))
+    needed = max(shortest.values(), default=0)
+    if needed > quantile:
+        return needed, f"the shortest text of a label has {needed:,} {unit}"
     return quantile, f"99 % of the texts have at most {quantile:,} {unit}"
 
 
@@ -296,8 +304,13 @@ def _split_values(
     codes = groups(band_keys(["\n".join(row) for row in texts], NEAR_DUPLICATES))
     grouping, why = _near_duplicates(codes)
     values = {**fractions, **grouping}
-    if method is None:
-        method = "stratified" if _are_frequent(codes, statistics) else "shuffled"
+    if method is None and statistics.labels:
+        method = "stratified"
+        if grouping and not _are_frequent(codes, statistics):
+            values, why = fractions, "some labels are too rare to group texts that are similar"
+        rare = sum(count < 3 for count in statistics.labels.values())
+        why += f"; {rare} labels of fewer than 3 rows are in train only" if rare else ""
+    method = method or "shuffled"
     order = "each part has the same labels" if method == "stratified" else "rows in a random order"
     return {"method": method, **values}, f"{order}; {why}"
 
@@ -313,9 +326,7 @@ def _near_duplicates(codes: Codes) -> tuple[dict[str, float], str]:
 
 
 def _are_frequent(codes: Codes, statistics: Statistics) -> bool:
-    """Return True if there are labels, and each has texts for all parts."""
-    if not statistics.labels:
-        return False
+    """Return True if each label has groups of texts for all parts."""
     _, first = np.unique(codes, return_index=True)
     counts = Counter(statistics.sample[row][-1].strip() for row in first)
     return min(counts[label] for label in statistics.labels) >= RARE

@@ -384,12 +384,13 @@ def test_values_are_measured(tmp_path: Path) -> None:
     assert set(proposal.comments()) == {"", *values} - {"samples"}
 
 
-def test_rare_labels_are_shuffled(tmp_path: Path) -> None:
-    rows = [*ROWS, *((make_text(), "rare") for _ in range(3))]
-    assert (
-        run(tmp_path, {"a.csv": csv([("text", "label"), *rows])}).values["split"]["method"]
-        == "shuffled"
-    )
+def test_rare_labels_are_in_training(tmp_path: Path) -> None:
+    rows = [*ROWS, *((make_text(20), "rare") for _ in range(2))] + ROWS * 4
+    proposal = run(tmp_path, {"a.csv": csv([("text", "label"), *rows])})
+    assert proposal.values["split"] == {"method": "stratified", "valid": 0.1, "test": 0.1}
+    assert "1 labels of fewer than 3 rows are in train only" in proposal.reasons["split"]
+    assert proposal.values["cleaning"]["max_length"] == 20
+    assert "of a label" in proposal.reasons["max_length"]
 
 
 def test_texts_that_are_nearly_the_same_are_grouped_unless_most_are(tmp_path: Path) -> None:
