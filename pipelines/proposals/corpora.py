@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections import Counter
@@ -105,21 +106,22 @@ def propose_corpus(
     """
     schema = task_schemas.get(choice.task)
     places = [schema.columns.index(column) for column in schema.text_columns]
-    texts = [[row[place] for place in places] for row in statistics.sample]
+    repeated = choice.task == "classification"
+    used = _without_repeated(statistics) if repeated else statistics
+    texts = [[row[place] for place in places] for row in used.sample]
     reasons = {"task": choice.reason, "reader": layout.reason}
-    training = _training(layout, statistics)
-    lowercase, reasons["lowercase"] = _lowercase(choice.task, texts, statistics.rows)
+    training = _training(layout, used)
+    lowercase, reasons["lowercase"] = _lowercase(choice.task, texts, used.rows)
     words = _split(texts, training, "words", lowercase)
-    tokens, reasons["tokens"] = _tokens(choice.task, words, texts, statistics.rows, options)
+    tokens, reasons["tokens"] = _tokens(choice.task, words, texts, used.rows, options)
     if tokens == "characters" and schema.running_text:
         lowercase, reasons["lowercase"] = False, "the text as it is"
     sample = words if tokens == "words" else _split(texts, training, tokens, lowercase)
-    vocabulary, reasons["vocabulary"] = _vocabulary(choice.task, sample, statistics.rows)
-    labels = [row[-1].strip() for row in statistics.sample] if statistics.labels else []
+    vocabulary, reasons["vocabulary"] = _vocabulary(choice.task, sample, used.rows)
+    labels = [row[-1].strip() for row in used.sample] if statistics.labels else []
     max_length, reasons["max_length"] = _max_length(sample, schema.running_text, labels)
-    repeated = choice.task == "classification"
     cleaning = {"unicode": "NFC", "lowercase": lowercase, "max_length": max_length}
-    split, reasons["split"] = _split_values(choice.task, layout, texts, statistics, options)
+    split, reasons["split"] = _split_values(choice.task, layout, texts, used, options)
     checks, reasons["checks"] = _checks(
         choice.task, sample, statistics, vocabulary, bool(layout.parts)
     )
@@ -143,6 +145,23 @@ def propose_corpus(
     means = tuple(float(mean) * _pieces(sample, tokens) for mean in sample.lengths().mean(axis=0))
     sizes = Sizes(statistics.rows, means, vocabulary["max_size"], len(statistics.labels))
     return CorpusProposal(values, reasons, sizes)
+
+
+def _without_repeated(statistics: Statistics) -> Statistics:
+    """Return statistics with each text of the sample once: `drop_repeated` drops the others."""
+    places = {
+        (group, row[0].strip().lower()): place
+        for place, (group, row) in reversed(
+            list(enumerate(zip(statistics.sample_groups, statistics.sample, strict=True)))
+        )
+    }
+    chosen = sorted(places.values())
+    return dataclasses.replace(
+        statistics,
+        rows=max(1, statistics.rows * len(chosen) // max(1, len(statistics.sample))),
+        sample=[statistics.sample[place] for place in chosen],
+        sample_groups=[statistics.sample_groups[place] for place in chosen],
+    )
 
 
 def _pieces(sample: _Text, tokens: Tokens) -> float:

@@ -385,7 +385,8 @@ def test_values_are_measured(tmp_path: Path) -> None:
 
 
 def test_rare_labels_are_in_training(tmp_path: Path) -> None:
-    rows = [*ROWS, *((make_text(20), "rare") for _ in range(2))] + ROWS * 4
+    rows = [(make_text(), "ab"[number % 2]) for number in range(300)]
+    rows += [(make_text(20), "rare") for _ in range(2)]
     proposal = run(tmp_path, {"a.csv": csv([("text", "label"), *rows])})
     assert proposal.values["split"] == {"method": "stratified", "valid": 0.1, "test": 0.1}
     assert "1 labels of fewer than 3 rows are in train only" in proposal.reasons["split"]
@@ -446,6 +447,8 @@ def test_rows_that_are_dropped_are_not_missed(tmp_path: Path) -> None:
     rows = [*ROWS[:40], *ROWS[:40], ("", "bad"), ("", "good")]
     checks = run(tmp_path, {"a.csv": csv([("text", "label"), *rows])}).values["checks"]
     assert checks["rows"]["min"] < 40
+    many = {"a.csv": csv([("text", "label"), *(20 * [*ROWS, ("rare words here", "bad")])])}
+    assert run(tmp_path, many).values["vocabulary"]["min_count"] == 1
     assert checks["dropped"]["max"] > 0.5
 
 
