@@ -38,6 +38,7 @@ UNKNOWN = 0.15  # rate of unknown words from which sub-words are better
 COMMON_BOUND = 0.1  # `checks.unknown_rate.max` of every corpus
 NEAR_DUPLICATES = 0.8
 LARGE_GROUP = 0.05  # share of the rows that a group of near-duplicates may have
+UNKNOWN_TOKENS = {"<unk>", "<UNK>"}  # of text that others have split into tokens
 FEW_DROPPED = 0.05  # share of empty and repeated rows that `checks.rows.min` has room for
 RARE = 10  # different texts of a label from which each part gets some
 RUNNING_ROW = 10_000  # tokens after which a row of running text is cut
@@ -216,6 +217,9 @@ def _tokens(
         )
     if task == "tagging":
         return "spaces", "the tags are aligned with them"
+    tokenised = {token for row in texts for text in row for token in text.split()}
+    if UNKNOWN_TOKENS & tokenised:
+        return "spaces", "the texts are split into tokens, some of which are <unk>"
     joined = "".join(text for row in texts[:2000] for text in row)
     letters = sum(character.isalpha() for character in joined)
     if len(SPACELESS.findall(joined)) > 0.3 * letters:

@@ -68,7 +68,9 @@ def recognise(file: Path, options: Options) -> FileFormat:
             f"{file.name} has no JSON object in each line: write it so (with jq: `jq -c .`, or "
             "`jq -c '.[]'` for a list)."
         )
-    form = form or _tagged_columns(lines) or _table(file, lines, options)
+    if options.separator is None:
+        form = form or _tagged_columns(file, lines)
+    form = form or _table(file, lines, options)
     form = form or FileFormat({"format": "lines"}, (), "plain text, a row in each line")
     return form._replace(reader={**form.reader, **({"encoding": encoding} if encoding else {})})
 
@@ -153,20 +155,51 @@ def _json_lines(lines: Sequence[str]) -> FileFormat | None:
     return FileFormat({"format": "json_lines"}, names, "each line is a JSON object")
 
 
-def _tagged_columns(lines: Sequence[str]) -> FileFormat | None:
-    """Recognise tokens with tags: a token in each line, blank lines between the sentences."""
+def _tagged_columns(file: Path, lines: Sequence[str]) -> FileFormat | None:
+    """Recognise tokens with tags: a token in each line, blank lines between the sentences.
+
+    Raises:
+        UserError: there are tokens, but no IOB tags.
+    """
     rows = [line.split() for line in lines[:5000] if not line.startswith(("#", "-DOCSTART-"))]
     rows = rows[:-1] if len(lines) > 5000 else rows
     tokens = [cells for cells in rows if cells]
     if len(tokens) < 2 or len(tokens) == len(rows):
         return None
     width = len(tokens[0])
-    tagged = sum(len(cells) == width and bool(TAG.fullmatch(cells[-1])) for cells in tokens)
-    if width < 2 or tagged < 0.99 * len(tokens):
+    alike = [cells for cells in tokens if len(cells) == width]
+    if width < 2 or len(alike) < 0.99 * len(tokens):
         return None
-    columns = {"text": 1, "tags": width}
-    reason = f"{width} columns, the last with IOB tags, and blank lines between sentences"
-    return FileFormat({"format": "conll", "columns": columns}, (), reason)
+    for place in range(width, 1, -1):
+        tags = [cells[place - 1] for cells in alike]
+        if sum(bool(TAG.fullmatch(tag)) for tag in tags) >= 0.99 * len(tokens) and {*tags} != {"O"}:
+            break
+    else:
+        blank = sum(not line.strip() for line in lines[:5000])
+        if blank > 2 and all(
+            line.count("\t") >= width - 1 for line in lines[:100] if _is_row(line)
+        ):
+            raise UserError(
+                f"{file.name} has a token in each line, but no column with IOB tags (O, B-name and "
+                "I-name), which taggers need: add them, or set --separator to read it as a table."
+            )
+        return None
+    if other := next((tag for tag in tags if tag[:2] in ("E-", "S-")), None):
+        raise UserError(
+            f"{file.name} has the tag {other}, and taggers need IOB tags: write S- as B-, and E- "
+            "as I-."
+        )
+    reader: dict[str, Any] = {"format": "conll", "columns": {"text": 1, "tags": place}}
+    remarks = [line.split() for line in lines[:5000] if line.startswith("#")]
+    if remarks and not any(len(row) == width and TAG.fullmatch(row[-1]) for row in remarks):
+        reader["comment"] = "#"
+    which = "the last" if place == width else f"number {place}"
+    reason = f"{width} columns, {which} with IOB tags, and blank lines between sentences"
+    return FileFormat(reader, (), reason)
+
+
+def _is_row(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith(("#", "-DOCSTART-"))
 
 
 def _table(file: Path, lines: Sequence[str], options: Options) -> FileFormat | None:

@@ -205,6 +205,11 @@ def _files_of_classes(folder: Path) -> list[Path]:
     """Return the files in the folders of a folder."""
     folders = sorted(path for path in folder.iterdir() if path.is_dir() and _visible(path))
     files = [sorted(file for file in path.iterdir() if _is_text(file)) for path in folders]
+    if part_of(folder.name) and not folders and any(map(_is_text, folder.iterdir())):
+        raise UserError(
+            f"The folder {folder.name} has files, and no folder for each class: pass the files, "
+            "with train, valid and test in their names, as in train.en and train.de."
+        )
     if sum(map(bool, files)) < 2:
         raise UserError(
             f"The folder {folder.name} needs files in two folders or more, one for each class."

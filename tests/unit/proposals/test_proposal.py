@@ -240,6 +240,17 @@ CASES: dict[str, tuple[dict[str, str | bytes], str, dict[str, Any]]] = {
         "tagging",
         {"format": "conll", "columns": {"text": 1, "tags": 3}},
     ),
+    "tags in the middle, and comments": (
+        {
+            "a.conll": "# id 1 x\n"
+            + CONLL.replace(" X O", " O X")
+            .replace(" X B-per", " B-per X")
+            .replace(" X B-loc", " B-loc X")
+            .replace(" X I-loc", " I-loc X")
+        },
+        "tagging",
+        {"format": "conll", "columns": {"text": 1, "tags": 2}, "comment": "#"},
+    ),
     "a table of tags": (
         {"a.tsv": tsv([("words", "slots"), *TAGGED])},
         "tagging",
@@ -452,6 +463,11 @@ def test_rows_that_are_dropped_are_not_missed(tmp_path: Path) -> None:
     assert checks["dropped"]["max"] > 0.5
 
 
+def test_tokenised_text_stays_as_it_is(tmp_path: Path) -> None:
+    text = "".join(f"{make_text()} <unk> n't .\n" for _ in range(60))
+    assert run(tmp_path, {"a.txt": text}).values["tokens"] == "spaces"
+
+
 def test_tokens_and_split_are_options(tmp_path: Path) -> None:
     values = run(tmp_path, CASES["csv"][0], tokens="bpe", split="shuffled").values
     assert (values["tokens"], values["split"]["method"]) == ("bpe", "shuffled")
@@ -481,6 +497,9 @@ ERRORS: list[tuple[dict[str, str | bytes], dict[str, str], str]] = [
     ({"mine/train/a/1.txt": "x", "mine/test/a/1.txt": "x"}, {}, "valid is missing"),
     ({"a.json": json.dumps([{"text": "a", "label": "b"}], indent=1)}, {}, "no JSON object in each"),
     ({"a.en": "a\n" * 30, "a.de": "b\n" * 29}, {}, "a.en has 30 lines, and a.de has 29 lines"),
+    ({"a.conllu": "# a\n1\tThe\tDT\n2\tcat\tNN\n\n" * 30}, {}, "no column with IOB tags"),
+    ({"a.conll": "Ann S-per\nsings O\n\n" * 30}, {}, "write S- as B-"),
+    ({"mine/train/in": "x", "mine/valid/in": "x", "mine/test/in": "x"}, {}, "pass the files"),
     ({"a.csv": b"%PDF-1.4 and so on"}, {}, "PDF"),
     ({"a.csv.gz": b"\x1f\x8bnothing"}, {}, "not a valid gzip"),
     ({"a.parquet": b"PAR1 nothing"}, {}, "not a valid Parquet"),
