@@ -36,6 +36,7 @@ MANY_DOCUMENTS = 20  # from which whole documents are in one part
 HELD_OUT = 0.1
 UNKNOWN = 0.15  # rate of unknown words from which sub-words are better
 COMMON_BOUND = 0.1  # `checks.unknown_rate.max` of every corpus
+SURPLUS = 0.005  # unknown words; from twice as many, `checks.unknown_drift` of every corpus warns
 NEAR_DUPLICATES = 0.8
 LARGE_GROUP = 0.05  # share of the rows that a group of near-duplicates may have
 UNKNOWN_TOKENS = {"<unk>", "<UNK>"}  # of text that others have split into tokens
@@ -404,6 +405,9 @@ def _checks(
         if bound > COMMON_BOUND:
             checks["unknown_rate"] = {"max": min(1.0, _ceil(bound, 2))}
             reasons.append(f"unknown_rate: about {rate:.1%} in other rows")
+        if vocabulary["min_count"] == 1 and rate > SURPLUS:
+            checks["unknown_drift"] = {"surplus": min(1.0, _ceil(bound, 2))}
+            reasons.append("unknown_drift: the same, because all words of train are known")
     return checks, "; ".join(reasons)
 
 

@@ -463,6 +463,12 @@ def test_rows_that_are_dropped_are_not_missed(tmp_path: Path) -> None:
     assert checks["dropped"]["max"] > 0.5
 
 
+def test_new_words_of_few_rows_are_no_drift(tmp_path: Path) -> None:
+    rows = [(f"{text} new{number}", label) for number, (text, label) in enumerate(ROWS)]
+    checks = run(tmp_path, {"a.csv": csv([("text", "label"), *rows])}).values["checks"]
+    assert checks["unknown_drift"]["surplus"] == checks["unknown_rate"]["max"] > 0.1
+
+
 def test_tokenised_text_stays_as_it_is(tmp_path: Path) -> None:
     text = "".join(f"{make_text()} <unk> n't .\n" for _ in range(60))
     assert run(tmp_path, {"a.txt": text}).values["tokens"] == "spaces"
