@@ -27,6 +27,7 @@ SOURCES = ("source", "src", "input", "from")
 TARGETS = ("target", "tgt", "trg", "translation", "output", "to")
 NAMES = ("text", "label", "source", "target")  # of the options
 LANGUAGE = re.compile(r"[a-z]{2}([_-][A-Za-z]{2,4})?")
+LICENCE = re.compile(r"\bCC[- ]BY\b|tatoeba\.org")  # of each sentence, as Tatoeba's exports have
 _PART = re.compile(r"[^a-z]+|(?<=[a-z])(?=[A-Z])")
 
 
@@ -65,7 +66,10 @@ class ColumnValues(NamedTuple):
 
     @property
     def is_text(self) -> bool:
-        """True if the values are texts: most are different, and no numbers."""
+        """True if the values are texts: most are different, and neither numbers nor licences."""
+        licences = sum(bool(LICENCE.search(value)) for value in self.values)
+        if licences > 0.9 * len(self.values):
+            return False
         return not self.is_number and len(set(self.values)) > 0.3 * len(self.values)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -21,6 +22,7 @@ SAMPLE = 1 << 22  # bytes that show the format
 ROWS = 2000  # rows that show the columns
 MAX_NAME = 60  # characters of the name of a column; a longer cell is a text
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
+SENTENCE_ENDS = (".", "!", "\u3002", "\uff01")  # questions are names in surveys
 PACKED = (".gz", ".xz", ".bz2", ".zst", ".zip")
 MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 TAG = re.compile(r"O|[BIES]-\S+")
@@ -251,9 +253,12 @@ def _has_index(rows: Sequence[Sequence[Any]]) -> bool:
 
 
 def _is_header(rows: Sequence[Sequence[Any]]) -> bool:
-    """Return True if the first row has names: short, and not values of their columns."""
+    """Return True if the first row has names: short, no sentences, no values of the columns."""
     names = [str(cell) for cell in rows[0]] if rows else []
     named = {place: name for place, name in enumerate(names) if name.strip()}
     short = all(len(name) <= MAX_NAME for name in named.values())
     repeated = any(row[place] == name for row in rows[1:] for place, name in named.items())
-    return bool(named) and short and not repeated
+    ends = [name.strip().endswith(SENTENCE_ENDS) for name in named.values()]
+    several = [len(name.split()) > 1 for name in named.values()]
+    sentences = any(ends) and all(map(operator.or_, ends, several))
+    return bool(named) and short and not repeated and not sentences

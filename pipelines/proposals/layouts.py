@@ -191,6 +191,8 @@ def _class_folders(folder: Path, folders: Sequence[Path], options: Options) -> L
     """Return the layout of a folder for each class, perhaps below train, valid and test."""
     parts = _parts(folders) if options.split in (None, "given") else {}
     tops = list(parts.values()) or [(folder,)]
+    if not parts and all(part_of(path.name) for path in folders):  # to be split anew
+        tops = [tuple(folders)]
     groups = tuple(tuple(file for top in part for file in _files_of_classes(top)) for part in tops)
     files = tuple(file for group in groups for file in group)
     encodings = (options.encoding or formats.encoding_of(file) for file in files)

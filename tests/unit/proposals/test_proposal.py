@@ -176,6 +176,26 @@ CASES: dict[str, tuple[dict[str, str | bytes], str, dict[str, Any]]] = {
             "columns": {"source": "english", "target": "german"},
         },
     ),
+    "pairs without header": (
+        {"a.tsv": tsv([("Go.", "Va !"), ("Hi.", "Salut."), *PAIRS[:58]])},
+        "translation",
+        {
+            "format": "table",
+            "separator": "\t",
+            "header": False,
+            "columns": {"source": 1, "target": 2},
+        },
+    ),
+    "pairs with their licences": (
+        {"a.txt": tsv([(*pair, f"CC-BY 2.0 tatoeba.org #{n}") for n, pair in enumerate(PAIRS)])},
+        "translation",
+        {
+            "format": "table",
+            "separator": "\t",
+            "header": False,
+            "columns": {"source": 1, "target": 2},
+        },
+    ),
     "parts are no labels": (
         {
             "a.csv": csv(
@@ -461,6 +481,16 @@ def test_rows_that_are_dropped_are_not_missed(tmp_path: Path) -> None:
     many = {"a.csv": csv([("text", "label"), *(20 * [*ROWS, ("rare words here", "bad")])])}
     assert run(tmp_path, many).values["vocabulary"]["min_count"] == 1
     assert checks["dropped"]["max"] > 0.5
+
+
+def test_class_folders_of_two_parts_are_split_anew(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        f"mine/{('train', 'test')[n % 3 == 0]}/{label}/{n}.txt": text
+        for n, (text, label) in enumerate(ROWS)
+    }
+    values = run(tmp_path, files, split="stratified").values
+    assert values["reader"] == {"format": "folders"}
+    assert values["checks"]["labels"]["values"] == ["bad", "good"]
 
 
 def test_new_words_of_few_rows_are_no_drift(tmp_path: Path) -> None:
