@@ -121,7 +121,8 @@ def _read(path: Path, stage: str) -> Metrics | None:
     if not isinstance(content, dict):
         raise UserError(f"{path} is not a JSON object. Delete it and run `dvc repro {stage}`.")
     for key, value in content.items():
-        if key.startswith("test_") and isinstance(value, str):
+        is_metric = key.startswith("test_") and not key.endswith("_signature")
+        if is_metric and isinstance(value, str):
             raise UserError(
                 f"{path}: {key} is no number. Delete the file and run `dvc repro {stage}`."
             )

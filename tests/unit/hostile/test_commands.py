@@ -63,7 +63,7 @@ CASES = {
     "new from blank lines": from_file(b"\n \n", r"a\.csv is empty"),
     "new from empty standard input": Command((*NEW, "-"), "text is empty"),
     "new from noise": Command((*NEW, "-"), r"", stdin=bytes(range(128, 256)) * 40),
-    "new from one line": from_file(b"hello\n", "1 rows, too few to train.*add more", name="a.txt"),
+    "new from one line": from_file(b"hello\n", "1 row, too few to train.*add more", name="a.txt"),
     "new from a header": from_file(b"text,label\n", r"a\.csv has no rows"),
     "new from equal columns": from_file(
         f"text,text\n{CSV}", r"a\.csv:1 .*columns 'text': rename one"
