@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -177,7 +178,13 @@ def test_ctrl_c_during_the_imports_of_a_program_has_no_traceback(program, tmp_pa
     (tmp_path / "typer.py").write_text("import os; os.kill(os.getpid(), 2)", encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
     process = subprocess.run(
-        [sys.executable, *program], cwd=ROOT, env=environment, capture_output=True, text=True
+        [sys.executable, *program],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        # Tests that run in the background ignore Ctrl-C, and so would their processes.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     if program[0] == "-m":
         assert (process.returncode, process.stderr) == (-signal.SIGINT, "")
