@@ -25,7 +25,8 @@ from pipelines.data.partitions import ID_BITS, Partition, near_duplicate_thresho
 from pipelines.data.split_statistics import Flags, Keys
 from pipelines.errors import UserError
 
-MEMORY = "200MB"  # of DuckDB; beyond, it uses the disk
+MEMORY = "400MB"  # of DuckDB; beyond, it uses the disk
+THREADS = 2  # of DuckDB: each needs memory of its own
 GROUP_CHARACTERS = 1 << 22  # of the text of a row group, on average
 GROUP_ROWS = 1 << 17
 
@@ -44,7 +45,12 @@ class Selection:
         self._schema = task_schemas.get(corpus.task)
         self._database = duckdb.connect(
             folder / "selection.duckdb",
-            config={"memory_limit": MEMORY, "temp_directory": str(folder / "spilled")},
+            config={
+                "memory_limit": MEMORY,
+                "threads": THREADS,
+                "preserve_insertion_order": False,  # queries whose order matters name it
+                "temp_directory": str(folder / "spilled"),
+            },
         )
         for name in ("measured", "prepared"):
             files = [str(getattr(partition, name)) for partition in partitions]

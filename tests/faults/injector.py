@@ -224,6 +224,8 @@ def _family(name: str) -> str:
 
 def make_project(folder: Path) -> None:
     """Make a folder with params.yaml, frames and vocabularies for the training stages."""
+    from tests.unit.data import whole_frames  # not in the attempts: it imports the data checks
+
     folder.mkdir(parents=True)
     models: dict[str, dict[str, object]] = {family: {} for family in params.FAMILIES}
     for name, entry in ALL_MODELS.items():
@@ -245,7 +247,7 @@ def make_project(folder: Path) -> None:
     for corpus, frame in FRAMES.items():
         parquet.write_parquet(frame, folder / paths.train_frame(corpus))
         parquet.write_parquet(frame.iloc[::3], folder / paths.valid_frame(corpus))
-        vocabularies = vocabulary.build_vocabularies(frame, config.corpora[corpus])
+        vocabularies = whole_frames.build_vocabularies(frame, config.corpora[corpus])
         vocabulary.save(vocabularies, folder / paths.vocabulary(corpus))
 
 
