@@ -86,7 +86,7 @@ def write_dropped(
         partitions: of the corpus.
         selection: of the rows.
         corpus: configuration of the corpus.
-        path: CSV file with document, line, reason and raw text, whose columns tabs separate.
+        path: CSV file to write, with document, line, reason and the raw texts, joined by tabs.
     """
     dropped = DroppedRows()
     reasons = {

@@ -47,8 +47,8 @@ class Engine:
     def run(self, function: Callable[..., Any], items: Iterable[Item], *args: Any) -> list[Item]:
         """Call `function(item, *args)` for all items, and return them in their order.
 
-        Items are passed on as soon as they are there. The function must be importable, and must
-        not mind to be called twice for an item: Dask repeats the work of a lost worker.
+        Items are submitted while `items` still yields others. The function must be importable. A
+        second call for an item must give the same result: Dask repeats the work of a lost worker.
 
         Raises:
             UserError: the scheduler does not answer, or a worker died.
