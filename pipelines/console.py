@@ -48,23 +48,12 @@ __all__ = [
     "run_app",
 ]
 
-# Read by the libraries at import, so set before any of them is imported.
-QUIET = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "GX_ANALYTICS_ENABLED": "false",
-    "TQDM_DISABLE": "1",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
 RESTART = "--fresh"
 Restart = Annotated[
     bool,
     Option(RESTART, envvar="SEQPROOF_FRESH", help="ignore saved checkpoints and start from step 0"),
 ]
 INTERRUPTED = 130  # exit code of Typer after Ctrl-C
-
-for _key, _value in QUIET.items():
-    os.environ.setdefault(_key, _value)
 
 
 def root() -> Path:

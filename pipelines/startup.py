@@ -1,15 +1,26 @@
-"""Ctrl-C while a program is still importing its libraries; imported before all of them.
+"""First steps of a program, before its other imports.
 
-Then Ctrl-C ends the program without a traceback, until `console.run_app` handles it. Only programs
-of this project do so: an import in a notebook or a test changes nothing.
+Ctrl-C ends a program that is still importing its libraries without a traceback, until
+`console.run_app` handles it. If there is a fork server, it runs the program. Both concern programs
+of this project only: an import in a notebook or a test changes nothing.
 """
 
+import os
 import signal
 import sys
 import threading
 
 # The script `seqproof`, or stages/<name>.py, which `python -m` runs.
 IS_PROGRAM = sys.argv[0].endswith("/seqproof") or "stages" in sys.argv[0].split("/")[-2:-1]
+# Read by the libraries at import, so set before any of them is imported.
+QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "GX_ANALYTICS_ENABLED": "false",
+    "TQDM_DISABLE": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
 
 
 def quit_on_ctrl_c() -> None:
@@ -25,5 +36,11 @@ def raise_on_ctrl_c() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+for _key, _value in QUIET.items():
+    os.environ.setdefault(_key, _value)
 if IS_PROGRAM:
     quit_on_ctrl_c()
+    if os.environ.get("SEQPROOF_FORK_SERVER"):
+        from pipelines import fork_client
+
+        fork_client.hand_over()

@@ -20,6 +20,7 @@ OBSERVERS = frozenset(
         "pipelines/console.py",
         "pipelines/diagnostics",
         "pipelines/errors.py",
+        "pipelines/fork_client.py",
         "pipelines/lineage",
         "pipelines/paths.py",
         "pipelines/reporting",
