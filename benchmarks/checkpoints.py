@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 import page
-import training
+import shapes
+import tensorflow_models
 
 from pipelines import console
 from pipelines.config import params
@@ -57,14 +58,17 @@ def main() -> None:
 
 def measure(name: str, rounds: int, batch_count: int) -> list[str]:
     """Return the table row of a model."""
-    config, size, _, batches = training.make_benchmark(name, batch_count)
+    shape = shapes.SHAPES[name]
+    batches = shapes.make_batches(shape, batch_count)
     silent_bar, signals = console.Progress(lambda amount, remark: None), Signals()
     step_seconds, checkpoint_seconds = [], []
     with tempfile.TemporaryDirectory(dir=ROOT) as folder:
         # Checkpoints are written explicitly, so the manager's own interval is never reached.
         manager = CheckpointManager(Path(folder), interval=10**9)
         progress = TrainingProgress(checkpoints=manager)
-        trainer, model = training.make_trainer(config, size, batches, progress)
+        trainer, model = tensorflow_models.make_trainer(
+            shape, lambda: iter(batches), batch_count, progress
+        )
         for number in range(rounds + 1):
             trainer.begin_epoch(number + 1)
             start = time.perf_counter()

@@ -1,218 +1,146 @@
-"""Training speed compared to plain Keras on the same models, in one process and alternately.
+"""Training speed of seqproof, Keras and PyTorch on the same models and batches.
 
     python benchmarks/training.py
 
-Prints tokens per second of both and the ratio of their medians, and writes them into the README
-beside this file. Machines differ and are noisy: read the ratio.
+Each program is a process of its own, and they train in turns, so that all see the same machine.
+Prints tokens per second, and writes the table of the README beside this file. The floor is the
+arithmetic of a step over the measured speed of a large matrix product.
+
+PyTorch is installed into `.seqproof/torch`, apart from the project's own packages.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
+import os
 import statistics
-import time
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import page
+import shapes
+from worker import PEAK_SIZE
 
-from pipelines import console
-from pipelines.config import params
-
-with console.quiet_imports():
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
-    from pipelines.models import serialization
-    from pipelines.text.subwords import SPECIALS
-    from pipelines.text.vocabulary import Vocabularies, Vocabulary
-    from pipelines.training import device, objectives, seeding
-    from pipelines.training.datasets import EpochBatches, TrainingData
-    from pipelines.training.progress import TrainingProgress
-    from pipelines.training.signals import Signals
-    from pipelines.training.trainer import Trainer
-
-OPTIMIZER = {"name": "adam", "learning_rate": 1e-3, "schedule": "constant", "clip_norm": 1.0}
-LM = {"model": "language_model", "dropout": 0.0, "cell": "lstm"}
-CLASSIFIER = {
-    "model": "classifier",
-    "dropout": 0.0,
-    "layers": 1,
-    "pooling": "last",
-    "batch_size": 64,
+ROOT = Path(__file__).resolve().parents[1]
+TORCH = "torch==2.13.0"
+# Without AVX-512, as far as the libraries can do without it: TensorFlow's Eigen uses AVX at most.
+AVX2 = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "MKL_CBWR": "AVX2",
 }
-# name: (entry of params.yaml, vocabulary size, steps of a batch)
-BENCHMARKS: dict[str, tuple[dict[str, Any], int, int]] = {
-    "words, LSTM 2x200": (
-        {**LM, "embedding": 200, "units": 200, "layers": 2, "batch_size": 20, "bptt_steps": 35},
-        10_000,
-        35,
-    ),
-    "words, LSTM 2x650": (
-        {**LM, "embedding": 650, "units": 650, "layers": 2, "batch_size": 20, "bptt_steps": 35},
-        10_000,
-        35,
-    ),
-    "characters, LSTM 256": (
-        {**LM, "embedding": 64, "units": 256, "layers": 1, "batch_size": 64, "bptt_steps": 64},
-        84,
-        64,
-    ),
-    "characters, GRU 256": (
-        {**LM, "cell": "gru", "embedding": 64, "units": 256, "layers": 1}
-        | {"batch_size": 64, "bptt_steps": 64},
-        84,
-        64,
-    ),
-    "characters, RNN 256": (
-        {**LM, "cell": "rnn", "embedding": 64, "units": 256, "layers": 1}
-        | {"batch_size": 64, "bptt_steps": 64},
-        84,
-        64,
-    ),
-    "sentences, bidirectional LSTM 128": (
-        {**CLASSIFIER, "cell": "lstm", "embedding": 100, "units": 128, "bidirectional": True},
-        10_000,
-        20,
-    ),
-    "sentences, LSTM 128": (
-        {**CLASSIFIER, "cell": "lstm", "embedding": 100, "units": 128, "bidirectional": False},
-        10_000,
-        20,
-    ),
+PROGRAMS = {
+    "seqproof": ("tensorflow_models.py", "seqproof"),
+    "Keras": ("tensorflow_models.py", "keras"),
+    "PyTorch": ("torch_models.py", "float32"),
+    "PyTorch bfloat16": ("torch_models.py", "bfloat16"),
 }
-CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
 
 
-def make_batches(config: params.Model, size: int, steps: int, count: int) -> list[Any]:
-    """Return random batches: ids (B, T), and next ids or labels.
+class Worker:
+    """A process that trains one model with one program.
 
-    A tenth of the positions of sentences is padding, as in buckets.
+    Args:
+        program: a name of `PROGRAMS`.
+        shape: a name of `shapes.SHAPES`.
+        python: Python with the program's packages.
+        options: threads and instruction set.
     """
-    random = np.random.default_rng(0)
-    batches = []
-    for _ in range(count):
-        ids = random.integers(4, size, (config.batch_size, steps + 1)).astype(np.int32)
-        if config.model == "language_model":
-            batches.append((ids[:, :-1], ids[:, 1:]))
-        else:
-            lengths = random.integers(steps * 4 // 5, steps + 1, config.batch_size)
-            ids = np.where(np.arange(steps) < lengths[:, None], ids[:, :steps], 0)
-            labels = random.integers(0, 3, config.batch_size).astype(np.int32)
-            batches.append((ids, labels))
-    return batches
+
+    def __init__(self, program: str, shape: str, python: str, options: argparse.Namespace) -> None:
+        self.program = program
+        script, argument = PROGRAMS[program]
+        variables = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(options.threads)}
+        if options.isa == "avx2":
+            variables |= AVX2
+        path = Path(__file__).with_name(script)
+        self.process = subprocess.Popen(
+            [python, str(path), shape, str(options.threads), argument],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=variables,
+            text=True,
+        )
+
+    def ask(self, request: str | int) -> dict[str, float]:
+        """Return the answer to a request."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{request}\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.program} failed; see above.")
+        answer: dict[str, float] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.communicate()
 
 
-def make_trainer(
-    config: params.Model, size: int, batches: list[Any], progress: TrainingProgress
-) -> tuple[Trainer, keras.Model]:
-    """Return seqproof's trainer of a new model on these batches, and the model."""
-    vocabulary = Vocabulary((*SPECIALS, *map(str, range(size - 4))), (1,) * size, "words")
-    seeding.seed_everything(1)
-    model = serialization.build(config, Vocabularies({"text": vocabulary}, ("a", "b", "c")))
-    is_language_model = config.model == "language_model"
-    state = model.zero_state(config.batch_size) if is_language_model else ()
-    signature = tf.nest.map_structure(
-        lambda array: tf.TensorSpec(array.shape, tf.int32), tuple(batches[0])
-    )
-    epoch_batches = EpochBatches(len(batches), lambda: iter(batches))
-    data = TrainingData(
-        train=lambda epoch: epoch_batches,
-        valid=epoch_batches,
-        tokens_per_epoch=1,
-        initial_state=state,
-        valid_state=state,
-        signature=signature,
-        valid_signature=signature,
-        unit="words",
-    )
-    objective = objectives.next_token_loss if is_language_model else objectives.label_loss
-    return Trainer(model, objective, data, config, progress, device.uses_xla(config)), model
+def torch_python() -> str:
+    """Return the Python of PyTorch's environment, which is made the first time."""
+    folder = ROOT / ".seqproof" / "torch"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", TORCH, "numpy"], check=True)
+    return str(python)
 
 
-def seqproof_training(config: params.Model, size: int, batches: list[Any]) -> Callable[[], None]:
-    """Return a function that trains one epoch with seqproof."""
-    trainer, _ = make_trainer(config, size, batches, TrainingProgress())
-    silent_bar, signals = console.Progress(lambda amount, remark: None), Signals()
-    epochs = itertools.count(1)
-
-    def train_epoch() -> None:
-        trainer.begin_epoch(next(epochs))
-        trainer.train_epoch(silent_bar, signals)
-
-    return train_epoch
+def has_bfloat16() -> bool:
+    """Return True if the processor multiplies in bfloat16."""
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    return bool({"avx512_bf16", "amx_bf16"} & set(flags))
 
 
-def keras_training(config: params.Model, size: int, batches: list[Any]) -> Callable[[], None]:
-    """Return a function that trains one epoch with Keras."""
-    is_language_model = config.model == "language_model"
-    layers: list[Any] = [
-        keras.layers.Embedding(size, config.embedding, mask_zero=not is_language_model)
-    ]
-    for _ in range(config.layers):
-        layers.append(CELLS[config.cell](config.units, return_sequences=is_language_model))
-        if not is_language_model and config.bidirectional:
-            layers[-1] = keras.layers.Bidirectional(layers[-1])
-    layers.append(keras.layers.Dense(size if is_language_model else 3))
-    model = keras.Sequential(layers)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), loss, jit_compile=False)
-
-    def repeat() -> Iterator[Any]:
-        while True:
-            yield from batches
-
-    dataset = repeat()
-
-    def train_epoch() -> None:
-        model.fit(dataset, steps_per_epoch=len(batches), verbose=0)
-
-    return train_epoch
-
-
-def make_benchmark(name: str, batch_count: int) -> tuple[params.Model, int, int, list[Any]]:
-    """Return the config, vocabulary size, steps of a batch, and batches of a benchmark."""
-    fields, size, steps = BENCHMARKS[name]
-    kinds = {"language_model": params.LanguageModelConfig, "classifier": params.ClassifierConfig}
-    common = {"corpus": "c", "epochs": 10**6, "optimizer": OPTIMIZER}
-    config = kinds[fields["model"]].model_validate(fields | common)
-    return config, size, steps, make_batches(config, size, steps, batch_count)
-
-
-def compare(name: str, rounds: int, batch_count: int) -> dict[str, Any]:
-    """Return the tokens per second of both programs, and their ratio."""
-    config, size, steps, batches = make_benchmark(name, batch_count)
-    programs = {
-        "seqproof": seqproof_training(config, size, batches),
-        "keras": keras_training(config, size, batches),
+def compare(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Return tokens per second of each program, and of the floor."""
+    shape = shapes.SHAPES[name]
+    pythons = {
+        program: options.torch if program.startswith("PyTorch") else sys.executable
+        for program in options.programs
     }
-    seconds: dict[str, list[float]] = {program: [] for program in programs}
-    for number in range(rounds + 1):
-        for program, train_epoch in programs.items():
-            start = time.perf_counter()
-            train_epoch()
+    workers = {
+        program: Worker(program, name, python, options) for program, python in pythons.items()
+    }
+    seconds: dict[str, list[float]] = {program: [] for program in workers}
+    for number in range(options.rounds + 1):
+        for program, worker in workers.items():
+            answer = worker.ask(options.batches)
             if number:  # the first round compiles
-                seconds[program].append(time.perf_counter() - start)
-    tokens = batch_count * config.batch_size * steps
+                seconds[program].append(answer[options.clock])
+    shortest = min(worker.ask("peak")[options.clock] for worker in workers.values())
+    peak = 2 * PEAK_SIZE**3 / shortest
+    for worker in workers.values():
+        worker.close()
+    # Each round goes on where the last one ended in the cycle of batches.
+    tokens = shapes.count_tokens(shapes.make_batches(shape, 20)) / 20 * options.batches
     speeds = {program: tokens / statistics.median(times) for program, times in seconds.items()}
     return {
         "model": name,
-        "seqproof": round(speeds["seqproof"]),
-        "keras": round(speeds["keras"]),
-        "ratio": round(speeds["seqproof"] / speeds["keras"], 2),
+        **{program: round(speed) for program, speed in speeds.items()},
+        "GFLOP/s": round(peak / 1e9),
+        "floor": round(peak / shapes.operations(shape)),
     }
 
 
-def write_table(results: list[dict[str, Any]]) -> None:
-    """Write the table of the README."""
-    rows = [
-        [row["model"], f"{row['seqproof']:,}", f"{row['keras']:,}", f"{row['ratio']:.2f}"]
-        for row in results
-    ]
-    page.write("training", ["model", "ours, tokens/s", "Keras, tokens/s", "ratio"], rows)
+def write_table(results: list[dict[str, Any]], table: str) -> None:
+    """Write a table of the README; ratios are those of seqproof to each other program."""
+    others = [program for program in PROGRAMS if program in results[0] and program != "seqproof"]
+    rows = []
+    for row in results:
+        ratios = [f"{row[other]:,} ({row['seqproof'] / row[other]:.2f})" for other in others]
+        share = f"{row['floor']:,} ({row['seqproof'] / row['floor']:.0%})"
+        rows.append([row["model"], f"{row['seqproof']:,}", *ratios, share])
+    heads = [f"{other} (ratio)" for other in others]
+    page.write(table, ["tokens/s", "seqproof", *heads, "floor (reached)"], rows)
 
 
 def main() -> None:
@@ -220,16 +148,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batches", type=int, default=20, help="batches of each round")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", help="only models whose name contains this; writes no table")
+    parser.add_argument("--programs", help="programs, separated by commas; writes no table")
+    parser.add_argument(
+        "--isa", choices=("native", "avx2"), default="native", help="avx2: without AVX-512"
+    )
+    parser.add_argument(
+        "--clock", choices=("wall", "processor"), default="wall", help="for a busy machine"
+    )
+    parser.add_argument("--torch", help="Python that has PyTorch; otherwise it is installed")
     options = parser.parse_args()
+    is_whole = options.only is None and options.programs is None
+    options.torch = options.torch or torch_python()
+    names = options.programs.split(",") if options.programs else list(PROGRAMS)
+    if options.isa == "avx2" or not has_bfloat16():
+        names = [name for name in names if "bfloat16" not in name]
+    options.programs = names
     results = []
-    for name in BENCHMARKS:
+    for name in shapes.SHAPES:
         if options.only is None or options.only in name:
-            results.append(compare(name, options.rounds, options.batches))
-            console.echo(json.dumps(results[-1]))
-            keras.utils.clear_session(free_memory=True)
-    if options.only is None:
-        write_table(results)
+            results.append(compare(name, options))
+            sys.stdout.write(json.dumps(results[-1]) + "\n")
+            sys.stdout.flush()
+    if is_whole:
+        write_table(results, "training" if options.isa == "native" else "training-avx2")
 
 
 if __name__ == "__main__":

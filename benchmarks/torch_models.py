@@ -1,0 +1,116 @@
+"""The models of the training benchmark in PyTorch, as a worker process.
+
+    python benchmarks/torch_models.py NAME THREADS float32|bfloat16
+
+PyTorch's own layers (`nn.LSTM`), its fused Adam, and clipping of all gradients at once. bfloat16 is
+its autocast. This file runs in an environment of its own, and imports nothing of the project.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import shapes
+import torch
+import worker
+from torch import nn
+from torch.nn import functional
+
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+
+
+class LanguageModel(nn.Module):
+    """Embedding, recurrent layers, softmax; time comes first, which is faster."""
+
+    def __init__(self, entry: dict[str, Any], vocabulary: int) -> None:
+        super().__init__()
+        units = entry["units"]
+        self.embedding = nn.Embedding(vocabulary, entry["embedding"])
+        self.recurrence = CELLS[entry["cell"]](entry["embedding"], units, entry["layers"])
+        self.softmax = nn.Linear(units, vocabulary)
+
+    def forward(self, batch: Any, state: Any) -> tuple[torch.Tensor, Any]:
+        """Return the loss of a batch (T, B) and the next state."""
+        ids, targets = batch
+        outputs, state = self.recurrence(self.embedding(ids), state)
+        logits = self.softmax(outputs).flatten(0, 1)
+        state = (
+            tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
+        )
+        return functional.cross_entropy(logits, targets.flatten()), state
+
+
+def _detach(state: Any) -> Any:
+    return tuple(map(_detach, state)) if isinstance(state, tuple) else state.detach()
+
+
+class Classifier(nn.Module):
+    """Embedding, recurrent layers over packed sentences, softmax of the last states."""
+
+    def __init__(self, entry: dict[str, Any], vocabulary: int) -> None:
+        super().__init__()
+        units, both = entry["units"], entry["bidirectional"]
+        self.embedding = nn.Embedding(vocabulary, entry["embedding"], padding_idx=0)
+        self.recurrence = nn.LSTM(entry["embedding"], units, batch_first=True, bidirectional=both)
+        self.softmax = nn.Linear(2 * units if both else units, 3)
+
+    def forward(self, batch: Any, state: Any) -> tuple[torch.Tensor, Any]:
+        """Return the loss of a batch (B, T) with the lengths of its sentences, and the state."""
+        ids, lengths, labels = batch
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.embedding(ids), lengths, batch_first=True, enforce_sorted=False
+        )
+        _, (last, _) = self.recurrence(packed)
+        return functional.cross_entropy(self.softmax(torch.cat(tuple(last), 1)), labels), state
+
+
+MODELS = {"language_model": LanguageModel, "classifier": Classifier}
+
+
+def to_tensors(shape: shapes.Shape, batch: shapes.Batch) -> Any:
+    """Return a batch as PyTorch reads it fastest."""
+    first, second = (torch.from_numpy(part.astype("int64")) for part in batch)
+    if shape.entry["model"] == "language_model":
+        return first.T.contiguous(), second.T.contiguous()
+    return first, (first != 0).sum(1), second
+
+
+def make_training(shape: shapes.Shape, bfloat16: bool) -> Callable[[int], None]:
+    """Return a function that trains on a number of batches."""
+    torch.manual_seed(1)
+    model = MODELS[shape.entry["model"]](shape.entry, shape.vocabulary)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    batches: Iterator[Any] = itertools.cycle(
+        [to_tensors(shape, batch) for batch in shapes.make_batches(shape, 20)]
+    )
+    state: Any = None
+
+    def train(count: int) -> None:
+        nonlocal state
+        for batch in itertools.islice(batches, count):
+            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+                loss, state = model(batch, state)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
+            optimizer.step()
+            loss.item()
+
+    return train
+
+
+def main() -> None:
+    """Serve one model."""
+    name, threads, precision = sys.argv[1:]
+    torch.set_num_threads(int(threads))
+    torch.set_num_interop_threads(1)
+    matrix = torch.ones(worker.PEAK_SIZE, worker.PEAK_SIZE)
+    train = make_training(shapes.SHAPES[name], precision == "bfloat16")
+    worker.serve(train, lambda: matrix @ matrix)
+
+
+if __name__ == "__main__":
+    main()
