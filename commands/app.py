@@ -125,6 +125,47 @@ for _command, (_argument, _help) in STAGES.items():
 app.add_typer(data.app)
 
 
+@app.command("run")
+def run_stages(
+    targets: Annotated[
+        list[str] | None,
+        Argument(
+            metavar="TARGET...",
+            show_default=False,
+            help="stages, groups of stages, models or corpora; all stages by default",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        Option(
+            min=1,
+            show_default=False,
+            help="stages at a time; by default the cores divided by `threads` of params.yaml",
+        ),
+    ] = None,
+    gpus: Annotated[
+        int | None,
+        Option(
+            min=0,
+            show_default=False,
+            help="GPUs to use, each for one stage at a time; all by default, 0 for none",
+        ),
+    ] = None,
+) -> None:
+    """Run what has changed, several stages at a time: `dvc repro` side by side.
+
+    \b
+    seqproof run                              everything that has changed
+    seqproof run train_lstm                   all stages of this group, and what they need
+    seqproof run evaluate_lstm@opinions-lstm  one stage, and what it needs
+    seqproof run opinions-lstm --jobs 1       the stages of one model, one at a time
+    """
+    from commands import inputs
+    from commands import run as command
+
+    command.run([inputs.utf8(target, "TARGET") for target in targets or ()], jobs, gpus)
+
+
 @app.command()
 def predict(
     name: Annotated[str, Argument(metavar="NAME", help="a trained model")],
@@ -396,5 +437,6 @@ def publish(
 def main() -> None:
     """Run the command line; on SIGTERM and SIGHUP, exit so that temporary files are removed."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as after `nohup`
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     console.run_app(app)

@@ -256,6 +256,55 @@ def echo(text: str, error: bool = False) -> None:
     out(error).print(text, markup=False)
 
 
+class LiveTable:
+    """Rows at the bottom of the terminal that are drawn anew; other lines scroll above them.
+
+    Without a terminal only the other lines are printed.
+    """
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = Console(highlight=False, emoji=False)
+        self.is_shown = self._console.is_terminal
+        # Child processes are forked while it is shown: no thread may draw it.
+        self._live = Live(
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> LiveTable:
+        if self.is_shown:
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.is_shown:
+            self._live.stop()
+
+    def draw(self, rows: Iterable[Sequence[str]]) -> None:
+        """Draw rows of plain cells; a row is one line, which is cut at the edge of the terminal."""
+        from rich.table import Table
+        from rich.text import Text
+
+        if not self.is_shown:
+            return
+        grid = Table.grid(padding=(0, 2))
+        for row in rows:
+            while len(grid.columns) < len(row):
+                grid.add_column(no_wrap=True, overflow="ellipsis")
+            grid.add_row(*map(Text, row))
+        self._live.update(grid, refresh=True)
+
+    def echo(self, text: str) -> None:
+        """Print a line without interpreting markup."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+
 class Progress:
     """Handle of a progress bar; `advance` is cheap enough to be called for every batch."""
 

@@ -1,6 +1,6 @@
 """DVC projects: stages of dvc.yaml, dvc.lock, experiments and the cache.
 
-The only module that imports DVC.
+With `reproduction`, the only module that imports DVC.
 """
 
 from __future__ import annotations
@@ -33,12 +33,14 @@ __all__ = [
     "main_root",
     "open_project",
     "outdated",
+    "params_of",
     "parse_lock",
     "revision",
     "stage_names",
 ]
 
 HEADER = "schema: '2.0'\nstages:\n"  # of a dvc.lock
+BLOCK = re.compile(r"^(?=  \S)", re.M)  # where the entry of a stage begins in it
 
 
 def main_root(root: Path) -> Path:
@@ -91,7 +93,7 @@ def parse_lock(text: str) -> dict[str, LockedStage]:
     from dvc.utils.serialize import parse_yaml
 
     try:
-        header, *blocks = re.split(r"^(?=  \S)", text, flags=re.M)
+        header, *blocks = re.split(BLOCK, text)
         if header == HEADER and blocks:
             entries = dict(_parse_block(block) for block in blocks)
             if len(entries) == len(blocks):
@@ -178,15 +180,20 @@ def load_stages(repo: Any) -> dict[str, Stage]:
 def _stage(stage: Any) -> Stage:
     from dvc.dependency import ParamsDependency
 
-    deps: list[str] = []
+    deps = (dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency))
+    outs = {out.def_path: bool(out.use_cache) for out in stage.outs}
+    return Stage(stage.cmd, tuple(deps), outs, params_of(stage))
+
+
+def params_of(stage: Any) -> dict[str, Any]:
+    """Return the value of each key of params.yaml that a stage of an open project reads."""
+    from dvc.dependency import ParamsDependency
+
     values: dict[str, Any] = {}
     for dep in stage.deps:
         if isinstance(dep, ParamsDependency):
             values |= _qualified(dep.def_path, dep.read_params())
-        else:
-            deps.append(dep.def_path)
-    outs = {out.def_path: bool(out.use_cache) for out in stage.outs}
-    return Stage(stage.cmd, tuple(deps), outs, values)
+    return values
 
 
 def file_hash(repo: Any, path: str) -> FileHash | None:
@@ -251,8 +258,13 @@ def revision(root: Path, name: str) -> str | None:
 
 
 @contextmanager
-def open_project(root: Path, commit: str | None = None) -> Iterator[Any]:
+def open_project(root: Path, commit: str | None = None, wait: bool = False) -> Iterator[Any]:
     """Open a project with DVC, in its workspace or at a commit.
+
+    Args:
+        root: the project's root.
+        commit: hash of a commit; None for the workspace.
+        wait: wait for other processes of DVC, whatever their number.
 
     Raises:
         UserError: DVC reports an error.
@@ -264,7 +276,10 @@ def open_project(root: Path, commit: str | None = None) -> Iterator[Any]:
     from dvc.repo.brancher import switch
 
     try:
-        with Repo(str(root)) as repo, switch(repo, commit) if commit else nullcontext():
+        with (
+            Repo(str(root), _wait_for_lock=wait) as repo,
+            switch(repo, commit) if commit else nullcontext(),
+        ):
             yield repo
     except NotDvcRepoError:
         raise UserError(

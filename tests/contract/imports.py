@@ -24,6 +24,7 @@ OBSERVERS = frozenset(
         "pipelines/lineage",
         "pipelines/paths.py",
         "pipelines/reporting",
+        "pipelines/scheduling",
         "pipelines/startup.py",
         "pipelines/tracking",
         "pipelines/types.py",

@@ -19,7 +19,7 @@ DOORS = {
         "pipelines/proposals/",
         "pipelines/text/token_counts.py",
     ),
-    "dvc": "pipelines/lineage/dvc_project.py",
+    "dvc": ("pipelines/lineage/dvc_project.py", "pipelines/lineage/reproduction.py"),
     "great_expectations": ("pipelines/data/expectations", "pipelines/reporting/data_docs.py"),
     "jinja2": "pipelines/reporting/page.py",
     "matplotlib": "pipelines/reporting/plots.py",
@@ -59,6 +59,7 @@ MAY_IMPORT = {
     "tasks": {"inference", "training", "models", "text"},
     "evaluation": {"tasks", "inference", "models"},
     "lineage": {"paths", "data"},
+    "scheduling": {"lineage"},
     "tracking": {"paths", "lineage", "evaluation", "tasks", "inference", "training"},
     "experiments": {
         *("evaluation", "tasks", "inference", "training"),

@@ -1,0 +1,142 @@
+"""`seqproof run`: run the outdated stages side by side."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipelines import console, paths
+from pipelines.console import Exit, LiveTable
+from pipelines.errors import Interrupted, UserError
+from pipelines.lineage import environment, lockfiles, reproduction
+from pipelines.lineage.reproduction import SurveyedStage
+from pipelines.scheduling import exclusive, gpus, plan
+from pipelines.scheduling.children import Children, Main, Send, StopSignals
+from pipelines.scheduling.runner import STARTED, Runner
+from pipelines.scheduling.schedule import Schedule
+from pipelines.scheduling.screen import Screen, duration
+
+FOLDER = Path(".seqproof")  # for the lock and the logs
+SURVEY = "survey"  # the process that asks DVC which stages are outdated
+SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
+
+
+def run(targets: Sequence[str], jobs: int | None, gpu_count: int | None) -> None:
+    """Run the outdated stages among targets and what these need.
+
+    Args:
+        targets: stages, groups, models or corpora; none stands for all stages.
+        jobs: number of stages at a time; by default the cores divided by the threads of a stage.
+        gpu_count: number of GPUs to use; all by default.
+
+    Raises:
+        UserError: DVC reports an error, a target does not exist, or another process runs stages.
+        Interrupted: a signal has stopped the stages.
+        Exit: with 1, if a stage has failed.
+    """
+    root = console.root()
+    if not (root / paths.DVC_YAML).is_file():
+        raise UserError(
+            f"{root.resolve()} has no {paths.DVC_YAML}. Run this command in the project's root."
+        )
+    devices = gpus.choose(gpu_count)
+    stop = StopSignals()
+    started = time.monotonic()
+    with exclusive.only_run(FOLDER / "run.lock"), stop.recorded(), LiveTable() as table:
+        reproduction.load_dvc()
+        reproduction.release_locks(root)
+        children = Children(FOLDER / "logs")
+        try:
+            table.draw([["checking", "which stages are outdated"]])
+            stages = _survey(root, children, stop)
+            names = plan.select(targets, stages)
+            scheduled = plan.schedule_stages(names, stages, console.costs(names))
+            jobs = jobs or max(environment.cores() // plan.threads(stages), 1)
+            has_result = any(
+                lockfiles.stage_kind(name) == lockfiles.EVALUATION and name not in scheduled
+                for name in names
+            )
+            schedule = Schedule(scheduled, jobs, devices, has_result)
+            order = list(stages)
+
+            def work(name: str) -> Main:
+                def main(send: Send) -> None:
+                    send(reproduction.reproduce(root, name, order, lambda: send(STARTED)))
+
+                return main
+
+            def variables(gpu: str | None) -> Mapping[str, str]:
+                return gpus.variables(gpu, len(devices))
+
+            screen = Screen(table, schedule, children.log)
+            runner = Runner(schedule, children, screen, stop, work, variables)
+            runner.run()
+        finally:
+            children.close()
+    _print_summary(schedule, runner.seconds, len(names), time.monotonic() - started, jobs)
+    _raise_if_stopped(stop, schedule.in_state("stopped"))
+    if schedule.in_state("failed"):
+        raise Exit(1)
+
+
+def _survey(root: Path, children: Children, stop: StopSignals) -> dict[str, SurveyedStage]:
+    """Ask DVC for all stages, in a process of its own: DVC starts threads, which forks must not."""
+
+    def main(send: Send) -> None:
+        send(reproduction.survey(root))
+
+    children.start(SURVEY, main)
+    answer = ""
+    while True:
+        for _, messages, code in children.wait(1.0):
+            answer += "".join(messages)
+            if code is not None:
+                if not answer:
+                    raise UserError(f"DVC failed. See {children.log(SURVEY)}.")
+                return reproduction.parse_survey(answer)
+        _raise_if_stopped(stop, [])
+
+
+def _raise_if_stopped(stop: StopSignals, stages: Sequence[str]) -> None:
+    if not stop.numbers:
+        return
+    number = signal.Signals(stop.numbers[0])
+    running = f"while {', '.join(stages)} ran" if stages else "before the next stage"
+    raise Interrupted(
+        SIGNALS[number], 128 + number, f"{running}. Run the same command again to resume"
+    )
+
+
+def _print_summary(
+    schedule: Schedule,
+    stage_seconds: Mapping[str, float],
+    selected: int,
+    seconds: float,
+    jobs: int,
+) -> None:
+    unchanged = selected - len(schedule.states) + len(schedule.in_state("unchanged"))
+    counts = {
+        "ran": len(schedule.in_state("ran")),
+        "restored from DVC's cache": len(schedule.in_state("restored")),
+        "up to date": unchanged,
+        "stopped": len(schedule.in_state("stopped")),
+        "not started": len(schedule.in_state("waiting")),
+    }
+    parts = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    console.echo(f"{parts or 'No stage'}; {duration(seconds)} with {jobs} at a time.")
+    total = sum(stage_seconds.values())
+    if total:
+        training = sum(
+            seconds
+            for name, seconds in stage_seconds.items()
+            if lockfiles.stage_kind(name) == lockfiles.TRAINING
+        )
+        console.echo(
+            f"The stages took {duration(total)} in all, {training / total:.0%} of it training."
+        )
+    for state in ("failed", "skipped"):
+        names = schedule.in_state(state)
+        if names:
+            console.echo(f"{state}: {', '.join(names)}", error=True)

@@ -1,0 +1,1 @@
+"""Stages of the graph side by side."""
