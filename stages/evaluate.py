@@ -30,13 +30,15 @@ def main(
         spec = serialization.ModelSpec.of(config, name)
         return predictor.load(folder, vocabulary, corpus.samples, corpus.search, seed, spec)
 
-    model = load()
     if isinstance(entry, params.TrainableConfig):
         with console.quiet_imports():
+            from pipelines.layers import threads
             from pipelines.training import device
+        threads.use_threads(config.threads)
         hardware = device.describe(entry)
     else:
         hardware = {"device": "cpu", "kernel": entry.kernel}
+    model = load()
     test = parquet.read_parquet(paths.test_frame(entry.corpus))
     encoding.require_columns(test, model.vocabularies, corpus.task)
 

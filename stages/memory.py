@@ -16,11 +16,15 @@ def main(
     entry = params.require(config.experiments.memory, name, "task", "experiments.memory")
     with console.quiet_imports():
         from pipelines.experiments import memory
+        from pipelines.layers import threads
 
+    threads.use_threads(config.threads)
     kinds = {cells[cell].cell for cell in entry.cells or cells}
     steps = len(kinds) * len(entry.lags) * entry.steps
     with console.progress("memory", steps, "steps") as bar:
-        losses, norms = memory.measure_memory(cells, entry, name, config.seed, bar.advance)
+        losses, norms = memory.measure_memory(
+            cells, entry, name, config.seed, config.threads, bar.advance
+        )
     tables.write(losses, paths.experiment("memory", name))
     tables.write(norms, paths.gradient_norms(name))
 

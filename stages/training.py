@@ -63,8 +63,10 @@ def train(
         hardware = {"device": "cpu", "kernel": entry.kernel}
     else:
         with console.quiet_imports():
+            from pipelines.layers import threads
             from pipelines.training import device
             from pipelines.training.tensorboard import TensorBoardWriter
+        threads.use_threads(config.threads)
         hardware = device.describe(entry)
         _warn_of_unknown_words(entry, vocabularies, frames[1])
     inputs = provenance.inputs(paths.training_stage(config, name), console.root())

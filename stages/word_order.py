@@ -22,8 +22,10 @@ def main(
         from pipelines.data import parquet
         from pipelines.experiments import tables, word_order
         from pipelines.inference import predictor
+        from pipelines.layers import threads
         from pipelines.text import encoding
 
+    threads.use_threads(config.threads)
     bag_of_words, recurrent = (
         predictor.load(paths.model(model), paths.vocabulary(name))
         for model in (entry.bag_of_words, entry.recurrent)

@@ -195,6 +195,7 @@ class Params(ConfigModel):
     Attributes:
         seed: default seed of models, and seed of the experiments.
         data_seed: seed of splits and synthetic data.
+        threads: processor threads of each stage that runs TensorFlow.
         checks: rules of every corpus; `corpora.<name>.checks` has them, too.
         families: models by the stage that trains them.
         models: all models by name.
@@ -202,6 +203,7 @@ class Params(ConfigModel):
 
     seed: Seed
     data_seed: Seed
+    threads: Annotated[int, Field(ge=1, le=1024)]
     tracking: Tracking
     checkpoints: Checkpoints
     data: DataConfig

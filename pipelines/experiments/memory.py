@@ -27,7 +27,6 @@ FULL = "full"  # backpropagation through time over the whole sequence
 VALID_CALLS, TEST_CALLS = 1, 2  # times `BATCHES` batches
 # Examples of training have positive steps.
 VALID_STEP, TEST_STEP = -1, -2
-THREADS = 2  # kinds of cells that are trained at the same time
 
 
 def measure_memory(
@@ -35,6 +34,7 @@ def measure_memory(
     entry: params.Memory,
     name: str,
     seed: int,
+    threads: int,
     advance: Callable[[float, str], None],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train all cells on a task.
@@ -44,6 +44,7 @@ def measure_memory(
         entry: the experiment's entry in params.yaml.
         name: the task.
         seed: the first of the seeds of weights and examples.
+        threads: number of kinds of cells that are trained at the same time.
         advance: called with a number of training steps and a remark.
 
     Returns:
@@ -55,7 +56,7 @@ def measure_memory(
     for cell_name in entry.cells or cells:
         kinds.setdefault(cells[cell_name].cell, {})[cell_name] = cells[cell_name]
     runs = [_KindOfCell(members, entry, name, seed) for members in kinds.values()]
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         # The largest first, so that the threads end at about the same time.
         order = sorted(runs, key=lambda run: run.group.size, reverse=True)
         results = {run: pool.submit(run.measure, advance) for run in order}

@@ -19,6 +19,7 @@ with console.quiet_imports():
     import numpy as np
 
     from pipelines.data import parquet
+    from pipelines.layers import threads
     from pipelines.models import pretrained, serialization
     from pipelines.tasks import lookup
     from pipelines.text import vocabulary as vocabularies
@@ -86,7 +87,9 @@ def main(
     file: Annotated[Path, Option("--losses", help="the file to write")],
 ) -> None:
     """Train the first steps of a model."""
-    losses = first_losses(params.load(paths.PARAMS), name, steps)
+    config = params.load(paths.PARAMS)
+    threads.use_threads(config.threads)
+    losses = first_losses(config, name, steps)
     np.save(file, losses[:steps], allow_pickle=False)
 
 

@@ -18,6 +18,7 @@ OPTIMIZER = {"name": "adam", "learning_rate": 0.01, "schedule": "constant", "cli
 PARAMS = {
     "seed": 1,
     "data_seed": 1,
+    "threads": 1,
     "tracking": {"experiment_prefix": ""},
     "checkpoints": {"every": 1000},
     "data": {"engine": "local"},

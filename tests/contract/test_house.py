@@ -68,7 +68,7 @@ MAY_IMPORT = {
     "reporting": {"paths", "experiments", "evaluation", "lineage", "tasks", "training", "data"},
     "verification": {
         *("paths", "tracking", "lineage", "evaluation", "tasks", "training"),
-        *("models", "text", "data"),
+        *("models", "layers", "text", "data"),
     },
     "diagnostics": {"paths", "tracking", "lineage", "tasks", "training", "models", "text", "data"},
 }

@@ -233,6 +233,7 @@ def make_project(folder: Path) -> None:
     tree = {
         "seed": 1,
         "data_seed": 1,
+        "threads": 1,
         "tracking": {"experiment_prefix": ""},
         "checkpoints": {"every": INTERVAL},
         "data": {"engine": "local"},

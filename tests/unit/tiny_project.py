@@ -235,6 +235,7 @@ def _create(root: Path) -> Project:
         "goals": [],
         "seed": 1,
         "data_seed": 1,
+        "threads": 1,
         "tracking": {"experiment_prefix": "seqproof/"},
         "checkpoints": {"every": 1000},
         "data": {"engine": "local"},

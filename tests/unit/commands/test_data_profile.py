@@ -43,6 +43,7 @@ def write_project(folder: Path, rows: list[tuple[str, str]], **changes: Any) -> 
     tree = {
         "seed": 1,
         "data_seed": 1,
+        "threads": 1,
         "tracking": {"experiment_prefix": ""},
         "checkpoints": {"every": 10},
         "checks": COMMON_CHECKS,

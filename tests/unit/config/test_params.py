@@ -19,7 +19,7 @@ INVALID = {
     "key of no section": (
         "seed: 1",
         "seed: 1\nfoo: 2",
-        r"foo is not a valid key; known: seed, data_seed, tracking",
+        r"foo is not a valid key; known: seed, data_seed, threads",
     ),
     "key in a source": (
         "member: iam",
@@ -126,12 +126,12 @@ INVALID = {
     "rule of all corpora": (
         "dropped: {max: 0.5, level: error}",
         "dropped: {max: 0.5, level: stop}",
-        r"params.yaml:22: checks.dropped.level is 'stop'; known: error, warn",
+        r"params.yaml:23: checks.dropped.level is 'stop'; known: error, warn",
     ),
     "rule without a level": (
         "dropped: {max: 0.5, level: error}",
         "dropped: {max: 0.5}",
-        r"params.yaml:22: checks.dropped.level is missing",
+        r"params.yaml:23: checks.dropped.level is missing",
     ),
     "rule that is no map": (
         "rows: {min: 8000}",

@@ -26,6 +26,7 @@ LOCAL = {"engine": "local"}
 TREE: dict[str, Any] = {
     "seed": 1,
     "data_seed": 1,
+    "threads": 1,
     "tracking": {"experiment_prefix": "t/"},
     "checkpoints": {"every": 10},
     "checks": COMMON_CHECKS,

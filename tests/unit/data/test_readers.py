@@ -68,6 +68,7 @@ corpora:
     reader: {format: by_file, files: {a.txt: {format: shout, sign: "?"}}}
 seed: 1
 data_seed: 1
+threads: 1
 tracking: {experiment_prefix: ""}
 checkpoints: {every: 1}
 data: {engine: local}

@@ -27,7 +27,7 @@ ENTRY = params.Memory(
 def test_one_row_for_each_training_and_norms_of_the_chosen_ones():
     amounts = []
     losses, norms = memory.measure_memory(
-        CELLS, ENTRY, "adding", 5, lambda amount, _: amounts.append(amount)
+        CELLS, ENTRY, "adding", 5, 2, lambda amount, _: amounts.append(amount)
     )
     assert sum(amounts) == 2 * len(ENTRY.lags) * ENTRY.steps  # two kinds of cells
     assert tuple(losses.columns) == tables.MEMORY
@@ -46,7 +46,7 @@ def test_one_row_for_each_training_and_norms_of_the_chosen_ones():
     assert list(norms["steps_back"][:6]) == [0, 1, 2, 3, 4, 5]
     trained = norms[norms["weights"] == "trained"].merge(losses[losses["lag"] == 6])
     assert not trained.empty
-    again, norms_again = memory.measure_memory(CELLS, ENTRY, "adding", 5, lambda *_: None)
+    again, norms_again = memory.measure_memory(CELLS, ENTRY, "adding", 5, 2, lambda *_: None)
     pd.testing.assert_frame_equal(losses, again, check_exact=True)
     pd.testing.assert_frame_equal(norms, norms_again, check_exact=True)
 
@@ -55,11 +55,11 @@ def test_a_gru_learns_to_add_and_its_share_of_symbols_is_counted():
     small = {"lags": (4,), "bptt_steps": ("full",), "learning_rates": (0.03,), "units": 12}
     entry = ENTRY.model_copy(update=small | {"steps": 300, "batch_size": 16})
     cells = {"gru": params.CellConfig(cell="gru")}
-    losses, norms = memory.measure_memory(cells, entry, "adding", 1, lambda *_: None)
+    losses, norms = memory.measure_memory(cells, entry, "adding", 1, 2, lambda *_: None)
     assert (losses["test_loss"] < 0.1 * losses["baseline"]).all()
     assert (norms["test_loss"] < 0.1 * norms["baseline"]).all()
     entry = entry.model_copy(update={"symbols": 1})
-    losses, _ = memory.measure_memory(cells, entry, "copying", 1, lambda *_: None)
+    losses, _ = memory.measure_memory(cells, entry, "copying", 1, 2, lambda *_: None)
     assert losses["recalled"].between(0.25, 1).all()  # one of eight by chance
 
 

@@ -44,6 +44,7 @@ OPINIONS = {
 TREE: dict[str, Any] = {
     "seed": 1,
     "data_seed": 1,
+    "threads": 1,
     "tracking": {"experiment_prefix": "t/"},
     "checkpoints": {"every": 10},
     "data": {"engine": "local"},
