@@ -57,9 +57,8 @@ class Decoder:
 
     def __init__(self, model: Any, limit: int, search: params.Search | None = None) -> None:
         self.model, self.limit, self.search = model, limit, search or GREEDY
-        self._compiled = tf.function(
-            self._search, input_signature=[tf.TensorSpec((None, None), tf.int32)]
-        )
+        shape = tf.TensorSpec((None, None), tf.int32)
+        self._compiled = tf.function(self._search, input_signature=[shape], autograph=False)
 
     def __call__(self, sources: Sequence[Ids], n_best: int = 1) -> list[list[Hypothesis]]:
         """Translate sources of ids (S,); none may be empty.

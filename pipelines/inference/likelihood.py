@@ -38,7 +38,7 @@ def stream_loss(model: Any, stream: Ids) -> Nats:
 
     shape = tf.TensorSpec((1, None), tf.int32)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False)
     def score(inputs: tf.Tensor, targets: tf.Tensor, states: Any) -> tuple[tf.Tensor, Any]:
         logits, states = model(inputs, states=states)
         return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)[0], states
@@ -85,7 +85,7 @@ def translation_loss(predictor: Predictor, test: pd.DataFrame) -> tuple[Nats, Na
     target = encoding.encode_rows(test["target"], columns["target"], ends=True)
     shape = tf.TensorSpec((None, None), tf.int32)
 
-    @tf.function(input_signature=(shape, shape))
+    @tf.function(input_signature=(shape, shape), autograph=False)
     def score(source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
         logits, _ = predictor.model(source, target[:, :-1])
         nats = tf.nn.sparse_softmax_cross_entropy_with_logits(target[:, 1:], logits)

@@ -38,7 +38,7 @@ def make_sampler(model: Any) -> Callable[[], Step]:
         return lambda: _counting_step(model, model.window)
     import tensorflow as tf
 
-    compiled = tf.function(lambda ids, states: model(ids, states=states))
+    compiled = tf.function(lambda ids, states: model(ids, states=states), autograph=False)
     return lambda: _recurrent_step(compiled, model.zero_state(1))
 
 

@@ -213,4 +213,4 @@ def _compile(predictor: Predictor) -> Any:
     import tensorflow as tf
 
     shape = tf.TensorSpec((None, None), tf.int32)
-    return tf.function(lambda ids: predictor.model(ids), input_signature=[shape])
+    return tf.function(lambda ids: predictor.model(ids), input_signature=[shape], autograph=False)

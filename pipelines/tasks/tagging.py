@@ -186,7 +186,8 @@ def _compile(predictor: Predictor) -> Any:
             return tf.argmax(logits, axis=2)
         return crf.decode(logits, tf.not_equal(ids, PAD))
 
-    return tf.function(decode, input_signature=[tf.TensorSpec((None, None), tf.int32)])
+    shape = tf.TensorSpec((None, None), tf.int32)
+    return tf.function(decode, input_signature=[shape], autograph=False)
 
 
 def _loss(

@@ -52,7 +52,7 @@ def make_fit(
         others: log probabilities (N,) of the other components, in the order of the batches.
     """
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(batch: Batch, states: Any) -> tuple[tf.Tensor, Any]:
         inputs, targets = batch
         logits, states = network(inputs, states=states)

@@ -82,7 +82,7 @@ class TriggeredAverage:
     def _begin(self, means: Arrays, count: int) -> None:
         self.count = count
         self._means = [tf.Variable(mean) for mean in means]
-        self._add = tf.function(self._move_means)
+        self._add = tf.function(self._move_means, autograph=False)
 
     def _move_means(self, rate: tf.Tensor) -> None:
         for mean, variable in zip(self._means, self._variables, strict=True):

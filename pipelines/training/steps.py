@@ -50,7 +50,7 @@ def make_train_step(
         norm before clipping, next states).
     """
 
-    @tf.function(jit_compile=xla, reduce_retracing=True)
+    @tf.function(jit_compile=xla, autograph=False)
     def step(
         batch: Batch, states: Any, progress: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Any]:
@@ -76,7 +76,7 @@ def make_validation_step(model: keras.Model, objective: Objective, data: Trainin
         A function (batch, states) -> (sum of losses in nats, number of losses, next states).
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False)
     def step(batch: Batch, states: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
         return objective(model, batch, states, None)
 

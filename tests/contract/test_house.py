@@ -1,6 +1,7 @@
 """Who may import whom, one door to each library, and other rules of the code base."""
 
 import ast
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -133,6 +134,14 @@ def test_no_tensorflow_at_the_bottom(name):
         if package(file) == name:
             reached = {module.split(".")[0] for part in closure(file) for module in modules(part)}
             assert not {"tensorflow", "keras"} & reached, file
+
+
+def test_no_traced_function_is_transformed_by_autograph():
+    """No code needs it, and it is half the time of a trace."""
+    for file in files():
+        text = (ROOT / file).read_text(encoding="utf-8")
+        calls = re.findall(r"tf\.function\b.*(?:\n.*){3}", text)
+        assert all("autograph=False" in call for call in calls), file
 
 
 @pytest.mark.parametrize("library", DOORS)
