@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from pipelines import console, paths
+from pipelines import console, fork_server, paths
 from pipelines.console import Exit, LiveTable
 from pipelines.errors import Interrupted, UserError
 from pipelines.lineage import environment, lockfiles, reproduction
@@ -67,18 +68,25 @@ def run(targets: Sequence[str], jobs: int | None, gpu_count: int | None) -> None
 
                 return main
 
-            def variables(gpu: str | None) -> Mapping[str, str]:
-                return gpus.variables(gpu, len(devices))
+            with _server(bool(scheduled)) as server:
 
-            screen = Screen(table, schedule, children.log)
-            runner = Runner(schedule, children, screen, stop, work, variables)
-            runner.run()
+                def variables(gpu: str | None) -> Mapping[str, str]:
+                    return {**server, **gpus.variables(gpu, len(devices))}
+
+                screen = Screen(table, schedule, children.log)
+                runner = Runner(schedule, children, screen, stop, work, variables)
+                runner.run()
         finally:
             children.close()
     _print_summary(schedule, runner.seconds, len(names), time.monotonic() - started, jobs)
     _raise_if_stopped(stop, schedule.in_state("stopped"))
     if schedule.in_state("failed"):
         raise Exit(1)
+
+
+def _server(needed: bool) -> AbstractContextManager[dict[str, str]]:
+    """Return a fork server for the stages: most of a short stage's time is its imports."""
+    return fork_server.serving() if needed else nullcontext({})
 
 
 def _survey(root: Path, children: Children, stop: StopSignals) -> dict[str, SurveyedStage]:

@@ -1,13 +1,14 @@
 """DVC reproduces a single stage, beside other processes that do the same.
 
 Everything is DVC's own work: the decision whether a stage is outdated, its run, dvc.lock, the run
-cache and the cache. Three functions of DVC are replaced in the process that reproduces, because
+cache and the cache. Some functions of DVC are replaced in the process that reproduces, because
 several processes work at a time and each of them may be killed:
 
-- dvc.lock is replaced as a whole, so that a killed process leaves it sound, and only the changed
-  entry is written anew: DVC parses the whole file for each stage, which takes a second.
-- DVC waits for its lock of lock files; by itself it gives up after three seconds.
-- The report of the start of a stage's command.
+- dvc.lock and the list of locked files are replaced as a whole, so that a killed process leaves
+  them sound. Of dvc.lock only the changed entry is written anew: DVC parses the whole file for each
+  stage, which takes a second.
+- DVC waits for its locks; by itself it gives up after three seconds.
+- The start of a stage's command is reported.
 
 With `dvc_project`, the only module that imports DVC.
 """
@@ -18,6 +19,7 @@ import functools
 import importlib
 import json
 import logging
+import os
 import re
 import shutil
 import signal
@@ -26,7 +28,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from types import SimpleNamespace
+from typing import IO, Any, Literal
 
 from pipelines import files
 from pipelines.errors import UserError
@@ -155,8 +158,28 @@ def _replace_functions(order: Sequence[str], on_start: Callable[[], None]) -> No
         signal.signal(signal.SIGINT, lambda number, frame: None)
 
     dvc.stage.run.cmd_run = report_and_run
+    edit = dvc.rwlock._edit_rwlock
+    dvc.rwlock._edit_rwlock = lambda folder, fs, hardlink: edit(folder, _AtomicFiles(), hardlink)
+    # The owner of locked files is the process that the user started: if it is killed, DVC releases
+    # them. A killed child may stay in the list of processes, in a container for example.
+    dvc.rwlock.os = SimpleNamespace(getpid=functools.partial(int, os.getppid()))
     dvc.rwlock.make_lock = functools.partial(dvc.lock.make_lock, wait=True)
     dvc.dvcfile.modify_yaml = functools.partial(modify_lock, order)
+
+
+class _AtomicFiles:
+    """File system for DVC's list of locked files, which a killed process leaves sound."""
+
+    join = staticmethod(os.path.join)
+
+    @staticmethod
+    @contextmanager
+    def open(path: str, mode: str = "r", encoding: str = "utf-8") -> Iterator[IO[str]]:
+        """Open a file; a file that is written gets its name at the end."""
+        target = f"{path}.new" if mode == "w" else path
+        with Path(target).open(mode, encoding=encoding) as file:
+            yield file
+        Path(target).replace(path)
 
 
 @contextmanager
@@ -199,11 +222,11 @@ def _dump_block(name: str, entry: Mapping[str, Any]) -> str:
 
 
 def release_locks(root: Path) -> None:
-    """Remove what killed processes of ours left in DVC's list of locked files.
+    """Remove what killed processes left in DVC's list of locked files.
 
     DVC removes entries of dead processes itself, but not if a living process has got the number of
-    a dead one. A process that is killed while it writes the list leaves it empty, and then every
-    command of DVC fails.
+    a dead one. A process of `dvc repro` that is killed while it writes the list leaves it damaged,
+    and then every command of DVC fails.
 
     Args:
         root: the project's root; no process of ours works in it.

@@ -86,11 +86,10 @@ class Children:
 
     Args:
         logs: folder of their logs.
-        variables: environment variables of all of them.
     """
 
-    def __init__(self, logs: Path, variables: Mapping[str, str] | None = None) -> None:
-        self._logs, self._variables = logs, dict(variables or {})
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
         self._children: dict[str, Child] = {}
         self._selector = selectors.DefaultSelector()
         self._lifeline = os.pipe()
@@ -101,7 +100,7 @@ class Children:
 
     def start(self, name: str, main: Main, variables: Mapping[str, str] | None = None) -> None:
         """Start a child."""
-        child = Child(main, self.log(name), self._variables | dict(variables or {}), self._lifeline)
+        child = Child(main, self.log(name), variables or {}, self._lifeline)
         self._children[name] = child
         self._selector.register(child.messages, selectors.EVENT_READ, name)
 
