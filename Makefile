@@ -28,7 +28,7 @@ install: .venv/installed
 	@echo "Ready. To type seqproof and dvc yourself: source $(BIN)/activate"
 
 repro: install
-	dvc repro
+	seqproof run
 	@seqproof seal; sealed=$$?; seqproof results && exit $$sealed
 
 ui: install

@@ -19,7 +19,7 @@ def main(
         from pipelines.inference import predictor
         from pipelines.lineage import provenance
         from pipelines.models import serialization
-        from pipelines.reporting import pictures
+        from pipelines.reporting import pictures, result_line
         from pipelines.tasks import lookup
         from pipelines.text import encoding
         from pipelines.tracking import stage_runs
@@ -65,11 +65,15 @@ def main(
 
     task = lookup.get(corpus.task)
     example = list(test[task.columns[0]][:2])
+    predictions = task.predict(model, example)
+    answers = dict(zip(example, predictions, strict=True))
+    sample = result.analysis.sample
+    console.echo(result_line.result_line(name, corpus.task, metrics, answers, sample))
     log = stage_runs.EvaluationLog(
         metrics=metrics,
         plots=pictures.draw_from_files(name, entry, config.corpora[entry.corpus], console.root()),
         example=example,
-        predictions=task.predict(model, example),
+        predictions=predictions,
         seed_metrics={seed: result.metrics for seed, result in by_seed.items()},
     )
     inputs = provenance.inputs(paths.evaluation_stage(config, name), console.root())
