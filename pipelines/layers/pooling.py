@@ -13,20 +13,18 @@ from pipelines.config.params import Pooling
 class Pool(keras.layers.Layer):
     """Pooling over time that ignores padding.
 
-    - `last`: the output of each direction after the whole text: forwards at the last real step,
-      backwards at the first.
+    - `last`: the output of each direction after the whole text, `RecurrentStack.last_output`.
     - `mean`, `max`: mean or maximum of each unit over time (Collobert et al. 2011, section 3.3).
     - `attention`: a weighted mean, softmax(query . tanh(W h + b)) over the steps
       (Yang et al. 2016, section 2.2, of words).
 
     Args:
         kind: one of these four.
-        units: number of units of the forward direction.
     """
 
-    def __init__(self, kind: Pooling, units: int) -> None:
+    def __init__(self, kind: Pooling) -> None:
         super().__init__()
-        self.kind, self.units = kind, units
+        self.kind = kind
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -37,28 +35,24 @@ class Pool(keras.layers.Layer):
             self.projection.build(input_shape)
             self.query = self.add_weight((width, 1), name="query")
 
-    def call(self, outputs: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    def call(self, outputs: tf.Tensor, last: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """Pool the outputs.
 
         Args:
-            outputs: (B, T, D), the forward direction in the first `units` of D.
+            outputs: (B, T, D).
+            last: (B, D), the output after the whole text.
             mask: (B, T), true on real steps; padding is on the right, no row is all padding.
 
         Returns:
             (B, D).
         """
         pools: dict[Pooling, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
-            "last": self._last,
+            "last": lambda outputs, mask: last,
             "mean": _mean,
             "max": _max,
             "attention": self._attention,
         }
         return pools[self.kind](outputs, mask)
-
-    def _last(self, outputs: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        at = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1) - 1
-        forwards = tf.gather(outputs[:, :, : self.units], at, axis=1, batch_dims=1)
-        return tf.concat([forwards, outputs[:, 0, self.units :]], axis=1)
 
     def _attention(self, outputs: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         scores = tf.squeeze(tf.matmul(self.projection(outputs), self.query), axis=2)  # (B, T)

@@ -123,6 +123,14 @@ class RecurrentStack(keras.layers.Layer):
             final_states.append(state)
         return outputs, final_states
 
+    def last_output(self, states: list[State]) -> tf.Tensor:
+        """Return the outputs after each whole sequence, (B, U or 2 U), given the final states.
+
+        A backward layer is done with a sequence at its first step. The gradient of this needs no
+        other outputs, unlike that of a step that is read from them.
+        """
+        return tf.add_n([state[0] for state in (states if self.residual else states[-1:])])
+
     def step_fn(
         self, inputs: tf.Tensor, width: int, training: bool
     ) -> Callable[[tf.Tensor, tf.Tensor, list[State]], tuple[tf.Tensor, list[State]]]:

@@ -25,7 +25,7 @@ class Classifier(keras.Model):
         super().__init__()
         self.embedding = Embedding(vocabulary, entry.embedding, entry.word_dropout)
         self.stack = RecurrentStack.of(entry, entry.bidirectional)
-        self.pool = Pool(entry.pooling, entry.units)
+        self.pool = Pool(entry.pooling)
         top = entry.dropout if entry.output_dropout is None else entry.output_dropout
         self.dropout = keras.layers.Dropout(top)
         self.softmax = keras.layers.Dense(labels)
@@ -34,8 +34,9 @@ class Classifier(keras.Model):
         """Compute the logits (B, L) of ids (B, T), padded at the right."""
         mask = tf.not_equal(ids, PAD)
         embedded = self.embedding(ids, training=training)
-        outputs, _ = self.stack(embedded, mask=mask, training=training)
-        return self.softmax(self.dropout(self.pool(outputs, mask=mask), training=training))
+        outputs, states = self.stack(embedded, mask=mask, training=training)
+        pooled = self.pool(outputs, self.stack.last_output(states), mask=mask)
+        return self.softmax(self.dropout(pooled, training=training))
 
 
 def build(entry: params.ClassifierConfig, vocabularies: Vocabularies) -> Classifier:
