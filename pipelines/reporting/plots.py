@@ -279,15 +279,20 @@ def panels(draws: Sequence[Callable[[Any], None]], size: tuple[float, float]) ->
         size: width and height of the whole figure in inches.
     """
     from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import TightLayoutEngine
 
     # With svg.fonttype "none" the reader's fonts draw the letters, so ours need not have them.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        figure: Figure = Figure(figsize=size, layout="tight")
+        figure: Figure = Figure(figsize=size)
+        FigureCanvasSVG(figure)  # measures the texts of the layout
         for place, draw in enumerate(draws, 1):
             draw(figure.add_subplot(1, len(draws), place))
+        # A figure with a layout engine of its own is drawn twice.
+        TightLayoutEngine().execute(figure)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()

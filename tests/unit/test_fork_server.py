@@ -63,10 +63,14 @@ while not presses:
 time.sleep(0.3)
 print(len(presses), flush=True)
 """
-CRASHES = """
+# Ends as its input says, after a thread and a function that Python waits for.
+ENDS = """
 from pipelines import startup
-import os
-os.kill(os.getpid(), 9)
+import atexit, os, sys, threading, time
+startup.raise_on_ctrl_c()
+atexit.register(print, "last")
+threading.Thread(target=lambda: (time.sleep(0.1), print("thread"))).start()
+exec(sys.stdin.read())
 """
 # Prints its process id and waits to be killed.
 SLEEPS = """
@@ -75,11 +79,13 @@ import os, time
 print(os.getpid(), flush=True)
 time.sleep(600)
 """
+# The code of a program whose output is full: at once without a buffer, or at its end.
+FULL = 1 if os.environ.get("PYTHONUNBUFFERED") else 120
 PROGRAMS = {
     "probe": PROBE,
     "draws": DRAWS,
     "waits": WAITS,
-    "crashes": CRASHES,
+    "ends": ENDS,
     "sleeps": SLEEPS,
 }
 
@@ -161,10 +167,28 @@ def test_programs_share_no_random_numbers(project, warm):
         assert first != second
 
 
-def test_the_exit_is_that_of_the_program(project, warm):
-    process = start(project, "crashes", warm)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("pass", 0),
+        ("sys.exit(7)", 7),
+        ("sys.exit('some text')", 1),
+        ("1 / 0", 1),
+        ("os._exit(3)", 3),
+        ("os.kill(os.getpid(), 9)", -signal.SIGKILL),
+        ("raise KeyboardInterrupt", -signal.SIGINT),
+        ("os.close(1); os.open('/dev/full', os.O_WRONLY); print('x')", FULL),
+    ],
+)
+def test_the_end_is_that_of_the_program(project, warm, source, code):
+    ends = []
+    for variables in (warm, cold(warm)):
+        process = start(project, "ends", variables)
+        output, errors = process.communicate(source)
+        ends.append((process.returncode, output, errors.splitlines()[-1:]))
+    assert ends[0][:2] == ends[1][:2]
+    assert ends[0][2] == ends[1][2] or code == FULL
+    assert ends[0][0] == code
 
 
 @pytest.mark.parametrize(
