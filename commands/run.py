@@ -50,7 +50,7 @@ def run(targets: Sequence[str], jobs: int | None, gpu_count: int | None) -> None
         reproduction.release_locks(root)
         children = Children(FOLDER / "logs")
         try:
-            table.draw([["checking", "which stages are outdated"]])
+            table.draw([["Looking for outdated stages ..."]])
             stages = _survey(root, children, stop)
             names = plan.select(targets, stages)
             scheduled = plan.schedule_stages(names, stages, console.costs(names))
@@ -133,7 +133,7 @@ def _print_summary(
         "not started": len(schedule.in_state("waiting")),
     }
     parts = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    console.echo(f"{parts or 'No stage'}; {duration(seconds)} with {jobs} at a time.")
+    console.echo(f"{parts or 'No stage'}, in {duration(seconds)} with {jobs} at a time.")
     total = sum(stage_seconds.values())
     if total:
         training = sum(

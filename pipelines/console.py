@@ -294,9 +294,12 @@ class LiveTable:
         if not self.is_shown:
             return
         grid = Table.grid(padding=(0, 2))
-        for row in rows:
-            while len(grid.columns) < len(row):
-                grid.add_column(no_wrap=True, overflow="ellipsis")
+        lines = list(rows)
+        for column in zip(*lines, strict=True):
+            grid.add_column(no_wrap=True, overflow="ellipsis", min_width=max(map(len, column)))
+        if grid.columns:
+            grid.columns[-1].min_width = None  # the only one that is cut in a narrow terminal
+        for row in lines:
             grid.add_row(*map(Text, row))
         self._live.update(grid, refresh=True)
 

@@ -68,10 +68,10 @@ class Runner:
                 self._start_stages()
             if not self._start_times:
                 return
-            for name, messages, code in self._children.wait(PERIOD):
-                self._handle(name, messages, code)
             now = time.monotonic()
             self._screen.draw({name: now - begun for name, begun in self._start_times.items()})
+            for name, messages, code in self._children.wait(PERIOD):
+                self._handle(name, messages, code)
 
     def _start_stages(self) -> None:
         while (choice := self._schedule.start_next()) is not None:

@@ -64,7 +64,7 @@ class Screen:
             if names:
                 rows.append((state, str(len(names)), "", _listed(names)))
         left_text = duration(self._schedule.seconds_left(running))
-        rows.append(("ended", self._ended(), "", f"about {left_text} left"))
+        rows.append(("done", self._ended(), "", f"about {left_text} left"))
         self._table.draw(rows)
 
     def start(self, name: str) -> None:

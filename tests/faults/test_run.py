@@ -180,7 +180,7 @@ def test_outs_and_lock_are_those_of_dvc_repro(project, plain):
     output = project.run("--jobs", "3")
     assert project.outs() == plain.outs()
     assert sorted(project.trace()) == sorted(NEEDS)
-    assert "7 ran; " in output
+    assert "7 ran, in " in output
     project.check()
     assert "7 up to date" in project.run()
     assert project.trace() == []
@@ -244,7 +244,7 @@ def test_after_a_failure_dependents_are_skipped_and_the_rest_goes_on(project, pl
     assert "fetch failed after" in output
     assert "failed: fetch\n" in output
     assert "skipped: train, tune, score, report\n" in output
-    assert "2 ran; " in output
+    assert "2 ran, in " in output
     project.check()
     (project.folder / "fail-fetch").unlink()
     project.run()
