@@ -8,32 +8,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.training.datasets import Batch, TrainingData
 from pipelines.training.objectives import Objective
-
-
-def make_optimizer(config: params.TrainableModel) -> keras.optimizers.Optimizer:
-    """Create the optimizer; its learning rate is assigned before every step.
-
-    With accumulation the mean gradient of the batches is clipped, so that a step equals one on a
-    single batch of all of them, if they have equally many losses. Weights decay in such steps only.
-    """
-    optimizer = config.optimizer
-    accumulation = config.gradient_accumulation_steps
-    options = {
-        "learning_rate": optimizer.learning_rate,
-        "global_clipnorm": optimizer.clip_norm,
-        "weight_decay": optimizer.weight_decay,
-        "gradient_accumulation_steps": accumulation if (accumulation or 1) > 1 else None,
-    }
-    optimizers = {
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
-        "sgd": keras.optimizers.SGD,
-    }
-    return optimizers[optimizer.name](**options)
+from pipelines.training.optimizers import clip, global_norm
 
 
 def make_train_step(
@@ -41,9 +19,18 @@ def make_train_step(
     optimizer: keras.optimizers.Optimizer,
     objective: Objective,
     data: TrainingData,
+    clip_norm: float | None,
     xla: bool,
 ) -> Any:
     """Compile the training step.
+
+    Args:
+        model: the model.
+        optimizer: its optimizer.
+        objective: the loss function.
+        data: the batches, which give the signature.
+        clip_norm: limit of the gradient's norm; None if the optimizer clips.
+        xla: compile with XLA.
 
     Returns:
         A function (batch, states, progress) -> (sum of losses in nats, number of losses, gradient
@@ -61,7 +48,9 @@ def make_train_step(
         # The gradient of an embedding lists a word once per occurrence in the batch: only their sum
         # has the norm of the gradient.
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        norm = _global_norm(gradients)
+        norm = global_norm(gradients)
+        if clip_norm is not None:
+            gradients = clip(gradients, norm, clip_norm)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return nats, count, norm, states
 
@@ -114,16 +103,6 @@ class MeanLoss:
     def value(self) -> float:
         """Mean of the losses added so far."""
         return self.nats / self.count
-
-
-def _global_norm(gradients: list[tf.Tensor]) -> tf.Tensor:
-    """Return the global norm of all gradients.
-
-    It uses the same operations as the clipping of Keras' optimizers, so that TensorFlow computes
-    both only once.
-    """
-    squares = [keras.ops.sum(keras.ops.square(gradient)) for gradient in gradients]
-    return keras.ops.sqrt(keras.ops.sum(keras.ops.stack(squares)))
 
 
 def state_specs(states: Any) -> Any:

@@ -24,11 +24,12 @@ from pipelines.training.checkpoints import Arrays, Checkpoint, CheckpointManager
 from pipelines.training.datasets import Batch, TrainingData
 from pipelines.training.nt_asgd import TriggeredAverage
 from pipelines.training.objectives import Objective
+from pipelines.training.optimizers import make_optimizer
 from pipelines.training.progress import TrainingProgress
 from pipelines.training.result import TrainingResult
 from pipelines.training.schedules import LearningRate
 from pipelines.training.signals import Signals, handle_signals
-from pipelines.training.steps import MeanLoss, make_optimizer, make_train_step, to_tensors
+from pipelines.training.steps import MeanLoss, make_train_step, to_tensors
 from pipelines.training.validation import MakeMetrics, ValidationScore, Validator
 
 Sampler = Callable[[keras.Model], str]  # writes a text with the current weights of a model
@@ -207,7 +208,8 @@ class Trainer:
         self._average = (
             None if interval is None else TriggeredAverage(model.trainable_variables, interval)
         )
-        self._step = make_train_step(model, self._optimizer, objective, data, xla)
+        clip_norm = None if self._optimizer.global_clipnorm else config.optimizer.clip_norm
+        self._step = make_train_step(model, self._optimizer, objective, data, clip_norm, xla)
         self._steps = 0  # of this model
         self._bad_epochs = 0
         self.begin_epoch(1)
