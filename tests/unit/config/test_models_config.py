@@ -12,7 +12,8 @@ from tests.unit.config.shipped import TEXT
 # ruff: noqa: E501
 OPTIMIZER = "optimizer: {name: adam, learning_rate: 0.002, schedule: linear"
 ATTENTION = "attention: general"
-LANGUAGE = "      bptt_steps: 64"  # of the first language model
+TIED = f"tied_embeddings: target\n      {ATTENTION}"  # of verses-attention
+LANGUAGE = "      bptt_steps: 32"  # of the first language model
 TUNED = (
     "{model: classifier, corpus: opinions, init_from: shakespeare-lstm, cell: lstm, embedding: 100, "
     "units: 256, layers: 1, bidirectional: false, pooling: last, dropout: 0.5, batch_size: 64, "
@@ -136,7 +137,7 @@ INVALID = {
         r"shakespeare-lstm.cell is 'LSTM'; did you mean 'lstm'\? known: gru, irnn, lstm, rnn",
     ),
     "temporal regularization of one step": (
-        "      bptt_steps: 64",
+        "      bptt_steps: 32",
         "      bptt_steps: 1\n      temporal_activation_regularization: 2.0",
         r"shakespeare-rnn: 'temporal_activation_regularization' needs 'bptt_steps' above 1",
     ),
@@ -146,8 +147,8 @@ INVALID = {
         r"precision is not a valid key.*: it belongs to language_model, classifier, tagger, seq2seq",
     ),
     "precision that does not exist": (
-        "      bptt_steps: 64",
-        "      bptt_steps: 64\n      precision: float16",
+        "      bptt_steps: 32",
+        "      bptt_steps: 32\n      precision: float16",
         r"precision is 'float16'; did you mean 'bfloat16'",
     ),
     "attention that is null": (
@@ -171,13 +172,13 @@ INVALID = {
         r"verses-fixed: 'input_feeding' needs an 'attention'",
     ),
     "tied embeddings of two vocabularies": (
-        ATTENTION,
-        f"{ATTENTION}\n      tied_embeddings: all",
+        TIED,
+        TIED.replace("target", "all"),
         r"verses-attention.tied_embeddings: 'all' needs one vocabulary.*corpora.verses.vocabulary.shared",
     ),
     "tied embeddings that are true": (
-        ATTENTION,
-        f"{ATTENTION}\n      tied_embeddings: true",
+        TIED,
+        TIED.replace("target", "true"),
         r"verses-attention.tied_embeddings is 'true'; .*known: target, all",
     ),
     "sub-word sampling of words": (

@@ -54,13 +54,13 @@ INVALID = {
     ),
     "dropout of 1": ("dropout: 0.5", "dropout: 1.0", r"dropout is 1.0: it must be less than 1"),
     "attention on a language model": (
-        "      bptt_steps: 64",
-        "      bptt_steps: 64\n      attention: dot",
+        "      bptt_steps: 32",
+        "      bptt_steps: 32\n      attention: dot",
         r"models.lstm.shakespeare-rnn.attention is not a valid key of this kind of model: it belongs to seq2seq\.",
     ),
     "key of several other kinds": (
-        "      bptt_steps: 64",
-        "      bptt_steps: 64\n      batch_tokens: 100",
+        "      bptt_steps: 32",
+        "      bptt_steps: 32\n      batch_tokens: 100",
         r"batch_tokens is not a valid key of this kind of model: it belongs to bag_of_words, classifier, tagger, seq2seq\.",
     ),
     "search on a model": (
