@@ -48,40 +48,48 @@ def run(targets: Sequence[str], jobs: int | None, gpu_count: int | None) -> None
     with exclusive.only_run(FOLDER / "run.lock"), stop.recorded(), LiveTable() as table:
         reproduction.load_dvc()
         reproduction.release_locks(root)
-        children = Children(FOLDER / "logs")
-        try:
+        with Children(FOLDER / "logs") as children:
             table.draw([["Looking for outdated stages ..."]])
             stages = _survey(root, children, stop)
             names = plan.select(targets, stages)
             scheduled = plan.schedule_stages(names, stages, console.costs(names))
             jobs = jobs or max(environment.cores() // plan.threads(stages), 1)
-            has_result = any(
-                lockfiles.stage_kind(name) == lockfiles.EVALUATION and name not in scheduled
-                for name in names
-            )
+            has_result = any(map(plan.is_evaluation, set(names) - set(scheduled)))
             schedule = Schedule(scheduled, jobs, devices, has_result)
-            order = list(stages)
-
-            def work(name: str) -> Main:
-                def main(send: Send) -> None:
-                    send(reproduction.reproduce(root, name, order, lambda: send(STARTED)))
-
-                return main
-
-            with _server(bool(scheduled)) as server:
-
-                def variables(gpu: str | None) -> Mapping[str, str]:
-                    return {**server, **gpus.variables(gpu, len(devices))}
-
-                screen = Screen(table, schedule, children.log)
-                runner = Runner(schedule, children, screen, stop, work, variables)
-                runner.run()
-        finally:
-            children.close()
-    _print_summary(schedule, runner.seconds, len(names), time.monotonic() - started, jobs)
+            seconds = _run_stages(root, schedule, list(stages), len(devices), children, table, stop)
+    _print_summary(schedule, seconds, len(names), time.monotonic() - started, jobs)
     _raise_if_stopped(stop, schedule.in_state("stopped"))
     if schedule.in_state("failed"):
         raise Exit(1)
+
+
+def _run_stages(
+    root: Path,
+    schedule: Schedule,
+    order: Sequence[str],
+    gpu_count: int,
+    children: Children,
+    table: LiveTable,
+    stop: StopSignals,
+) -> dict[str, float]:
+    """Run the stages of a schedule; return the seconds of those that have run."""
+    progress = {console.PROGRESS_SECONDS: "2"} if table.is_shown else {}
+
+    def work(name: str) -> Main:
+        def main(send: Send) -> None:
+            send(reproduction.reproduce(root, name, order, lambda: send(STARTED)))
+
+        return main
+
+    with _server(bool(schedule.states)) as server:
+
+        def variables(gpu: str | None) -> Mapping[str, str]:
+            return {**server, **progress, **gpus.variables(gpu, gpu_count)}
+
+        screen = Screen(table, schedule, children.log)
+        runner = Runner(schedule, children, screen, stop, work, variables)
+        runner.run()
+    return runner.seconds
 
 
 def _server(needed: bool) -> AbstractContextManager[dict[str, str]]:

@@ -48,6 +48,7 @@ __all__ = [
     "run_app",
 ]
 
+PROGRESS_SECONDS = "SEQPROOF_PROGRESS_SECONDS"  # variable: time between two progress lines
 RESTART = "--fresh"
 Restart = Annotated[
     bool,
@@ -323,7 +324,7 @@ class Progress:
 def progress(
     description: str, total: float, unit: str, completed: float = 0.0
 ) -> Iterator[Progress]:
-    """Show a bar with rate and remaining time; without a terminal, print a line every ten seconds.
+    """Show a bar with rate and remaining time; without a terminal, print a line now and then.
 
     Args:
         description: label before the bar.
@@ -366,6 +367,7 @@ def _progress_lines(
     description: str, total: float, unit: str, completed: float
 ) -> Iterator[Progress]:
     started = printed = time.monotonic()
+    interval = float(os.environ.get(PROGRESS_SECONDS, "10"))
     count = completed
     newest_remark = ""
 
@@ -384,7 +386,7 @@ def _progress_lines(
     def advance(amount: float, remark: str) -> None:
         nonlocal count, printed, newest_remark
         count, newest_remark = count + amount, remark
-        if time.monotonic() - printed > 10:
+        if time.monotonic() - printed > interval:
             printed = time.monotonic()
             print_line()
 

@@ -82,7 +82,7 @@ class Child:
 
 
 class Children:
-    """All child processes by name.
+    """All child processes by name; those that still run at the end of the context are killed.
 
     Args:
         logs: folder of their logs.
@@ -126,7 +126,10 @@ class Children:
         for child in self._children.values():
             child.send_signal(number)
 
-    def close(self) -> None:
+    def __enter__(self) -> Children:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         """Kill what is still running, and wait for it."""
         self.send_signal(signal.SIGKILL)
         for child in self._children.values():

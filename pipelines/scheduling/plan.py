@@ -85,11 +85,16 @@ def schedule_stages(
             needs=frozenset(stages[name].needs) & pending,
             seconds=costs[name]["seconds"] if name in costs else _typical_seconds(name),
             uses_gpu=THREADS in stages[name].params,
-            evaluates=lockfiles.stage_kind(name) == lockfiles.EVALUATION,
+            evaluates=is_evaluation(name),
         )
         for name in names
         if name in pending
     }
+
+
+def is_evaluation(name: str) -> bool:
+    """Return True if a stage gives the result of a model."""
+    return lockfiles.stage_kind(name) == lockfiles.EVALUATION
 
 
 def threads(stages: Mapping[str, SurveyedStage]) -> int:

@@ -37,9 +37,9 @@ def test_make_targets_exist():
         assert re.search(rf"^{target}:", makefile, flags=re.M), target
 
 
-def test_make_repro_seals_what_dvc_ran():
+def test_make_repro_seals_what_has_run():
     recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nrepro:")[2]
-    assert recipe.index("dvc repro") < recipe.index("seqproof seal") < recipe.index("\nui:")
+    assert recipe.index("seqproof run") < recipe.index("seqproof seal") < recipe.index("\nui:")
 
 
 GROUPS = [group.typer_instance.info.name for group in app.registered_groups]
