@@ -322,7 +322,7 @@ class Progress:
 
 @contextmanager
 def progress(
-    description: str, total: float, unit: str, completed: float = 0.0
+    description: str, total: float, unit: str, completed: float = 0.0, lines: bool = True
 ) -> Iterator[Progress]:
     """Show a bar with rate and remaining time; without a terminal, print a line now and then.
 
@@ -331,9 +331,13 @@ def progress(
         total: number of units.
         unit: name of a unit, in the plural.
         completed: units completed by an earlier process; they do not count towards the rate.
+        lines: False for a command that only reads: without a terminal it prints its result alone.
     """
     terminal = out()
     if not terminal.is_terminal:
+        if not lines:
+            yield Progress(lambda amount, remark: None)
+            return
         with _progress_lines(description, total, unit, completed) as handle:
             yield handle
         return

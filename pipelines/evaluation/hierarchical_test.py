@@ -131,11 +131,11 @@ def score_intervals(
     It is the percentile interval of the bootstrap, expanded for small samples (Hesterberg 2015,
     section 5.2), over the items and the seeds, whose mean varies by Student's t.
     """
-    from scipy import stats
+    from scipy import special
 
     blocks = estimates.blocks
-    quantile = stats.t.ppf((1 - confidence) / 2, blocks - 1) * np.sqrt(blocks / (blocks - 1))
-    tail = float(stats.norm.cdf(quantile))
+    quantile = special.stdtrit(blocks - 1, (1 - confidence) / 2) * np.sqrt(blocks / (blocks - 1))
+    tail = float(special.ndtr(quantile))
     intervals = []
     for model, seeds in enumerate(estimates.seeds):
         draws = estimates.resampled[:, model]
@@ -171,21 +171,21 @@ def compare_pairs(
     Returns:
         The test of each pair. The interval excludes 0 if p is below `level`.
     """
-    from scipy import stats
+    from scipy import special
 
     if len(pairs) > 1:
         estimates = _with_pooled_seeds(estimates)
     contrasts = _contrasts(estimates, pairs)
     values = contrasts.values
-    p = 2 * stats.t.sf(contrasts.statistics, contrasts.degrees)
+    p = 2 * special.stdtr(contrasts.degrees, -contrasts.statistics)
     pair_level = level
     if len(pairs) > 1:
         largest = np.sort(_largest_normal(estimates, contrasts, resamples, generator))
-        pair_level = 2 * float(stats.norm.sf(np.quantile(largest, 1 - level)))
-        smaller = np.searchsorted(largest, stats.norm.isf(p / 2))
+        pair_level = 2 * float(special.ndtr(-np.quantile(largest, 1 - level)))
+        smaller = np.searchsorted(largest, -special.ndtri(p / 2))
         p = np.maximum(p, (1 + resamples - smaller) / (1 + resamples))
-    half_widths = stats.t.isf(pair_level / 2, contrasts.degrees) * contrasts.errors
-    detectable = half_widths + stats.t.ppf(POWER, contrasts.degrees) * contrasts.errors
+    half_widths = -special.stdtrit(contrasts.degrees, pair_level / 2) * contrasts.errors
+    detectable = half_widths + special.stdtrit(contrasts.degrees, POWER) * contrasts.errors
     return [
         Difference(
             float(values[pair]),
@@ -242,7 +242,7 @@ def _with_pooled_seeds(estimates: ScoreEstimates) -> ScoreEstimates:
 
 
 def _contrasts(estimates: ScoreEstimates, pairs: Sequence[Pair]) -> _Contrasts:
-    from scipy import stats
+    from scipy import special
 
     first, second = (np.array(side) for side in zip(*pairs, strict=True))
     values = estimates.scores[second] - estimates.scores[first]
@@ -272,7 +272,7 @@ def _contrasts(estimates: ScoreEstimates, pairs: Sequence[Pair]) -> _Contrasts:
     # p is at least 2 of 2^m, that of exchanging both models on each of the m items where they
     # differ (Fisher 1935, section 21): a few differences of one sign show no variance.
     different = np.maximum(2, estimates.different_items[first, second])
-    smallest = np.abs(values) / stats.t.isf(0.5**different, degrees)
+    smallest = np.abs(values / special.stdtrit(degrees, 0.5**different))
     errors = np.maximum(np.sqrt(variance), smallest)
     return _Contrasts(first, second, over_seeds, values, errors, degrees)
 

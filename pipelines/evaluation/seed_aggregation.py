@@ -68,12 +68,12 @@ def means(values_by_seed: Sequence[MetricValues]) -> MetricValues:
 
 def statistics(numbers: Sequence[float]) -> SeedStatistics:
     """Compute the interval of the mean of at least two numbers by Student's t (1908)."""
-    from scipy import stats
+    from scipy import special
 
     values = np.array(numbers)
     mean, deviation = float(values.mean()), float(values.std(ddof=1))
-    if deviation == 0:  # SciPy returns nan
-        return SeedStatistics(0.0, mean, mean)
     error = deviation / np.sqrt(len(values))
-    low, high = stats.t.interval(LEVEL, len(values) - 1, mean, error)
+    low, high = (
+        mean + error * special.stdtrit(len(values) - 1, (1 + side * LEVEL) / 2) for side in (-1, 1)
+    )
     return SeedStatistics(deviation, float(low), float(high))

@@ -6,12 +6,13 @@ With `reproduction`, the only module that imports DVC.
 from __future__ import annotations
 
 import logging
+import operator
 import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -174,26 +175,46 @@ def _only_code(change: Any, folders: Sequence[str]) -> bool:
 
 def load_stages(repo: Any) -> dict[str, Stage]:
     """Return the stages of an open project by name."""
-    return {stage.name: _stage(stage) for stage in repo.index.stages}
+    trees: dict[str, dict[str, Any]] = {}
+    return {stage.name: _stage(stage, trees) for stage in repo.index.stages}
 
 
-def _stage(stage: Any) -> Stage:
+def _stage(stage: Any, trees: dict[str, dict[str, Any]]) -> Stage:
     from dvc.dependency import ParamsDependency
 
     deps = (dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency))
     outs = {out.def_path: bool(out.use_cache) for out in stage.outs}
-    return Stage(stage.cmd, tuple(deps), outs, params_of(stage))
+    return Stage(stage.cmd, tuple(deps), outs, params_of(stage, trees))
 
 
-def params_of(stage: Any) -> dict[str, Any]:
-    """Return the value of each key of params.yaml that a stage of an open project reads."""
+def params_of(stage: Any, trees: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Return the value of each key of params.yaml that a stage of an open project reads.
+
+    Args:
+        stage: a stage that DVC has loaded.
+        trees: parsed files of parameters by path, for calls with several stages; filled.
+    """
     from dvc.dependency import ParamsDependency
 
     values: dict[str, Any] = {}
     for dep in stage.deps:
         if isinstance(dep, ParamsDependency):
-            values |= _qualified(dep.def_path, dep.read_params())
+            values |= _qualified(dep.def_path, _read_params(dep, {} if trees is None else trees))
     return values
+
+
+def _read_params(dep: Any, trees: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return what DVC's `read_params` does, which parses the whole file for each stage."""
+    if dep.fs_path not in trees:
+        trees[dep.fs_path] = type(dep)(dep.stage, dep.def_path, repo=dep.repo).read_params()
+    try:
+        return {key: _value(trees[dep.fs_path], key) for key in dep.params}
+    except (KeyError, TypeError):  # of a missing key, a pattern, a position in a list
+        return dict(dep.read_params())
+
+
+def _value(tree: Any, key: str) -> Any:
+    return reduce(operator.getitem, key.split("."), tree)
 
 
 def file_hash(repo: Any, path: str) -> FileHash | None:

@@ -76,7 +76,7 @@ def lockfiles(root: Path) -> list[Lockfile]:
     if head != "none":
         commits = {f"commit {head[:SHORT]}": head} | commits
     locks: list[Lockfile | None] = [current(root)]
-    with console.progress("dvc.lock of experiments", len(commits), "locks") as bar:
+    with console.progress("dvc.lock of experiments", len(commits), "locks", lines=False) as bar:
         for location, commit in commits.items():
             locks.append(at_revision(root, commit, location))
             bar.advance(1)

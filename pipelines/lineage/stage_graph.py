@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,12 +35,13 @@ class StageGraph:
     """
 
     def __init__(self, *sources: Mapping[str, StageFiles]) -> None:
-        self._deps: dict[str, set[str]] = {}
-        self._outs: dict[str, set[str]] = {}
+        self._names: dict[str, None] = {}
+        self._readers, self._writers = _PathIndex(), _PathIndex()
         for stages in sources:
             for name, stage in stages.items():
-                self._deps.setdefault(name, set()).update(stage.deps)
-                self._outs.setdefault(name, set()).update(stage.outs)
+                self._names[name] = None
+                self._readers.add(name, stage.deps)
+                self._writers.add(name, stage.outs)
 
     @cached_property
     def order(self) -> list[str]:
@@ -61,11 +62,11 @@ class StageGraph:
 
     def producers(self, path: str) -> list[str]:
         """Return the stages that write a path, a folder around it or a file in it."""
-        return [name for name, outs in self._outs.items() if overlaps(path, outs)]
+        return self._in_order(self._writers.stages(path))
 
     def consumers(self, path: str) -> list[str]:
         """Return the stages that read a path, a folder around it or a file in it."""
-        return [name for name, deps in self._deps.items() if overlaps(path, deps)]
+        return self._in_order(self._readers.stages(path))
 
     def ancestors(self, stages: Iterable[str]) -> list[str]:
         """Return the stages that these depend on, without these, in topological order."""
@@ -89,18 +90,47 @@ class StageGraph:
         import networkx as nx
 
         graph = nx.DiGraph()
-        graph.add_nodes_from(self._deps)
-        producers: dict[str, list[str]] = {}
-        for name, outs in self._outs.items():
-            for path in outs:
-                producers.setdefault(path, []).append(name)
-        for name, deps in self._deps.items():
-            for path in deps:
-                # Most dependencies are outs of the same path: the scan of all outs is slow.
-                for producer in producers.get(path) or self.producers(path):
-                    if producer != name:
-                        graph.add_edge(producer, name)
+        graph.add_nodes_from(self._names)
+        for path, readers in self._readers.items():
+            producers = self._writers.stages(path)
+            graph.add_edges_from(
+                (producer, name) for producer in producers for name in readers if producer != name
+            )
         return graph
+
+    def _in_order(self, stages: Collection[str]) -> list[str]:
+        return [name for name in self._names if name in stages]
+
+
+class _PathIndex:
+    """Stages by the paths that they read or write: a scan of all paths is slow."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, set[str]] = {}
+        self._in: dict[str, set[str]] = {}  # stages with a path in the folder
+
+    def add(self, stage: str, paths: Iterable[str]) -> None:
+        """Add paths of a stage."""
+        for path in paths:
+            self._at.setdefault(path, set()).add(stage)
+            for folder in _folders(path):
+                self._in.setdefault(folder, set()).add(stage)
+
+    def items(self) -> Iterable[tuple[str, set[str]]]:
+        """Return each path with its stages."""
+        return self._at.items()
+
+    def stages(self, path: str) -> set[str]:
+        """Return the stages with a path, a folder around it or a path in it."""
+        places = (self._at.get(place, set()) for place in (path, *_folders(path)))
+        return set().union(self._in.get(path, set()), *places)
+
+
+def _folders(path: str) -> Iterator[str]:
+    """Yield the folders around a path, the innermost first."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def within(path: str, folder: str) -> bool:

@@ -103,7 +103,7 @@ def trace(
     builder = LineageBuilder(lock, graph, root, workspace, runs, target.run)
     stages: list[TracedStage] = []
     problems: list[str] = []
-    with console.progress("trace", len(names), "stages") as bar:
+    with console.progress("trace", len(names), "stages", lines=False) as bar:
         for name in names:
             stages.append(builder.stage(name, parts[name]))
             problems += builder.problems(stages[-1])

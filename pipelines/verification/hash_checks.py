@@ -22,7 +22,7 @@ RESTORE_LOCK = "dvc.lock was edited. Restore it from Git, or run `dvc repro -f`"
 def check_hashes(target: VerifyTarget) -> list[str]:
     """Return all differences; empty if everything agrees."""
     total = sum(sum(entry.sizes.values()) for entry in _entries(target).values())
-    with console.progress(f"verify {target.model}", total / 1e6, "MB") as bar:
+    with console.progress(f"verify {target.model}", total / 1e6, "MB", lines=False) as bar:
         findings: list[str] = []
         for stage in target.stages:
             entry = target.entries.get(stage)
