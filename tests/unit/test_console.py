@@ -133,6 +133,11 @@ def test_progress_without_a_terminal_prints_lines_for_long_work_only(monkeypatch
         bar.advance(55, "loss 2")
     assert "reading  50%, 5 words/s, 11 s left, loss 2" in capsys.readouterr().out
 
+    ticks = iter(range(0, 1000, 100))
+    with console.progress("verify", 110, "MB", lines=False) as bar:
+        bar.advance(110)
+    assert capsys.readouterr().out == ""
+
 
 def test_quiet_imports_prints_output_only_on_failure(capfd):
     script = (

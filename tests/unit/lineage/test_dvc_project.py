@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from dvc.dependency import param
 
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project, snapshots
@@ -116,6 +117,30 @@ def test_stages_and_params_of_the_workspace_and_of_a_commit(root):
             assert snapshot.text("params.yaml") == f"rate: {rate}\n"
             assert snapshot.text("nothing") is snapshot.text("folder") is None
             assert snapshot.locked == {}
+
+
+def test_params_are_those_of_dvc(root):
+    keys = {"plain": "rate, deep.pair, other.yaml: [y]", "absent": "rate.x", "list": "deep.list.1"}
+    stages = (f"{name}: {{cmd: run, params: [{keys[name]}]}}" for name in keys)
+    (root / "dvc.yaml").write_text(f"stages: {{{', '.join(stages)}}}", encoding="utf-8")
+    text = "{rate: 2, deep: {list: [5, 6], pair: {x: 1}}}"
+    (root / "params.yaml").write_text(text, encoding="utf-8")
+    (root / "other.yaml").write_text("{y: 3, z: 4}", encoding="utf-8")
+    with snapshots.open_snapshot(root) as snapshot:
+        values = {name: stage.params for name, stage in snapshot.stages.items()}
+    assert values["plain"] == {"rate": 2, "deep.pair": {"x": 1}, "other.yaml:y": 3}
+    assert values["absent"] == {}
+    assert values["list"] == {"deep.list.1": 6}
+
+
+def test_params_are_parsed_once_for_all_stages(root, monkeypatch):
+    stages = (f"{name}: {{cmd: run {name}, params: [rate]}}" for name in "abc")
+    (root / "dvc.yaml").write_text(f"stages: {{{', '.join(stages)}}}", encoding="utf-8")
+    parsed, load_path = [], param.load_path
+    monkeypatch.setattr(param, "load_path", lambda *file: parsed.append(file) or load_path(*file))
+    with snapshots.open_snapshot(root) as snapshot:
+        assert [stage.params for stage in snapshot.stages.values()] == [{"rate": 2}] * 3
+    assert len(parsed) == 1
 
 
 def test_a_modified_byte_changes_the_hash_though_size_and_time_are_the_same(root):
