@@ -24,6 +24,7 @@ READ_AT_IMPORT = (
     *("LD_", "MALLOC_", "MKL_", "MLFLOW_CONFIGURE_", "MLFLOW_DISABLE_", "MLFLOW_LOGGING_", "MPL"),
     *("NPY_", "NUMEXPR_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTHON", "TF_", "TQDM_", "XDG_", "XLA_"),
 )
+READ_LATER = "CUDA_VISIBLE_DEVICES"  # when TensorFlow runs its first operation
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 KILLED = "The fork server ended while it ran this program. Run the command again."
 

@@ -39,10 +39,13 @@ from pipelines import fork_client, startup  # noqa: F401 - the second sets varia
 # In the order in which a first run needs them. Nothing of this project is among them, so that one
 # server serves all checkouts.
 LIBRARIES = (
-    *("typer", "rich.console", "pydantic", "yaml", "numpy", "pandas", "pyarrow.parquet", "duckdb"),
-    *("scipy.stats", "datasketch", "great_expectations", "sklearn.metrics", "sklearn.linear_model"),
-    *("tensorflow", "keras", "mlflow", "mlflow.pyfunc", "mlflow.tensorflow", "dvc.repo"),
-    *("mlflow.store.tracking.sqlalchemy_store", "sacrebleu", "sentencepiece", "threadpoolctl"),
+    *("typer", "rich.console", "pydantic", "yaml", "numpy", "pandas", "pyarrow.parquet"),
+    *("pyarrow.pandas_compat", "duckdb", "unicode_segmentation_rs", "scipy.stats", "datasketch"),
+    *("great_expectations", "sklearn.metrics", "sklearn.linear_model", "threadpoolctl"),
+    *("tensorflow", "keras", "mlflow", "mlflow.pyfunc", "mlflow.tensorflow", "alembic.command"),
+    *("mlflow.store.tracking.sqlalchemy_workspace_store", "filelock", "dvc.repo.stage", "git"),
+    *("dvc.repo.plots", "dvc.scm", "scmrepo.git", "dulwich.ignore", "networkx", "sacrebleu"),
+    *("sentencepiece", "matplotlib.backends.backend_svg"),
 )
 FIRST_PARTY = ("pipelines", "stages", "commands")
 PR_SET_PDEATHSIG = 1

@@ -154,6 +154,7 @@ def limit_and_ignore() -> None:
 @pytest.mark.parametrize("setup", [None, limit_and_ignore])
 def test_the_program_has_all_that_it_has_without_a_server(project, warm, tmp_path, setup):
     variables = {**warm, "TMPDIR": str(tmp_path), "SOME_VARIABLE": "\udcff"}
+    variables["CUDA_VISIBLE_DEVICES"] = "1"
     answers = [probe(project, either, preexec_fn=setup) for either in (variables, cold(variables))]
     assert [is_warm(answer) for answer in answers] == [True, False]
     for answer in answers:
