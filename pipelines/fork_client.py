@@ -32,7 +32,11 @@ KILLED = "The fork server ended while it ran this program. Run the command again
 def identity() -> list[Any]:
     """Return all that must be equal in the server and in a program: as read from JSON."""
     namespaces = sorted(str(file.readlink()) for file in Path("/proc/self/ns").iterdir())
-    variables = {key: value for key, value in os.environ.items() if key.startswith(READ_AT_IMPORT)}
+    variables = {
+        key: value
+        for key, value in os.environ.items()
+        if key.startswith(READ_AT_IMPORT) and key != READ_LATER
+    }
     groups = Path("/proc/self/cgroup").read_text(encoding="utf-8")
     return [sys.executable, sys.version, namespaces, groups, variables]
 
