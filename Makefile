@@ -2,6 +2,8 @@
 BIN := .venv/bin
 LOCK ?= requirements.lock
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --compile
+UV := uv pip --quiet
+UV_OPTIONS := --python .venv/bin/python --compile-bytecode
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: install repro ui
@@ -19,11 +21,16 @@ install: .venv/installed
 	done; \
 	echo "seqproof needs Python 3.11, 3.12 or 3.13$(if $(PYTHON),; $(PYTHON) is none of them). Run make PYTHON=/path/to/python3.11"; exit 1
 	@echo "Installing the pinned packages, a minute or two ..."
+	@# uv where it is, else pip, also where uv cannot reach an index: it does not read the settings of pip.
 	@# The pins are constraints too, so that the build requirements of source packages are pinned. Hashes are
 	@# removed there, since pip refuses build requirements with hashes.
 	@sed -n '/^[a-z0-9].*==/s/ \\$$//p' $(LOCK) > .venv/versions
-	@PIP_CONSTRAINT=.venv/versions $(PIP) --require-hashes --no-deps --requirement $(LOCK)
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@if command -v uv > /dev/null \
+	  && $(UV) sync $(UV_OPTIONS) --require-hashes --build-constraints .venv/versions $(LOCK) \
+	  && $(UV) install $(UV_OPTIONS) --no-deps --no-build-isolation --editable .; then :; else \
+	  PIP_CONSTRAINT=.venv/versions $(PIP) --require-hashes --no-deps --requirement $(LOCK) \
+	  && $(PIP) --no-deps --no-build-isolation --editable .; \
+	fi
 	@touch $@
 	@echo "Ready. To type seqproof and dvc yourself: source $(BIN)/activate"
 

@@ -1,4 +1,4 @@
-"""`make install` takes a suitable interpreter; the lock has packages for each of them."""
+"""`make install` takes a suitable interpreter, and uv or pip; the lock has packages for all of them."""
 
 import os
 import re
@@ -51,18 +51,23 @@ def interpreter(project, path, version):
     path.chmod(0o755)
 
 
-def install(project, *words):
-    """Return what make prints, and the interpreter that makes the environment with its words."""
+def run_make(project, *words):
+    """Run `make install` with the programs of the folder alone."""
     # Make leaves words of its own to those that it calls, and the tests may be called by it.
     own = ("PYTHON", "LOCK", "MAKEFLAGS", "MAKELEVEL")
     others = {key: value for key, value in os.environ.items() if key not in own}
-    done = subprocess.run(
+    return subprocess.run(
         [shutil.which("make"), "install", *words],
         cwd=project,
         env={**others, "PATH": str(project / "bin")},
         capture_output=True,
         text=True,
     )
+
+
+def install(project, *words):
+    """Return what make prints, and the interpreter that makes the environment with its words."""
+    done = run_make(project, *words)
     assert done.returncode == 2
     note = project / "note"
     return done.stdout, note.read_text(encoding="utf-8").strip() if note.exists() else None
@@ -114,6 +119,62 @@ def test_make_says_which_interpreters_will_do(project, version):
         f"{sentence}; absent is none of them. {fix}\n",
         None,
     )
+
+
+# An interpreter that makes environments of itself, and an installer; both note their words.
+WORKING = {
+    "python3.11": """\
+#!/bin/sh
+case "$1" in
+  --version) echo "Python 3.11.0" ;;
+  -m) echo "python $* ${{PIP_CONSTRAINT:-}}" >> {note}
+    case "$2" in
+      venv) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+      pip) exit {pip} ;;
+    esac ;;
+esac
+""",
+    "uv": """\
+#!/bin/sh
+echo "uv $*" >> {note}; exit {uv}
+""",
+}
+MAKE_VENV = "python -m venv --clear .venv "
+PIP = "python -m pip install --quiet --disable-pip-version-check --compile "
+PIP_LOCK = f"{PIP}--require-hashes --no-deps --requirement requirements.lock .venv/versions"
+PIP_PROJECT = f"{PIP}--no-deps --no-build-isolation --editable . "
+WITH_PIP = [PIP_LOCK, PIP_PROJECT]
+UV = "--python .venv/bin/python --compile-bytecode "
+UV_LOCK = (
+    f"uv pip --quiet sync {UV}--require-hashes --build-constraints .venv/versions requirements.lock"
+)
+WITH_UV = [UV_LOCK, f"uv pip --quiet install {UV}--no-deps --no-build-isolation --editable ."]
+
+
+@pytest.mark.parametrize(
+    ("programs", "uv", "pip", "code", "calls"),
+    [
+        (("python3.11", "uv"), 0, 0, 0, WITH_UV),
+        (("python3.11",), 0, 0, 0, WITH_PIP),
+        # uv does not know the index of pip's settings.
+        (("python3.11", "uv"), 2, 0, 0, [UV_LOCK, *WITH_PIP]),
+        (("python3.11", "uv"), 2, 1, 2, [UV_LOCK, PIP_LOCK]),
+    ],
+)
+def test_uv_installs_the_lock_where_it_is_and_else_pip(project, programs, uv, pip, code, calls):
+    note = project / "note"
+    for name in programs:
+        file = project / "bin" / name
+        file.write_text(WORKING[name].format(note=note, uv=uv, pip=pip), encoding="utf-8")
+        file.chmod(0o755)
+    for name in ("cp", "mkdir", "sed", "touch"):
+        (project / "bin" / name).symlink_to(shutil.which(name))
+    lock = "# a comment\nidna==3.10 \\\n    --hash=sha256:00\n"
+    (project / "requirements.lock").write_text(lock, encoding="utf-8")
+    assert run_make(project).returncode == code
+    assert note.read_text(encoding="utf-8").splitlines() == [MAKE_VENV, *calls]
+    assert (project / ".venv" / "versions").read_text(encoding="utf-8") == "idna==3.10\n"
+    assert (project / ".venv" / "installed").exists() == (code == 0)
 
 
 def test_all_places_name_the_same_interpreters():
