@@ -35,6 +35,7 @@ OPTIMIZER = {"name": "adam", "learning_rate": 1e-3, "schedule": "constant", "cli
 CONFIGS: dict[str, type[Any]] = {
     "language_model": params.LanguageModelConfig,
     "classifier": params.ClassifierConfig,
+    "seq2seq": params.Seq2SeqConfig,
 }
 CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
 
@@ -59,10 +60,15 @@ def make_trainer(
     config, size = make_config(shape), shape.vocabulary
     vocabulary = Vocabulary((*SPECIALS, *map(str, range(size - 4))), (1,) * size, "words")
     seeding.seed_everything(1)
-    model = serialization.build(config, Vocabularies({"text": vocabulary}, ("a", "b", "c")))
+    names = ("source", "target") if config.model == "seq2seq" else ("text",)
+    vocabularies = Vocabularies(dict.fromkeys(names, vocabulary), ("a", "b", "c"))
+    model = serialization.build(config, vocabularies)
     state: Any = ()
     signature = (datasets.MATRIX, datasets.VECTOR)
-    objective = objectives.label_loss
+    objective: objectives.Objective = objectives.label_loss
+    if config.model == "seq2seq":
+        objective = objectives.translation_loss(None, None)
+        signature = (datasets.MATRIX, datasets.MATRIX)
     if config.model == "language_model":
         state, objective = model.zero_state(config.batch_size), objectives.next_token_loss
         signature = (tf.TensorSpec((config.batch_size, config.bptt_steps), tf.int32),) * 2

@@ -67,7 +67,83 @@ class Classifier(nn.Module):
         return functional.cross_entropy(self.softmax(torch.cat(tuple(last), 1)), labels), state
 
 
-MODELS = {"language_model": LanguageModel, "classifier": Classifier}
+class Attention(nn.Module):
+    """Additive attention (Bahdanau et al. 2015) over keys that are projected once."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.key = nn.Linear(2 * units, units, bias=False)
+        self.query = nn.Linear(units, units, bias=False)
+        self.v = nn.Linear(units, 1, bias=False)
+
+    def forward(
+        self, query: torch.Tensor, keys: torch.Tensor, projected: torch.Tensor, padding: Any
+    ) -> torch.Tensor:
+        """Return the contexts of queries (B, T, U)."""
+        hidden = torch.tanh(self.query(query).unsqueeze(2) + projected.unsqueeze(1))
+        scores = self.v(hidden).squeeze(3).masked_fill(padding.unsqueeze(1), -1e9)
+        return torch.bmm(torch.softmax(scores, 2), keys)
+
+
+class Translator(nn.Module):
+    """Bidirectional encoder, decoder with additive attention, with or without input feeding.
+
+    The encoder reads packed sentences, so that padding reaches no state.
+    """
+
+    def __init__(self, entry: dict[str, Any], vocabulary: int) -> None:
+        super().__init__()
+        width, units = entry["embedding"], entry["units"]
+        self.feeding = entry["input_feeding"]
+        self.source = nn.Embedding(vocabulary, width)
+        self.target = nn.Embedding(vocabulary, width)
+        self.encoder = nn.LSTM(width, units, batch_first=True, bidirectional=True)
+        self.bridge = nn.ModuleList([nn.Linear(2 * units, units) for _ in range(2)])
+        self.decoder: Any = (
+            nn.LSTMCell(2 * width, units)
+            if self.feeding
+            else nn.LSTM(width, units, batch_first=True)
+        )
+        self.attention = Attention(units)
+        self.combine = nn.Linear(3 * units, width)
+        self.softmax = nn.Linear(width, vocabulary)
+
+    def forward(self, batch: Any, state: Any) -> tuple[torch.Tensor, Any]:
+        """Return the loss of a batch (B, S), (B, T + 1), and the state."""
+        source, lengths, target = batch
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.source(source), lengths, batch_first=True, enforce_sorted=False
+        )
+        packed, last = self.encoder(packed)
+        keys, _ = nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
+        first = [
+            torch.tanh(layer(torch.cat(tuple(part), 1)))
+            for layer, part in zip(self.bridge, last, strict=True)
+        ]
+        memory = keys, self.attention.key(keys), source == 0
+        embedded = self.target(target[:, :-1])
+        decode = self._decode_fed if self.feeding else self._decode
+        logits = self.softmax(decode(embedded, first, memory)).flatten(0, 1)
+        loss = functional.cross_entropy(logits, target[:, 1:].flatten(), ignore_index=0)
+        return loss, state
+
+    def _decode(self, embedded: torch.Tensor, first: Any, memory: Any) -> torch.Tensor:
+        outputs, _ = self.decoder(embedded, tuple(part.unsqueeze(0) for part in first))
+        context = self.attention(outputs, *memory)
+        combined: torch.Tensor = self.combine(torch.cat([outputs, context], 2))
+        return combined
+
+    def _decode_fed(self, embedded: torch.Tensor, state: Any, memory: Any) -> torch.Tensor:
+        feed, vectors = torch.zeros_like(embedded[:, 0]), []
+        for step in embedded.unbind(1):
+            state = self.decoder(torch.cat([step, feed], 1), state)
+            context = self.attention(state[0].unsqueeze(1), *memory).squeeze(1)
+            feed = self.combine(torch.cat([state[0], context], 1))
+            vectors.append(feed)
+        return torch.stack(vectors, 1)
+
+
+MODELS = {"language_model": LanguageModel, "classifier": Classifier, "seq2seq": Translator}
 
 
 def to_tensors(shape: shapes.Shape, batch: shapes.Batch) -> Any:

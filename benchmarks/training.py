@@ -34,6 +34,7 @@ AVX2 = {
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "MKL_CBWR": "AVX2",
 }
+KERAS_MODELS = ("language_model", "classifier")  # Keras has no layer for translators
 PROGRAMS = {
     "seqproof": ("tensorflow_models.py", "seqproof"),
     "Keras": ("tensorflow_models.py", "keras"),
@@ -106,6 +107,7 @@ def compare(name: str, options: argparse.Namespace) -> dict[str, Any]:
     pythons = {
         program: options.torch if program.startswith("PyTorch") else sys.executable
         for program in options.programs
+        if program != "Keras" or shape.entry["model"] in KERAS_MODELS
     }
     workers = {
         program: Worker(program, name, python, options) for program, python in pythons.items()
@@ -136,7 +138,10 @@ def write_table(results: list[dict[str, Any]], table: str) -> None:
     others = [program for program in PROGRAMS if program in results[0] and program != "seqproof"]
     rows = []
     for row in results:
-        ratios = [f"{row[other]:,} ({row['seqproof'] / row[other]:.2f})" for other in others]
+        ratios = [
+            f"{row[other]:,} ({row['seqproof'] / row[other]:.2f})" if other in row else "-"
+            for other in others
+        ]
         share = f"{row['floor']:,} ({row['seqproof'] / row['floor']:.0%})"
         rows.append([row["model"], f"{row['seqproof']:,}", *ratios, share])
     heads = [f"{other} (ratio)" for other in others]
