@@ -55,8 +55,9 @@ RESULTS = {
 }
 
 
-def test_the_cheapest_result_comes_first():
-    schedule = Schedule(RESULTS, jobs=1)
+def test_the_cheapest_result_comes_first_and_then_the_longest_path():
+    other = {"other": stage(seconds=9), "other-evaluate": stage("other", evaluates=True)}
+    schedule = Schedule({**RESULTS, **other}, jobs=1)
     for name in ("small-data", "small-train", "small-evaluate", "data"):
         assert started(schedule) == [name]
         schedule.end(name, "ran")
