@@ -101,7 +101,7 @@ class Runner:
         state = self._final_state(self._newest_message.pop(name, ""), code)
         if state == "ran":
             self.seconds[name] = seconds
-        self._schedule.end(name, state)
+        self._schedule.end(name, state, seconds)
         self._screen.end(name, state, seconds)
 
     def _final_state(self, message: str, code: int) -> State:

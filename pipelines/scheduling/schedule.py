@@ -10,6 +10,7 @@ from typing import Literal
 State = Literal[
     "waiting", "running", "ran", "restored", "unchanged", "failed", "stopped", "skipped"
 ]
+ENOUGH = 20.0  # expected seconds of stages after which their real duration tells something
 FINISHED: tuple[State, ...] = ("ran", "restored", "unchanged")
 
 
@@ -60,6 +61,7 @@ class Schedule:
         self._has_gpus = bool(gpus)
         self._gpu_of: dict[str, str] = {}
         self._has_result = has_result
+        self._expected = self._measured = 0.0  # seconds of the stages that have run
         self.states: dict[str, State] = dict.fromkeys(stages, "waiting")
         self._paths = self._longest_paths()
 
@@ -88,9 +90,18 @@ class Schedule:
             self._gpu_of[name] = self._free_gpus.pop()
         return name, self._gpu_of.get(name)
 
-    def end(self, name: str, state: State) -> list[str]:
-        """End a stage; return the stages that are skipped because they depend on it."""
+    def end(self, name: str, state: State, seconds: float = 0.0) -> list[str]:
+        """End a stage; return the stages that are skipped because they depend on it.
+
+        Args:
+            name: of the stage.
+            state: its final state.
+            seconds: its duration.
+        """
         self.states[name] = state
+        if state == "ran":
+            self._expected += self._stages[name].seconds
+            self._measured += seconds
         gpu = self._gpu_of.pop(name, None)
         if gpu is not None:
             self._free_gpus.append(gpu)
@@ -104,8 +115,11 @@ class Schedule:
         return skipped
 
     def seconds(self, name: str) -> float:
-        """Return the expected duration of a stage."""
-        return self._stages[name].seconds
+        """Return the expected duration of a stage; those that have ended show how fast this is."""
+        is_measured = self._expected > ENOUGH
+        return self._stages[name].seconds * (
+            self._measured / self._expected if is_measured else 1.0
+        )
 
     def seconds_left(self, running: Mapping[str, float]) -> float:
         """Estimate the time until all stages have ended.

@@ -126,6 +126,14 @@ def test_time_left_follows_paths_and_jobs(jobs, left):
     assert schedule.seconds_left({"a": 3.0}) == left
 
 
+def test_a_slow_machine_is_slow_for_the_rest_too():
+    schedule = Schedule({"a": stage(seconds=30), "b": stage(seconds=50)}, jobs=2)
+    started(schedule)
+    assert schedule.seconds("b") == 50
+    schedule.end("a", "ran", 60.0)
+    assert schedule.seconds("b") == 100
+
+
 @pytest.mark.parametrize("seed", range(50))
 def test_random_graphs_run_to_their_end(seed):
     generator = random.Random(seed)
