@@ -19,13 +19,14 @@ from typing import Any, Self, TypeVar
 from pipelines.config.params import DataConfig
 from pipelines.errors import UserError
 
+FEW = 4  # items that take less time than the start of workers
 TIMEOUT = 10  # seconds until a scheduler that does not answer is an error
 
 Item = TypeVar("Item")
 
 
 class Engine:
-    """Runs a function of each item of a list; one item runs in this process.
+    """Runs a function of each item of a list; a few items run in this process.
 
     Local workers end with the list, because of their memory; a client of Dask with the context.
 
@@ -54,8 +55,8 @@ class Engine:
             UserError: the scheduler does not answer, or a worker died.
         """
         iterator = iter(items)
-        listed = list(islice(iterator, 2))
-        if len(listed) < 2 and self._config.engine == "local":
+        listed = list(islice(iterator, FEW + 1))
+        if len(listed) <= FEW and self._config.engine == "local":
             for item in listed:
                 function(item, *args)
             return listed

@@ -15,7 +15,7 @@ import yaml
 from pipelines import paths
 from pipelines.config import params
 from pipelines.config.params import DataConfig
-from pipelines.data import corpus, partitions
+from pipelines.data import corpus, engine, partitions
 from pipelines.data.engine import Engine
 from pipelines.errors import UserError
 from stages import build_vocab, preprocess
@@ -117,18 +117,26 @@ def test_a_scheduler_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("pipelines.data.engine.TIMEOUT", 0.2)
     config = DataConfig(engine="dask", scheduler="tcp://127.0.0.1:1")
     message = r"scheduler at 'tcp://127\.0\.0\.1:1' does not answer"
-    with Engine(config) as engine, pytest.raises(UserError, match=message):
-        engine.run(print, [1, 2])
+    with Engine(config) as pool, pytest.raises(UserError, match=message):
+        pool.run(print, [1, 2])
 
 
 def die(number: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_local_worker_that_dies_is_one_sentence() -> None:
+def test_a_local_worker_that_dies_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "FEW", 1)
     message = "A worker process died"
-    with Engine(DataConfig(engine="local")) as engine, pytest.raises(UserError, match=message):
-        engine.run(die, [1, 2])
+    with Engine(DataConfig(engine="local")) as pool, pytest.raises(UserError, match=message):
+        pool.run(die, [1, 2])
+
+
+def test_a_few_items_run_in_this_process() -> None:
+    processes: list[int] = []
+    with Engine(DataConfig(engine="local")) as pool:
+        pool.run(lambda _: processes.append(os.getpid()), range(engine.FEW))
+    assert processes == [os.getpid()] * engine.FEW
 
 
 def is_alive(process: int) -> bool:
@@ -150,9 +158,11 @@ def test_workers_end_with_a_killed_stage(tmp_path: Path) -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "from pipelines.config.params import DataConfig\n"
-        "from pipelines.data.engine import Engine\n"
+        "from pipelines.data import engine\n"
         "from tests.unit.data.test_engine import announce_and_wait\n"
-        "Engine(DataConfig(engine='local')).run(announce_and_wait, map(Path, sys.argv[1:]))\n"
+        "engine.FEW = 1\n"
+        "pool = engine.Engine(DataConfig(engine='local'))\n"
+        "pool.run(announce_and_wait, map(Path, sys.argv[1:]))\n"
     )
     command = [sys.executable, "-c", code, *map(str, files)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
