@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
+FIELD = re.compile(r"^(Name|Version):\s*(.*\S)", re.MULTILINE)  # of a package's metadata
 # Flags of Linux for instructions that change the order or the width of sums.
 INSTRUCTIONS = re.compile(r"sse4_2|f16c|fma|avx\w*|amx\w*|asimd\w*|sve\w*|bf16|i8mm")
 SHORT_NAMES = {
@@ -125,8 +126,14 @@ def variables() -> dict[str, str]:
 
 def packages() -> dict[str, str]:
     """Return the version of every installed package by its name."""
-    versions = {package.metadata["Name"]: package.version for package in metadata.distributions()}
-    return dict(sorted((name.lower(), version) for name, version in versions.items() if name))
+    versions = {}
+    for package in metadata.distributions():
+        # `package.metadata` parses the whole description: a third of a second for all packages.
+        text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
+        fields = dict(FIELD.findall(text.partition("\n\n")[0]))
+        if {"Name", "Version"} <= fields.keys():
+            versions[fields["Name"].lower()] = fields["Version"]
+    return dict(sorted(versions.items()))
 
 
 def current(device: Mapping[str, str]) -> dict[str, dict[str, str]]:

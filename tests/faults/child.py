@@ -9,6 +9,7 @@ import importlib
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,6 +44,7 @@ def train(folder: Path, stage: str, arguments: list[str], fault: Fault) -> None:
         _mark_begin(Path(f"{name}.begun"))
         fault()
         console.launch(stage, importlib.import_module(f"stages.{stage}").main)
+        Path(f"{name}.ended").write_text(f"{time.process_time()}\n", encoding="utf-8")
         code = 0
     except SystemExit as end:
         code = int(end.code or 0)
@@ -57,13 +59,14 @@ def train(folder: Path, stage: str, arguments: list[str], fault: Fault) -> None:
 
 
 def _mark_begin(marker: Path) -> None:
-    """Create this file when the training begins."""
+    """Write the processor seconds so far into this file when the training begins."""
     from pipelines.training import trainer
 
     fit = trainer.fit
 
     def marked_fit(*args: Any, **kwargs: Any) -> None:
-        marker.touch()
+        if not marker.exists():  # else, the next of several networks
+            marker.write_text(f"{time.process_time()}\n", encoding="utf-8")
         fit(*args, **kwargs)
 
     trainer.fit = marked_fit

@@ -79,8 +79,9 @@ MODELS = {
         "class_weights": "balanced",
         "unknown_replacement": 5.0,
         "variational": True,
+        "seeds": [4, 2],
         "batch_size": 4,
-        "epochs": 5,
+        "epochs": 3,
         "optimizer": ADAM,
     },
     "tagger": {
@@ -92,15 +93,23 @@ MODELS = {
         "unknown_replacement": 5.0,
         "batch_size": 4,
         "epochs": 4,
-        "optimizer": ADAM,
+        "optimizer": {**ADAM, "name": "adamw", "weight_decay": 0.01, "warmup_steps": 5},
     },
     "fine-tuned": {
         **CLASSIFIER,
-        "pooling": "last",
+        "pooling": "mean",
         "init_from": "start",
+        "ensemble_size": 2,
+        "patience": 2,
         "batch_size": 4,
         "epochs": 4,
-        "optimizer": {**ADAM, "name": "adamw", "weight_decay": 0.01, "warmup_steps": 5},
+        "optimizer": {
+            **ADAM,
+            "name": "sgd",
+            "learning_rate": 0.5,
+            "weight_decay": 0.01,
+            "nonmonotone_interval": 1,
+        },
     },
     "seq2seq": {
         **RECURRENT,
@@ -114,29 +123,6 @@ MODELS = {
         "label_smoothing": 0.1,
         "batch_tokens": 40,
         "epochs": 4,
-        "optimizer": ADAM,
-    },
-    "ensemble": {
-        **CLASSIFIER,
-        "pooling": "mean",
-        "ensemble_size": 2,
-        "patience": 2,
-        "batch_size": 4,
-        "epochs": 4,
-        "optimizer": {
-            **ADAM,
-            "name": "sgd",
-            "learning_rate": 0.5,
-            "weight_decay": 0.01,
-            "nonmonotone_interval": 1,
-        },
-    },
-    "group": {
-        **CLASSIFIER,
-        "pooling": "max",
-        "seeds": [4, 2],
-        "batch_size": 4,
-        "epochs": 3,
         "optimizer": ADAM,
     },
 }
@@ -287,8 +273,8 @@ def train(folder: Path, name: str, fault: child.Fault = child.no_fault, *options
 
 
 @dataclass(frozen=True)
-class Durations:
-    """Seconds of an undisturbed training.
+class Costs:
+    """Processor seconds of an undisturbed training.
 
     Attributes:
         startup: until the first step.
@@ -299,21 +285,36 @@ class Durations:
     training: float
 
 
-def measure(folder: Path, name: str) -> Durations:
-    """Train a model without faults and measure how long it takes."""
-    start_time = time.monotonic()
-    process = start(folder, name)
-    _wait_for_first_step(folder, name, process)
-    first_step_time = time.monotonic()
-    assert wait(process) == 0, read_log(folder, name)
-    return Durations(first_step_time - start_time, time.monotonic() - first_step_time)
+def measure(folder: Path, name: str) -> Costs:
+    """Train a model without faults and measure what it costs."""
+    assert train(folder, name) == 0, read_log(folder, name)
+    end = float((folder / f"{name}.ended").read_text(encoding="utf-8"))
+    startup = _begin(folder, name) or end
+    return Costs(startup, end - startup)
 
 
-def _wait_for_first_step(folder: Path, name: str, process: ForkServerProcess) -> None:
-    """Wait until the training begins or the process ends."""
+def _begin(folder: Path, name: str) -> float | None:
+    """Return the processor seconds until the first step; None if the training has not begun."""
     marker = folder / f"{name}.begun"
-    while not marker.exists() and process.is_alive():
+    text = marker.read_text(encoding="utf-8") if marker.exists() else ""
+    return float(text) if text.endswith("\n") else None
+
+
+def _wait_for_seconds(process: ForkServerProcess, seconds: float) -> None:
+    """Wait until a process has used so many processor seconds, or has ended.
+
+    So a fault comes at the same moment on a fast machine, on a slow one, and beside other work.
+    """
+    with contextlib.suppress(OSError):  # it has ended
+        while process.is_alive() and time.clock_gettime(~process.pid << 3 | 2) < seconds:
+            time.sleep(0.005)
+
+
+def _wait_for_first_step(folder: Path, name: str, process: ForkServerProcess) -> float:
+    """Wait until the training begins or the process ends; return the processor seconds so far."""
+    while (begin := _begin(folder, name)) is None and process.is_alive():
         time.sleep(0.005)
+    return begin or 0.0
 
 
 def read_log(folder: Path, name: str) -> str:
@@ -354,7 +355,7 @@ class InterruptedTraining:
 
 
 def interrupt_repeatedly(
-    folder: Path, name: str, kills: int, durations: Durations, seed: int
+    folder: Path, name: str, kills: int, costs: Costs, seed: int
 ) -> InterruptedTraining:
     """Interrupt a training many times, each time at a random moment, and then let it finish.
 
@@ -362,15 +363,14 @@ def interrupt_repeatedly(
         folder: made by `make_project`.
         name: one of MODELS.
         kills: number of interruptions; a fault that comes after the end of the training is
-            replaced by another. Many may come too late if the machine was busier when the
-            durations were measured.
-        durations: of the undisturbed training.
+            replaced by another.
+        costs: of the undisturbed training.
         seed: of moments and faults.
     """
     rng, training = random.Random(f"{name} {seed}"), InterruptedTraining()
     while training.faults.total() < kills and training.too_late < 10 * kills:
         fault = FAULTS[(training.faults.total() + training.too_late) % len(FAULTS)]
-        code = _interrupt(folder, name, fault, rng, durations)
+        code = _interrupt(folder, name, fault, rng, costs)
         if _discard_finished(folder, name):
             training.too_late += 1
         else:
@@ -403,9 +403,7 @@ def _discard_finished(folder: Path, name: str) -> bool:
     return True
 
 
-def _interrupt(
-    folder: Path, name: str, fault: str, rng: random.Random, durations: Durations
-) -> int:
+def _interrupt(folder: Path, name: str, fault: str, rng: random.Random, costs: Costs) -> int:
     """Run a training with a fault; return its exit code."""
     if fault == "disk full":
         disk = partial(child.limit_disk, rng.randrange(60_000), child.raise_no_space)
@@ -417,10 +415,10 @@ def _interrupt(
     number = {"SIGTERM": signal.SIGTERM, "Ctrl-C": signal.SIGINT}.get(fault, signal.SIGKILL)
     process = start(folder, name)
     if rng.random() < 0.2 or name == "ngram":  # which is counted in one go
-        time.sleep(rng.random() * durations.startup)
+        _wait_for_seconds(process, rng.random() * costs.startup)
     else:
-        _wait_for_first_step(folder, name, process)
-        time.sleep(rng.random() * durations.training)
+        begin = _wait_for_first_step(folder, name, process)
+        _wait_for_seconds(process, begin + rng.random() * costs.training)
     with contextlib.suppress(ProcessLookupError):  # it has finished
         os.kill(process.pid, number)
     code = wait(process)

@@ -17,7 +17,7 @@ RESUMED = "Resumed from the checkpoint"
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """A folder with all models trained without faults, and how long each took."""
+    """A folder with all models trained without faults, and what each cost."""
     folder = tmp_path_factory.mktemp("faults") / "undisturbed"
     injector.make_project(folder)
     names = (injector.PRETRAINED, *injector.MODELS)
@@ -54,8 +54,8 @@ def read_runs(folder, name):
 
 @pytest.mark.parametrize("name", injector.MODELS)
 def test_twenty_interruptions_change_no_byte_and_create_no_second_run(name, undisturbed, disturbed):
-    folder, durations = undisturbed
-    training = injector.interrupt_repeatedly(disturbed, name, KILLS, durations[name], seed=1)
+    folder, costs = undisturbed
+    training = injector.interrupt_repeatedly(disturbed, name, KILLS, costs[name], seed=1)
     assert training.faults.total() == KILLS
     assert injector.read_outs(disturbed, name) == injector.read_outs(folder, name)
     # After Ctrl-C inside a __del__ Python prints the exception and continues; so does TensorFlow

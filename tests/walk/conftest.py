@@ -1,241 +1,42 @@
-"""A clone of the project with tiny corpora and models, in which DVC runs for real."""
+"""A finished project, made once for all tests, and a fork server for its programs."""
 
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
+from filelock import FileLock
 
-ROOT = Path(__file__).parents[2]
-PARTS = (
-    *("pipelines", "stages", "commands", "texts", "verified", "experiments"),
-    *("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "pyproject.toml"),
-)
-OUTS = ("data", "models", "plots", "metrics", "predictions", "analyses", "experiments")
-SENTENCES = [
-    f"the {subject} {verb} the {noun} ."
-    for subject in ("cat", "dog", "man")
-    for verb in ("sees", "likes", "has")
-    for noun in ("tree", "house", "sea", "hill", "cow", "pig", "hen", "bird", "sun", "moon")
-]
-PLAIN = {
-    "task": "language_modelling",
-    "source": {"kind": "files", "paths": ["texts/plain.txt"]},
-    "reader": {"format": "lines"},
-    "cleaning": {"unicode": "NFC", "lowercase": False, "max_length": 200, "drop_repeated": False},
-    "tokens": "characters",
-    "split": {"method": "contiguous", "valid": 0.1, "test": 0.1},
-    "vocabulary": {"max_size": 100, "min_count": 1},
-    "checks": {"rows": {"min": 10}, "unknown_rate": {"max": 0.5}},
-    "samples": {"beginning": "the", "length": 20, "temperature": 0.8},
-}
-CORPORA = {
-    "plain": PLAIN,
-    "phrases": {**PLAIN, "tokens": "words"},
-    "moods": {
-        "task": "classification",
-        "source": {"kind": "files", "paths": ["texts/moods.csv"]},
-        "reader": {
-            "format": "table",
-            "separator": ",",
-            "columns": {"text": "words", "label": "mood"},
-        },
-        "cleaning": {"unicode": "NFC", "lowercase": True, "max_length": 50, "drop_repeated": True},
-        "tokens": "words",
-        "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
-        "vocabulary": {"max_size": 100, "min_count": 1},
-        "checks": {
-            "rows": {"min": 10},
-            "unknown_rate": {"max": 0.5},
-            "labels": {"values": ["bad", "good"]},
-        },
-    },
-    "days": {
-        "task": "translation",
-        "source": {
-            "kind": "generated",
-            "generator": "dates",
-            "examples": 60,
-            "start": "2000-01-01",
-            "end": "2009-12-31",
-            "locales": ["en", "de"],
-        },
-        "reader": {
-            "format": "table",
-            "separator": "\t",
-            "columns": {"source": "source", "target": "target"},
-        },
-        "cleaning": {"unicode": "NFC", "lowercase": True, "max_length": 60, "drop_repeated": False},
-        "tokens": "characters",
-        "split": {"method": "shuffled", "by": "target", "valid": 0.1, "test": 0.2},
-        "vocabulary": {"max_size": 100, "min_count": 1},
-        "checks": {"rows": {"min": 10}, "unknown_rate": {"max": 0.5}, "length_ratio": {"max": 9.0}},
-    },
-    "slots": {
-        "task": "tagging",
-        "source": {"kind": "files", "paths": ["texts/slots.in", "texts/slots.out"]},
-        "reader": {"format": "parallel"},
-        "cleaning": {"unicode": "NFC", "lowercase": True, "max_length": 50, "drop_repeated": False},
-        "tokens": "spaces",
-        "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
-        "vocabulary": {"max_size": 100, "min_count": 1},
-        "checks": {"rows": {"min": 10}, "unknown_rate": {"max": 0.5}},
-    },
-}
-# The model of params.yaml that each small model is made of, by family.
-MODELS = {
-    "baseline": {
-        "plain-markov": "shakespeare-markov",
-        "moods-logistic": "opinions-logistic",
-        "moods-perceptron": "opinions-perceptron",
-    },
-    "lstm": {
-        "plain-lstm": "shakespeare-lstm",
-        "phrases-rnn": "shakespeare-rnn",
-        "moods-rnn": "opinions-rnn",
-    },
-    "seq2seq": {"days-attention": "dates-attention"},
-}
-# The family of each model.
-FAMILIES = {name: family for family, names in MODELS.items() for name in names} | {
-    "moods-tuned": "fine_tuned",
-    "slots-tagger": "lstm",
-}
-SMALL = {"epochs": 1, "batch_size": 4, "bptt_steps": 8, "embedding": 4, "units": 6}
-MEMORY = {
-    "lags": [4],
-    "bptt_steps": ["full"],
-    "learning_rates": [0.01],
-    "seeds": 2,
-    "units": 3,
-    "batch_size": 2,
-    "steps": 2,
-    "clip_norm": 1.0,
-    "threshold": 0.1,
-}
-
-
-def tiny(tree: dict[str, Any]) -> None:
-    """Make params.yaml small: own texts instead of packages, one epoch, few units."""
-    shipped = tree["models"]
-    models: dict[str, dict[str, Any]] = {"fine_tuned": {}}
-    for family, origins in MODELS.items():
-        models[family] = {}
-        for name, origin in origins.items():
-            entry = {**shipped[family][origin], "corpus": name.partition("-")[0]}
-            small = {key: value for key, value in SMALL.items() if key in entry}
-            models[family][name] = entry | small
-    models["lstm"]["phrases-rnn"]["ngram"] = {"order": 2, "smoothing": "witten_bell"}
-    tuned = {"init_from": "phrases-rnn", "ensemble_size": 2}
-    models["fine_tuned"]["moods-tuned"] = models["lstm"]["moods-rnn"] | tuned
-    recurrent = {key: x for key, x in models["lstm"]["moods-rnn"].items() if key != "pooling"}
-    tagger = {"model": "tagger", "corpus": "slots", "cell": "lstm", "crf": True}
-    models["lstm"]["slots-tagger"] = recurrent | tagger
-    tree["corpora"] = CORPORA
-    tree["models"] = {family: models[family] for family in shipped}
-    tree["experiments"] = {key: {} for key in tree["experiments"]} | {
-        "cells": {"tanh": {"cell": "rnn"}},
-        "memory": {"adding": MEMORY},
-    }
-
-
-class _Dumper(yaml.SafeDumper):
-    """YAML without anchors."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-
-class Project:
-    """A project in its own folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def run(self, *command: str, ok: bool = True, **environment: str) -> str:
-        """Run a command with the interpreter of the tests; return its output and errors."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
-        process = subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**clean, "PATH": path, "COLUMNS": "200", **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        output = process.stdout + process.stderr
-        assert (process.returncode == 0) == ok, output
-        return output
-
-    def edit_params(self, edit: Callable[[dict[str, Any]], None]) -> None:
-        """Edit params.yaml."""
-        path = self.folder / "params.yaml"
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-        edit(tree)
-        path.write_text(yaml.dump(tree, Dumper=_Dumper, sort_keys=False), encoding="utf-8")
-
-    def outs(self) -> dict[str, bytes]:
-        """Return every file that a stage wrote, by its path."""
-        files = [file for folder in OUTS for file in (self.folder / folder).rglob("*")]
-        files.append(self.folder / "report.html")
-        return {
-            str(file.relative_to(self.folder)): file.read_bytes()
-            for file in files
-            if file.is_file()
-        }
-
-
-def create(folder: Path) -> Project:
-    """Create a tiny project: Git and DVC are initialised, all is committed, no stage has run."""
-    folder.mkdir(parents=True)
-    for part in PARTS:
-        if (ROOT / part).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / part, folder / part, ignore=ignored)
-        else:
-            shutil.copy(ROOT / part, folder / part)
-    project = Project(folder)
-    text = "\n".join(SENTENCES) + "\n"
-    (folder / "texts" / "plain.txt").write_text(text, encoding="utf-8")
-    rows = [
-        f"{sentence.replace(' .', '')},{'good' if 'likes' in sentence else 'bad'}"
-        for sentence in SENTENCES
-    ]
-    (folder / "texts" / "moods.csv").write_text(
-        "words,mood\n" + "\n".join(rows) + "\n", encoding="utf-8"
-    )
-    (folder / "texts" / "slots.in").write_text(text, encoding="utf-8")
-    tags = "O B-subject O O B-object O\n" * len(SENTENCES)
-    (folder / "texts" / "slots.out").write_text(tags, encoding="utf-8")
-    project.edit_params(tiny)
-    for command in (
-        ("git", "init", "-q"),
-        ("git", "config", "user.email", "test@example.com"),
-        ("git", "config", "user.name", "test"),
-        ("dvc", "init", "-q"),
-        ("dvc", "config", "core.analytics", "false"),
-        ("git", "add", "-A"),
-        ("git", "commit", "-qm", "tiny"),
-    ):
-        project.run(*command)
-    return project
+from pipelines import fork_server
+from tests.walk.projects import Project, create
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
+def server() -> Iterator[Mapping[str, str]]:
+    """Variables with which stages and commands start in a process that has their libraries."""
+    with fork_server.serving() as variables:
+        yield variables
+
+
+@pytest.fixture(scope="session")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, server: Mapping[str, str]
+) -> tuple[Project, str]:
     """A tiny project after its first `dvc repro`, and the output of that; tests do not edit it."""
-    project = create(tmp_path_factory.mktemp("walk") / "project")
-    return project, project.run("dvc", "repro")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one project for all processes of pytest
+        folder = folder.parent
+    project, output = folder / "walk", folder / "walk.log"
+    with FileLock(f"{project}.lock"):
+        if not output.exists():
+            shutil.rmtree(project, ignore_errors=True)  # of a process that failed
+            printed = create(project, server).run("dvc", "repro")
+            output.write_text(printed, encoding="utf-8")
+    return Project(project, server), output.read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def copy(finished: tuple[Project, str], tmp_path: Path) -> Project:
     """A copy of that project for a test to edit."""
-    shutil.copytree(finished[0].folder, tmp_path / "project", symlinks=True)
-    return Project(tmp_path / "project")
+    return finished[0].copy(tmp_path / "project")

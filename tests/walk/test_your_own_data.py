@@ -4,13 +4,13 @@ import itertools
 import json
 import re
 import shlex
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from pipelines.config import params
-from tests.walk.conftest import ROOT, Project
+from tests.walk.projects import ROOT, Project
 
 PAGE = (ROOT / "docs" / "your-own-data.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -19,7 +19,6 @@ COMMANDS = [
     for line in block.splitlines()
 ]
 HEADS = re.findall(r"```text\n(.*?)```", PAGE, flags=re.S)
-SEQPROOF = "import sys; sys.argv[0] = 'seqproof'; from commands.app import main; main()"
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -87,26 +86,21 @@ def test_the_page_shows_the_beginning_of_each_file() -> None:
 
 
 @pytest.fixture(scope="module")
-def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+def outputs(
+    tmp_path_factory: pytest.TempPathFactory, server: Mapping[str, str]
+) -> tuple[Path, dict[str, str]]:
     """The folder of the project, and the output of each command of the page."""
     folder = tmp_path_factory.mktemp("own") / "my files"
     folder.mkdir()
     for name, text in FILES.items():
         (folder / name).write_text(text, encoding="utf-8")
-    programs = folder.parent / "programs"
-    programs.mkdir()
-    command = f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -c "{SEQPROOF}" "$@"\n'
-    (programs / "seqproof").write_text(command, encoding="utf-8")
-    (programs / "seqproof").chmod(0o755)
     printed = {}
     for line in COMMANDS:
         words = shlex.split(line)
         if words[0] == "cd":
             folder = folder / words[1]
             continue
-        if words[0] == "seqproof":
-            words[0] = str(programs / "seqproof")
-        printed[line] = Project(folder).run(*words)
+        printed[line] = Project(folder, server).run(*words)
     return folder, printed
 
 

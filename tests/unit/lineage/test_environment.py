@@ -1,6 +1,7 @@
 """Facts about the machine that can explain why numbers differ."""
 
 import json
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,9 @@ def test_differences_of_machine_variables_and_packages_are_named() -> None:
     # Records of earlier versions have no variables.
     assert list(environment.differences({"environment": {}}, present)) == []
     assert list(environment.differences(present, present)) == []
+
+
+def test_packages_are_those_that_python_lists() -> None:
+    versions = {package.metadata["Name"]: package.version for package in metadata.distributions()}
+    assert environment.packages() == {name.lower(): version for name, version in versions.items()}
+    assert "numpy" in environment.packages()

@@ -14,7 +14,7 @@ from pipelines.experiments import tables
 from pipelines.models import serialization
 from pipelines.text import vocabulary
 from stages import memory, source_length, word_order
-from tests.walk import conftest as walk
+from tests.walk import projects as walk
 
 ROOT = Path(__file__).parents[3]
 MEMORY = walk.MEMORY | {"symbols": 2, "lags": [2, 3]}

@@ -1,0 +1,120 @@
+"""What hangs is found by lack of progress, so that no test depends on how fast a machine is.
+
+A process makes progress while it, or a process that it started, uses the processor.
+"""
+
+import faulthandler
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TextIO
+
+PATIENCE = 600.0  # seconds without progress
+SHARE = 0.01  # of a core, which waiting in a loop may use
+TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+
+
+def _processes() -> dict[int, tuple[int, float]]:
+    """Parent and processor seconds, with those of ended children, of each process by its id."""
+    processes = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        ticks = sum(int(field) for field in fields[11:15])
+        processes[int(folder.name)] = int(fields[1]), ticks / TICKS
+    return processes
+
+
+def tree(root: int) -> dict[int, float]:
+    """Return the processor seconds of a process and of all that descend from it."""
+    processes = _processes()
+    members = {root} & processes.keys()
+    new = members
+    while new:
+        new = {pid for pid, (parent, _) in processes.items() if parent in new} - members
+        members = members | new
+    return {pid: processes[pid][1] for pid in members}
+
+
+def inside(folder: Path) -> dict[int, float]:
+    """Return the processor seconds of all processes whose current folder is in this one."""
+    seconds = {}
+    for pid, (_, used) in _processes().items():
+        try:
+            if Path(f"/proc/{pid}/cwd").readlink().is_relative_to(folder):
+                seconds[pid] = used
+        except OSError:
+            continue
+    return seconds
+
+
+class Progress:
+    """Progress of processes.
+
+    Args:
+        read: returns the processor seconds of each process.
+        patience: seconds without progress.
+    """
+
+    def __init__(self, read: Callable[[], dict[int, float]], patience: float = PATIENCE) -> None:
+        self._read, self._patience = read, patience
+        self._seconds, self._ended = read(), 0.0
+        self._reached, self._since = self._total(), time.monotonic()
+
+    def _total(self) -> float:
+        return self._ended + sum(self._seconds.values())
+
+    def has_stalled(self) -> bool:
+        """Return True if the processes have hardly used the processor for a long time."""
+        seconds = self._read()
+        self._ended += sum(old for pid, old in self._seconds.items() if pid not in seconds)
+        # The times that Linux reports are rounded, and may fall.
+        old = self._seconds
+        self._seconds = {pid: max(new, old.get(pid, 0.0)) for pid, new in seconds.items()}
+        if self._total() - self._reached > SHARE * self._patience:
+            self._reached, self._since = self._total(), time.monotonic()
+        return time.monotonic() - self._since > self._patience
+
+
+def kill(pids: Iterable[int]) -> None:
+    """Kill processes."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def watch(stream: TextIO, patience: float = PATIENCE) -> None:
+    """End this process, with all that it started, when they make no progress: print where it hangs.
+
+    Args:
+        stream: where to print.
+        patience: seconds without progress.
+    """
+    me = os.getpid()
+
+    def read() -> dict[int, float]:
+        seconds = tree(me)
+        return seconds | {me: seconds[me] - time.thread_time()}  # without this thread
+
+    def look() -> None:
+        progress = Progress(read, patience)
+        while not progress.has_stalled():
+            time.sleep(patience / 60)
+        stream.write(f"No progress for {patience:.0f} seconds.\n")
+        for pid in tree(me):
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+            stream.write(f"{pid}: {command.decode('utf-8', 'replace')[:200]}\n")
+        stream.flush()
+        faulthandler.dump_traceback(stream)
+        kill(tree(me).keys() - {me})
+        os._exit(1)
+
+    if Path("/proc/self/stat").exists():
+        threading.Thread(target=look, daemon=True).start()
