@@ -1,6 +1,7 @@
 """For all tests: what hangs ends, and every test has the same name in every process."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -24,3 +25,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> None:
     """Refuse names that may differ from process to process."""
     stable_ids.make_id(val, argname)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of pytest: what is dear is made by the first that needs it."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import yaml
@@ -45,6 +46,20 @@ RECURRENT = {"cell": "lstm", "embedding": 6, "units": 8, "layers": 1, "dropout":
 CLASSIFIER = {**RECURRENT, "model": "classifier", "corpus": "moods", "bidirectional": False}
 # Together they have everything that draws random numbers, remembers or accumulates.
 MODELS = {
+    "seq2seq": {
+        **RECURRENT,
+        "model": "seq2seq",
+        "corpus": "turned",
+        "cell": "gru",
+        "bidirectional": True,
+        "attention": "additive",
+        "scheduled_sampling": 0.5,
+        "unknown_replacement": 5.0,
+        "label_smoothing": 0.1,
+        "batch_tokens": 40,
+        "epochs": 4,
+        "optimizer": ADAM,
+    },
     "ngram": {"model": "ngram", "corpus": "plain", "order": [2, 3], "smoothing": "kneser_ney"},
     "bag-of-words": {
         "model": "bag_of_words",
@@ -111,24 +126,9 @@ MODELS = {
             "nonmonotone_interval": 1,
         },
     },
-    "seq2seq": {
-        **RECURRENT,
-        "model": "seq2seq",
-        "corpus": "turned",
-        "cell": "gru",
-        "bidirectional": True,
-        "attention": "additive",
-        "scheduled_sampling": 0.5,
-        "unknown_replacement": 5.0,
-        "label_smoothing": 0.1,
-        "batch_tokens": 40,
-        "epochs": 4,
-        "optimizer": ADAM,
-    },
 }
 PRETRAINED = "start"  # the language model that the fine-tuned classifier starts from
 ALL_MODELS = {
-    **MODELS,
     PRETRAINED: {
         **RECURRENT,
         "model": "language_model",
@@ -138,6 +138,7 @@ ALL_MODELS = {
         "epochs": 1,
         "optimizer": ADAM,
     },
+    **MODELS,
 }
 FAMILIES = {
     "ngram": "baseline",
@@ -272,8 +273,7 @@ def train(folder: Path, name: str, fault: child.Fault = child.no_fault, *options
     return wait(start(folder, name, fault, *options))
 
 
-@dataclass(frozen=True)
-class Costs:
+class Costs(NamedTuple):
     """Processor seconds of an undisturbed training.
 
     Attributes:

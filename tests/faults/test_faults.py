@@ -1,11 +1,14 @@
 """A training that is interrupted, however and however often, ends with the same bytes."""
 
+import json
 import re
+import shutil
 import signal
 import warnings
 from functools import partial
 
 import pytest
+from filelock import FileLock
 
 from pipelines import paths
 from pipelines.tracking import connection
@@ -15,21 +18,27 @@ KILLS = 20
 RESUMED = "Resumed from the checkpoint"
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+@pytest.fixture(scope="session")
+def undisturbed(shared_folder):
     """A folder with all models trained without faults, and what each cost."""
-    folder = tmp_path_factory.mktemp("faults") / "undisturbed"
-    injector.make_project(folder)
-    names = (injector.PRETRAINED, *injector.MODELS)
-    return folder, {name: injector.measure(folder, name) for name in names}
+    folder, file = shared_folder / "undisturbed", shared_folder / "costs.json"
+    with FileLock(shared_folder / "undisturbed.lock"):
+        if not file.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+            injector.make_project(folder)
+            costs = {name: injector.measure(folder, name) for name in injector.ALL_MODELS}
+            file.write_text(json.dumps(costs), encoding="utf-8")
+    costs = json.loads(file.read_text(encoding="utf-8"))
+    return folder, {name: injector.Costs(*cost) for name, cost in costs.items()}
 
 
-@pytest.fixture(scope="module")
-def disturbed(tmp_path_factory, undisturbed):
-    """A folder for the same trainings with faults."""
-    folder = tmp_path_factory.mktemp("faults") / "disturbed"
+@pytest.fixture
+def disturbed(tmp_path, undisturbed):
+    """A folder for the same trainings with faults; the language model to start from is there."""
+    folder = tmp_path / "disturbed"
     injector.make_project(folder)
-    assert injector.train(folder, injector.PRETRAINED) == 0
+    model = paths.model(injector.PRETRAINED)
+    shutil.copytree(undisturbed[0] / model, folder / model)
     return folder
 
 
@@ -41,6 +50,8 @@ def read_runs(folder, name):
 
         client = MlflowClient(connection.tracking_uri(folder))
     experiment = client.get_experiment_by_name(injector.MODELS[name]["corpus"])
+    if experiment is None:
+        return
     query = f"attributes.run_name = '{name}'"
     for run in client.search_runs([experiment.experiment_id], query, max_results=100):
         points = [

@@ -1,6 +1,5 @@
 """A finished project, made once for all tests, and a fork server for its programs."""
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,14 +19,9 @@ def server() -> Iterator[Mapping[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def finished(
-    tmp_path_factory: pytest.TempPathFactory, server: Mapping[str, str]
-) -> tuple[Project, str]:
+def finished(shared_folder: Path, server: Mapping[str, str]) -> tuple[Project, str]:
     """A tiny project after its first `dvc repro`, and the output of that; tests do not edit it."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # one project for all processes of pytest
-        folder = folder.parent
-    project, output = folder / "walk", folder / "walk.log"
+    project, output = shared_folder / "walk", shared_folder / "walk.log"
     with FileLock(f"{project}.lock"):
         if not output.exists():
             shutil.rmtree(project, ignore_errors=True)  # of a process that failed
