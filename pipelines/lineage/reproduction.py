@@ -115,7 +115,7 @@ def reproduce(
         on_start()
 
     _print_messages()
-    _replace_functions(order, start)
+    _replace_functions(stage, order, start)
     sys.argv = [MARK, stage]
     try:
         with Repo(str(root), _wait_for_lock=True) as repo:
@@ -143,7 +143,7 @@ def _print_messages() -> None:
     dvc.logger.setup()
 
 
-def _replace_functions(order: Sequence[str], on_start: Callable[[], None]) -> None:
+def _replace_functions(stage: str, order: Sequence[str], on_start: Callable[[], None]) -> None:
     import dvc.dvcfile
     import dvc.lock
     import dvc.rwlock
@@ -164,7 +164,7 @@ def _replace_functions(order: Sequence[str], on_start: Callable[[], None]) -> No
     # them. A killed child may stay in the list of processes, in a container for example.
     dvc.rwlock.os = SimpleNamespace(getpid=functools.partial(int, os.getppid()))
     dvc.rwlock.make_lock = functools.partial(dvc.lock.make_lock, wait=True)
-    dvc.dvcfile.modify_yaml = functools.partial(modify_lock, order)
+    dvc.dvcfile.modify_yaml = functools.partial(modify_lock, stage, order)
 
 
 class _AtomicFiles:
@@ -183,13 +183,19 @@ class _AtomicFiles:
 
 
 @contextmanager
-def modify_lock(order: Sequence[str], path: str, fs: Any = None) -> Iterator[dict[str, Any]]:
-    """Yield the content of a dvc.lock for changes, and replace the file atomically at the end.
+def modify_lock(
+    stage: str, order: Sequence[str], path: str, fs: Any = None
+) -> Iterator[dict[str, Any]]:
+    """Yield the entry of a stage in dvc.lock for changes, and replace the file at the end.
 
     Args:
+        stage: its name.
         order: names of stages; their entries get this order, which is that of `dvc repro`.
         path: the file, which need not exist.
         fs: as in DVC's function of this purpose, `dvc.utils.serialize.modify_yaml`.
+
+    Yields:
+        The content of the file, without the entries of other stages.
     """
     from dvc.utils.serialize import modify_yaml, parse_yaml
 
@@ -202,14 +208,11 @@ def modify_lock(order: Sequence[str], path: str, fs: Any = None) -> Iterator[dic
             with modify_yaml(str(temporary)) as content:
                 yield content
         return
-    content = parse_yaml(text, path)
-    before = content["stages"] = content["stages"] or {}
-    content["stages"] = dict(before)
+    texts = {block.partition(":")[0].strip(" '\""): block for block in blocks}
+    content = parse_yaml(header + texts.get(stage, ""), path) if blocks else {}
+    content["stages"] = content.get("stages") or {}
     yield content
-    texts = dict(zip(before, blocks, strict=True))
-    for name, entry in content["stages"].items():
-        if entry is not before.get(name):
-            texts[name] = _dump_block(name, entry)
+    texts |= {name: _dump_block(name, entry) for name, entry in content["stages"].items()}
     position = {name: number for number, name in enumerate(order)}
     names = sorted(texts, key=lambda name: position.get(name, len(position)))
     files.write_text(file, header + "".join(texts[name] for name in names))
@@ -248,7 +251,7 @@ def release_locks(root: Path) -> None:
             }
             read = {path: owners for path, owners in read.items() if owners}
             files.write_text(file, json.dumps({"write": write, "read": read}))
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             file.unlink()
 
 
