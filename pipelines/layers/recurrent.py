@@ -39,7 +39,7 @@ class Recurrent(keras.layers.Layer):
         forget_bias: initial bias of the forget gate; None for the cell's default.
         weight_drop: share of the recurrent kernel that is set to 0 for a whole training batch
             (Merity et al. 2017, section 2). It is dropped before the loop, which stays fused.
-        precision: precision of matrix products outside cuDNN.
+        precision: precision of matrix products; cuDNN also has its states in it.
     """
 
     def __init__(
@@ -59,6 +59,8 @@ class Recurrent(keras.layers.Layer):
         if self.cell.has_cudnn:
             # True instead of "auto": a GPU must not fall back to the slow loop silently.
             options["use_cudnn"] = self.kernel == "cudnn"
+        if self.kernel == "cudnn" and precision is not None:
+            options["dtype"] = f"mixed_{precision}"  # weights stay in float32
         self.recurrence = self.cell.layer(units, forget_bias, **options)
         self.weight_drop = keras.layers.Dropout(weight_drop or 0.0)
         self.supports_masking = True  # masks are arguments; Keras must not warn about its own
@@ -145,13 +147,12 @@ class Recurrent(keras.layers.Layer):
     ) -> tuple[tf.Tensor, State]:
         # The state of a cell with one state is its output, so no mask is needed to find the last.
         single = self.cell.states == 1
-        (outputs, *last), _ = self.recurrence.stateless_call(
-            list(self._weights(training)),
-            self.recurrence.non_trainable_variables,
-            inputs,
-            mask=None if single else mask,
-            initial_state=state,
-        )
+        weights = zip(self.recurrence.trainable_variables, self._weights(training), strict=True)
+        with keras.StatelessScope(state_mapping=list(weights)):
+            outputs, *last = self.recurrence(
+                inputs, initial_state=state, mask=None if single else mask
+            )
+        outputs, *last = (tf.cast(tensor, tf.float32) for tensor in (outputs, *last))
         return outputs, [_last(outputs, lengths)] if single else last
 
 

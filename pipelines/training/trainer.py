@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Any
 
 import keras
@@ -25,11 +25,12 @@ from pipelines.training.datasets import Batch, TrainingData
 from pipelines.training.nt_asgd import TriggeredAverage
 from pipelines.training.objectives import Objective
 from pipelines.training.optimizers import make_optimizer
+from pipelines.training.prefetch import batches_and_tensors
 from pipelines.training.progress import TrainingProgress
 from pipelines.training.result import TrainingResult
 from pipelines.training.schedules import LearningRate
 from pipelines.training.signals import Signals, handle_signals
-from pipelines.training.steps import MeanLoss, make_train_step, to_tensors
+from pipelines.training.steps import MeanLoss, make_train_step
 from pipelines.training.validation import MakeMetrics, ValidationScore, Validator
 
 Sampler = Callable[[keras.Model], str]  # writes a text with the current weights of a model
@@ -254,14 +255,16 @@ class Trainer:
         """
         batches, interval = self._data.train(self._epoch), self._progress.checkpoint_interval
         tokens_per_batch = self._data.tokens_per_epoch / batches.count
-        for batch in itertools.islice(batches.read(), self._batches, None):
-            self._train_batch(batch, batches.count)
-            bar.advance(tokens_per_batch, f"loss {self._mean.value:.3f}")
-            signals.check()
-            if interval is not None and self._steps % interval == 0:
-                self._progress.save(self.checkpoint())
+        remaining = itertools.islice(batches.read(), self._batches, None)
+        with closing(batches_and_tensors(remaining)) as pairs:
+            for batch, tensors in pairs:
+                self._train_batch(batch, tensors, batches.count)
+                bar.advance(tokens_per_batch, f"loss {self._mean.value:.3f}")
+                signals.check()
+                if interval is not None and self._steps % interval == 0:
+                    self._progress.save(self.checkpoint())
 
-    def _train_batch(self, batch: Batch, count: int) -> None:
+    def _train_batch(self, batch: Batch, tensors: Any, count: int) -> None:
         """Run one step on one of the `count` batches of the current epoch."""
         epochs_done = self._epoch - 1 + self._batches / count
         scale = self._data.learning_rate_scale(batch)
@@ -269,7 +272,7 @@ class Trainer:
             self._learning_rate.at(self._steps, epochs_done) * scale
         )
         progress = tf.constant(epochs_done / self._epochs, tf.float32)
-        nats, units, norm, self._states = self._step(to_tensors(batch), self._states, progress)
+        nats, units, norm, self._states = self._step(tensors, self._states, progress)
         loss = self._mean.add(nats, units)
         if self._average is not None:
             self._average.end_step()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import NamedTuple
 
 import keras
 
 from pipelines.training.datasets import TrainingData
 from pipelines.training.objectives import Objective
+from pipelines.training.prefetch import batches_and_tensors
 from pipelines.training.signals import Signals
-from pipelines.training.steps import MeanLoss, make_validation_step, to_tensors
+from pipelines.training.steps import MeanLoss, make_validation_step
 
 
 class ValidationScore(NamedTuple):
@@ -62,10 +64,11 @@ class Validator:
             Interrupted: a signal was received.
         """
         states, mean = self._data.valid_state, MeanLoss()
-        for batch in self._data.valid.read():
-            nats, count, states = self._step(to_tensors(batch), states)
-            mean.add(nats, count)
-            signals.check()
+        with closing(batches_and_tensors(self._data.valid.read())) as pairs:
+            for _, tensors in pairs:
+                nats, count, states = self._step(tensors, states)
+                mean.add(nats, count)
+                signals.check()
         metrics = {"valid_loss": mean.value}
         if self._metrics is not None:
             metrics.update(self._metrics())

@@ -1,4 +1,4 @@
-"""`make install` takes a suitable interpreter, and uv or pip; the lock has packages for all of them."""
+"""`make install` takes a suitable interpreter, and uv or pip; the lock has packages for each."""
 
 import os
 import re

@@ -188,3 +188,28 @@ def test_weights_are_dropped_on_the_path_to_cudnn(monkeypatch, cell):
         loss = tf.reduce_sum(layer(tf.constant(_inputs()), training=True)[0] ** 2)
     _, gradient, _ = tape.gradient(loss, layer.recurrence.trainable_variables)
     assert np.mean(gradient == 0) == pytest.approx(0.4, abs=0.05)
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_with_bfloat16_the_kernel_gets_bfloat16_and_everything_else_float32(monkeypatch, cell):
+    layer = _cudnn_layer(monkeypatch, cell, precision="bfloat16")
+    assert layer.recurrence.use_cudnn is False
+    received = []
+    steps = type(layer.recurrence).inner_loop
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        received.extend(tensor.dtype for tensor in (sequences, *initial_state))
+        received.extend(tf.convert_to_tensor(w).dtype for w in self.cell.trainable_variables)
+        return steps(self, sequences, initial_state, mask, training)
+
+    monkeypatch.setattr(type(layer.recurrence), "inner_loop", inner_loop)
+    x = tf.constant(_inputs())
+    with tf.GradientTape() as tape:
+        outputs, state = layer(x, mask=_mask([7, 1, 4, 6]))
+        loss = tf.reduce_sum(outputs**2)
+    gradients = tape.gradient(loss, layer.recurrence.trainable_variables)
+    assert set(received) == {tf.bfloat16}
+    weights = layer.recurrence.trainable_variables
+    assert {tensor.dtype for tensor in (outputs, *state, *gradients)} == {tf.float32}
+    assert {variable.dtype for variable in weights} == {"float32"}
+    np.testing.assert_allclose(outputs, _layer(cell)(x, mask=_mask([7, 1, 4, 6]))[0], atol=0.03)
