@@ -60,8 +60,3 @@ def kernel_gradient(d_inner: tf.Tensor, states: tf.Tensor, precision: Precision)
     """
     left, right = (tf.reshape(part, (-1, tf.shape(part)[2])) for part in (states, d_inner))
     return matmul(tf.transpose(left), right, precision)
-
-
-def cast_kernel(kernel: tf.Tensor, precision: Precision) -> tf.Tensor:
-    """Cast a kernel to the precision of a loop once, instead of at every step."""
-    return kernel if precision is None else tf.cast(kernel, precision)

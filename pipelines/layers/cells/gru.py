@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 
 from pipelines.layers.cell import Cell, State
-from pipelines.layers.matmul import Precision, matmul
-from pipelines.layers.scan import cast_kernel, kernel_gradient, previous_states, scan
+from pipelines.layers.matmul import Precision, matmul, multiplier
+from pipelines.layers.scan import kernel_gradient, previous_states, scan
 
 
 def gru_scan(
@@ -36,17 +36,19 @@ def gru_scan(
     def run(
         inputs: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor, hidden: tf.Tensor
     ) -> tuple[tf.Tensor, object]:
-        steps, kernel = tf.shape(inputs)[0], cast_kernel(recurrent_kernel, precision)
+        steps, multiply = tf.shape(inputs)[0], multiplier(recurrent_kernel, precision)
 
         def step(t: tf.Tensor, hidden: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-            active, hidden = _step(inputs[t], kernel, bias, hidden, precision)
+            active, hidden = _step(inputs[t], multiply(hidden) + bias, hidden)
             return (active, hidden), hidden
 
         (active, hiddens), _ = scan(step, steps, hidden, keep=2)
 
         def gradient(d_hiddens: tf.Tensor) -> tuple[tf.Tensor, ...]:
             earlier = previous_states(hidden, hiddens)
-            d_inputs, d_inner, d_hidden = _backwards(active, earlier, kernel, d_hiddens, precision)
+            d_inputs, d_inner, d_hidden = _backwards(
+                active, earlier, recurrent_kernel, d_hiddens, precision
+            )
             d_kernel = kernel_gradient(d_inner, earlier, precision)
             return d_inputs, d_kernel, tf.reduce_sum(d_inner, (0, 1)), d_hidden
 
@@ -63,19 +65,19 @@ def gru_step(
     precision: Precision = None,
 ) -> tf.Tensor:
     """Run one step of `gru_scan`: (B, 3 U), (B, U) -> (B, U)."""
-    return _step(projected, recurrent_kernel, recurrent_bias, hidden, precision)[1]
-
-
-def _step(
-    projected: tf.Tensor,
-    recurrent_kernel: tf.Tensor,
-    recurrent_bias: tf.Tensor,
-    hidden: tf.Tensor,
-    precision: Precision,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the gates and the candidate's recurrent part (B, 4 U), and the new state (B, U)."""
-    update, reset, candidate = tf.split(projected, 3, axis=1)
     inner = matmul(hidden, recurrent_kernel, precision) + recurrent_bias
+    return _step(projected, inner, hidden)[1]
+
+
+def _step(projected: tf.Tensor, inner: tf.Tensor, hidden: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the gates and the candidate's recurrent part (B, 4 U), and the new state (B, U).
+
+    Args:
+        projected: (B, 3 U), projected inputs.
+        inner: (B, 3 U), state before the step times the recurrent kernel, and its bias.
+        hidden: (B, U), state before the step.
+    """
+    update, reset, candidate = tf.split(projected, 3, axis=1)
     inner_update, inner_reset, inner_candidate = tf.split(inner, 3, axis=1)
     z = tf.sigmoid(update + inner_update)
     r = tf.sigmoid(reset + inner_reset)
@@ -97,12 +99,12 @@ def _backwards(
     to_candidate = (1 - z) * (1 - c * c)
     to_reset = to_candidate * inner * r * (1 - r)
     to_inner = tf.concat([to_update, to_reset, to_candidate * r], axis=2)
-    transposed = tf.transpose(recurrent_kernel)
+    multiply = multiplier(tf.transpose(recurrent_kernel), precision)
 
     def back(t: tf.Tensor, d_hidden: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
         d_hidden += d_hiddens[t]
         d_inner = tf.tile(d_hidden, (1, 3)) * to_inner[t]
-        return (d_hidden, d_inner), d_hidden * z[t] + matmul(d_inner, transposed, precision)
+        return (d_hidden, d_inner), d_hidden * z[t] + multiply(d_inner)
 
     zero = tf.zeros_like(earlier[0])
     steps = tf.shape(active)[0]

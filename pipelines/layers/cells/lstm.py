@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.layers.cell import Cell, State
-from pipelines.layers.matmul import Precision, matmul
-from pipelines.layers.scan import cast_kernel, kernel_gradient, previous_states, scan
+from pipelines.layers.matmul import Precision, matmul, multiplier
+from pipelines.layers.scan import kernel_gradient, previous_states, scan
 
 HiddenAndCell = tuple[tf.Tensor, tf.Tensor]
 
@@ -40,10 +40,10 @@ def lstm_scan(
     def run(
         gates: tf.Tensor, recurrent_kernel: tf.Tensor, hidden: tf.Tensor, cell_state: tf.Tensor
     ) -> tuple[HiddenAndCell, object]:
-        steps, kernel = tf.shape(gates)[0], cast_kernel(recurrent_kernel, precision)
+        steps, multiply = tf.shape(gates)[0], multiplier(recurrent_kernel, precision)
 
         def step(t: tf.Tensor, state: HiddenAndCell) -> tuple[tuple[tf.Tensor, ...], HiddenAndCell]:
-            active, hidden, cell_state = _step(gates[t], kernel, *state, precision)
+            active, hidden, cell_state = _step(gates[t], multiply(state[0]), state[1])
             return (active, hidden, cell_state), (hidden, cell_state)
 
         (active, hiddens, cell_states), _ = scan(step, steps, (hidden, cell_state), keep=3)
@@ -51,7 +51,7 @@ def lstm_scan(
         def gradient(d_hiddens: tf.Tensor, d_cell_states: tf.Tensor) -> tuple[tf.Tensor, ...]:
             earlier = previous_states(cell_state, cell_states)
             d_gates, first = _backwards(
-                active, earlier, cell_states, kernel, d_hiddens, d_cell_states, precision
+                active, earlier, cell_states, recurrent_kernel, d_hiddens, d_cell_states, precision
             )
             d_kernel = kernel_gradient(d_gates, previous_states(hidden, hiddens), precision)
             return d_gates, d_kernel, *first
@@ -70,18 +70,19 @@ def lstm_step(
     precision: Precision = None,
 ) -> HiddenAndCell:
     """Run one step of `lstm_scan`: (B, 4 U) and the states -> hidden and cell state (B, U)."""
-    return _step(gates, recurrent_kernel, hidden, cell_state, precision)[1:]
+    return _step(gates, matmul(hidden, recurrent_kernel, precision), cell_state)[1:]
 
 
 def _step(
-    gates: tf.Tensor,
-    recurrent_kernel: tf.Tensor,
-    hidden: tf.Tensor,
-    cell_state: tf.Tensor,
-    precision: Precision,
+    gates: tf.Tensor, inner: tf.Tensor, cell_state: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return the activated gates (B, 4 U), the hidden state and the cell state (B, U)."""
-    inner = matmul(hidden, recurrent_kernel, precision)
+    """Return the activated gates (B, 4 U), the hidden state and the cell state (B, U).
+
+    Args:
+        gates: (B, 4 U), projected inputs.
+        inner: (B, 4 U), hidden state before the step, times the recurrent kernel.
+        cell_state: (B, U), before the step.
+    """
     i, f, g, o = tf.split(gates + inner, 4, axis=1)
     i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
     cell_state = f * cell_state + i * g
@@ -104,7 +105,7 @@ def _backwards(
     to_cell_state = o * (1 - squashed * squashed)
     to_output = squashed * o * (1 - o)
     to_gates = tf.concat([g * i * (1 - i), earlier * f * (1 - f), i * (1 - g * g)], axis=2)
-    transposed = tf.transpose(recurrent_kernel)
+    multiply = multiplier(tf.transpose(recurrent_kernel), precision)
 
     def back(t: tf.Tensor, state: HiddenAndCell) -> tuple[tuple[tf.Tensor, ...], HiddenAndCell]:
         d_hidden, d_cell_state = state
@@ -113,7 +114,7 @@ def _backwards(
         d_gates = tf.concat(
             [tf.tile(d_cell_state, (1, 3)) * to_gates[t], d_hidden * to_output[t]], axis=1
         )
-        return (d_gates,), (matmul(d_gates, transposed, precision), d_cell_state * f[t])
+        return (d_gates,), (multiply(d_gates), d_cell_state * f[t])
 
     zero = tf.zeros_like(earlier[0])
     steps = tf.shape(active)[0]

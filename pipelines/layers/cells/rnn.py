@@ -8,10 +8,12 @@ import keras
 import tensorflow as tf
 
 from pipelines.layers.cell import Cell, State
-from pipelines.layers.matmul import Precision, matmul
-from pipelines.layers.scan import cast_kernel, kernel_gradient, previous_states, scan
+from pipelines.layers.matmul import Precision, matmul, multiplier
+from pipelines.layers.scan import kernel_gradient, previous_states, scan
 
 Activation = Literal["tanh", "relu"]
+
+_ACTIVATIONS = {"tanh": tf.tanh, "relu": tf.nn.relu}
 
 
 def rnn_scan(
@@ -34,14 +36,16 @@ def rnn_scan(
         The state after every step, (T, B, U).
     """
 
+    squash = _ACTIVATIONS[activation]
+
     @tf.custom_gradient
     def run(
         inputs: tf.Tensor, recurrent_kernel: tf.Tensor, hidden: tf.Tensor
     ) -> tuple[tf.Tensor, object]:
-        steps, kernel = tf.shape(inputs)[0], cast_kernel(recurrent_kernel, precision)
+        steps, multiply = tf.shape(inputs)[0], multiplier(recurrent_kernel, precision)
 
         def step(t: tf.Tensor, hidden: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-            hidden = rnn_step(inputs[t], kernel, hidden, activation, precision)
+            hidden = squash(inputs[t] + multiply(hidden))
             return (hidden,), hidden
 
         (hiddens,), _ = scan(step, steps, hidden, keep=1)
@@ -49,11 +53,11 @@ def rnn_scan(
         def gradient(d_hiddens: tf.Tensor) -> tuple[tf.Tensor, ...]:
             relu = activation == "relu"
             slopes = tf.cast(hiddens > 0, tf.float32) if relu else 1 - hiddens * hiddens
-            transposed = tf.transpose(kernel)
+            multiply = multiplier(tf.transpose(recurrent_kernel), precision)
 
             def back(t: tf.Tensor, d_hidden: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
                 d_inner = (d_hidden + d_hiddens[t]) * slopes[t]
-                return (d_inner,), matmul(d_inner, transposed, precision)
+                return (d_inner,), multiply(d_inner)
 
             zero = tf.zeros_like(hidden)
             (d_inner,), d_hidden = scan(back, steps, zero, keep=1, backwards=True)
@@ -73,8 +77,7 @@ def rnn_step(
     precision: Precision = None,
 ) -> tf.Tensor:
     """Run one step of `rnn_scan`: (B, U), (B, U) -> (B, U)."""
-    squash = tf.tanh if activation == "tanh" else tf.nn.relu
-    return squash(projected + matmul(hidden, recurrent_kernel, precision))
+    return _ACTIVATIONS[activation](projected + matmul(hidden, recurrent_kernel, precision))
 
 
 class SimpleCell(Cell):

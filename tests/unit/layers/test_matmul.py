@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.layers.matmul import matmul
+from pipelines.layers.matmul import matmul, multiplier
 from pipelines.layers.recurrent import Recurrent
 
 RANDOM = np.random.default_rng(0)
@@ -26,6 +26,14 @@ def test_bfloat16_is_close_and_returns_float32():
     assert rounded.dtype == tf.float32
     error = np.abs(rounded - exact).max() / np.abs(exact).max()
     assert 1e-4 < error < 2e-2
+
+
+@pytest.mark.parametrize("columns", [5, 256, 512])
+def test_the_product_of_a_loop_equals_a_plain_product(columns):
+    left, right = (RANDOM.normal(size=shape).astype(np.float32) for shape in ((2, 6), (6, columns)))
+    product = multiplier(tf.constant(right), None)(tf.constant(left))
+    assert product.shape == (2, columns)
+    np.testing.assert_allclose(product, left @ right, atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "irnn", "gru", "lstm"])
