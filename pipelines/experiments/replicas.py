@@ -122,8 +122,8 @@ class ReplicaGroup:
         self.seed_index = tf.constant([seeds.index(replica.seed) for replica in replicas])
         self.rates = np.array([replica.learning_rate for replica in replicas], np.float32)
         weights = {
-            (replica.cell, replica.seed): initial_weights(replica.cell, units, task, replica.seed)
-            for replica in replicas
+            (cell, seed): initial_weights(cell, units, task, seed)
+            for cell, seed in dict.fromkeys((replica.cell, replica.seed) for replica in replicas)
         }
         stacked = zip(*(weights[r.cell, r.seed] for r in replicas), strict=True)
         self.initial = [tf.constant(np.stack(parts), tf.float32) for parts in stacked]
