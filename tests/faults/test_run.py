@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -309,6 +310,21 @@ def test_no_stage_outlives_a_killed_run(project, group):
     (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
     process.communicate()
     wait_for(lambda: not project.processes())  # they would run for ever
+    project.check()
+
+
+def test_a_killed_process_of_a_stage_is_a_failure_and_leaves_no_command(project):
+    (project.folder / "wait-fetch").touch()
+    process = project.start("--jobs", "1")
+    wait_for(lambda: (project.folder / "beats").exists())
+    (worker,) = psutil.Process(process.pid).children()
+    worker.kill()
+    output, _ = process.communicate()
+    assert process.returncode == 1
+    assert "failed: fetch\n" in output
+    assert "skipped: train, tune, score, report\n" in output
+    assert sorted(project.trace()) == ["check", "fetch", "prepare"]
+    wait_for(lambda: not project.processes())
     project.check()
 
 
