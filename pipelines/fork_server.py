@@ -65,7 +65,11 @@ def serving(libraries: Sequence[str] = LIBRARIES) -> Iterator[dict[str, str]]:
     if not sys.platform.startswith("linux") or os.environ.get(fork_client.ADDRESS):
         yield {}
         return
-    folder = Path(tempfile.mkdtemp(prefix="seqproof-"))  # no other user may open it
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="seqproof-"))  # no other user may open it
+    except OSError:  # a full disk, for instance
+        yield {}
+        return
     address = folder / "socket"
     try:
         # The socket exists before the server runs: programs wait for it instead of starting cold.

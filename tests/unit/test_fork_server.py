@@ -1,5 +1,7 @@
 """A fork server runs programs as they run without it."""
 
+import errno
+import importlib.util
 import json
 import os
 import resource
@@ -159,6 +161,28 @@ def test_the_program_has_all_that_it_has_without_a_server(project, warm, tmp_pat
     assert [is_warm(answer) for answer in answers] == [True, False]
     for answer in answers:
         del answer["parent"], answer["client"]
+    assert answers[0] == answers[1]
+
+
+def test_the_script_of_the_command_line_is_a_program(project, warm):
+    script = project / "seqproof"
+    script.write_text(PROBE.replace("__spec__.name", "__spec__"), encoding="utf-8")
+    answers = []
+    for variables in (warm, cold(warm)):
+        process = subprocess.run(
+            [sys.executable, script, "compare", "a"],
+            cwd=project,
+            env=variables,
+            input="",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert process.returncode == 7
+        answers.append(json.loads(process.stdout))
+    assert [is_warm(answer) for answer in answers] == [True, False]
+    for answer in answers:
+        del answer["parent"], answer["main"]
     assert answers[0] == answers[1]
 
 
@@ -333,6 +357,26 @@ def test_no_process_is_left_after_a_program(project):
         children = Path(f"/proc/{server}/task/{server}/children")
         while children.read_text(encoding="utf-8"):  # a zombie would stay
             time.sleep(0.01)
+
+
+@pytest.mark.parametrize("library", fork_server.LIBRARIES)
+def test_the_libraries_exist(library):
+    """An import that fails is silent in the server."""
+    package, *names = library.split(".")
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    if names:
+        (folder,) = spec.submodule_search_locations
+        assert list(Path(folder, *names[:-1]).glob(f"{names[-1]}*"))
+
+
+def test_a_full_disk_means_no_server(monkeypatch):
+    def mkdtemp(**_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkdtemp", mkdtemp)
+    with fork_server.serving([]) as variables:
+        assert variables == {}
 
 
 def test_a_process_with_a_server_starts_no_other(monkeypatch):
