@@ -1,12 +1,16 @@
 """For all tests: what hangs ends, and every test has the same name in every process."""
 
 import os
+import threading
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from pipelines import fork_server
 from tests import stable_ids, watchdog
 
+BUSY = threading.Event()
 pytest_plugins = ["pytester"]  # for the tests of the second
 
 
@@ -14,7 +18,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Watch the processes that run tests: here no output is captured yet."""
     runs_tests = "PYTEST_XDIST_WORKER" in os.environ or not getattr(config.option, "dist", None)
     if runs_tests or config.option.dist == "no":
-        watchdog.watch(os.fdopen(os.dup(2), "w", encoding="utf-8"))
+        watchdog.watch(os.fdopen(os.dup(2), "w", encoding="utf-8"), BUSY)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Tell the watchdog when this process runs a test; else, it may wait for another."""
+    BUSY.set()
+    try:
+        return (yield)
+    finally:
+        BUSY.clear()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -32,3 +46,15 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of all processes of pytest: what is dear is made by the first that needs it."""
     folder = tmp_path_factory.getbasetemp()
     return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Mapping[str, str]]:
+    """Variables with which stages and commands start in a process that has their libraries."""
+    compiled = {"PYTHONDONTWRITEBYTECODE": ""}  # modules of a project are compiled once
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in compiled.items():
+            patch.setenv(key, value)
+        with fork_server.serving() as variables:
+            patch.undo()
+            yield {**variables, **compiled}

@@ -90,23 +90,28 @@ def kill(pids: Iterable[int]) -> None:
             continue
 
 
-def watch(stream: TextIO, patience: float = PATIENCE) -> None:
+def watch(stream: TextIO, busy: threading.Event, patience: float = PATIENCE) -> None:
     """End this process, with all that it started, when they make no progress: print where it hangs.
 
     Args:
         stream: where to print.
+        busy: set while this process has something to do.
         patience: seconds without progress.
     """
     me = os.getpid()
+    # One process of pytest may wait for what another makes.
+    root = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else me
 
     def read() -> dict[int, float]:
-        seconds = tree(me)
+        seconds = tree(root)
         return seconds | {me: seconds[me] - time.thread_time()}  # without this thread
 
     def look() -> None:
         progress = Progress(read, patience)
         while not progress.has_stalled():
             time.sleep(patience / 60)
+            if not busy.is_set():
+                progress = Progress(read, patience)
         stream.write(f"No progress for {patience:.0f} seconds.\n")
         for pid in tree(me):
             command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")

@@ -87,7 +87,7 @@ PARAMS["corpora"]["moods"] = PARAMS["corpora"]["toy"] | {
         "labels": {"values": ["even", "odd"]},
     },
 }
-# One process for all stages: TensorFlow starts once.
+# One process for all stages.
 SCRIPT = """
 from stages import build_vocab, check, evaluate, fetch, preprocess, report
 from stages import train_baseline, train_lstm
@@ -148,7 +148,7 @@ def replace(text: str, pattern: str, new: str) -> str:
     return text
 
 
-def test_additions_of_the_guide_work(tmp_path):
+def test_additions_of_the_guide_work(tmp_path, server):
     assert len(BLOCKS) == 8
     for package in ("pipelines", "stages"):
         shutil.copytree(
@@ -160,10 +160,11 @@ def test_additions_of_the_guide_work(tmp_path):
     (tmp_path / "texts").mkdir()
     rows = ["good film -> even", "a bad film -> odd", "not a good film -> even", "bad -> odd"]
     (tmp_path / "texts" / "toy.txt").write_text("\n".join(rows * 10), encoding="utf-8")
+    (tmp_path / "stages" / "guide.py").write_text(SCRIPT, encoding="utf-8")
     process = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-m", "stages.guide"],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        env=os.environ | server,
         capture_output=True,
         text=True,
         check=False,

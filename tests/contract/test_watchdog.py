@@ -11,9 +11,12 @@ from tests.contract.imports import ROOT
 SLEEPS = "import time; time.sleep(1000)"
 # Waits for a child without an end; the child's work, if it does any, is progress.
 WAITS = """
-import subprocess, sys
+import subprocess, sys, threading
 from tests import watchdog
-watchdog.watch(sys.stderr, patience=3.0)
+busy = threading.Event()
+watchdog.watch(sys.stderr, busy, patience=3.0)
+subprocess.run([sys.executable, "-c", "import time; time.sleep(5)"])
+busy.set()
 def wait_for_child():
     subprocess.run([sys.executable, "-c", sys.argv[1]])
 wait_for_child()

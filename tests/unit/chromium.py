@@ -25,6 +25,6 @@ def render(url: str, profile: Path, *options: str, milliseconds: int = 5000) -> 
     command = [str(CHROMIUM), "--headless", "--disable-gpu", "--no-sandbox", "--no-first-run"]
     command += [f"--user-data-dir={profile}", "--enable-logging=stderr", *options]
     command += [f"--virtual-time-budget={milliseconds}", "--dump-dom", url]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
     console = [line for line in process.stderr.splitlines() if "CONSOLE" in line]
     return process.stdout, "\n".join(console)

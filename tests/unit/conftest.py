@@ -80,7 +80,7 @@ def make_vocabularies(model: str) -> vocabulary.Vocabularies:
     return vocabulary.Vocabularies(columns, tuple(sorted(labels)))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make():
     """Functions that make the spec, config, frame or vocabularies of a kind of model."""
 

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from filelock import FileLock
 
 from pipelines import paths
 from pipelines.config import params
@@ -263,25 +264,33 @@ class _Plain(yaml.SafeDumper):
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def base(shared_folder: Path) -> Project:
     """A project that ran, with a committed experiment of another order; not yet sealed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        project = _create(tmp_path_factory.mktemp("proof") / "project")
-        project.commit("code")
-        project.run("dvc", "repro")
-        project.track()
-        first = project.commit("results")
-        text = (project.root / "params.yaml").read_text(encoding="utf-8")
-        (project.root / "params.yaml").write_text(text.replace("order: 3", "order: 2"), "utf-8")
-        project.run("dvc", "repro")
-        project.track()
-        experiment = project.commit("experiment")
-        ref = f"refs/exps/{first[:2]}/{first[2:]}/{EXPERIMENT}"
-        project.run("git", "update-ref", ref, experiment)
-        project.run("git", "reset", "-q", "--hard", first)
-        project.run("dvc", "checkout", "-q", "--force")
-    return project
+    root, end = shared_folder / "proof", shared_folder / "proof.end"
+    with FileLock(f"{root}.lock"):
+        if not end.exists():
+            shutil.rmtree(root, ignore_errors=True)  # of a process that failed
+            with pytest.MonkeyPatch.context() as patch:
+                patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+                _run(_create(root))
+            end.touch()
+    return Project(root)
+
+
+def _run(project: Project) -> None:
+    project.commit("code")
+    project.run("dvc", "repro")
+    project.track()
+    first = project.commit("results")
+    text = (project.root / "params.yaml").read_text(encoding="utf-8")
+    (project.root / "params.yaml").write_text(text.replace("order: 3", "order: 2"), "utf-8")
+    project.run("dvc", "repro")
+    project.track()
+    experiment = project.commit("experiment")
+    ref = f"refs/exps/{first[:2]}/{first[2:]}/{EXPERIMENT}"
+    project.run("git", "update-ref", ref, experiment)
+    project.run("git", "reset", "-q", "--hard", first)
+    project.run("dvc", "checkout", "-q", "--force")
 
 
 def copy_project(base: Project, root: Path) -> Project:

@@ -1,21 +1,13 @@
-"""A finished project, made once for all tests, and a fork server for its programs."""
+"""A finished project, made once for all tests."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from pipelines import fork_server
 from tests.walk.projects import Project, create
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Mapping[str, str]]:
-    """Variables with which stages and commands start in a process that has their libraries."""
-    with fork_server.serving() as variables:
-        yield variables
 
 
 @pytest.fixture(scope="session")

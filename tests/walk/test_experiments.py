@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from pipelines.config import params
+from tests import watchdog
 from tests.walk.projects import FAMILIES, stages_run
 
 
@@ -48,10 +49,10 @@ def test_queued_experiments_are_in_the_same_store(copy):
         command = ("dvc", "exp", "run", "-q", "--queue", "-S", change.format(order))
         copy.run(*command, target)
     copy.run("dvc", "queue", "start", "-j", "2")
-    deadline = time.monotonic() + 300
+    progress = watchdog.Progress(lambda: watchdog.inside(copy.folder))  # of the workers
     while re.search("Queued|Running", copy.run("dvc", "queue", "status")):
-        assert time.monotonic() < deadline, copy.run("dvc", "queue", "status")
-        time.sleep(1)
+        assert not progress.has_stalled(), copy.run("dvc", "queue", "status")
+        time.sleep(3)
     assert copy.run("dvc", "queue", "status").count("Success") == len(orders)
     copy.run("dvc", "exp", "run", "-q", "--temp", "-S", change.format(5), target)
     new = {run: found for run, found in copy.runs().items() if run not in before}

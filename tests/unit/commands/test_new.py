@@ -184,7 +184,6 @@ def test_a_signal_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Monk
         env=os.environ | {"PID": str(tmp_path / "pid")},
         capture_output=True,
         text=True,
-        timeout=120,
     )
     assert process.returncode == 143, process.stderr
     assert "Traceback" not in process.stderr

@@ -225,7 +225,7 @@ def serve(folder: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
-            thread.join(timeout=10)
+            thread.join()
 
 
 def urls(*downloads: tuple[str, str]) -> params.Source:

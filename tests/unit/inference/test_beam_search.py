@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipelines.config import params
 from pipelines.inference.decoding import Decoder, hypothesis_score
@@ -165,6 +166,8 @@ def test_states_of_real_models_follow_their_prefixes(make, kind):
     # Larger weights than the initial ones, with which all hypotheses would be similar.
     random = np.random.default_rng(0)
     model.set_weights([random.normal(0, 0.4, weights.shape) for weights in model.get_weights()])
+    shape = tf.TensorSpec((1, None), tf.int32)
+    compiled = tf.function(model, input_signature=[shape, shape], autograph=False)
     sources = [np.array(ids, np.int32) for ids in ([4, 5], [6, 4, 5, 7], [5])]
     for source, hypotheses in zip(
         sources, Decoder(model, 8, make_search(4))(sources, 4), strict=True
@@ -172,7 +175,7 @@ def test_states_of_real_models_follow_their_prefixes(make, kind):
         assert len(hypotheses) == 4
         for hypothesis in hypotheses:
             target = np.array([[START, *hypothesis.ids, END]], np.int32)
-            logits, weights = model(source[None], target[:, :-1])
+            logits, weights = compiled(source[None], target[:, :-1])
             log_probabilities = np.asarray(logits[0], np.float64)
             log_probabilities -= np.logaddexp.reduce(log_probabilities, axis=1, keepdims=True)
             steps = np.arange(len(log_probabilities))

@@ -1,5 +1,7 @@
 """Scores of hypotheses by hand, and a model that was trained to reverse sequences."""
 
+import functools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,22 +72,28 @@ def reverser():
     return model, unseen, vocabularies
 
 
+@pytest.fixture(scope="module")
+def decoder_of(reverser):
+    """A function that returns the decoder of a search, which is compiled once."""
+    return functools.cache(lambda search: Decoder(reverser[0], 12, search))
+
+
 def _rows(reverser):
     _, unseen, vocabularies = reverser
     return encoding.encode_rows(unseen["source"], vocabularies.columns["source"])
 
 
 @pytest.mark.parametrize("search", [None, BEAM], ids=describe_search)
-def test_unseen_sequences_are_reversed(reverser, search):
-    model, unseen, vocabularies = reverser
-    translations = Decoder(model, 12, search)(_rows(reverser))
+def test_unseen_sequences_are_reversed(reverser, decoder_of, search):
+    _, unseen, vocabularies = reverser
+    translations = decoder_of(search)(_rows(reverser))
     texts = [vocabularies.columns["target"].decode(best.ids) for (best,) in translations]
     assert np.mean(np.array(texts) == unseen["target"].to_numpy(str)) >= 0.98
 
 
 @pytest.mark.parametrize("search", [None, BEAM], ids=describe_search)
-def test_a_batch_gives_the_same_as_single_sources(reverser, search):
-    decoder, rows = Decoder(reverser[0], 12, search), _rows(reverser)[:20]
+def test_a_batch_gives_the_same_as_single_sources(reverser, decoder_of, search):
+    decoder, rows = decoder_of(search), _rows(reverser)[:20]
     for row, (batched,) in zip(rows, decoder(rows), strict=True):
         ((single,),) = decoder([row])
         assert batched.ids.tolist() == single.ids.tolist()
@@ -105,14 +113,14 @@ def test_a_beam_never_scores_lower_than_greedy_search(reverser, length_penalty):
         assert best.score >= baseline.score - 1e-5
 
 
-def test_weights_are_over_the_source_without_padding(reverser):
+def test_weights_are_over_the_source_without_padding(reverser, decoder_of):
     rows = _rows(reverser)[:20]
-    for row, (best,) in zip(rows, Decoder(reverser[0], 12)(rows), strict=True):
+    for row, (best,) in zip(rows, decoder_of(None)(rows), strict=True):
         assert best.weights.shape == (len(best.ids), len(row))
         np.testing.assert_allclose(best.weights.sum(axis=1), 1, atol=1e-4)
 
 
-def test_the_attention_of_a_reverser_runs_backwards(reverser):
-    ((best,),) = Decoder(reverser[0], 12)(_rows(reverser)[:1])
+def test_the_attention_of_a_reverser_runs_backwards(reverser, decoder_of):
+    ((best,),) = decoder_of(None)(_rows(reverser)[:1])
     positions = best.weights.argmax(axis=1)
     assert np.corrcoef(positions, np.arange(len(positions)))[0, 1] < -0.5

@@ -309,7 +309,6 @@ def test_tensorflow_is_not_imported(stage: str, project: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert process.returncode == 0, process.stderr
 
@@ -322,7 +321,6 @@ def test_a_user_error_is_one_line_on_stderr(project: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert process.returncode == 1
     (line,) = process.stderr.splitlines()

@@ -5,7 +5,9 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from pipelines.lineage.stages import Inputs, LockedStage
 from pipelines.tracking import run_store
 from pipelines.verification import output_hashes
 from pipelines.verification.output_hashes import RecordSummary
+from tests import watchdog
 from tests.unit.tiny_project import EVALUATE, MODEL, TRAIN
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -207,8 +210,11 @@ def test_two_processes_seal_once(project):
             )
             for _ in range(2)
         ]
-        with pytest.raises(subprocess.TimeoutExpired):  # they wait for the lock
-            processes[0].wait(timeout=10)
+        for process in processes:
+            progress = watchdog.Progress(partial(watchdog.tree, process.pid), patience=1.5)
+            while not progress.has_stalled():
+                time.sleep(0.1)
+            assert process.poll() is None  # it waits for the lock
     outputs = sorted(process.communicate()[0] for process in processes)
     assert [process.returncode for process in processes] == [0, 0]
     assert outputs == [f"4 stages are sealed, {new} of them newly.\n" for new in (0, 4)]
