@@ -1,5 +1,6 @@
 """The watchdog of the tests: what makes no progress ends, and what is slow does not."""
 
+import os
 import subprocess
 import sys
 
@@ -26,7 +27,8 @@ print("ended")
 
 def run(child):
     command = [sys.executable, "-c", WAITS, child]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    variables = {key: x for key, x in os.environ.items() if key != "PYTEST_XDIST_WORKER"}
+    return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
