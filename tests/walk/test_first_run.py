@@ -128,6 +128,8 @@ def test_one_mlflow_run_has_training_and_evaluation(finished):
             assert values["seed"] == "1"
             tags = dict(store.execute("select key, value from tags where run_uuid = ?", [run]))
             assert {"device", "kernel", "git", "cell", "template"} <= set(tags)
+            if "tensorflow" in tags:  # it has as many threads as params.yaml says, not all cores
+                assert tags["threads"] == "intra 1, inter 1"
 
 
 def test_datasets_have_the_hash_of_dvc(finished):
