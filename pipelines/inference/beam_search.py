@@ -32,13 +32,28 @@ class BeamHistory(NamedTuple):
     origins: Any
 
 
-class _Beam(NamedTuple):
-    """The prefixes between two steps: last tokens and log probabilities (B, K), and states."""
+# What a step records of a sentence that has left the search.
+NOTHING = BeamHistory(PAD, 0, 0.0, MINUS_INFINITY, 0)
 
+
+class _Beam(NamedTuple):
+    """The prefixes between two steps.
+
+    Attributes:
+        rows: (R,), the sentences that are still searched.
+        last_tokens: (R, K), last token of each prefix.
+        log_probabilities: (R, K), of each prefix.
+        ended: (R,), number of hypotheses that have ended.
+        memory: encoder output, R K rows.
+        states: decoder states, R K rows.
+    """
+
+    rows: tf.Tensor
     last_tokens: tf.Tensor
     log_probabilities: tf.Tensor
+    ended: tf.Tensor
+    memory: Any
     states: Any
-    ended: tf.Tensor  # (B,), number of hypotheses that have ended
 
 
 def beam_search(model: Any, memory: Any, states: Any, width: int, limit: int) -> BeamHistory:
@@ -46,7 +61,8 @@ def beam_search(model: Any, memory: Any, states: Any, width: int, limit: int) ->
 
     Of the 2 K most likely continuations of all prefixes, those by `</s>` among the first K have
     ended; the K most likely others continue. A sentence with K ended hypotheses accepts no more,
-    however long the rest of its batch continues. With K = 1 this is greedy search.
+    however long the rest of its batch continues; it leaves the search with the next ones, as soon
+    as they are a quarter of the sentences. With K = 1 this is greedy search.
 
     Args:
         model: its `decode` is called with K rows for each source.
@@ -61,7 +77,12 @@ def beam_search(model: Any, memory: Any, states: Any, width: int, limit: int) ->
         [tf.zeros((count, 1)), tf.fill((count, width - 1), MINUS_INFINITY)], axis=1
     )
     beam = _Beam(
-        tf.fill((count, width), START), log_probabilities, states, tf.zeros((count,), tf.int32)
+        tf.range(count),
+        tf.fill((count, width), START),
+        log_probabilities,
+        tf.zeros((count,), tf.int32),
+        memory,
+        states,
     )
     integers, floats = (tf.int32, (None, width)), (tf.float32, (None, width))
     types = BeamHistory(integers, integers, (tf.float32, (None, width, None)), floats, integers)
@@ -75,8 +96,13 @@ def beam_search(model: Any, memory: Any, states: Any, width: int, limit: int) ->
     def step(
         t: tf.Tensor, beam: _Beam, arrays: BeamHistory
     ) -> tuple[tf.Tensor, _Beam, BeamHistory]:
-        beam, records = _step(model, memory, beam, width, t >= limit)
-        written = (array.write(t, record) for array, record in zip(arrays, records, strict=True))
+        beam = _without_ended(beam, width)
+        rows = beam.rows
+        beam, records = _step(model, beam, width, t >= limit)
+        written = (
+            array.write(t, _of_all(record, rows, count, nothing))
+            for array, record, nothing in zip(arrays, records, NOTHING, strict=True)
+        )
         return t + 1, beam, BeamHistory(*written)
 
     _, _, arrays = tf.while_loop(
@@ -87,11 +113,9 @@ def beam_search(model: Any, memory: Any, states: Any, width: int, limit: int) ->
     return BeamHistory(*(array.stack() for array in arrays))
 
 
-def _step(
-    model: Any, memory: Any, beam: _Beam, width: int, at_limit: tf.Tensor
-) -> tuple[_Beam, BeamHistory]:
+def _step(model: Any, beam: _Beam, width: int, at_limit: tf.Tensor) -> tuple[_Beam, BeamHistory]:
     logits, states, weights = model.decode(
-        tf.reshape(beam.last_tokens, (-1, 1)), beam.states, memory
+        tf.reshape(beam.last_tokens, (-1, 1)), beam.states, beam.memory
     )
     tokens, scores = _continuations(logits[:, 0], 2 * width, at_limit)
     candidates = tokens.shape[1]
@@ -112,7 +136,35 @@ def _step(
     origins, parents = parents[:, :width], tf.gather(parents, indices, batch_dims=1)
     records = BeamHistory(tokens, parents, _by_prefix(weights[:, 0], width), ended, origins)
     count = beam.ended + tf.reduce_sum(tf.cast(new_ends, tf.int32), axis=1)
-    return _Beam(tokens, live, _select_states(states, parents), count), records
+    states = _select_states(states, parents)
+    return _Beam(beam.rows, tokens, live, count, beam.memory, states), records
+
+
+def _without_ended(beam: _Beam, width: int) -> _Beam:
+    """Drop sentences that accept no more hypotheses, if they are a quarter or more of all.
+
+    Dropping them at every step would copy the encoder output too often.
+    """
+    searched = tf.where(beam.ended < width)[:, 0]
+    prefixes = tf.reshape(searched[:, None] * width + tf.range(width, dtype=tf.int64), (-1,))
+
+    def select() -> _Beam:
+        indices = _Beam(searched, searched, searched, searched, prefixes, prefixes)
+        return _Beam(*map(_gather, beam, indices))
+
+    return tf.cond(tf.size(searched) * 4 <= tf.size(beam.rows) * 3, select, lambda: beam)
+
+
+def _gather(nest: Any, indices: tf.Tensor) -> Any:
+    return tf.nest.map_structure(lambda tensor: tf.gather(tensor, indices), nest)
+
+
+def _of_all(record: tf.Tensor, rows: tf.Tensor, count: tf.Tensor, nothing: float) -> tf.Tensor:
+    """Scatter the records of some rows (R, ...) over all rows (B, ...)."""
+    shape = tf.concat([[count], tf.shape(record)[1:]], axis=0)
+    return tf.tensor_scatter_nd_update(
+        tf.fill(shape, tf.cast(nothing, record.dtype)), rows[:, None], record
+    )
 
 
 def _continuations(
@@ -150,4 +202,4 @@ def _select_states(states: Any, parents: tf.Tensor) -> Any:
     width = parents.shape[1]
     offsets = tf.range(tf.shape(parents)[0])[:, None] * width
     rows = tf.reshape(offsets + parents, (-1,))
-    return tf.nest.map_structure(lambda state: tf.gather(state, rows), states)
+    return _gather(states, rows)

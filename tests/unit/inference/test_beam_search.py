@@ -5,8 +5,10 @@ import pytest
 import tensorflow as tf
 
 from pipelines.config import params
+from pipelines.inference.beam_search import beam_search
 from pipelines.inference.decoding import Decoder, hypothesis_score
 from pipelines.models import serialization
+from pipelines.text import batching
 from pipelines.text.vocabulary import END, PAD, START
 from tests.unit.inference.toy import Toy
 
@@ -49,6 +51,31 @@ def test_a_beam_of_1_takes_the_most_likely_token_at_each_step():
         toy.draw(seed)
         for source, hypotheses in zip(SOURCES, decoder(SOURCES, 3), strict=True):
             assert ids_of(hypotheses) == [toy.greedy(source, 9)]
+
+
+class CountingToy(Toy):
+    """Records the number of prefixes of every step."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.prefixes = []
+
+    def decode(self, target, states, memory):
+        self.prefixes.append(len(target))
+        assert len(target) == len(memory["source"]) == len(states[0])
+        return super().decode(target, states, memory)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_sentences_whose_hypotheses_have_ended_are_decoded_no_further(width):
+    toy = CountingToy(0, 12, {END: 0.5})
+    source = tf.constant(batching.pad(SOURCES * 4))
+    history = beam_search(toy, *toy.encode(source), width, 9)
+    searched = np.isfinite(history.ended).sum(axis=2).cumsum(axis=0) < width
+    needed = [24, *searched.sum(axis=1)[:-1]]  # sentences at each step
+    assert needed[-1] < 10
+    for prefixes, sentences in zip(toy.prefixes, needed, strict=True):
+        assert sentences * width <= prefixes < max(sentences * width * 4 / 3, 2 * width)
 
 
 @pytest.mark.parametrize("penalties", PENALTIES)
