@@ -1,20 +1,29 @@
-"""Speed of greedy search and beam search of a trained translator.
+"""Speed of translation beside JoeyNMT: greedy search and a beam of 5.
 
-    python benchmarks/decoding.py
+    python benchmarks/decoding.py PROJECT --corpus verses
 
-The translators are trained for a few epochs on generated dates, character by character, and then
-translate 1,000 other dates: hypotheses end where the model ends them. They have embeddings of 64,
-a bidirectional LSTM of 128, a decoder of 128 and additive attention. The table in the README of
-this folder gets the median of several rounds; the first round compiles and does not count. The rate
-per second of one core hardly depends on other work of the machine. The share of right translations
-tells that the models are trained.
+PROJECT has the prepared corpus. Both programs train the same translator on the same words for the
+same epochs: embeddings 256, bidirectional LSTM 512, decoder 512, additive attention, input feeding,
+Adam 1e-3, batches of 64. Then they translate the test split in turns; a translation ends where its
+model ends it. Writes the table in the README of this folder; words and BLEU there tell that the
+models are trained. The first round compiles and does not count.
+
+JoeyNMT is installed into `.seqproof/joeynmt`, apart from the project's own packages; where that
+fails, the benchmark says so and measures ours alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
+from pathlib import Path
+from typing import Any
 
 import page
 
@@ -22,97 +31,216 @@ from pipelines import console
 from pipelines.config import params
 
 with console.quiet_imports():
-    import numpy as np
     import pandas as pd
+    import sacrebleu
+    import tensorflow as tf
 
-    from pipelines.data import synthetic_dates
-    from pipelines.inference import scores
+    from pipelines.data import parquet
     from pipelines.inference.decoding import Decoder
     from pipelines.models import serialization
     from pipelines.tasks import translation
     from pipelines.text import encoding, vocabulary
 
-TRAIN, VALID, TEST = 8000, 200, 1000
-LIMIT = 60  # characters of a translation
-DATES = {
-    "kind": "generated",
-    "generator": "dates",
-    "examples": TRAIN + VALID + TEST,
-    "start": "1950-01-01",
-    "end": "2049-12-31",
-    "locales": ["de", "el", "en", "es", "fr", "it", "nl", "pl", "pt", "sv"],
-}
-CLEANING = {"unicode": "NFC", "lowercase": True, "max_length": LIMIT, "drop_repeated": False}
+ROOT = Path(__file__).resolve().parents[1]
+# JoeyNMT imports the last two, and names them nowhere.
+PACKAGES = ("torch==2.13.0", "joeynmt==2.3.0", "importlib_metadata", "setuptools<81")
+LIMIT = 60  # words of a translation, of both programs
+BEAMS = (1, 5)
 MODEL = {
     "model": "seq2seq",
-    "corpus": "dates",
     "cell": "lstm",
-    "embedding": 64,
-    "units": 128,
+    "embedding": 256,
+    "units": 512,
     "layers": 1,
     "bidirectional": True,
     "attention": "additive",
-    "dropout": 0.0,
+    "input_feeding": True,
+    "dropout": 0.3,
     "batch_size": 64,
     "optimizer": {
         "name": "adam",
-        "learning_rate": 0.003,
-        "schedule": "linear",
+        "learning_rate": 0.001,
+        "schedule": "constant",
         "clip_norm": 1.0,
     },
 }
-HEADER = ["1,000 dates", "sentences/s", "a core second", "right"]
+HEADER = [
+    "search, program",
+    "sentences/s",
+    "ours, relative to it",
+    "words of a translation",
+    "BLEU",
+]
+Seconds = dict[str, float]  # "wall" and "processor"
+
+
+class JoeyNMT:
+    """JoeyNMT in a process of its own, which trains as soon as it is started.
+
+    Args:
+        python: Python that has JoeyNMT.
+        folder: the sentences; it gets the translations.
+        options: threads and epochs.
+    """
+
+    def __init__(self, python: str, folder: Path, options: argparse.Namespace) -> None:
+        script = Path(__file__).with_name("joeynmt_models.py")
+        self.process = subprocess.Popen(
+            [python, str(script), str(folder), str(options.threads), str(options.epochs)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=(folder / "joeynmt.log").open("w", encoding="utf-8"),
+            env=os.environ | {"OMP_NUM_THREADS": str(options.threads)},
+            text=True,
+        )
+        self.folder = folder
+
+    def translate(self, beam: int) -> Seconds:
+        """Translate the test split, and return the seconds."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{beam}\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            log = (self.folder / "joeynmt.log").read_text(encoding="utf-8")
+            raise SystemExit(f"JoeyNMT failed:\n{log[-2000:]}")
+        seconds: Seconds = json.loads(line)
+        return seconds
+
+    def translations(self, beam: int) -> list[str]:
+        """Return the translations of the last call with this beam."""
+        text = (self.folder / f"joeynmt-{beam}.txt").read_text(encoding="utf-8")
+        return text.removesuffix("\n").split("\n")
+
+
+def joeynmt_python() -> str | None:
+    """Return the Python of JoeyNMT's environment, made the first time; None if that fails."""
+    folder = ROOT / ".seqproof" / "joeynmt"
+    python, done = folder / "bin" / "python", folder / "complete"
+    if not done.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        install = [str(python), "-m", "pip", "install", "-q", *PACKAGES]
+        process = subprocess.run(install, stderr=subprocess.PIPE, text=True, check=False)
+        if process.returncode:
+            sys.stdout.write(f"JoeyNMT is not measured: pip cannot install it.\n{process.stderr}\n")
+            return None
+        done.touch()
+    return str(python)
+
+
+class Ours:
+    """The same translator of seqproof.
+
+    Args:
+        project: the project of the corpus.
+        corpus: its name.
+        epochs: epochs of the training.
+    """
+
+    def __init__(self, project: Path, corpus: str, epochs: int) -> None:
+        data, config = project / "data", params.load(project / "params.yaml").corpora[corpus]
+        self.splits: dict[str, pd.DataFrame] = {
+            split: parquet.read_parquet(data / "prepared" / corpus / f"{split}.parquet")
+            for split in ("train", "valid", "test")
+        }
+        self.columns = {
+            name: vocabulary.build(list(self.splits["train"][name]), config.tokens, 10_000, 2)
+            for name in ("source", "target")
+        }
+        entry = params.Seq2SeqConfig.model_validate(MODEL | {"corpus": corpus, "epochs": epochs})
+        self._spec = serialization.ModelSpec(
+            entry, "translation", config.tokens, config.cleaning, 1
+        )
+        self._sources = encoding.encode_rows(self.splits["test"]["source"], self.columns["source"])
+
+    def write_words(self, folder: Path) -> None:
+        """Write the words of all splits, one sentence a line."""
+        for split, table in self.splits.items():
+            for name, column in self.columns.items():
+                text = "".join(" ".join(column.split(row)) + "\n" for row in table[name])
+                path = folder / f"{split}.{name}"
+                path.write_text(text, encoding="utf-8", newline="\n")
+
+    def train(self) -> None:
+        """Train the translator."""
+        vocabularies = vocabulary.Vocabularies(self.columns)
+        splits = self.splits["train"], self.splits["valid"]
+        model = translation.TASK.train(self._spec, splits, vocabularies).model
+        self._decoders = {beam: Decoder(model, LIMIT, params.Search(beam=beam)) for beam in BEAMS}
+
+    def translate(self, beam: int) -> Seconds:
+        """Translate the test split, and return the seconds."""
+        wall, processor = time.perf_counter(), time.process_time()
+        self._hypotheses = self._decoders[beam](self._sources)
+        return {
+            "wall": time.perf_counter() - wall,
+            "processor": time.process_time() - processor,
+        }
+
+    def translations(self, beam: int) -> list[str]:
+        """Return the translations of the last call."""
+        column = self.columns["target"]
+        return [" ".join(column.decode_tokens(row[0].ids)) for row in self._hypotheses]
+
+
+def compare(
+    programs: dict[str, Any], beam: int, rounds: int, clock: str, references: list[str]
+) -> dict[str, list[float]]:
+    """Return sentences per second, words of a translation and BLEU of each program."""
+    seconds: dict[str, list[float]] = {name: [] for name in programs}
+    results: dict[str, list[float]] = {}
+    for number in range(rounds + 1):
+        for name, program in programs.items():
+            answer = program.translate(beam)[clock]
+            if number:
+                seconds[name].append(answer)
+            else:
+                texts = program.translations(beam)
+                words = sum(len(text.split()) for text in texts) / len(texts)
+                bleu = sacrebleu.corpus_bleu(texts, [references], tokenize="none", force=True)
+                results[name] = [words, bleu.score]
+    for name, times in seconds.items():
+        results[name].insert(0, len(references) / statistics.median(times))
+    return results
 
 
 def main() -> None:
-    """Train the translators, measure all searches, and write the table."""
+    """Train both programs, measure both searches, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("project", type=Path)
+    parser.add_argument("--corpus", default="verses")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--clock", choices=("wall", "processor"), default="wall", help="for a busy machine"
+    )
+    parser.add_argument("--joeynmt", help="Python that has JoeyNMT; otherwise it is installed")
     options = parser.parse_args()
-    train, valid, test = _dates()
-    columns = {
-        column: vocabulary.build(list(train[column]), "characters", 200, 1) for column in train
-    }
-    vocabularies = vocabulary.Vocabularies(columns)
-    sources = encoding.encode_rows(test["source"], columns["source"])
-    rows = []
-    for input_feeding in (False, True):
-        changes = {"input_feeding": input_feeding, "epochs": options.epochs}
-        entry = params.Seq2SeqConfig.model_validate(MODEL | changes)
-        cleaning = params.Cleaning.model_validate(CLEANING)
-        spec = serialization.ModelSpec(entry, "translation", "characters", cleaning, 1)
-        model = translation.TASK.train(spec, (train, valid), vocabularies).model
-        for beam in (1, 5):
-            decoder = Decoder(model, LIMIT, params.Search(beam=beam))
-            rates = [_measure(decoder, sources) for _ in range(options.rounds + 1)][1:]
-            medians = (statistics.median(column) for column in zip(*rates, strict=True))
-            preposition = "with" if input_feeding else "without"
-            title = f"{preposition} input feeding, beam {beam}"
-            texts = [_text(columns["target"], hypotheses[0].ids) for hypotheses in decoder(sources)]
-            right = scores.exact_match(texts, list(test["target"]))
-            rows.append([title, *(f"{rate:,.0f}" for rate in medians), f"{right:.3f}"])
-            console.echo(" | ".join(rows[-1]))
-    page.write("decoding", HEADER, rows)
-
-
-def _dates() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return the training, validation and test split."""
-    pairs = synthetic_dates.date_pairs(params.DatesSource.model_validate(DATES), seed=1)
-    table = pd.DataFrame(pairs, columns=["source", "target"])
-    table["source"] = table["source"].str.lower()
-    return table[:TRAIN], table[TRAIN : TRAIN + VALID], table[TRAIN + VALID :]
-
-
-def _text(column: vocabulary.Vocabulary, ids: np.ndarray) -> str:
-    return column.join(column.decode_tokens(ids))
-
-
-def _measure(decoder: Decoder, sources: list[np.ndarray]) -> tuple[float, float]:
-    """Return sentences per second, and per second of one core."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    decoder(sources)
-    return len(sources) / (time.perf_counter() - wall), len(sources) / (time.process_time() - cpu)
+    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    ours = Ours(options.project, options.corpus, options.epochs)
+    column = ours.columns["target"]
+    references = [" ".join(column.split(text)) for text in ours.splits["test"]["target"]]
+    python = options.joeynmt or joeynmt_python()
+    with tempfile.TemporaryDirectory() as name:
+        ours.write_words(Path(name))
+        programs: dict[str, Any] = {"seqproof": ours}
+        if python is not None:
+            programs["JoeyNMT"] = JoeyNMT(python, Path(name), options)
+        ours.train()
+        rows = []
+        for beam in BEAMS:
+            results = compare(programs, beam, options.rounds, options.clock, references)
+            for program, (rate, words, bleu) in results.items():
+                ratio = results["seqproof"][0] / rate
+                title = f"{'greedy' if beam == 1 else f'beam {beam}'}, {program}"
+                rows.append([title, f"{rate:,.0f}", f"{ratio:.2f}", f"{words:.1f}", f"{bleu:.1f}"])
+                console.echo(" | ".join(rows[-1]))
+        if python is not None:
+            programs["JoeyNMT"].process.communicate()
+            page.write("decoding", HEADER, rows)
 
 
 if __name__ == "__main__":
