@@ -1,5 +1,7 @@
 """With a GPU: cuDNN wherever a model can use it, and no XLA around it."""
 
+from pathlib import Path
+
 import pytest
 import tensorflow as tf
 
@@ -57,3 +59,38 @@ def test_models_use_cudnn_wherever_it_has_their_cell(
     described = device.describe(config)
     assert (described["device"], described["kernel"]) == ("Test GPU", description)
     assert (described["xla"] == "off") or kernels == {"fused"}
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """benchmarks/gpu.py with one small model; its table is written into `tables`."""
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[3] / "benchmarks")
+    import gpu
+    import shapes
+
+    sizes = {"embedding": 3, "units": 4, "layers": 1, "batch_size": 2, "bptt_steps": 5}
+    entry = {"model": "language_model", "cell": "lstm", "dropout": 0.0, **sizes}
+    monkeypatch.setattr(gpu.shapes, "SHAPES", {"small": shapes.Shape(entry, 9, (5,))})
+    monkeypatch.setattr("sys.argv", ["gpu.py", "--rounds", "1", "--batches", "3"])
+    monkeypatch.setattr(gpu, "tables", [], raising=False)
+    monkeypatch.setattr(gpu.page, "write", lambda *table: gpu.tables.append(table))
+    return gpu
+
+
+def test_the_benchmark_measures_speed_kernels_and_equality(runs, benchmark):
+    benchmark.main()
+    ((name, head, (row,)),) = benchmark.tables
+    assert (name, head[0], len(row)) == ("gpu", "Test GPU: model", len(head))
+    speed, bfloat16, waits, kernel, xla, equality = row[1:]
+    assert float(speed.replace(",", "")) > 0
+    assert float(bfloat16.replace(",", "")) > 0
+    assert waits.endswith("%")
+    assert (kernel, xla, equality) == ("cudnn (0 cuDNN operations)", "off", "equal")
+    assert "cudnn" in runs
+
+
+def test_the_benchmark_says_that_it_was_not_run_without_a_gpu(monkeypatch, benchmark):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
+    with pytest.raises(SystemExit, match="Not run: no GPU on this machine"):
+        benchmark.main()
+    assert benchmark.tables == []
