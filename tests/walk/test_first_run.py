@@ -1,4 +1,4 @@
-"""The first `dvc repro` of a tiny project, and what a user does with its results."""
+"""The first `seqproof run` of a tiny project, and what a user does with its results."""
 
 import json
 import re
@@ -33,6 +33,14 @@ def test_every_stage_runs_once(finished):
 def test_the_terminal_shows_no_library_noise(finished):
     _, output = finished
     assert library_noise(output) == []
+
+
+def test_each_model_has_a_line_with_a_number_and_an_example(finished):
+    _, output = finished
+    for name in FAMILIES:
+        line = rf"^{name}: [A-Za-z0-9 ]+ \d+\.\d+, (writes|for example): \S.*$"
+        # Of the command, and of the log of the evaluation.
+        assert len(re.findall(line, output, flags=re.M)) == 2, name
 
 
 def test_the_second_repro_runs_nothing(copy):
