@@ -179,23 +179,20 @@ def test_nothing_is_pickled_printed_or_evaluated():
 def test_every_public_name_has_a_docstring():
     missing = []
     for file in files():
-        tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            kinds = (ast.FunctionDef, ast.ClassDef)
+        nodes = list(ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))))
+        hidden = {
+            inner
+            for outer in nodes
+            if isinstance(outer, ast.FunctionDef)
+            or (isinstance(outer, ast.ClassDef) and outer.name.startswith("_"))
+            for inner in outer.body
+        }
+        for node in nodes:
             nested = isinstance(node, ast.FunctionDef) and node.col_offset > 4
-            if isinstance(node, kinds) and not node.name.startswith("_") and not nested:
-                inside = any(
-                    node in outer.body and outer.name.startswith("_")
-                    for outer in ast.walk(tree)
-                    if isinstance(outer, ast.ClassDef)
-                )
-                local = any(
-                    node in outer.body
-                    for outer in ast.walk(tree)
-                    if isinstance(outer, ast.FunctionDef)
-                )
-                if not inside and not local and not ast.get_docstring(node):
-                    missing.append(f"{file}:{node.lineno} {node.name}")
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef) or nested or node in hidden:
+                continue
+            if not node.name.startswith("_") and not ast.get_docstring(node):
+                missing.append(f"{file}:{node.lineno} {node.name}")
     assert missing == []
 
 
