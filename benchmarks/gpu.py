@@ -31,7 +31,7 @@ with console.quiet_imports():
     from pipelines.training.progress import TrainingProgress
     from pipelines.training.signals import Signals
 
-HEAD = ["tokens/s", "bfloat16", "waits for batches", "kernel", "XLA", "two runs"]
+HEAD = ["tokens/s", "bfloat16", "waits for batches", "kernel", "two runs"]
 BATCHES = 20  # in the cycle that a training repeats
 
 
@@ -70,7 +70,6 @@ def measure(shape: shapes.Shape, rounds: int, batches: int) -> list[str]:
         f"{Training(half).speed(rounds, batches)[0]:,.0f}",
         f"{waiting:.1%}",
         f"{described['kernel']} ({training.cudnn_operations} cuDNN operations)",
-        described["xla"],
         "equal" if all(equal) else "different",
     ]
 

@@ -25,7 +25,7 @@ with console.quiet_imports():
     from pipelines.models import serialization
     from pipelines.text.subwords import SPECIALS
     from pipelines.text.vocabulary import Vocabularies, Vocabulary
-    from pipelines.training import datasets, device, objectives, seeding
+    from pipelines.training import datasets, objectives, seeding
     from pipelines.training.datasets import EpochBatches, TrainingData
     from pipelines.training.progress import TrainingProgress
     from pipelines.training.signals import Signals
@@ -82,7 +82,7 @@ def make_trainer(
         valid_signature=signature,
         unit="words",
     )
-    return Trainer(model, objective, data, config, progress, device.uses_xla(config)), model
+    return Trainer(model, objective, data, config, progress), model
 
 
 def seqproof_training(shape: shapes.Shape) -> Callable[[int], None]:

@@ -22,7 +22,7 @@ from pipelines.models.serialization import ModelSpec
 from pipelines.tasks import lookup
 from pipelines.text.subwords import SPECIALS
 from pipelines.text.vocabulary import Vocabularies, Vocabulary
-from pipelines.training import device, seeding
+from pipelines.training import seeding
 from pipelines.training.datasets import EpochBatches
 from pipelines.training.progress import TrainingProgress
 from pipelines.training.signals import Signals
@@ -109,7 +109,7 @@ def make_training(entry: TrainableModel) -> tuple[keras.Model, Callable[[int], f
     data = replace(data, train=lambda epoch: EpochBatches(1, lambda: [batches[epoch - 1]]))
     progress = TrainingProgress()
     objective = task.objective(spec, frame, vocabularies)
-    trainer = Trainer(model, objective, data, entry, progress, device.uses_xla(entry))
+    trainer = Trainer(model, objective, data, entry, progress)
     silent_bar, signals = console.Progress(lambda amount, remark: None), Signals()
 
     def run_step(number: int) -> float:

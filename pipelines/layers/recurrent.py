@@ -116,11 +116,11 @@ class Recurrent(keras.layers.Layer):
         training: bool,
     ) -> tuple[tf.Tensor, State]:
         input_kernel, recurrent_kernel, bias = self._weights(training)
+        # Time first before the projection: the inputs are smaller than the gates.
+        inputs = tf.transpose(inputs, (1, 0, 2))
         projected = matmul(inputs, input_kernel, self.precision) + self.cell.input_bias(bias)
-        projected = tf.transpose(projected, (1, 0, 2))
         states = self.cell.scan(projected, recurrent_kernel, bias, state, self.precision)
-        rows = [tf.transpose(part, (1, 0, 2)) for part in states]
-        return rows[0], [_last(part, lengths) for part in rows]
+        return tf.transpose(states[0], (1, 0, 2)), [_last(part, lengths) for part in states]
 
     def step_fn(self, training: bool) -> Callable[[tf.Tensor, State], tuple[tf.Tensor, State]]:
         """Return a function that runs one step; weights are dropped once for all steps.
@@ -153,7 +153,9 @@ class Recurrent(keras.layers.Layer):
                 inputs, initial_state=state, mask=None if single else mask
             )
         outputs, *last = (tf.cast(tensor, tf.float32) for tensor in (outputs, *last))
-        return outputs, [_last(outputs, lengths)] if single else last
+        if single:
+            last = [_last(tf.transpose(outputs, (1, 0, 2)), lengths)]
+        return outputs, last
 
 
 def _reverse(values: tf.Tensor, lengths: tf.Tensor | None) -> tf.Tensor:
@@ -164,7 +166,7 @@ def _reverse(values: tf.Tensor, lengths: tf.Tensor | None) -> tf.Tensor:
 
 
 def _last(values: tf.Tensor, lengths: tf.Tensor | None) -> tf.Tensor:
-    """Return the last real step of each row: (B, T, U) -> (B, U)."""
+    """Return the last real step of each row: (T, B, U) -> (B, U)."""
     if lengths is None:
-        return values[:, -1]
-    return tf.gather(values, lengths - 1, axis=1, batch_dims=1)
+        return values[-1]
+    return tf.gather_nd(values, tf.stack([lengths - 1, tf.range(tf.size(lengths))], axis=1))

@@ -30,7 +30,7 @@ Arrays = Sequence[npt.NDArray[Any]]
 
 MAX_TO_KEEP = 2  # checkpoints of a training run: the newest, and the one before in case it is torn
 MAX_UNFINISHED = 3  # unfinished training runs of one stage that can be resumed
-FORMAT = 2  # increased whenever the content of a checkpoint changes its meaning
+FORMAT = 3  # increased whenever the content of a checkpoint changes its meaning
 ATTEMPT, LOCK, INDEX_SUFFIX, ARRAYS_SUFFIX = "attempt", "lock", ".json", ".npys"
 INDEX_NAME = re.compile(rf"\d{{12}}-[0-9a-f]{{64}}{INDEX_SUFFIX}")
 

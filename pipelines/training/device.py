@@ -12,7 +12,7 @@ from pipelines.layers.recurrent import kernel
 
 
 def describe(config: params.Model) -> dict[str, str]:
-    """Describe device, kernel, XLA, precision, threads and TensorFlow's build."""
+    """Describe device, kernel, precision, threads and TensorFlow's build."""
     gpus = tf.config.list_physical_devices("GPU")
     name = "cpu"
     if gpus:
@@ -20,14 +20,17 @@ def describe(config: params.Model) -> dict[str, str]:
         name = str(details.get("device_name", "gpu"))
     return {
         "device": name,
-        "kernel": _kernel(config),
-        "xla": "on" if uses_xla(config) else "off",
+        **computation(config),
         "precision": getattr(config, "precision", None) or "float32",
-        "threads": _threads(),
         "tensorflow": tf.__version__,
         "tensorflow_build": tf.version.GIT_VERSION,
         **(_cuda() if gpus else {}),
     }
+
+
+def computation(config: params.Model) -> dict[str, str]:
+    """Describe what the order of the sums in a training step depends on: kernel and threads."""
+    return {"kernel": _kernel(config), "threads": _threads()}
 
 
 def _threads() -> str:
@@ -55,14 +58,3 @@ def _kernel(config: params.Model) -> str:
     name = kernel(config.cell)
     has_input_feeding = config.model == "seq2seq" and config.input_feeding
     return "cudnn, decoder by steps" if has_input_feeding and name == "cudnn" else name
-
-
-def uses_xla(config: params.Model) -> bool:
-    """Return True if the training step is to be compiled by XLA.
-
-    That pays where all batches have one shape and the cuDNN kernel, which XLA lacks, is not used.
-    With bfloat16 it would lose the processor's native matrix products.
-    """
-    if config.model != "language_model" or kernel(config.cell) == "cudnn":
-        return False
-    return not config.random_bptt_steps and config.precision is None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from pipelines import console
+from pipelines.errors import UserError
 from pipelines.training.callbacks import Callback
 from pipelines.training.checkpoints import Arrays, Checkpoint, CheckpointManager
 from pipelines.training.samples import Sample
@@ -24,6 +25,7 @@ class TrainingProgress:
         callbacks: objects to report to.
         checkpoints: the checkpoints of this training run, if it keeps any.
         seeds: the seeds of a group's members; empty for a single model or an ensemble.
+        computation: kernel and threads, by which alone a checkpoint can be resumed.
 
     Attributes:
         models: the finished members.
@@ -40,8 +42,10 @@ class TrainingProgress:
         callbacks: Sequence[Callback] = (),
         checkpoints: CheckpointManager | None = None,
         seeds: tuple[int, ...] = (),
+        computation: Mapping[str, str] | None = None,
     ) -> None:
         self._callbacks, self._checkpoints, self._seeds = callbacks, checkpoints, seeds
+        self._computation = dict(computation or {})
         self.models: list[keras.Model] = []
         self.member_weights: list[Arrays] = []
         self.rows: list[dict[str, float]] = []
@@ -64,10 +68,23 @@ class TrainingProgress:
         self.rows = list(metadata["rows"])
         self.samples = [Sample(*fields) for fields in metadata["samples"]]
         self.losses, self.norms = (arrays[name][0].tolist() for name in ("losses", "norms"))
+        self._check_computation(metadata["computation"])
         self._finished_rows = metadata["finished_rows"]
         self._earlier_seconds = metadata["seconds"]
         self._replay()
         console.echo(f"Resumed from the checkpoint of step {self.steps:,}.")
+
+    def _check_computation(self, computation: Mapping[str, str]) -> None:
+        """Raise UserError if the rest of the training would compute other bytes."""
+        for name, value in self._computation.items():
+            earlier = computation.get(name)
+            if earlier != value:
+                raise UserError(
+                    f"The checkpoint of step {self.steps:,} was computed with another {name} "
+                    f"setting ({earlier}) than this process has ({value}), so the training would "
+                    f"not end with the same bytes. Use {earlier} again, or start the training anew "
+                    f"with {console.RESTART}."
+                )
 
     def _replay(self) -> None:
         """Report the steps and epochs of earlier processes again, in case a callback missed one."""
@@ -158,6 +175,7 @@ class TrainingProgress:
             "samples": self.samples,
             "finished_rows": self._finished_rows,
             "seconds": self.seconds,
+            "computation": self._computation,
         }
         arrays: dict[str, Arrays] = {
             f"member-{i}": weights for i, weights in enumerate(self.member_weights)

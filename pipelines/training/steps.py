@@ -20,7 +20,6 @@ def make_train_step(
     objective: Objective,
     data: TrainingData,
     clip_norm: float | None,
-    xla: bool,
 ) -> Any:
     """Compile the training step.
 
@@ -30,14 +29,13 @@ def make_train_step(
         objective: the loss function.
         data: the batches, which give the signature.
         clip_norm: limit of the gradient's norm; None if the optimizer clips.
-        xla: compile with XLA.
 
     Returns:
         A function (batch, states, progress) -> (sum of losses in nats, number of losses, gradient
         norm before clipping, next states).
     """
 
-    @tf.function(jit_compile=xla, autograph=False)
+    @tf.function(autograph=False)
     def step(
         batch: Batch, states: Any, progress: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Any]:

@@ -68,7 +68,7 @@ def train_model(
         Interrupted: a signal was received; a checkpoint was written.
     """
     seeds = params.seeds_of(spec.entry)
-    progress = TrainingProgress(callbacks, checkpoints, seeds)
+    progress = TrainingProgress(callbacks, checkpoints, seeds, device.computation(spec.entry))
     progress.resume()
     for number, seed in enumerate(spec.member_seeds):
         seeding.seed_everything(seed)
@@ -88,7 +88,6 @@ def train_model(
             score=score,
             make_metrics=make_metrics,
             sample=None if seeds and number else sample,
-            xla=device.uses_xla(spec.entry),
         )
         progress.end_member(model)
     progress.end_training()
@@ -116,7 +115,6 @@ def fit(
     score: ValidationScore | None = None,
     make_metrics: MakeMetrics | None = None,
     sample: Sampler | None = None,
-    xla: bool = False,
 ) -> None:
     """Train a model; it ends with the weights of its best epoch, or the average of several.
 
@@ -131,14 +129,13 @@ def fit(
         score: chooses the best epoch; the validation loss does if it is None.
         make_metrics: makes a function that computes further columns of the history.
         sample: writes a text after each epoch.
-        xla: compile the step with XLA; worth it if all batches have one shape.
 
     Raises:
         UserError: the loss is not finite.
         Interrupted: a signal was received; a checkpoint was written if the training keeps any.
     """
     with handle_signals() as signals:  # also while TensorFlow traces the step
-        trainer = Trainer(model, objective, data, config, progress, xla)
+        trainer = Trainer(model, objective, data, config, progress)
         validator = Validator(model, objective, data, score, make_metrics)
         progress.begin_member(trainer.graph)
         if progress.checkpoint is not None:
@@ -184,7 +181,6 @@ class Trainer:
         data: the batches.
         config: epochs, patience, weight averaging, gradient accumulation and the optimizer.
         progress: records every step.
-        xla: compile the step with XLA.
 
     Attributes:
         best: the best epochs so far.
@@ -197,7 +193,6 @@ class Trainer:
         data: TrainingData,
         config: params.TrainableModel,
         progress: TrainingProgress,
-        xla: bool,
     ) -> None:
         self.best = BestWeights(config.average_epochs or 1)
         self._model, self._data, self._progress = model, data, progress
@@ -210,7 +205,7 @@ class Trainer:
             None if interval is None else TriggeredAverage(model.trainable_variables, interval)
         )
         clip_norm = None if self._optimizer.global_clipnorm else config.optimizer.clip_norm
-        self._step = make_train_step(model, self._optimizer, objective, data, clip_norm, xla)
+        self._step = make_train_step(model, self._optimizer, objective, data, clip_norm)
         self._steps = 0  # of this model
         self._bad_epochs = 0
         self.begin_epoch(1)

@@ -347,6 +347,23 @@ def test_averaging_resumes_exactly(tmp_path, step):
     assert progress.rows == expected
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"threads": "intra 2, inter 1"}, "another threads setting"),
+        ({"kernel": "cudnn"}, "another kernel setting"),
+    ],
+)
+def test_a_checkpoint_of_another_kernel_or_number_of_threads_is_refused(tmp_path, changes, message):
+    computation = {"kernel": "fused", "threads": "intra 1, inter 1"}
+    manager = CheckpointManager(tmp_path, interval=1)
+    progress = TrainingProgress([], manager, computation=computation)
+    fit(Line(), squared_error, make_data(HALVES), make_config(), progress)
+    TrainingProgress([], manager, computation=computation).resume()
+    with pytest.raises(UserError, match=message):
+        TrainingProgress([], manager, computation=computation | changes).resume()
+
+
 # Callbacks --------------------------------------------------------------------------------------
 
 
