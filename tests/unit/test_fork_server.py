@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 # Prints all that a program has from the process that started it.
 PROBE = """
 from pipelines import startup
-import json, os, resource, signal, sys, tempfile
+import gc, json, os, resource, signal, sys, tempfile
 import numpy
 print(json.dumps({
     "parent": os.getppid(),
@@ -42,6 +42,7 @@ print(json.dumps({
     "streams": [[s.encoding, s.errors, s.line_buffering] for s in (sys.stdin, sys.stdout)],
     "temporary": tempfile.gettempdir(),
     "program": startup.IS_PROGRAM,
+    "gc": [gc.isenabled(), gc.get_threshold()],
     "files": len(os.listdir("/proc/self/fd")),
 }))
 print("\\u00e4", file=sys.stderr)
