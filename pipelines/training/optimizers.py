@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from pipelines.config import params
 
-if TYPE_CHECKING:
-    Base = keras.optimizers.Adam
-else:
-    Base = object
 
-
-class FusedUpdate(Base):
+class FusedUpdate:
     """Update of Adam by one operation of TensorFlow; that of Keras makes a dozen passes."""
+
+    # Attributes of `keras.optimizers.Adam`
+    iterations: Any
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    _momentums: list[Any]
+    _velocities: list[Any]
+    _get_variable_index: Callable[[Any], int]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update a weight and its moments, by the formula of `keras.optimizers.Adam`."""
