@@ -45,6 +45,20 @@ def scan(
     return [array.stack() for array in arrays], state
 
 
+def by_step(rows: tf.Tensor) -> tf.TensorArray:
+    """Return the steps of (B, T, D), for a loop that is differentiated.
+
+    The gradient of a step that is sliced from a tensor is as large as the whole tensor.
+    """
+    steps = tf.TensorArray(
+        rows.dtype,
+        tf.shape(rows)[1],
+        element_shape=(None, rows.shape[2]),
+        clear_after_read=False,
+    )
+    return steps.unstack(tf.transpose(rows, (1, 0, 2)))
+
+
 def previous_states(first: tf.Tensor, states: tf.Tensor) -> tf.Tensor:
     """Return the state before each step (T, B, U), given the `states` after each step."""
     return tf.concat([first[None], states[:-1]], axis=0)

@@ -16,6 +16,7 @@ from pipelines.config.params import Cell
 from pipelines.layers.cell import State
 from pipelines.layers.matmul import Precision, matmul
 from pipelines.layers.recurrent import Recurrent
+from pipelines.layers.scan import by_step
 
 
 class RecurrentStack(keras.layers.Layer):
@@ -153,18 +154,18 @@ class RecurrentStack(keras.layers.Layer):
         step_fns = [layer.step_fn(training) for layer in self.forwards]
         input_kernel, feed_kernel = tf.split(kernels[0], [inputs.shape[-1], width])
         dropped = self.dropouts[0](inputs, training=training)
-        projected = matmul(dropped, input_kernel, self.precision)
+        projected = by_step(matmul(dropped, input_kernel, self.precision))
         ones = tf.ones((tf.shape(inputs)[0], tf.shape(inputs)[1], self.width))
-        masks = [dropout(ones, training=training) for dropout in self.dropouts[1:]]
+        masks = [by_step(dropout(ones, training=training)) for dropout in self.dropouts[1:]]
 
         def step(
             t: tf.Tensor, feed: tf.Tensor, states: list[State]
         ) -> tuple[tf.Tensor, list[State]]:
-            gates = projected[:, t] + matmul(feed, feed_kernel, self.precision)
+            gates = projected.read(t) + matmul(feed, feed_kernel, self.precision)
             output, state = step_fns[0](gates, states[0])
             new_states = [state]
             for height, step_fn in enumerate(step_fns[1:], start=1):
-                under = output * masks[height - 1][:, t]
+                under = output * masks[height - 1].read(t)
                 above, state = step_fn(
                     matmul(under, kernels[height], self.precision), states[height]
                 )

@@ -16,7 +16,7 @@ from pipelines.config import params
 from pipelines.layers.attention import Attention
 from pipelines.layers.cell import State, get_cell
 from pipelines.layers.embedding import Embedding, OutputProjection
-from pipelines.layers.scan import scan
+from pipelines.layers.scan import by_step, scan
 from pipelines.layers.stack import RecurrentStack, dropout_layer
 from pipelines.text.vocabulary import PAD, Vocabularies
 
@@ -181,13 +181,14 @@ class Seq2Seq(keras.Model):
         decoder = self.decoder.step_fn(embedded, self.combine.units, training)
         # Draw the dropout masks of all steps before the first, as without input feeding.
         ones = tf.ones((tf.shape(embedded)[0], steps, self.combine.units))
-        dropout_mask = self.dropout(ones, training=training)
+        dropout_masks = by_step(self.dropout(ones, training=training))
 
         def step(t: tf.Tensor, states: DecoderState) -> tuple[tuple[tf.Tensor, ...], DecoderState]:
             output, layers = decoder(t, states.input_feed, states.layers)
             coverage = states.coverage if self.uses_coverage else None
             context, weights = attention(output[:, None], *encoded, coverage=coverage)
-            features = self.combine(tf.concat([output, context[:, 0]], axis=1)) * dropout_mask[:, t]
+            features = self.combine(tf.concat([output, context[:, 0]], axis=1))
+            features *= dropout_masks.read(t)
             coverage = states.coverage + weights[:, 0] if self.uses_coverage else states.coverage
             return (features, weights[:, 0]), DecoderState(layers, features, coverage)
 
