@@ -47,8 +47,7 @@ def test_a_set_as_the_values_of_a_test_stops_the_collection(pytester):
     result.stdout.fnmatch_lines(["*test_x goes through a set, whose order is random.*"])
 
 
-@pytest.mark.parametrize("value", [gzip.compress(b"a"), "x" * 100], ids=["bytes", "long text"])
-def test_names_of_bytes_and_long_texts_are_refused(value):
+def test_names_of_packed_bytes_are_refused():
     with pytest.raises(pytest.UsageError, match=r"Pass `ids`\."):
-        stable_ids.make_id(value, "value")
-    stable_ids.make_id(b"short", "value")
+        stable_ids.make_id(gzip.compress(b"a"), "value")
+    stable_ids.make_id(b"\xff", "value")
