@@ -57,7 +57,6 @@ def train(
     )
     for frame in frames:
         encoding.require_columns(frame, vocabularies, spec.task)
-    pretrained = read_pretrained(entry, vocabularies) if read_pretrained else None
     needs_tensorflow = isinstance(entry, params.TrainableConfig)
     if not needs_tensorflow:
         hardware = {"device": "cpu", "kernel": entry.kernel}
@@ -66,9 +65,10 @@ def train(
             from pipelines.layers import threads
             from pipelines.training import device
             from pipelines.training.tensorboard import TensorBoardWriter
-        threads.use_threads(config.threads)
+        threads.use_threads(config.threads)  # before the first operation of TensorFlow
         hardware = device.describe(entry)
         _warn_of_unknown_words(entry, vocabularies, frames[1])
+    pretrained = read_pretrained(entry, vocabularies) if read_pretrained else None
     inputs = provenance.inputs(paths.training_stage(config, name), console.root())
     with checkpoints.open_checkpoints(
         dvc_project.main_root(console.root()),

@@ -169,7 +169,24 @@ def client(uri: str, root: Path) -> Any:
     if re.split(r"[+:]", uri)[0] in DEFAULT_PORTS:
         _connect_once(uri)
     with _creation_lock(uri, root):
+        file = sqlite_file(uri)
+        if file is not None and file.parent.is_dir() and not file.exists():
+            _create_tables(file, (dvc_project.main_root(root) / "mlartifacts").as_uri())
         return MlflowClient(uri)
+
+
+def _create_tables(file: Path, artifacts: str) -> None:
+    """Create MLflow's tables in a file that gets its name at the end.
+
+    A process that is killed meanwhile leaves no half of a database, which MLflow could not open.
+    """
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    temporary = file.with_name(f"{file.name}.new")
+    for path in (temporary, temporary.with_name(f"{temporary.name}-journal")):
+        path.unlink(missing_ok=True)
+    SqlAlchemyStore(sqlite_uri(temporary), artifacts).engine.dispose()
+    temporary.rename(file)
 
 
 def _connect_once(uri: str) -> None:

@@ -24,7 +24,7 @@ INVALID = {
         "    subtracting:\n",
         r"subtracting is not a valid key; .*adding, copy",
     ),
-    "decreasing lags": ("[10, 20, 40]", "[10, 40, 20]", r"'lags' must be in increasing order"),
+    "decreasing lags": ("[10, 40]", "[10, 40, 20]", r"'lags' must be in increasing order"),
     "decreasing rates": ("[0.003, 0.01,", "[0.01, 0.003,", r"'learning_rates' must be in incr"),
     "unordered truncation": (
         "[1, 5, 20, full]",
@@ -43,8 +43,8 @@ INVALID = {
     ),
     "copying without symbols": ("symbols: 2", "", r"memory.copying needs 'symbols'"),
     "adding with symbols": (
-        "lags: [10, 20, 40]",
-        "symbols: 3\n      lags: [10, 20, 40]",
+        "lags: [10, 40]",
+        "symbols: 3\n      lags: [10, 40]",
         r"memory.adding has no 'symbols'",
     ),
     "an identity matrix for gates": (

@@ -86,7 +86,7 @@ class Postgres:
         self._folder = tempfile.TemporaryDirectory(prefix="seqproof-postgres-", dir="/tmp")
         self._data = Path(self._folder.name) / "data"
         # PostgreSQL refuses to run as root; Debian's package creates this user.
-        self._prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self._prefix = ["/usr/sbin/runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         self.address = f"postgresql://test@127.0.0.1:{closed_port()}/postgres"
 
     def _call(self, program: str, *arguments: str) -> None:
