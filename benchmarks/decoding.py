@@ -15,7 +15,6 @@ fails, the benchmark says so and measures ours alone.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import page
+import worker
 
 from pipelines import console
 from pipelines.config import params
@@ -97,15 +97,10 @@ class JoeyNMT:
 
     def translate(self, beam: int) -> Seconds:
         """Translate the test split, and return the seconds."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{beam}\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
+        seconds = worker.ask(self.process, beam)
+        if seconds is None:
             log = (self.folder / "joeynmt.log").read_text(encoding="utf-8")
             raise SystemExit(f"JoeyNMT failed:\n{log[-2000:]}")
-        seconds: Seconds = json.loads(line)
         return seconds
 
     def translations(self, beam: int) -> list[str]:

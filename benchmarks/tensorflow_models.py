@@ -22,6 +22,7 @@ with console.quiet_imports():
     import keras
     import tensorflow as tf
 
+    from pipelines.layers import threads
     from pipelines.models import serialization
     from pipelines.text.subwords import SPECIALS
     from pipelines.text.vocabulary import Vocabularies, Vocabulary
@@ -125,9 +126,8 @@ def keras_training(shape: shapes.Shape) -> Callable[[int], None]:
 
 def main() -> None:
     """Serve one model."""
-    name, threads, program = sys.argv[1:]
-    tf.config.threading.set_intra_op_parallelism_threads(int(threads))
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    name, thread_count, program = sys.argv[1:]
+    threads.use_threads(int(thread_count))
     make_training = seqproof_training if program == "seqproof" else keras_training
     matrix = tf.ones((worker.PEAK_SIZE, worker.PEAK_SIZE))
     multiply = tf.function(lambda: tf.matmul(matrix, matrix))

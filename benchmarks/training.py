@@ -22,7 +22,7 @@ from typing import Any
 
 import page
 import shapes
-from worker import PEAK_SIZE
+from worker import PEAK_SIZE, ask
 
 ROOT = Path(__file__).resolve().parents[1]
 TORCH = "torch==2.13.0"
@@ -70,14 +70,9 @@ class Worker:
 
     def ask(self, request: str | int) -> dict[str, float]:
         """Return the answer to a request."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{request}\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
+        answer = ask(self.process, request)
+        if answer is None:
             raise SystemExit(f"{self.program} failed; see above.")
-        answer: dict[str, float] = json.loads(line)
         return answer
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Loop of a worker process of the training benchmark.
+"""Requests to a worker process of a benchmark, and the loop of such a process.
 
 The driver writes one line for each request, and reads one line of JSON: a number of batches to
 train on, or `peak` for the speed of a large matrix product.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -32,6 +33,17 @@ def serve(train: Callable[[int], None], multiply: Callable[[], object]) -> None:
             answer = _time(lambda count=int(request): train(count))
         answers.write(json.dumps(dict(zip(("wall", "processor"), answer, strict=True))) + "\n")
         answers.flush()
+
+
+def ask(process: subprocess.Popen[str], request: object) -> dict[str, float] | None:
+    """Send a request to a worker process; return its answer, or None if the process has ended."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"{request}\n")
+    process.stdin.flush()
+    line = process.stdout.readline()
+    answer: dict[str, float] | None = json.loads(line) if line else None
+    return answer
 
 
 def _time(run: Callable[[], object]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""For all tests: what hangs ends, and every test has the same name in every process."""
+"""Fixtures and checks of all tests: hanging tests end, and names of tests are stable."""
 
 import os
 import threading
@@ -11,7 +11,7 @@ from pipelines import fork_server
 from tests import stable_ids, watchdog
 
 BUSY = threading.Event()
-pytest_plugins = ["pytester"]  # for the tests of the second
+pytest_plugins = ["pytester"]  # runs pytest in the tests of `stable_ids`
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,7 +43,7 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of all processes of pytest: what is dear is made by the first that needs it."""
+    """A folder that all processes of pytest share, for results that take long to compute."""
     folder = tmp_path_factory.getbasetemp()
     return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 

@@ -1,4 +1,4 @@
-"""What hangs is found by lack of progress, so that no test depends on how fast a machine is.
+"""A watchdog that ends hanging tests; no test depends on the speed of the machine.
 
 A process makes progress while it, or a process that it started, uses the processor.
 """

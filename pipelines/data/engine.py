@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar
 from pipelines.config.params import DataConfig
 from pipelines.errors import UserError
 
-FEW = 4  # items that take less time than the start of workers
+MAX_IN_PROCESS = 4  # so few items take less time than the start of workers
 TIMEOUT = 10  # seconds until a scheduler that does not answer is an error
 
 Item = TypeVar("Item")
@@ -55,8 +55,8 @@ class Engine:
             UserError: the scheduler does not answer, or a worker died.
         """
         iterator = iter(items)
-        listed = list(islice(iterator, FEW + 1))
-        if len(listed) <= FEW and self._config.engine == "local":
+        listed = list(islice(iterator, MAX_IN_PROCESS + 1))
+        if len(listed) <= MAX_IN_PROCESS and self._config.engine == "local":
             for item in listed:
                 function(item, *args)
             return listed

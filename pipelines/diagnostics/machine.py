@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -30,7 +29,7 @@ def checks(root: Path) -> Checks:
 
 def gpu() -> Diagnostic:
     """Check that TensorFlow sees the GPUs that the driver reports."""
-    driver_gpus, devices = _driver_gpus(), _devices()
+    driver_gpus, devices = environment.driver_gpus("name", "driver_version"), _devices()
     if devices:
         driver = f"; driver {driver_gpus[0][1]}" if driver_gpus else ""
         return Diagnostic(", ".join(map(_describe, devices)) + driver)
@@ -104,17 +103,6 @@ def disk(root: Path) -> Diagnostic:
 def memory_gib() -> float:
     """Return the memory of this machine in GiB."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
-
-
-def _driver_gpus() -> list[list[str]]:
-    """Return name and driver version of each GPU from `nvidia-smi`; empty without it."""
-    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    try:
-        process = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    rows = ([part.strip() for part in line.split(",")] for line in process.stdout.splitlines())
-    return [row for row in rows if len(row) == 2]
 
 
 def _devices() -> list[dict[str, Any]]:

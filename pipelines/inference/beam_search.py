@@ -32,8 +32,8 @@ class BeamHistory(NamedTuple):
     origins: Any
 
 
-# What a step records of a sentence that has left the search.
-NOTHING = BeamHistory(PAD, 0, 0.0, MINUS_INFINITY, 0)
+# Records of a step for a sentence that has left the search.
+EMPTY = BeamHistory(PAD, 0, 0.0, MINUS_INFINITY, 0)
 
 
 class _Beam(NamedTuple):
@@ -100,8 +100,8 @@ def beam_search(model: Any, memory: Any, states: Any, width: int, limit: int) ->
         rows = beam.rows
         beam, records = _step(model, beam, width, t >= limit)
         written = (
-            array.write(t, _of_all(record, rows, count, nothing))
-            for array, record, nothing in zip(arrays, records, NOTHING, strict=True)
+            array.write(t, _scatter(record, rows, count, empty))
+            for array, record, empty in zip(arrays, records, EMPTY, strict=True)
         )
         return t + 1, beam, BeamHistory(*written)
 
@@ -159,11 +159,11 @@ def _gather(nest: Any, indices: tf.Tensor) -> Any:
     return tf.nest.map_structure(lambda tensor: tf.gather(tensor, indices), nest)
 
 
-def _of_all(record: tf.Tensor, rows: tf.Tensor, count: tf.Tensor, nothing: float) -> tf.Tensor:
+def _scatter(record: tf.Tensor, rows: tf.Tensor, count: tf.Tensor, empty: float) -> tf.Tensor:
     """Scatter the records of some rows (R, ...) over all rows (B, ...)."""
     shape = tf.concat([[count], tf.shape(record)[1:]], axis=0)
     return tf.tensor_scatter_nd_update(
-        tf.fill(shape, tf.cast(nothing, record.dtype)), rows[:, None], record
+        tf.fill(shape, tf.cast(empty, record.dtype)), rows[:, None], record
     )
 
 

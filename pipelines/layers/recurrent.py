@@ -39,7 +39,7 @@ class Recurrent(keras.layers.Layer):
         forget_bias: initial bias of the forget gate; None for the cell's default.
         weight_drop: share of the recurrent kernel that is set to 0 for a whole training batch
             (Merity et al. 2017, section 2). It is dropped before the loop, which stays fused.
-        precision: precision of matrix products; cuDNN also has its states in it.
+        precision: precision of matrix products, and of the states in cuDNN.
     """
 
     def __init__(

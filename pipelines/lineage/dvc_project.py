@@ -37,11 +37,12 @@ __all__ = [
     "params_of",
     "parse_lock",
     "revision",
+    "split_lock",
     "stage_names",
 ]
 
 HEADER = "schema: '2.0'\nstages:\n"  # of a dvc.lock
-BLOCK = re.compile(r"^(?=  \S)", re.M)  # where the entry of a stage begins in it
+_BLOCK = re.compile(r"^(?=  \S)", re.M)  # where the entry of a stage begins in it
 
 
 def main_root(root: Path) -> Path:
@@ -84,6 +85,12 @@ def inputs(stage: str, root: Path) -> Inputs | None:
     return Inputs(stage, loaded.cmd, files, values)
 
 
+def split_lock(text: str) -> list[str] | None:
+    """Return the text of each stage's entry in a dvc.lock; None if DVC has not written the file."""
+    header, *blocks = re.split(_BLOCK, text)
+    return blocks if header == HEADER else None
+
+
 def parse_lock(text: str) -> dict[str, LockedStage]:
     """Parse a dvc.lock into its stages by name.
 
@@ -94,8 +101,8 @@ def parse_lock(text: str) -> dict[str, LockedStage]:
     from dvc.utils.serialize import parse_yaml
 
     try:
-        header, *blocks = re.split(BLOCK, text)
-        if header == HEADER and blocks:
+        blocks = split_lock(text)
+        if blocks:
             entries = dict(_parse_block(block) for block in blocks)
             if len(entries) == len(blocks):
                 return entries

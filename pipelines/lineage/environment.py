@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib import metadata
@@ -110,6 +111,21 @@ def onednn_isa(flags: str, limit: str = "") -> str:
         if name == limit.upper():
             break
     return chosen
+
+
+def driver_gpus(*fields: str) -> list[list[str]]:
+    """Return some fields of each GPU from `nvidia-smi`; an empty list without it.
+
+    Args:
+        fields: names of fields, `index` or `driver_version` for example.
+    """
+    command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
+    try:
+        process = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    rows = ([part.strip() for part in line.split(",")] for line in process.stdout.splitlines())
+    return [row for row in rows if len(row) == len(fields)]
 
 
 def variables() -> dict[str, str]:

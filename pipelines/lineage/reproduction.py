@@ -20,7 +20,6 @@ import importlib
 import json
 import logging
 import os
-import re
 import shutil
 import signal
 import sys
@@ -201,21 +200,21 @@ def modify_lock(
 
     file = Path(path)
     text = file.read_text(encoding="utf-8") if file.exists() else dvc_project.HEADER
-    header, *blocks = re.split(dvc_project.BLOCK, text)
-    if header != dvc_project.HEADER:  # written by another program, with comments for example
+    blocks = dvc_project.split_lock(text)
+    if blocks is None:  # it has comments, for example
         with files.atomic_write(file) as temporary:
             shutil.copy(file, temporary)
             with modify_yaml(str(temporary)) as content:
                 yield content
         return
     texts = {block.partition(":")[0].strip(" '\""): block for block in blocks}
-    content = parse_yaml(header + texts.get(stage, ""), path) if blocks else {}
+    content = parse_yaml(dvc_project.HEADER + texts.get(stage, ""), path) if blocks else {}
     content["stages"] = content.get("stages") or {}
     yield content
     texts |= {name: _dump_block(name, entry) for name, entry in content["stages"].items()}
     position = {name: number for number, name in enumerate(order)}
     names = sorted(texts, key=lambda name: position.get(name, len(position)))
-    files.write_text(file, header + "".join(texts[name] for name in names))
+    files.write_text(file, dvc_project.HEADER + "".join(texts[name] for name in names))
 
 
 def _dump_block(name: str, entry: Mapping[str, Any]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from functools import cache
 
 from pipelines.errors import UserError
+from pipelines.lineage import environment
 
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 
@@ -17,12 +17,7 @@ def available() -> tuple[str, ...]:
     if VARIABLE in os.environ:
         names = [name.strip() for name in os.environ[VARIABLE].split(",")]
         return tuple(name for name in names if name and name != "-1")
-    command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-    try:
-        process = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    return tuple(process.stdout.split())
+    return tuple(index for (index,) in environment.driver_gpus("index"))
 
 
 def choose(count: int | None) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Literal
 State = Literal[
     "waiting", "running", "ran", "restored", "unchanged", "failed", "stopped", "skipped"
 ]
-ENOUGH = 20.0  # expected seconds of stages after which their real duration tells something
+MIN_EXPECTED = 20.0  # seconds of stages, before their real durations tell the machine's speed
 FINISHED: tuple[State, ...] = ("ran", "restored", "unchanged")
 
 
@@ -116,7 +116,7 @@ class Schedule:
 
     def seconds(self, name: str) -> float:
         """Return the expected duration of a stage; those that have ended show how fast this is."""
-        is_measured = self._expected > ENOUGH
+        is_measured = self._expected > MIN_EXPECTED
         return self._stages[name].seconds * (
             self._measured / self._expected if is_measured else 1.0
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipelines import console
 from pipelines.lineage import lockfiles
+from pipelines.scheduling import plan
 from pipelines.scheduling.schedule import Schedule, State
 
 TAIL = 15  # lines of a failed stage's log
@@ -118,7 +119,7 @@ def _progress(log: Path) -> str:
 def _result(log: Path, stage: str) -> str:
     """Return what an evaluation has printed about its model."""
     model = lockfiles.instance(stage)
-    if lockfiles.stage_kind(stage) != lockfiles.EVALUATION:
+    if not plan.is_evaluation(stage):
         return ""
     lines = (line for line in _last_lines(log, TAIL) if line.startswith(f"{model}: "))
     return next(lines, "")

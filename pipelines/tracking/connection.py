@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from pipelines import files
 from pipelines.errors import UserError, redact
 from pipelines.lineage import dvc_project
 
@@ -176,17 +177,14 @@ def client(uri: str, root: Path) -> Any:
 
 
 def _create_tables(file: Path, artifacts: str) -> None:
-    """Create MLflow's tables in a file that gets its name at the end.
+    """Create MLflow's tables in a new file.
 
-    A process that is killed meanwhile leaves no half of a database, which MLflow could not open.
+    A process that is killed meanwhile leaves no incomplete database, which MLflow could not open.
     """
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    temporary = file.with_name(f"{file.name}.new")
-    for path in (temporary, temporary.with_name(f"{temporary.name}-journal")):
-        path.unlink(missing_ok=True)
-    SqlAlchemyStore(sqlite_uri(temporary), artifacts).engine.dispose()
-    temporary.rename(file)
+    with files.atomic_write(file) as temporary:
+        SqlAlchemyStore(sqlite_uri(temporary), artifacts).engine.dispose()
 
 
 def _connect_once(uri: str) -> None:

@@ -1,4 +1,4 @@
-"""Fixture: a tiny corpus entry."""
+"""Tiny corpora of params.yaml."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +30,36 @@ CHECKS: dict[str, dict[str, Any]] = {
     "classification": {"labels": {"values": ["bad", "good"]}},
     "tagging": {},
     "translation": {"length_ratio": {"max": 2.0}},
+}
+# Corpora of files in texts/.
+PLAIN: dict[str, Any] = {
+    "task": "language_modelling",
+    "source": {"kind": "files", "paths": ["texts/plain.txt"]},
+    "reader": {"format": "lines"},
+    "cleaning": {"unicode": "NFC", "lowercase": False, "max_length": 200, "drop_repeated": False},
+    "tokens": "characters",
+    "split": {"method": "contiguous", "valid": 0.1, "test": 0.1},
+    "vocabulary": {"max_size": 100, "min_count": 1},
+    "checks": {"rows": {"min": 10}, "unknown_rate": {"max": 0.5}},
+    "samples": {"beginning": "the", "length": 20, "temperature": 0.8},
+}
+MOODS: dict[str, Any] = {
+    "task": "classification",
+    "source": {"kind": "files", "paths": ["texts/moods.csv"]},
+    "reader": {
+        "format": "table",
+        "separator": ",",
+        "columns": {"text": "words", "label": "mood"},
+    },
+    "cleaning": {"unicode": "NFC", "lowercase": True, "max_length": 50, "drop_repeated": True},
+    "tokens": "words",
+    "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
+    "vocabulary": {"max_size": 100, "min_count": 1},
+    "checks": {
+        "rows": {"min": 10},
+        "unknown_rate": {"max": 0.5},
+        "labels": {"values": ["bad", "good"]},
+    },
 }
 Maker = Callable[..., params.Corpus]
 

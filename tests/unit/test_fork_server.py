@@ -138,6 +138,20 @@ def probe(project: Path, variables: dict[str, str], **options) -> dict[str, obje
     return {"errors": errors, "client": process.pid, **json.loads(output)}
 
 
+def run(
+    project: Path, variables: dict[str, str], *arguments: str | Path
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=project,
+        env=variables,
+        input="",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def is_warm(answer: dict[str, object]) -> bool:
     """Return True if the program was no child of this process."""
     return answer["parent"] != os.getpid()
@@ -170,15 +184,7 @@ def test_the_script_of_the_command_line_is_a_program(project, warm):
     script.write_text(PROBE.replace("__spec__.name", "__spec__"), encoding="utf-8")
     answers = []
     for variables in (warm, cold(warm)):
-        process = subprocess.run(
-            [sys.executable, script, "compare", "a"],
-            cwd=project,
-            env=variables,
-            input="",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        process = run(project, variables, script, "compare", "a")
         assert process.returncode == 7
         answers.append(json.loads(process.stdout))
     assert [is_warm(answer) for answer in answers] == [True, False]
@@ -235,16 +241,8 @@ def test_a_program_without_a_server_starts_cold(project, warm, tmp_path):
 
 
 def test_an_interpreter_with_options_starts_cold(project, warm):
-    output = subprocess.run(
-        [sys.executable, "-X", "utf8", "-m", "stages.probe"],
-        cwd=project,
-        env=warm,
-        input="",
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    assert not is_warm(json.loads(output))
+    process = run(project, warm, "-X", "utf8", "-m", "stages.probe")
+    assert not is_warm(json.loads(process.stdout))
 
 
 def test_one_server_serves_two_projects(project, warm, tmp_path):

@@ -23,21 +23,11 @@ from pipelines.lineage.stages import Inputs, LockedStage
 from pipelines.tracking import run_store, runs, stage_runs
 from pipelines.tracking.runs import Run
 from pipelines.verification import output_hashes, verify_targets
-from tests.unit.corpus_entries import COMMON_CHECKS
+from tests.unit.corpus_entries import COMMON_CHECKS, PLAIN
 
 MODEL, EXPERIMENT = "mine-markov", "lower"
 TRAIN, EVALUATE = f"train_baseline@{MODEL}", f"evaluate_baseline@{MODEL}"
-CORPUS = {
-    "task": "language_modelling",
-    "source": {"kind": "files", "paths": ["texts/mine.txt"]},
-    "reader": {"format": "lines"},
-    "cleaning": {"unicode": "NFC", "lowercase": False, "max_length": 200, "drop_repeated": False},
-    "tokens": "characters",
-    "split": {"method": "contiguous", "valid": 0.1, "test": 0.1},
-    "vocabulary": {"max_size": 100, "min_count": 1},
-    "checks": {"rows": {"min": 10}, "unknown_rate": {"max": 0.5}},
-    "samples": {"beginning": "the", "length": 20, "temperature": 0.8},
-}
+CORPUS = PLAIN | {"source": {"kind": "files", "paths": ["texts/mine.txt"]}}
 GRAPH = """
 stages:
   fetch:

@@ -17,6 +17,7 @@ import yaml
 from pipelines import paths
 from pipelines.config import params
 from pipelines.lineage import dvc_project
+from tests.unit.corpus_entries import MOODS, PLAIN
 
 ROOT = Path(__file__).parents[2]
 PARTS = (
@@ -30,38 +31,10 @@ SENTENCES = [
     for verb in ("sees", "likes", "has")
     for noun in ("tree", "house", "sea", "hill", "cow", "pig", "hen", "bird", "sun", "moon")
 ]
-PLAIN = {
-    "task": "language_modelling",
-    "source": {"kind": "files", "paths": ["texts/plain.txt"]},
-    "reader": {"format": "lines"},
-    "cleaning": {"unicode": "NFC", "lowercase": False, "max_length": 200, "drop_repeated": False},
-    "tokens": "characters",
-    "split": {"method": "contiguous", "valid": 0.1, "test": 0.1},
-    "vocabulary": {"max_size": 100, "min_count": 1},
-    "checks": {"rows": {"min": 10}, "unknown_rate": {"max": 0.5}},
-    "samples": {"beginning": "the", "length": 20, "temperature": 0.8},
-}
 CORPORA = {
     "plain": PLAIN,
     "phrases": {**PLAIN, "tokens": "words"},
-    "moods": {
-        "task": "classification",
-        "source": {"kind": "files", "paths": ["texts/moods.csv"]},
-        "reader": {
-            "format": "table",
-            "separator": ",",
-            "columns": {"text": "words", "label": "mood"},
-        },
-        "cleaning": {"unicode": "NFC", "lowercase": True, "max_length": 50, "drop_repeated": True},
-        "tokens": "words",
-        "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
-        "vocabulary": {"max_size": 100, "min_count": 1},
-        "checks": {
-            "rows": {"min": 10},
-            "unknown_rate": {"max": 0.5},
-            "labels": {"values": ["bad", "good"]},
-        },
-    },
+    "moods": MOODS,
     "days": {
         "task": "translation",
         "source": {

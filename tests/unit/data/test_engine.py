@@ -126,7 +126,7 @@ def die(number: int) -> None:
 
 
 def test_a_local_worker_that_dies_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "FEW", 1)
+    monkeypatch.setattr(engine, "MAX_IN_PROCESS", 1)
     message = "A worker process died"
     with Engine(DataConfig(engine="local")) as pool, pytest.raises(UserError, match=message):
         pool.run(die, [1, 2])
@@ -135,8 +135,8 @@ def test_a_local_worker_that_dies_is_one_sentence(monkeypatch: pytest.MonkeyPatc
 def test_a_few_items_run_in_this_process() -> None:
     processes: list[int] = []
     with Engine(DataConfig(engine="local")) as pool:
-        pool.run(lambda _: processes.append(os.getpid()), range(engine.FEW))
-    assert processes == [os.getpid()] * engine.FEW
+        pool.run(lambda _: processes.append(os.getpid()), range(engine.MAX_IN_PROCESS))
+    assert processes == [os.getpid()] * engine.MAX_IN_PROCESS
 
 
 def is_alive(process: int) -> bool:
@@ -160,7 +160,7 @@ def test_workers_end_with_a_killed_stage(tmp_path: Path) -> None:
         "from pipelines.config.params import DataConfig\n"
         "from pipelines.data import engine\n"
         "from tests.unit.data.test_engine import announce_and_wait\n"
-        "engine.FEW = 1\n"
+        "engine.MAX_IN_PROCESS = 1\n"
         "pool = engine.Engine(DataConfig(engine='local'))\n"
         "pool.run(announce_and_wait, map(Path, sys.argv[1:]))\n"
     )

@@ -20,26 +20,13 @@ from pipelines.data import parquet
 from pipelines.errors import UserError
 from pipelines.text import vocabulary
 from stages import build_vocab, check, fetch, preprocess
-from tests.unit.corpus_entries import COMMON_CHECKS
+from tests.unit.corpus_entries import COMMON_CHECKS, MOODS
 
 ROOT = Path(__file__).parents[3]
-OPINIONS = {
-    "task": "classification",
+OPINIONS = MOODS | {
     "source": {"kind": "files", "paths": ["texts/mood.csv"]},
-    "reader": {
-        "format": "table",
-        "separator": ",",
-        "columns": {"text": "opinion", "label": "mood"},
-    },
-    "cleaning": {"unicode": "NFC", "lowercase": True, "max_length": 6, "drop_repeated": True},
-    "tokens": "words",
-    "split": {"method": "shuffled", "valid": 0.1, "test": 0.1},
-    "vocabulary": {"max_size": 100, "min_count": 1},
-    "checks": {
-        "rows": {"min": 10},
-        "unknown_rate": {"max": 0.5},
-        "labels": {"values": ["bad", "good"]},
-    },
+    "reader": MOODS["reader"] | {"columns": {"text": "opinion", "label": "mood"}},
+    "cleaning": MOODS["cleaning"] | {"max_length": 6},
 }
 TREE: dict[str, Any] = {
     "seed": 1,

@@ -227,20 +227,20 @@ def test_a_database_that_closes_connections_is_tried_once(tmp_path):
     assert "secret" not in connection.summary(error.value)
 
 
-def test_a_process_killed_at_the_first_connection_leaves_no_half_of_a_store(monkeypatch, tmp_path):
+def test_a_process_killed_at_the_first_connection_leaves_no_incomplete_store(monkeypatch, tmp_path):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     uri = connection.tracking_uri(tmp_path)
     create = connection._create_tables
 
     def killed(file: Path, artifacts: str) -> None:
         create(file, artifacts)
-        file.rename(file.with_name(f"{file.name}.new"))  # all is there but its name
+        file.rename(tmp_path / ".mlflow.db.new")  # all is there but its name
         raise KeyboardInterrupt
 
     monkeypatch.setattr(connection, "_create_tables", killed)
     with pytest.raises(KeyboardInterrupt):
         connection.client(uri, tmp_path)
-    with closing(sqlite3.connect(tmp_path / "mlflow.db.new")) as database:  # in a migration
+    with closing(sqlite3.connect(tmp_path / ".mlflow.db.new")) as database:  # in a migration
         database.execute("create table _alembic_tmp_latest_metrics (key text)")
         database.execute("delete from alembic_version")
         database.commit()
@@ -248,4 +248,4 @@ def test_a_process_killed_at_the_first_connection_leaves_no_half_of_a_store(monk
     monkeypatch.setattr(connection, "_create_tables", create)
     experiments = connection.client(uri, tmp_path).search_experiments()
     assert [experiment.name for experiment in experiments] == ["Default"]
-    assert not (tmp_path / "mlflow.db.new").exists()
+    assert not (tmp_path / ".mlflow.db.new").exists()
