@@ -121,9 +121,12 @@ class Project:
         assert set(NEEDS) - set(outdated) <= set(entries)
 
     def outs(self) -> dict[str, bytes]:
-        """Return dvc.lock and all outs."""
-        files = [self.folder / "dvc.lock", *(self.folder / "out").glob("*")]
-        return {file.name: file.read_bytes() for file in files if file.name != ".gitignore"}
+        """Return dvc.lock and all outs.
+
+        A killed DVC may leave a partial copy beside an out, `.<22 characters>.tmp`.
+        """
+        files = [self.folder / "dvc.lock", *(self.folder / "out").glob("[!.]*")]
+        return {file.name: file.read_bytes() for file in files}
 
     def trace(self) -> list[str]:
         """Return the stages whose commands have run since the last call."""
