@@ -241,6 +241,34 @@ def generate(
 
 
 @app.command()
+def serve(
+    target: Annotated[
+        str,
+        Argument(
+            metavar="MODEL|ALIAS",
+            help="a trained model, or an alias such as champion, verses@champion or "
+            "models:/seqproof-verses@champion",
+        ),
+    ],
+    host: Annotated[str, Option(help="address to listen on; 0.0.0.0 for all")] = "127.0.0.1",
+    port: Annotated[int, Option(min=0, max=65535, help="port; 0 for a free one")] = 8000,
+    max_texts: Annotated[int, Option(min=1, max=10_000, help="texts of a request")] = 64,
+    max_characters: Annotated[
+        int, Option(min=1, max=1_000_000, help="characters of a text")
+    ] = 2000,
+    refresh: Annotated[
+        float, Option(min=0.1, max=86_400, help="seconds between two looks at the alias")
+    ] = 5.0,
+) -> None:
+    """Answer texts over HTTP with a trained model; see docs/serving.md."""
+    from commands import inputs
+    from commands import serve as command
+
+    target, host = inputs.utf8(target, "MODEL|ALIAS"), inputs.utf8(host, "--host")
+    command.serve(target, host, port, max_texts, max_characters, refresh)
+
+
+@app.command()
 def results() -> None:
     """Print the metrics of all models and the cost of each stage."""
     from commands import results as command

@@ -22,6 +22,7 @@ from pipelines.reporting import benchmark_page
 FOLDERS = ("pipelines", "stages", "commands")
 FILES = (
     *("dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "LICENSE", "Makefile"),
+    *("Dockerfile", ".dockerignore"),
     *("requirements.lock", "requirements-gpu.lock", "texts/README.md", "verified/README.md"),
     *("texts/minimal_pairs.tsv", "experiments/README.md"),
 )

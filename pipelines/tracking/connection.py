@@ -146,7 +146,7 @@ def _ping_database(uri: str, port: int) -> str:
 def _ping_server(uri: str) -> str:
     for key, value in PING_ENV.items():
         os.environ.setdefault(key, value)
-    _silence_mlflow()
+    silence_mlflow()
     from mlflow import MlflowClient
 
     MlflowClient(uri).search_experiments(max_results=1)
@@ -155,7 +155,7 @@ def _ping_server(uri: str) -> str:
 
 def context_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Add the tags that MLflow gives every run: user, source and commit."""
-    _silence_mlflow()
+    silence_mlflow()
     from mlflow.tracking.context import registry
 
     resolved: dict[str, str] = registry.resolve_tags(dict(tags))
@@ -164,7 +164,7 @@ def context_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 def client(uri: str, root: Path) -> Any:
     """Return a client of the store."""
-    _silence_mlflow()
+    silence_mlflow()
     from mlflow import MlflowClient
 
     if re.split(r"[+:]", uri)[0] in DEFAULT_PORTS:
@@ -226,8 +226,8 @@ def _creation_lock(uri: str, root: Path) -> Iterator[None]:
         yield
 
 
-def _silence_mlflow() -> None:
-    """Set what MLflow reads at import, and silence its loggers: `Run` reports failures itself."""
+def silence_mlflow() -> None:
+    """Set what MLflow reads at import, and silence its loggers: we report failures ourselves."""
     for key, value in CLIENT_ENV.items():
         os.environ.setdefault(key, value)
     with warnings.catch_warnings():

@@ -24,11 +24,16 @@ class AliasHolder:
 
 
 def registered_name(run: RunRecord) -> str:
-    """Return the name under which the models of a run's corpus are registered.
+    """Return the name under which the models of a run's corpus are registered."""
+    return name_of(run.experiment)
+
+
+def name_of(experiment: str) -> str:
+    """Return the name of the registered model of an experiment.
 
     It is the experiment's name with hyphens, because MLflow allows no slash.
     """
-    return re.sub(r"[/:]+", "-", run.experiment)
+    return re.sub(r"[/:]+", "-", experiment)
 
 
 def require_alias(alias: str) -> None:

@@ -40,11 +40,21 @@ class TextModel(mlflow.pyfunc.PythonModel):
     def predict(
         self, context: Any, model_input: list[str], params: dict[str, Any] | None = None
     ) -> list[str]:
-        """Return one text per input text."""
+        """Return one text per input text.
+
+        Raises:
+            MlflowException: a text is empty; MLflow's scoring server answers 400.
+        """
+        from pipelines.errors import UserError
         from pipelines.tasks import lookup
 
         task = lookup.get(self._predictor.spec.task)
-        return task.predict(self._predictor, list(model_input))
+        try:
+            return task.predict(self._predictor, list(model_input))
+        except UserError as error:
+            raise mlflow.exceptions.MlflowException(
+                str(error), mlflow.protos.databricks_pb2.INVALID_PARAMETER_VALUE
+            ) from None
 
 
 mlflow.models.set_model(TextModel())

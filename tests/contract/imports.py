@@ -25,6 +25,7 @@ OBSERVERS = frozenset(
         "pipelines/paths.py",
         "pipelines/reporting",
         "pipelines/scheduling",
+        "pipelines/server",
         "pipelines/startup.py",
         "pipelines/tracking",
         "pipelines/types.py",

@@ -1,0 +1,1 @@
+"""HTTP server of a trained model: MLflow's protocol, batches, limits and a moving champion."""
