@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from commands import data
+from commands import completion, data
 from commands import own_text_options as own
+from commands.help_page import STAGES as STAGE_GROUP
+from commands.help_page import HelpPage
 from pipelines import console
 from pipelines.console import Argument, Command, Context, Exit, Option, Restart, Typer
 from pipelines.errors import UserError
@@ -20,7 +22,8 @@ from pipelines.errors import UserError
 app = Typer(
     name="seqproof",
     help="Train and compare recurrent sequence models; reproduce and verify every result.",
-    add_completion=False,
+    cls=HelpPage,
+    context_settings={"max_content_width": 100},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -38,17 +41,27 @@ STAGES = {
     "fine-tune": ("training", "Train a classifier that starts from a trained language model."),
     "train-seq2seq": ("training", "Train an encoder-decoder, with or without attention."),
     "evaluate": ("model", "Evaluate a trained model on its test split."),
-    "gradient-flow": ("synthetic task", "Measure how much of the gradient reaches earlier steps."),
-    "long-memory": ("synthetic task", "Measure over how many steps each cell learns a task."),
+    "memory": ("synthetic task", "Measure gradient flow and memory of each cell."),
     "word-order": ("corpus", "Swap two words of test texts and compare classifiers."),
     "source-length": ("corpus", "Score translators by the length of the source."),
     "report": ("report", "Write all metrics and pictures to one HTML page."),
 }
-Corpus = Annotated[str, Argument(metavar="NAME", help="a corpus of params.yaml")]
-SyntheticTask = Annotated[
-    str, Argument(metavar="NAME", help="adding or copying, as in params.yaml")
+Corpus = Annotated[
+    str,
+    Argument(metavar="NAME", help="a corpus of params.yaml", autocompletion=completion.corpora),
 ]
-Model = Annotated[str, Argument(metavar="NAME", help="a model of params.yaml")]
+SyntheticTask = Annotated[
+    str,
+    Argument(
+        metavar="NAME",
+        help="adding or copying, as in params.yaml",
+        autocompletion=completion.synthetic_tasks,
+    ),
+]
+Model = Annotated[
+    str,
+    Argument(metavar="NAME", help="a model of params.yaml", autocompletion=completion.models),
+]
 Texts = Annotated[
     list[str] | None,
     Argument(
@@ -111,7 +124,7 @@ def _add(command: str, argument: str, help_text: str) -> None:
         "training": run_training,
         "report": run_report,
     }
-    app.command(command, help=help_text)(callbacks[argument])
+    app.command(command, help=help_text, rich_help_panel=STAGE_GROUP)(callbacks[argument])
 
 
 def _run(stage: str, name: str | None = None, restart: bool = False) -> None:
@@ -122,10 +135,10 @@ def _run(stage: str, name: str | None = None, restart: bool = False) -> None:
 
 for _command, (_argument, _help) in STAGES.items():
     _add(_command, _argument, _help)
-app.add_typer(data.app)
+app.add_typer(data.app, rich_help_panel="Data")
 
 
-@app.command("run")
+@app.command("run", rich_help_panel="Train")
 def run_stages(
     targets: Annotated[
         list[str] | None,
@@ -133,6 +146,7 @@ def run_stages(
             metavar="TARGET...",
             show_default=False,
             help="stages, groups of stages, models or corpora; all stages by default",
+            autocompletion=completion.targets,
         ),
     ] = None,
     jobs: Annotated[
@@ -152,7 +166,9 @@ def run_stages(
         ),
     ] = None,
 ) -> None:
-    """Run what has changed, several stages at a time: `dvc repro` side by side.
+    """Run what has changed, several stages at a time.
+
+    It is `dvc repro` with stages side by side.
 
     \b
     seqproof run                              everything that has changed
@@ -166,25 +182,34 @@ def run_stages(
     command.run([inputs.utf8(target, "TARGET") for target in targets or ()], jobs, gpus)
 
 
-@app.command()
+@app.command(rich_help_panel="Use")
 def predict(
-    name: Annotated[str, Argument(metavar="NAME", help="a trained model")],
+    name: Annotated[
+        str, Argument(metavar="NAME", help="a trained model", autocompletion=completion.models)
+    ],
     texts: Texts = None,
     check: Annotated[
         bool,
         Option("--check", help="also compare the texts with the training text; see checks.drift"),
     ] = False,
 ) -> None:
-    """Predict with a trained model: a label, a translation or a continuation of each text."""
+    """Print the label, tags or translation of each text."""
     from commands import inputs
     from commands import predict as command
 
     command.predict(name, inputs.texts(texts), check)
 
 
-@app.command()
+@app.command(rich_help_panel="Use")
 def translate(
-    name: Annotated[str, Argument(metavar="NAME", help="a trained encoder-decoder")],
+    name: Annotated[
+        str,
+        Argument(
+            metavar="NAME",
+            help="a trained encoder-decoder",
+            autocompletion=completion.translators,
+        ),
+    ],
     texts: Texts = None,
     beam: Annotated[
         int | None, Option(min=1, max=1000, help="number of hypotheses at each step")
@@ -207,7 +232,10 @@ def translate(
         bool, Option("--attention", help="print what each token of a translation attends to")
     ] = False,
 ) -> None:
-    """Translate text; options default to the values in params.yaml."""
+    """Translate text with an encoder-decoder.
+
+    Options default to the values in params.yaml.
+    """
     from commands import inputs
     from commands import translate as command
 
@@ -216,9 +244,16 @@ def translate(
     command.translate(name, inputs.texts(texts), n_best, attention, search)
 
 
-@app.command()
+@app.command(rich_help_panel="Use")
 def generate(
-    name: Annotated[str, Argument(metavar="NAME", help="a trained language model")],
+    name: Annotated[
+        str,
+        Argument(
+            metavar="NAME",
+            help="a trained language model",
+            autocompletion=completion.language_models,
+        ),
+    ],
     beginning: Annotated[str | None, Option(help="text to continue")] = None,
     length: Annotated[int | None, Option(help="number of tokens to generate")] = None,
     temperature: Annotated[
@@ -230,7 +265,10 @@ def generate(
     ] = None,
     seed: Annotated[int | None, Option(help="seed of the random generator")] = None,
 ) -> None:
-    """Generate text with a language model; options default to the values in params.yaml."""
+    """Generate text with a language model.
+
+    Options default to the values in params.yaml.
+    """
     from commands import generate as command
     from commands import inputs
 
@@ -240,7 +278,7 @@ def generate(
     command.generate(name, options | {"top_k": top_k, "top_p": top_p, "seed": seed})
 
 
-@app.command()
+@app.command(rich_help_panel="Use")
 def serve(
     target: Annotated[
         str,
@@ -248,6 +286,7 @@ def serve(
             metavar="MODEL|ALIAS",
             help="a trained model, or an alias such as champion, verses@champion or "
             "models:/seqproof-verses@champion",
+            autocompletion=completion.models,
         ),
     ],
     host: Annotated[str, Option(help="address to listen on; 0.0.0.0 for all")] = "127.0.0.1",
@@ -260,7 +299,10 @@ def serve(
         float, Option(min=0.1, max=86_400, help="seconds between two looks at the alias")
     ] = 5.0,
 ) -> None:
-    """Answer texts over HTTP with a trained model; see docs/serving.md."""
+    """Answer texts over HTTP with a trained model.
+
+    See docs/serving.md.
+    """
     from commands import inputs
     from commands import serve as command
 
@@ -268,42 +310,51 @@ def serve(
     command.serve(target, host, port, max_texts, max_characters, refresh)
 
 
-@app.command()
+@app.command(rich_help_panel="Compare")
 def results() -> None:
-    """Print the metrics of all models and the cost of each stage."""
+    """Print all metrics and the cost of each stage."""
     from commands import results as command
     from pipelines.lineage import dvc_project
 
     command.results(dvc_project.stage_names(Path()))
 
 
-@app.command()
+@app.command(rich_help_panel="Prove")
 def seal() -> None:
-    """Record the hashes of all stage outputs on the MLflow runs that made them."""
+    """Record the hashes of all outputs in MLflow."""
     from commands import seal as command
 
     command.seal()
 
 
-@app.command()
+@app.command(rich_help_panel="Prove")
 def trace(
     name: Annotated[
-        str, Argument(metavar="TARGET", help="a file, model, corpus, stage, MD5, run or commit")
+        str,
+        Argument(
+            metavar="TARGET",
+            help="a file, model, corpus, stage, MD5, run or commit",
+            autocompletion=completion.targets,
+        ),
     ],
     as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Show the stages, files and runs that a result depends on, and those that depend on it."""
+    """Show what a result depends on, and what depends on it."""
     from commands import inputs
     from commands import trace as command
 
     command.trace(inputs.utf8(name, "TARGET"), as_json)
 
 
-@app.command()
+@app.command(rich_help_panel="Prove")
 def verify(
     name: Annotated[
         str | None,
-        Argument(metavar="RUN|MODEL", help="a model, or the id of a run or its first characters"),
+        Argument(
+            metavar="RUN|MODEL",
+            help="a model, or the id of a run or its first characters",
+            autocompletion=completion.models,
+        ),
     ] = None,
     all_models: Annotated[bool, Option("--all", help="verify all models (the default)")] = False,
     level: Annotated[
@@ -315,7 +366,7 @@ def verify(
         ),
     ] = 0,
 ) -> None:
-    """Verify that the inputs and outputs of a result are unchanged."""
+    """Verify that inputs and outputs are unchanged."""
     from commands import verify as command
 
     if all_models and name is not None:
@@ -323,11 +374,16 @@ def verify(
     command.verify(name, level)
 
 
-@app.command()
+@app.command(rich_help_panel="Compare")
 def compare(
     names: Annotated[
         list[str],
-        Argument(metavar="A B...", help="models, runs, commits or experiments", show_default=False),
+        Argument(
+            metavar="A B...",
+            help="models, runs, commits or experiments",
+            show_default=False,
+            autocompletion=completion.models,
+        ),
     ],
     sentences: Annotated[
         int, Option(min=0, max=10_000, help="show the N test items where the models differ most")
@@ -335,41 +391,45 @@ def compare(
     level: Annotated[float, Option(min=0.0001, max=0.5, help="significance level")] = 0.05,
     as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Compare models and test whether their differences are statistically significant."""
+    """Test whether differences between models are significant."""
     from commands import compare as command
     from commands import inputs
 
     command.compare([inputs.utf8(name, "A B...") for name in names], sentences, level, as_json)
 
 
-@app.command()
+@app.command(rich_help_panel="Use")
 def promote(
     name: Annotated[
         str,
-        Argument(metavar="RUN|MODEL", help="a model, or the id of a run or its first characters"),
+        Argument(
+            metavar="RUN|MODEL",
+            help="a model, or the id of a run or its first characters",
+            autocompletion=completion.models,
+        ),
     ],
     alias: Annotated[str, Option("--as", metavar="ALIAS", help="for example champion")],
 ) -> None:
-    """Register a model under an alias if it is better than the current holder."""
+    """Give a model an alias if it is better than the holder."""
     from commands import inputs
     from commands import promote as command
 
     command.promote(inputs.utf8(name, "RUN|MODEL"), inputs.utf8(alias, "--as"))
 
 
-@app.command()
+@app.command(rich_help_panel="Project")
 def sync(
     any_server: Annotated[
         bool, Option("--here", help="also upload runs that were recorded for another server")
     ] = False,
 ) -> None:
-    """Upload runs that were recorded while the tracking server was unreachable."""
+    """Upload runs recorded while the server was unreachable."""
     from commands import sync as command
 
     command.sync(any_server)
 
 
-@app.command()
+@app.command(rich_help_panel="Project")
 def ui(port: Annotated[int, Option(min=1, max=65535, help="port on this machine")] = 5000) -> None:
     """Start the MLflow UI."""
     from commands import ui as command
@@ -384,11 +444,14 @@ class _New(Command):
         return super().parse_args(ctx, [*args, ""] if args[-1:] == ["--template"] else args)
 
 
-@app.command(cls=_New)
+@app.command(cls=_New, rich_help_panel="Project")
 def new(
     folder: Annotated[str, Argument(metavar="DIR", help="a new or empty folder")],
     more: Annotated[list[str] | None, Argument(metavar="FILE", hidden=True)] = None,
-    template: Annotated[str, Option(metavar="NAME", help="see docs/templates.md")] = "",
+    template: Annotated[
+        str,
+        Option(metavar="NAME", help="see docs/templates.md", autocompletion=completion.templates),
+    ] = "",
     files: Annotated[
         list[str] | None,
         Option(
@@ -411,7 +474,7 @@ def new(
     encoding: own.Encoding = None,
     yes: own.Yes = False,
 ) -> None:
-    """Create a project from a template, a benchmark with a published number, or from your text."""
+    """Create a project from a template or from your own text."""
     from commands import inputs
     from commands import new as command
 
@@ -433,20 +496,20 @@ def new(
     own_text.create(project, paths, name, options, yes)
 
 
-@app.command()
+@app.command(rich_help_panel="Project")
 def doctor(
     quick: Annotated[
         bool, Option("--quick", help="skip the determinism check, which takes most of the time")
     ] = False,
     as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Check versions, GPU, disk, project and determinism on this machine."""
+    """Check versions, GPU, disk, project and determinism."""
     from commands import doctor as command
 
     command.doctor(quick, as_json)
 
 
-@app.command()
+@app.command(rich_help_panel="Compare")
 def publish(
     projects: Annotated[
         list[Path] | None, Argument(metavar="PROJECT", help="projects created by `seqproof new`")

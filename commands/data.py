@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from commands import completion
 from commands import own_text_options as own
 from pipelines import console
 from pipelines.console import Argument, Context, Option, Typer
 
 app = Typer(
     name="data",
+    context_settings={"max_content_width": 100},
     rich_markup_mode=None,
 )
 
@@ -41,7 +43,7 @@ def add(
     encoding: own.Encoding = None,
     yes: own.Yes = False,
 ) -> None:
-    """Add a corpus and models for your own text to params.yaml."""
+    """Add a corpus and models for your own text."""
     from commands import inputs, own_text
     from pipelines.proposals.options import Options
 
@@ -58,7 +60,10 @@ def docs(
         bool, Option("--open/--no-open", help="open the pages in a browser, or only write them")
     ] = True,
 ) -> None:
-    """Write Great Expectations' Data Docs about the checks of all corpora, and open them."""
+    """Write pages about all data checks, and open them.
+
+    They are the Data Docs of Great Expectations.
+    """
     from commands import data_docs as command
 
     command.docs(open_browser)
@@ -68,10 +73,17 @@ def docs(
 def profile(
     corpus: Annotated[
         str | None,
-        Argument(metavar="CORPUS", help="a corpus of params.yaml; all of them without a name"),
+        Argument(
+            metavar="CORPUS",
+            help="a corpus of params.yaml; all of them without a name",
+            autocompletion=completion.corpora,
+        ),
     ] = None,
 ) -> None:
-    """Show lengths, labels, vocabulary, duplicates and languages, and what they suggest."""
+    """Show lengths, labels, vocabulary, duplicates, languages.
+
+    The numbers suggest changes of params.yaml.
+    """
     from commands import data_profile as command
     from commands import inputs
 

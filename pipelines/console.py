@@ -22,10 +22,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Context, Exit, Option, Typer
 from typer.core import TyperCommand as Command
+from typer.core import TyperGroup as Group
 
 from pipelines import files
 from pipelines.errors import Interrupted, UserError
@@ -39,6 +40,7 @@ __all__ = [
     "Command",
     "Context",
     "Exit",
+    "Group",
     "Option",
     "Restart",
     "Typer",
@@ -109,7 +111,7 @@ def run_app(app: Typer) -> None:
             code = INTERRUPTED
         elif hasattr(error, "exit_code") and hasattr(error, "format_message"):
             # Usage errors are Click's. Typer bundles Click and does not export these classes.
-            sys.exit(_print_error(f"{error.format_message().rstrip('.')}.", 2))
+            sys.exit(_print_error(_usage_error(error), 2))
         else:
             raise
     if code == INTERRUPTED:
@@ -136,6 +138,16 @@ def _watch_ctrl_c() -> Iterator[threading.Event]:
         yield pressed
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+def _usage_error(error: Any) -> str:
+    """Return the message of a usage error, with the nearest options and where all are listed."""
+    message = error.format_message()
+    options = getattr(error, "possibilities", None)
+    if options:
+        message = f"{error.message}. Did you mean {' or '.join(sorted(options))}?"
+    message = message if message.endswith(("?", ".")) else f"{message}."
+    return f"{message} See `{error.ctx.command_path} --help`." if error.ctx else message
 
 
 def _print_error(message: str, code: int) -> int:

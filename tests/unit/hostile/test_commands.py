@@ -155,7 +155,7 @@ CASES = {
     "publish of no project": Command(
         ("publish", "none"), r"origin\.json is missing. Create the project"
     ),
-    "no command": Command(("nonsense",), "No such command 'nonsense'", code=2),
+    "no command": Command(("nonsense",), "There is no command 'nonsense'", code=2),
     "no option": Command(("check", "--nonsense"), "No such option: --nonsense", code=2),
 }
 
