@@ -12,20 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from commands import templates
+from commands import skeleton, templates
 from pipelines import console, files
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project, git
 from pipelines.reporting import benchmark_page
 
-# Everything that `make repro` and `dvc repro` need besides params.yaml.
-FOLDERS = ("pipelines", "stages", "commands")
-FILES = (
-    *("dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "LICENSE", "Makefile"),
-    *("Dockerfile", ".dockerignore"),
-    *("requirements.lock", "requirements-gpu.lock", "texts/README.md", "verified/README.md"),
-    *("texts/minimal_pairs.tsv", "experiments/README.md"),
-)
+NO_COMMIT = {"git_commit": "none", "git_dirty": "none"}
 TEMPORARY = ".seqproof-new-"
 README = """\
 # {name}
@@ -109,7 +102,9 @@ def _temporary_folder(parent: Path, folder: Path) -> Iterator[Path]:
 def echo_next_commands(folder: Path) -> None:
     """Print the commands that train the models of a new project."""
     console.echo(f"  cd {shlex.quote(str(folder))}")
-    console.echo("  dvc repro" if shutil.which("dvc") else "  make repro")
+    # The environment of a wheel may be one of `uvx`, which is gone when the command has ended.
+    is_ready = templates.IS_CLONE and shutil.which("dvc")
+    console.echo("  dvc repro" if is_ready else "  make repro")
 
 
 def require_free(folder: Path) -> None:
@@ -142,16 +137,9 @@ def _other_files(target: Path) -> Iterator[Path]:
 
 
 def _copy(project: Path) -> None:
-    compiled = shutil.ignore_patterns("__pycache__", "*.pyc")
-    for name in FOLDERS:
-        try:
-            shutil.copytree(templates.SOURCE / name, project / name, ignore=compiled)
-        except shutil.Error as error:
-            _, _, reason = error.args[0][0]  # the first file that failed
-            raise UserError(f"The project cannot be written: {reason}.") from None
-    for name in FILES:
-        (project / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(templates.SOURCE / name, project / name)
+    for name, file in skeleton.files(templates.SOURCE).items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, project / name)
 
 
 def write_readme(project: Path, name: str, title: str, template: str, goals: str = "") -> None:
@@ -165,7 +153,8 @@ def write_readme(project: Path, name: str, title: str, template: str, goals: str
         goals: its section on goals, as Markdown.
     """
     _write(project / "README.md", README.format(name=name, title=title, goals=goals))
-    origin = {"template": template, **git.git_state(templates.SOURCE)}
+    state = git.git_state(templates.SOURCE) if templates.IS_CLONE else NO_COMMIT
+    origin = {"template": template, **state}
     (project / ".seqproof").mkdir()
     _write(project / ".seqproof" / "origin.json", files.dump_json(origin))
 

@@ -9,17 +9,21 @@ from pipelines.errors import UserError, suggest
 
 SOURCE = Path(__file__).resolve().parents[1]
 FOLDER = SOURCE / "templates"
+IS_CLONE = (SOURCE / ".git").exists()  # otherwise the copy in the wheel, which has no commit
 
 
 def names() -> list[str]:
     """Return the names of all templates.
 
     Raises:
-        UserError: there are no templates, as in a project or an installed copy.
+        UserError: there are no templates, as in a project.
     """
     templates = sorted(file.stem for file in FOLDER.glob("*.yaml"))
     if not templates:
-        raise UserError(f"{SOURCE} has no templates. Run seqproof from a clone of its repository.")
+        raise UserError(
+            "This seqproof belongs to a project, which has no templates. Run the one of another "
+            "environment or of a clone, or `uvx --from PATH-OR-GIT seqproof new DIR`."
+        )
     return templates
 
 

@@ -11,7 +11,7 @@ from pipelines.config import corpora, experiments, models, params
 from pipelines.data.readers.lookup import find_readers
 
 ROOT = Path(__file__).parents[2]
-FIRST_PARTY = ("pipelines", "stages", "commands")
+FIRST_PARTY = ("pipelines", "stages", "commands", "seqproof")
 # Code that validates, tracks, draws, names or prints, and never changes what a stage writes.
 OBSERVERS = frozenset(
     {

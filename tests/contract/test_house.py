@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def package_imports() -> dict[str, set[str]]:
 
 
 def test_every_package_has_its_place():
-    packages = {package(file) for file in files()} - {"__init__", "stages", "commands"}
+    packages = {package(file) for file in files()} - {"__init__", "stages", "commands", "seqproof"}
     assert packages == set(MAY_IMPORT)
 
 
@@ -119,7 +120,13 @@ def test_no_circles_between_packages():
 def test_nothing_imports_stages_and_commands():
     for file in files():
         others = {package(other) for other in first_party(file)} - {package(file)}
-        assert not others & {"stages", "commands"}, file
+        assert not others & {"stages", "commands", "seqproof"}, file
+
+
+def test_the_launcher_imports_the_standard_library_only():
+    """It starts before the project whose library it is to use; `wheel.py` runs in a build."""
+    names = modules(Path("seqproof/launcher.py")) | modules(Path("commands/skeleton.py"))
+    assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names
 
 
 def test_no_stage_imports_verification_or_diagnostics():

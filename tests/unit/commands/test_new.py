@@ -222,7 +222,7 @@ def test_a_project_has_no_templates_itself(project: Path, templates_folder: Path
     assert not (project / "templates").exists()
     for file in templates_folder.glob("*.yaml"):
         file.unlink()
-    with pytest.raises(UserError, match=r"has no templates.*clone"):
+    with pytest.raises(UserError, match=r"has no templates.*clone.*uvx"):
         new(project.parent / "another", "plays")
 
 

@@ -1,0 +1,58 @@
+"""The files of every project, and of the wheel, which has them as data.
+
+The build of the wheel runs this file by itself: it imports the standard library only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDERS = ("pipelines", "stages", "commands")
+# What `make repro` and `dvc repro` need besides params.yaml, and what belongs to a project.
+FILES = (
+    *("dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "LICENSE", "Makefile"),
+    *("requirements.lock", "requirements-gpu.lock", "texts/README.md", "verified/README.md"),
+    *("texts/minimal_pairs.tsv", "experiments/README.md", "Dockerfile", ".dockerignore"),
+)
+# Of the source only: a project has no templates, and no change log of its own at the top.
+TEMPLATES = "templates"
+PARAMS = "params.yaml"  # its models are the pattern of those for own text
+CHANGELOG = "CHANGELOG.md"
+PACKAGE = "seqproof"
+CHANGELOG_OF_A_PROJECT = f"{PACKAGE}/{CHANGELOG}"
+
+
+def files(source: Path) -> dict[str, Path]:
+    """Return the files of a new project except params.yaml and README.md.
+
+    Args:
+        source: a clone of seqproof, or the folder `seqproof/project` of the wheel.
+
+    Returns:
+        The file of the source by its path in the project.
+    """
+    paths = {name: source / name for name in FILES}
+    for folder in FOLDERS:
+        paths |= _folder(source, folder)
+    package = source / PACKAGE
+    if not package.is_dir():  # in the wheel the package is there already, around its data
+        package = source.parent
+    paths |= {f"{PACKAGE}/{file.name}": file for file in sorted(package.glob("*.py"))}
+    return paths | {CHANGELOG_OF_A_PROJECT: source / CHANGELOG}
+
+
+def wheel_files(source: Path) -> dict[str, Path]:
+    """Return the files of the wheel's folder `seqproof/project`, by their paths in it."""
+    paths = {name: source / name for name in (*FILES, PARAMS, CHANGELOG)}
+    for folder in (*FOLDERS, TEMPLATES):
+        paths |= _folder(source, folder)
+    return paths
+
+
+def _folder(source: Path, name: str) -> dict[str, Path]:
+    """Return the files of a folder of the source, without compiled ones."""
+    return {
+        str(path.relative_to(source)): path
+        for path in sorted((source / name).rglob("*"))
+        if path.is_file() and path.suffix != ".pyc"
+    }

@@ -1,0 +1,1 @@
+"""The program `seqproof`: the only package that an installation adds; see `launcher`."""
