@@ -291,7 +291,10 @@ def serve(
     ],
     host: Annotated[str, Option(help="address to listen on; 0.0.0.0 for all")] = "127.0.0.1",
     port: Annotated[int, Option(min=0, max=65535, help="port; 0 for a free one")] = 8000,
-    max_texts: Annotated[int, Option(min=1, max=10_000, help="texts of a request")] = 64,
+    max_texts: Annotated[
+        int | None,
+        Option(min=1, max=10_000, help="texts of a request; by default 64, for a language model 8"),
+    ] = None,
     max_characters: Annotated[
         int, Option(min=1, max=1_000_000, help="characters of a text")
     ] = 2000,

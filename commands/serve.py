@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 
 GRACE = 30  # seconds that running requests have after Ctrl-C or SIGTERM
 BACKLOG = 2048
+TEXTS, CONTINUATIONS = 64, 8  # texts of a request; a language model continues them one by one
 
 
 def serve(
-    target: str, host: str, port: int, max_texts: int, max_characters: int, refresh_seconds: float
+    target: str,
+    host: str,
+    port: int,
+    max_texts: int | None,
+    max_characters: int,
+    refresh_seconds: float,
 ) -> None:
     """Load a model, then open the port and answer until the process is stopped.
 
@@ -27,7 +33,7 @@ def serve(
         target: a model of params.yaml, or an alias of a registered model.
         host: address to listen on.
         port: port; 0 for a free one.
-        max_texts: texts of a request.
+        max_texts: texts of a request; by default 64, and 8 for a language model.
         max_characters: length of a text.
         refresh_seconds: time between two looks at the alias.
 
@@ -51,7 +57,8 @@ def serve(
         else:
             assert config is not None
             model = _load_model(config, target)
-        limits = schema.Limits(max_texts, max_characters)
+        texts = max_texts or (CONTINUATIONS if model.writes_text else TEXTS)
+        limits = schema.Limits(texts, max_characters)
         settings = uvicorn.Config(
             app.make_app(model, limits, refresh, refresh_seconds),
             log_level="warning",
@@ -72,10 +79,11 @@ def _bind(host: str, port: int) -> socket.socket:
         UserError: the port is in use, or the address is not one of this machine.
     """
     try:
-        family, _, _, _, address = socket.getaddrinfo(
+        family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # Without the protocol asyncio would not set TCP_NODELAY: 40 ms for each answer.
+        listener = socket.socket(family, kind, protocol)
         # Connections that linger after a stopped server do not count.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)

@@ -26,6 +26,7 @@ ERRORS = {
     413: "The request has too many bytes.",
     415: "The request is not JSON in UTF-8.",
     503: "Too many texts wait.",
+    504: "The answer took too long.",
 }
 SENTENCES = {
     404: "There is nothing at this address. POST texts to /invocations.",
@@ -55,6 +56,7 @@ def make_app(
     app.add_exception_handler(HTTPException, _describe_http_error)
     app.add_exception_handler(Exception, _describe_failure)
     request_type = schema.request_type(limits)
+    time_limit = scoring_server.time_limit()
 
     @app.post(
         "/invocations",
@@ -73,19 +75,21 @@ def make_app(
     async def invocations(request: Request) -> Any:
         """Predict the answer to each text."""
         _require_json(request)
-        body = await _read_body(request, limits.body)
         try:
-            texts = request_type.model_validate_json(body).inputs  # type: ignore[attr-defined]
+            async with asyncio.timeout(time_limit):
+                body = await _read_body(request, limits.body)
+                texts = request_type.model_validate_json(body).inputs  # type: ignore[attr-defined]
+                answered = await app.state.queue.answer(texts)
         except ValidationError as error:
             return _error(400, schema.describe(error, limits))
-        try:
-            answered = await app.state.queue.answer(texts)
         except UserError as error:
             return _error(400, str(error))
         except Overloaded:
             response = _error(503, "The server is busy. Try again in a second.")
             response.headers["Retry-After"] = RETRY_SECONDS
             return response
+        except TimeoutError:
+            return _error(504, f"The answer took more than {time_limit} seconds. Send fewer texts.")
         answers = answered.answers
         content: dict[str, Any] = {"predictions": [answer.prediction for answer in answers]}
         if answers[0].probabilities is not None:

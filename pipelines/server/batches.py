@@ -107,10 +107,10 @@ class BatchQueue:
     def _take(self) -> list[_Request]:
         """Take the requests of the next batch, without those whose client has gone."""
         batch: list[_Request] = []
-        rows = 0
+        rows, limit = 0, 1 if self.model.writes_text else self._rows
         while self._requests:
             size = len(self._requests[0].texts)
-            if batch and rows + size > self._rows:
+            if batch and rows + size > limit:
                 break
             request = self._requests.popleft()
             self._waiting -= size

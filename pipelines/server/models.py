@@ -45,6 +45,11 @@ class ServedModel:
     version: str | None
     predictor: Predictor
 
+    @property
+    def writes_text(self) -> bool:
+        """True for a language model, which continues texts one by one, each in many steps."""
+        return self.predictor.spec.task == "language_modelling"
+
     def answer(self, prepared: Sequence[str]) -> list[Answer]:
         """Answer prepared texts."""
         from pipelines.tasks import classification, lookup

@@ -22,8 +22,8 @@ class Limits:
         characters: length of a text.
     """
 
-    texts: int = 64
-    characters: int = 2000
+    texts: int
+    characters: int
 
     @property
     def body(self) -> int:

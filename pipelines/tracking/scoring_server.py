@@ -16,10 +16,9 @@ REMOVED = ("/docs", "/docs/oauth2-redirect", "/redoc")
 
 
 def make_app() -> FastAPI:
-    """Return MLflow's scoring server without the routes that we answer ourselves.
+    """Return MLflow's scoring server without the routes and the time limit that we replace.
 
-    `/ping`, `/health` and the time limit (`MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT`) remain. MLflow
-    answers each text on its own, and bad requests with a traceback.
+    MLflow answers requests one by one, bad ones with a traceback, and late ones without JSON.
     """
     from fastapi import Response
     from fastapi.routing import APIRoute
@@ -36,7 +35,15 @@ def make_app() -> FastAPI:
     for route in routes:
         if isinstance(route, APIRoute):
             route.response_class = Response  # an empty line, which is no JSON
+    app.user_middleware.clear()  # the time limit
     return app
+
+
+def time_limit() -> int:
+    """Return the seconds that a request may take, `MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT`."""
+    from mlflow.environment_variables import MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT
+
+    return int(MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT.get())
 
 
 def mlflow_version() -> str:

@@ -135,8 +135,8 @@ class Echo(ServedModel):
         return [Answer(text) for text in prepared]
 
 
-def echo(version="1", kind=Echo):
-    return kind("echo", version, SimpleNamespace(normalize=list))
+def echo(version="1", task="tagging"):
+    return Echo("echo", version, SimpleNamespace(normalize=list, spec=SimpleNamespace(task=task)))
 
 
 def test_a_failure_is_no_traceback_and_concerns_no_other_request():
@@ -177,3 +177,11 @@ def test_the_champion_moves_without_a_lost_request():
         for thread in threads:
             thread.join()
     assert {status for status, _ in answers} == {200}
+
+
+def test_a_late_answer_is_an_error_in_json(monkeypatch):
+    monkeypatch.setenv("MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT", "0")
+    with TestClient(app.make_app(echo(), LIMITS)) as client:
+        response = client.post("/invocations", json={"inputs": ["a"]})
+    assert response.status_code == 504
+    assert response.json()["message"].startswith("The answer took more than 0 seconds.")

@@ -26,7 +26,11 @@ class Slow(ServedModel):
 @pytest.fixture
 def model():
     predictor = SimpleNamespace(
-        normalize=list, batches=[], started=threading.Event(), go=threading.Event()
+        normalize=list,
+        spec=SimpleNamespace(task="tagging"),
+        batches=[],
+        started=threading.Event(),
+        go=threading.Event(),
     )
     yield Slow("slow", None, predictor)
     predictor.go.set()
@@ -84,3 +88,9 @@ def test_too_many_waiting_texts_are_refused(model):
 def test_a_request_whose_client_has_gone_is_not_answered(model):
     assert run(model, [["a"], ["b"], ["cancel"]]) == [["A"], ["B"]]
     assert model.predictor.batches == [["a"], ["b"]]
+
+
+def test_a_language_model_answers_one_request_after_the_other(model):
+    model.predictor.spec.task = "language_modelling"
+    assert run(model, [["a"], ["b"], ["c", "d"], ["e"]])[2] == ["C", "D"]
+    assert model.predictor.batches == [["a"], ["b"], ["c", "d"], ["e"]]
