@@ -78,6 +78,7 @@ def _bind(host: str, port: int) -> socket.socket:
     Raises:
         UserError: the port is in use, or the address is not one of this machine.
     """
+    listener = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -88,9 +89,11 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
-        reason = error.strerror or str(error)
+        if listener is not None:
+            listener.close()
         raise UserError(
-            f"{host}:{port} is not available ({reason}). Set another --host or --port."
+            f"{host}:{port} is not available ({error.strerror or error}). Set another --host or "
+            "--port."
         ) from None
     return listener
 

@@ -88,7 +88,7 @@ class AliasFollower:
 
     def __init__(self, alias: Alias, store: RunStore) -> None:
         self.alias, self._store = alias, store
-        self._failure = ""
+        self._failed: tuple[str | None] | None = None
 
     def load(self) -> ServedModel:
         """Load the current version.
@@ -104,27 +104,23 @@ class AliasFollower:
     def refresh(self, current: ServedModel) -> ServedModel:
         """Return the version that has the alias now, or the current one if that fails.
 
-        A failure is reported once. An alias that was removed leaves the current version.
+        A failure is printed once for each version, and the next call tries again. An alias that was
+        removed leaves the current version.
         """
         version: str | None = None
         try:
             version = registered_models.version_of(self.alias, self._store)
-            if version is None or version == current.version:
-                self._failure = ""
-                return current
-            model = self._load(version)
+            model = current if version in (None, current.version) else self._load(str(version))
         except Exception as error:  # of MLflow, Keras or the system: the server goes on
-            reason = str(error) if isinstance(error, UserError) else type(error).__name__
-            self._report(f"Still version {current.version} of {self.alias}: {reason}")
+            if self._failed != (version,):
+                reason = str(error) if isinstance(error, UserError) else type(error).__name__
+                console.echo(f"Still version {current.version} of {self.alias}: {reason}", True)
+            self._failed = (version,)
             return current
-        self._failure = ""
-        console.echo(f"{self.alias} is version {version} now: {model.name}")
+        self._failed = None
+        if model is not current:
+            console.echo(f"{self.alias} is version {version} now: {model.name}")
         return model
-
-    def _report(self, failure: str) -> None:
-        if failure != self._failure:
-            console.echo(failure, error=True)
-        self._failure = failure
 
     def _load(self, version: str) -> ServedModel:
         from pipelines.config.params import Samples, Search
