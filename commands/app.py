@@ -440,6 +440,26 @@ def ui(port: Annotated[int, Option(min=1, max=65535, help="port on this machine"
     command.ui(port)
 
 
+@app.command(rich_help_panel="Use")
+def demo(
+    names: Annotated[
+        list[str] | None,
+        Argument(
+            metavar="CORPUS...",
+            show_default=False,
+            help="corpora to show; all by default",
+            autocompletion=completion.corpora,
+        ),
+    ] = None,
+    port: Annotated[int, Option(min=0, max=65535, help="port; 0 for any free one")] = 7860,
+) -> None:
+    """Show the trained models on a web page of this machine."""
+    from commands import demo as command
+    from commands import inputs
+
+    command.demo([inputs.utf8(name, "CORPUS") for name in names or ()], port)
+
+
 class _New(Command):
     """Command that reads `--template` without a name as an empty name, so the error lists all."""
 

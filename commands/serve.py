@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from pipelines import console, paths
@@ -44,7 +44,7 @@ def serve(
     alias = None
     if config is None or target not in config.models:
         alias = _find_alias(config, target)
-    with _bind(host, port) as listener:
+    with bind(host, port) as listener:
         with console.quiet_imports():
             import uvicorn
 
@@ -72,7 +72,7 @@ def serve(
             uvicorn.Server(settings).run(sockets=[listener])
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
     """Reserve a port; connections are refused until the server listens.
 
     Raises:
@@ -83,11 +83,13 @@ def _bind(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        # Without the protocol asyncio would not set TCP_NODELAY: 40 ms for each answer.
-        listener = socket.socket(family, kind, protocol)
-        # Connections that linger after a stopped server do not count.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        with ExitStack() as stack:  # closes the socket if it cannot be bound
+            # Without the protocol asyncio would not set TCP_NODELAY: 40 ms for each answer.
+            listener = stack.enter_context(socket.socket(family, kind, protocol))
+            # Connections that linger after a stopped server do not count.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            stack.pop_all()
     except OSError as error:
         if listener is not None:
             listener.close()

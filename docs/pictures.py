@@ -2,8 +2,8 @@
 
     python docs/pictures.py PROJECT
 
-Starts `seqproof ui` in the project, and opens its pages and the report in headless Chromium, over
-the DevTools protocol. Takes TensorBoard's picture if `uvx` is installed.
+Starts `seqproof ui` and `seqproof demo` in the project, and opens their pages and the report in
+headless Chromium. Takes TensorBoard's picture if `uvx` is installed.
 """
 
 from __future__ import annotations
@@ -73,9 +73,14 @@ class Tab:
         await self.evaluate(script)
         await asyncio.sleep(5)  # wait for the animation of charts
         screenshot = await self.call("Page.captureScreenshot", format="png")
-        image = Image.open(io.BytesIO(base64.b64decode(screenshot["data"]))).convert("RGB")
-        palette = image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        palette.save(PICTURES / f"{name}.png", optimize=True)
+        save_picture(base64.b64decode(screenshot["data"]), name)
+
+
+def save_picture(screenshot: bytes, name: str) -> None:
+    """Save a screenshot with at most 256 colours."""
+    image = Image.open(io.BytesIO(screenshot)).convert("RGB")
+    palette = image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    palette.save(PICTURES / f"{name}.png", optimize=True)
 
 
 async def use_browser(action: Callable[[Tab], Awaitable[None]]) -> None:
@@ -122,6 +127,34 @@ def start_server(command: list[str], project: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+
+
+def take_demo_pictures(url: str) -> None:
+    """Use three tabs of the demo of the default project, and save a screenshot of each."""
+    from playwright.sync_api import sync_playwright
+
+    examples = {
+        ("Translate: verses", ""): ("And Moses said unto the people, Fear ye not.", None),
+        ("Classify: contrasts", "-classify"): (None, "The food was good, not bad at all."),
+        ("Write: shakespeare", "-write"): (None, None),
+    }
+    with sync_playwright() as driver:
+        program = next(path for name in browser.NAMES if (path := shutil.which(name)))
+        chromium = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": WIDTH, "height": 800})
+        page.goto(url)
+        for (tab, suffix), (text, example) in examples.items():
+            page.get_by_role("tab", name=tab).click()
+            panel = page.get_by_role("tabpanel").locator("visible=true")
+            if text is not None:
+                panel.get_by_label("Text").fill(text)
+            if example is not None:
+                panel.get_by_role("button", name=example).first.click()
+            else:
+                panel.get_by_role("button", name=tab.partition(":")[0], exact=True).click()
+            panel.locator(".answer h3").first.wait_for(timeout=TIMEOUT * 1000)
+            page.wait_for_timeout(10_000)  # until everything is written
+            save_picture(page.screenshot(full_page=True), f"demo{suffix}")
 
 
 def local_storage_script(experiment: str) -> str:
@@ -196,6 +229,8 @@ def main() -> None:
             stack.enter_context(start_server(command, project)) if shutil.which("uvx") else None
         )
         asyncio.run(use_browser(take_pictures))
+    with start_server([seqproof, "demo"], project) as demo:
+        take_demo_pictures(demo)
 
 
 if __name__ == "__main__":

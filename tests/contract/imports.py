@@ -18,6 +18,7 @@ OBSERVERS = frozenset(
         "commands",
         "pipelines/config",
         "pipelines/console.py",
+        "pipelines/demo",
         "pipelines/diagnostics",
         "pipelines/errors.py",
         "pipelines/fork_client.py",
