@@ -16,7 +16,7 @@ from commands import own_text_options as own
 from commands.help_page import STAGES as STAGE_GROUP
 from commands.help_page import HelpPage
 from pipelines import console
-from pipelines.console import Argument, Command, Context, Exit, Option, Restart, Typer
+from pipelines.console import Argument, AsJson, Command, Context, Exit, Option, Restart, Typer
 from pipelines.errors import UserError
 
 app = Typer(
@@ -67,7 +67,8 @@ Texts = Annotated[
     Argument(
         metavar="TEXT",
         show_default=False,
-        help="text in quotes; without it, each line of standard input is one text",
+        help="text in quotes; without it, each line of standard input is one text, and a terminal "
+        "has a prompt",
     ),
 ]
 
@@ -165,6 +166,7 @@ def run_stages(
             help="GPUs to use, each for one stage at a time; all by default, 0 for none",
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Run what has changed, several stages at a time.
 
@@ -179,7 +181,7 @@ def run_stages(
     from commands import inputs
     from commands import run as command
 
-    command.run([inputs.utf8(target, "TARGET") for target in targets or ()], jobs, gpus)
+    command.run([inputs.utf8(target, "TARGET") for target in targets or ()], jobs, gpus, as_json)
 
 
 @app.command(rich_help_panel="Use")
@@ -192,12 +194,13 @@ def predict(
         bool,
         Option("--check", help="also compare the texts with the training text; see checks.drift"),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print the label, tags or translation of each text."""
     from commands import inputs
     from commands import predict as command
 
-    command.predict(name, inputs.texts(texts), check)
+    command.predict(name, inputs.texts(texts), check, as_json)
 
 
 @app.command(rich_help_panel="Use")
@@ -229,8 +232,9 @@ def translate(
         Option("--replace-unknown", help="replace unknown words by the source words attended to"),
     ] = None,
     attention: Annotated[
-        bool, Option("--attention", help="print what each token of a translation attends to")
+        bool, Option("--attention", help="draw what each token of a translation attends to")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Translate text with an encoder-decoder.
 
@@ -241,7 +245,7 @@ def translate(
 
     search = {"beam": beam, "length_penalty": length_penalty, "coverage_penalty": coverage_penalty}
     search |= {"replace_unknown": replace_unknown}
-    command.translate(name, inputs.texts(texts), n_best, attention, search)
+    command.translate(name, inputs.texts(texts), n_best, attention, search, as_json)
 
 
 @app.command(rich_help_panel="Use")
@@ -264,6 +268,10 @@ def generate(
         float | None, Option(help="sample from the smallest set of tokens with this probability")
     ] = None,
     seed: Annotated[int | None, Option(help="seed of the random generator")] = None,
+    interactive: Annotated[
+        bool, Option("--interactive", help="continue each text that you type at a prompt")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Generate text with a language model.
 
@@ -275,7 +283,8 @@ def generate(
     if beginning is not None:
         inputs.utf8(beginning, "--beginning")
     options = {"beginning": beginning, "length": length, "temperature": temperature}
-    command.generate(name, options | {"top_k": top_k, "top_p": top_p, "seed": seed})
+    options |= {"top_k": top_k, "top_p": top_p, "seed": seed}
+    command.generate(name, options, interactive, as_json)
 
 
 @app.command(rich_help_panel="Use")
@@ -314,20 +323,20 @@ def serve(
 
 
 @app.command(rich_help_panel="Compare")
-def results() -> None:
+def results(as_json: AsJson = False) -> None:
     """Print all metrics and the cost of each stage."""
     from commands import results as command
     from pipelines.lineage import dvc_project
 
-    command.results(dvc_project.stage_names(Path()))
+    command.results(dvc_project.stage_names(Path()), as_json)
 
 
 @app.command(rich_help_panel="Prove")
-def seal() -> None:
+def seal(as_json: AsJson = False) -> None:
     """Record the hashes of all outputs in MLflow."""
     from commands import seal as command
 
-    command.seal()
+    command.seal(as_json)
 
 
 @app.command(rich_help_panel="Prove")
@@ -340,7 +349,7 @@ def trace(
             autocompletion=completion.targets,
         ),
     ],
-    as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a result depends on, and what depends on it."""
     from commands import inputs
@@ -368,13 +377,14 @@ def verify(
             help="0 compares hashes, 1 repeats the first training steps, 2 reruns all stages",
         ),
     ] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Verify that inputs and outputs are unchanged."""
     from commands import verify as command
 
     if all_models and name is not None:
         raise UserError(f"--all cannot be combined with '{name}'. Omit one of the two.")
-    command.verify(name, level)
+    command.verify(name, level, as_json)
 
 
 @app.command(rich_help_panel="Compare")
@@ -392,7 +402,7 @@ def compare(
         int, Option(min=0, max=10_000, help="show the N test items where the models differ most")
     ] = 0,
     level: Annotated[float, Option(min=0.0001, max=0.5, help="significance level")] = 0.05,
-    as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Test whether differences between models are significant."""
     from commands import compare as command
@@ -412,12 +422,13 @@ def promote(
         ),
     ],
     alias: Annotated[str, Option("--as", metavar="ALIAS", help="for example champion")],
+    as_json: AsJson = False,
 ) -> None:
     """Give a model an alias if it is better than the holder."""
     from commands import inputs
     from commands import promote as command
 
-    command.promote(inputs.utf8(name, "RUN|MODEL"), inputs.utf8(alias, "--as"))
+    command.promote(inputs.utf8(name, "RUN|MODEL"), inputs.utf8(alias, "--as"), as_json)
 
 
 @app.command(rich_help_panel="Project")
@@ -425,11 +436,12 @@ def sync(
     any_server: Annotated[
         bool, Option("--here", help="also upload runs that were recorded for another server")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Upload runs recorded while the server was unreachable."""
     from commands import sync as command
 
-    command.sync(any_server)
+    command.sync(any_server, as_json)
 
 
 @app.command(rich_help_panel="Project")
@@ -524,7 +536,7 @@ def doctor(
     quick: Annotated[
         bool, Option("--quick", help="skip the determinism check, which takes most of the time")
     ] = False,
-    as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check versions, GPU, disk, project and determinism."""
     from commands import doctor as command
@@ -537,7 +549,7 @@ def publish(
     projects: Annotated[
         list[Path] | None, Argument(metavar="PROJECT", help="projects created by `seqproof new`")
     ] = None,
-    data: Annotated[Path, Option("--json", help="results file to update")] = Path(
+    data: Annotated[Path, Option("--data", help="results file to update")] = Path(
         "docs/results.json"
     ),
     page: Annotated[Path, Option(help="results page to write")] = Path("docs/results.md"),

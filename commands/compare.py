@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import stdev
 from typing import Any
 
-from pipelines import console, files
+from pipelines import console
 from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.evaluation import item_differences, significance
@@ -82,8 +82,8 @@ def compare(names: Sequence[str], sentences: int, level: float, as_json: bool) -
             comparison for group in groups for comparison in _compare(group, sentences, level)
         ]
     if as_json:
-        content = [asdict(comparison) | {"level": level} for comparison in comparisons]
-        console.echo(files.dump_json(content).rstrip())
+        content = [asdict(comparison) for comparison in comparisons]
+        console.print_json({"level": level, "comparisons": content})
         return
     for comparison in comparisons:
         for line in _lines(comparison, level):

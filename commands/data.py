@@ -7,7 +7,7 @@ from typing import Annotated
 from commands import completion
 from commands import own_text_options as own
 from pipelines import console
-from pipelines.console import Argument, Context, Option, Typer
+from pipelines.console import Argument, AsJson, Context, Option, Typer
 
 app = Typer(
     name="data",
@@ -59,6 +59,7 @@ def docs(
     open_browser: Annotated[
         bool, Option("--open/--no-open", help="open the pages in a browser, or only write them")
     ] = True,
+    as_json: AsJson = False,
 ) -> None:
     """Write pages about all data checks, and open them.
 
@@ -66,7 +67,7 @@ def docs(
     """
     from commands import data_docs as command
 
-    command.docs(open_browser)
+    command.docs(open_browser, as_json)
 
 
 @app.command()
@@ -79,6 +80,7 @@ def profile(
             autocompletion=completion.corpora,
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show lengths, labels, vocabulary, duplicates, languages.
 
@@ -87,4 +89,4 @@ def profile(
     from commands import data_profile as command
     from commands import inputs
 
-    command.profile(None if corpus is None else inputs.utf8(corpus, "CORPUS"))
+    command.profile(None if corpus is None else inputs.utf8(corpus, "CORPUS"), as_json)

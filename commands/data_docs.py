@@ -11,11 +11,12 @@ from pipelines.errors import UserError
 from pipelines.reporting import data_checks
 
 
-def docs(open_browser: bool) -> None:
+def docs(open_browser: bool, as_json: bool = False) -> None:
     """Write the pages, print their path and, if wanted, open them.
 
     Args:
         open_browser: open the pages in a browser.
+        as_json: print JSON instead of text, and open nothing.
 
     Raises:
         UserError: no corpus has been checked yet, or a file is damaged.
@@ -36,6 +37,10 @@ def docs(open_browser: bool) -> None:
     with files.atomic_write(paths.DATA_DOCS) as folder:
         data_docs.build(folder, results, times)
     page = paths.DATA_DOCS / data_docs.INDEX
+    if as_json:
+        corpora = [{"corpus": name, "checks": checks} for name, checks in results.items()]
+        console.print_json({"corpora": corpora, "page": str(page)})
+        return
     for path in checked:
         console.echo(f"{path.stem}: {data_checks.summary(data_checks.read(path))}")
     console.echo(f"Data Docs: {page.resolve().as_uri()}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines import console, paths
 from pipelines.config import params
@@ -22,40 +22,80 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 100_000  # rows that are read
 MAX_LABELS, MIN_SHARE = 20, 0.001  # labels, languages and scripts that are shown
+QUANTILES = {"min": 0.0, "median": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 SPLITS = ("train", "valid", "test")
 
 
-def profile(name: str | None) -> None:
+def profile(name: str | None, as_json: bool = False) -> None:
     """Print an overview of one corpus or of all, and what it suggests.
+
+    Args:
+        name: a corpus of params.yaml; None for all.
+        as_json: print JSON instead of text.
 
     Raises:
         UserError: there is no such corpus, or its text cannot be read.
     """
     config = params.load(paths.PARAMS)
-    if name is not None:
-        entry = params.require(config.corpora, name, "corpus")
-        _profile(name, entry, config.data_seed)
-        return
-    for corpus, entry in config.corpora.items():
-        try:
-            _profile(corpus, entry, config.data_seed)
-        except UserError as error:
-            console.echo(f"{corpus}: {error}")
+    facts: list[dict[str, Any]] = []
+    with console.only_json(as_json):
+        if name is not None:
+            entry = params.require(config.corpora, name, "corpus")
+            facts.append(_profile(name, entry, config.data_seed, not as_json))
+        else:
+            for corpus, entry in config.corpora.items():
+                try:
+                    facts.append(_profile(corpus, entry, config.data_seed, not as_json))
+                except UserError as error:
+                    console.echo(f"{corpus}: {error}")
+                    facts.append({"corpus": corpus, "error": str(error)})
+    if as_json:
+        console.print_json({"corpora": facts})
 
 
-def _profile(name: str, entry: params.Corpus, seed: int) -> None:
+def _profile(name: str, entry: params.Corpus, seed: int, is_shown: bool) -> dict[str, Any]:
+    """Return the overview of a corpus, and print it if it is to be shown."""
     with console.quiet_imports():
         from pipelines.diagnostics import corpus_overview
 
     with _rows(name, entry, seed) as (rows, origin):
         frame, bad = _first_rows(rows, entry)
         is_whole = next(iter(rows), None) is None
-    shown = f"{len(frame):,} rows" if is_whole else f"the first {len(frame):,} rows"
-    console.echo(f"{name}: {shown} of {origin}")
-    if bad:
-        noun = "row" if len(bad) == 1 else "rows"
-        console.echo(f"{len(bad):,} {noun} cannot be read; the first: {bad[0].sentence}")
-    _print(corpus_overview.look_at(frame, entry))
+    overview = corpus_overview.look_at(frame, entry)
+    if is_shown:
+        rows_text = f"{len(frame):,} rows" if is_whole else f"the first {len(frame):,} rows"
+        console.echo(f"{name}: {rows_text} of {origin}")
+        if bad:
+            noun = "row" if len(bad) == 1 else "rows"
+            console.echo(f"{len(bad):,} {noun} cannot be read; the first: {bad[0].sentence}")
+        _print(overview)
+    return {
+        "corpus": name,
+        "rows": len(frame),
+        "all_rows": is_whole,
+        "origin": origin,
+        "bad_rows": [row.sentence for row in bad[:MAX_LABELS]],
+        "bad_row_count": len(bad),
+        "texts": [_text_facts(text) for text in overview.texts],
+        "labels": dict(overview.labels),
+        "suggestions": overview.suggestions,
+    }
+
+
+def _text_facts(text: TextOverview) -> dict[str, Any]:
+    return {
+        "column": text.name,
+        "lengths": {
+            measure: dict(zip(QUANTILES, _quantiles(values), strict=True))
+            for measure, values in _measures(text).items()
+        },
+        "vocabulary_growth": list(map(int, text.growth)),
+        "repeated": int(text.repeated),
+        "similar": int(text.similar),
+        "near_duplicates": float(text.near),
+        "languages": dict(text.languages),
+        "scripts": dict(text.scripts),
+    }
 
 
 def _first_rows(
@@ -138,20 +178,26 @@ def _print(overview: Overview) -> None:
         console.echo(f"- {line}")
 
 
-def _length_rows(text: TextOverview) -> list[list[str]]:
-    import numpy as np
-
+def _measures(text: TextOverview) -> dict[str, Any]:
+    """Return the lengths of all rows by unit."""
     unit = "words" if text.tokens in params.SUB_WORDS else "tokens"
     measures = {"characters": text.characters}
     if text.tokens != "characters":
         measures[unit] = text.lengths
-    quantiles = (0.0, 0.5, 0.95, 0.99, 1.0)
+    return measures
+
+
+def _quantiles(values: Any) -> list[float]:
+    import numpy as np
+
+    quantiles: list[float] = np.quantile(values, list(QUANTILES.values())).tolist()
+    return quantiles
+
+
+def _length_rows(text: TextOverview) -> list[list[str]]:
     return [
-        [
-            _escape(f"{measure} of {text.name}"),
-            *(f"{value:,.0f}" for value in np.quantile(values, quantiles)),
-        ]
-        for measure, values in measures.items()
+        [_escape(f"{measure} of {text.name}"), *(f"{value:,.0f}" for value in _quantiles(values))]
+        for measure, values in _measures(text).items()
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipelines import console, files
+from pipelines import console
 from pipelines.diagnostics.diagnostic import Checks, Diagnostic, one_line
 
 SILENT_BAR = console.Progress(lambda amount, remark: None)
@@ -36,8 +36,7 @@ def doctor(quick: bool, as_json: bool) -> None:
             _print_group(group, diagnostics)
     statuses = [row["status"] for row in rows]
     if as_json:
-        report = {"ok": "failed" not in statuses, "checks": rows}
-        console.echo(files.dump_json(report).rstrip())
+        console.print_json({"ok": "failed" not in statuses, "checks": rows})
     else:
         console.echo(_summary(statuses.count("failed"), statuses.count("warning")))
     if "failed" in statuses:

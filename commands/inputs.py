@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UserError
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from pipelines.inference.predictor import Predictor
 
 
-def texts(arguments: list[str] | None) -> list[str]:
+def texts(arguments: list[str] | None) -> list[str] | None:
     """Return the texts of the command line or, without any, the lines of standard input.
 
-    A line ends at a line feed only, as in `wc -l`. Blank lines stay: see `align`.
+    A line ends at a line feed only, as in `wc -l`. Blank lines stay: see `align`. In a terminal
+    nothing is read, and the result is None: a prompt is to ask for the texts.
 
     Args:
         arguments: texts of the command line, if any.
@@ -30,6 +31,8 @@ def texts(arguments: list[str] | None) -> list[str]:
             if not utf8(text, f"Text {number}").strip():
                 raise UserError(f"Text {number} is empty. Give at least one word.")
         return arguments
+    if sys.stdin.isatty():
+        return None
     try:
         content = sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -44,6 +47,24 @@ def texts(arguments: list[str] | None) -> list[str]:
             "There is no text. Pass it in quotes, or on standard input with one text per line."
         )
     return lines
+
+
+def require_texts(texts: list[str] | None, options: Mapping[str, bool]) -> None:
+    """Refuse options that need all texts at once if a prompt asks for them.
+
+    Args:
+        texts: as `texts` returns them.
+        options: by name, whether they are set.
+
+    Raises:
+        UserError: there is a prompt and such an option.
+    """
+    name = next((name for name, is_set in options.items() if is_set), None)
+    if texts is None and name is not None:
+        raise UserError(
+            f"{name} needs the texts at once. Pass them in quotes, or on standard input with one "
+            "text per line."
+        )
 
 
 def prepare(trained: Predictor, texts: Sequence[str]) -> tuple[list[str], list[bool]]:
@@ -73,6 +94,23 @@ def align(answers: Iterable[str], blank: Sequence[bool]) -> Iterator[str]:
     remaining = iter(answers)
     for is_blank in blank:
         yield "" if is_blank else next(remaining)
+
+
+def as_json(
+    texts: Sequence[str], blank: Sequence[bool], answers: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the texts as typed with their answers; that of a blank text is null.
+
+    Args:
+        texts: as typed.
+        blank: of each text, whether it is blank.
+        answers: to the texts that are not blank.
+    """
+    remaining = iter(answers)
+    return [
+        {"text": text, **({"answer": None} if is_blank else next(remaining))}
+        for text, is_blank in zip(texts, blank, strict=True)
+    ]
 
 
 def utf8(text: str, label: str) -> str:

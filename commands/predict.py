@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from commands import drift, inputs
+from commands import drift, inputs, prompt
 from pipelines import console, paths
 from pipelines.config import params
 
 if TYPE_CHECKING:
     from pipelines.inference.predictor import Predictor
 
+Answer = dict[str, Any]  # `answer` and, of a classifier, `probabilities` by label
 
-def predict(name: str, texts: list[str], check: bool = False) -> None:
+
+def predict(name: str, texts: list[str] | None, check: bool = False, as_json: bool = False) -> None:
     """Print the model's prediction for each text, and an empty line for a blank text.
 
     It is a translation, a continuation, or the tag of each word. A classifier prints a table: the
@@ -21,18 +24,21 @@ def predict(name: str, texts: list[str], check: bool = False) -> None:
 
     Args:
         name: a model of params.yaml.
-        texts: texts as typed; they are cleaned like the model's corpus.
+        texts: texts as typed; they are cleaned like the model's corpus. None for a prompt.
         check: compare the texts with the training text, too.
+        as_json: print JSON instead of text.
 
     Raises:
         UserError: the texts differ from the training text by more than the rule `drift` allows.
     """
+    inputs.require_texts(texts, {"--check": check, "--json": as_json})
     config = params.load(paths.PARAMS)
     entry = params.require(config.models, name, "model")
+    if texts is None:
+        console.echo(f"Loading {name} ...")
     with console.quiet_imports():
         from pipelines.inference import predictor
         from pipelines.models import serialization
-        from pipelines.tasks import lookup
 
     corpus = config.corpora[entry.corpus]
     trained = predictor.load(
@@ -42,16 +48,19 @@ def predict(name: str, texts: list[str], check: bool = False) -> None:
         corpus.search,
         spec=serialization.ModelSpec.of(config, name),
     )
+    if texts is None:
+        prompt.answer_lines(lambda text: _lines(trained, [text]))
+        return
     prepared, blank = inputs.prepare(trained, texts)
-    labels: Counter[str] = Counter()
-    if trained.spec.task == "classification":
-        header, *lines = _label_table(trained, prepared, labels)
-        console.echo(header)
+    answers = _answers(trained, prepared)
+    if as_json:
+        console.print_json({"model": name, "answers": inputs.as_json(texts, blank, answers)})
     else:
-        lines = lookup.get(trained.spec.task).predict_prepared(trained, prepared)
-    for line in inputs.align(lines, blank):
-        console.echo(line)
+        for line in _text_lines(trained, prepared, blank, answers):
+            console.echo(line)
     if check:
+        is_label = trained.spec.task == "classification"
+        labels = Counter(answer["answer"] for answer in answers) if is_label else Counter()
         test_labels = _test_labels(name) if labels else {}
         drift.check(entry.corpus, corpus, trained.vocabularies, prepared, labels, test_labels)
 
@@ -66,24 +75,54 @@ def _test_labels(name: str) -> Counter[str]:
     return Counter(parquet.read_table(path, ["predicted"])["predicted"].to_pylist())
 
 
-def _label_table(trained: Predictor, prepared: list[str], counts: Counter[str]) -> list[str]:
-    """Return the lines of a table with a row for each text, and count the labels."""
+def _lines(trained: Predictor, texts: Sequence[str]) -> Iterator[str]:
+    prepared, blank = inputs.prepare(trained, texts)
+    yield from _text_lines(trained, prepared, blank, _answers(trained, prepared))
+
+
+def _answers(trained: Predictor, prepared: Sequence[str]) -> list[Answer]:
+    """Predict the answer to each prepared text."""
     import numpy as np
 
-    from pipelines.tasks import classification
+    from pipelines.tasks import classification, lookup
 
+    if trained.spec.task != "classification":
+        answers = lookup.get(trained.spec.task).predict_prepared(trained, prepared)
+        return [{"answer": answer} for answer in answers]
     logits = classification.predict_logits(trained, prepared)
-    probabilities = np.exp(classification.log_softmax(logits))
     labels = trained.vocabularies.labels
-    counts.update(labels[row.argmax()] for row in probabilities)
+    return [
+        {
+            "answer": labels[row.argmax()],
+            "probabilities": dict(zip(labels, row.tolist(), strict=True)),
+        }
+        for row in np.exp(classification.log_softmax(logits))
+    ]
+
+
+def _text_lines(
+    trained: Predictor, prepared: Sequence[str], blank: Sequence[bool], answers: Sequence[Answer]
+) -> Iterator[str]:
+    if trained.spec.task != "classification":
+        yield from inputs.align([answer["answer"] for answer in answers], blank)
+        return
+    header, *lines = _label_table(trained.vocabularies.labels, prepared, answers)
+    yield header
+    yield from inputs.align(lines, blank)
+
+
+def _label_table(
+    labels: Sequence[str], prepared: Sequence[str], answers: Sequence[Answer]
+) -> list[str]:
+    """Return the lines of a table with a row for each text."""
     header = ["label", *(f"p({label})" for label in labels), "text"]
     table = [
         [
-            labels[row.argmax()],
-            *(f"{probability:.3f}" for probability in row),
+            answer["answer"],
+            *(f"{answer['probabilities'][label]:.3f}" for label in labels),
             " ".join(text.split("\n")),
         ]
-        for row, text in zip(probabilities, prepared, strict=True)
+        for answer, text in zip(answers, prepared, strict=True)
     ]
     widths = [max(len("label"), *map(len, labels)), *map(len, header[1:-1]), 0]
     return [

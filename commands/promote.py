@@ -14,12 +14,13 @@ from pipelines.tracking.run_store import RunRecord, RunStore
 from pipelines.verification import verify_targets
 
 
-def promote(target: str, alias: str) -> None:
+def promote(target: str, alias: str, as_json: bool = False) -> None:
     """Give a model an alias in its corpus, if it is better than the model that has the alias.
 
     Args:
         target: a model of params.yaml, or the first characters of a run's id.
         alias: `champion`, for instance.
+        as_json: print JSON instead of text.
 
     Raises:
         UserError: the target does not exist, was not evaluated, or is not better.
@@ -35,7 +36,7 @@ def promote(target: str, alias: str) -> None:
             run = tracked_runs.find_run(target, store.runs)
         if run is None:
             raise UserError(f"'{target}' is neither a model nor a run{suggest(target, models)}.")
-        _promote(run, alias, root, store)
+        _promote(run, alias, root, store, as_json)
 
 
 def _run_of_model(name: str, store: RunStore) -> RunRecord:
@@ -51,7 +52,7 @@ def _run_of_model(name: str, store: RunStore) -> RunRecord:
     return run
 
 
-def _promote(run: RunRecord, alias: str, root: Path, store: RunStore) -> None:
+def _promote(run: RunRecord, alias: str, root: Path, store: RunStore, as_json: bool) -> None:
     name = registry.registered_name(run)
     model = store.logged_model(run)
     if model is None:
@@ -69,9 +70,13 @@ def _promote(run: RunRecord, alias: str, root: Path, store: RunStore) -> None:
             )
         _require_better(run, champion, f"the {alias} of {name}", root, store)
     version = registry.promote(store, run, model.id, alias)
+    uri = f"models:/{name}@{alias}"
+    if as_json:
+        content = {"model": run.name, "run": run.id, "registered_model": name}
+        console.print_json(content | {"version": version, "alias": alias, "uri": uri})
+        return
     console.echo(
-        f"{run.name} of run {run.short_id} is version {version} of {name} and its {alias}: "
-        f"models:/{name}@{alias}"
+        f"{run.name} of run {run.short_id} is version {version} of {name} and its {alias}: {uri}"
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
-from pipelines import console, paths
+from pipelines import console, files, paths
 from pipelines.config import params
 from pipelines.evaluation import metrics
 from pipelines.reporting import goal_results
@@ -14,27 +16,56 @@ from pipelines.reporting.leader import leader_sentence
 GOAL_COLUMNS = ["model", "metric", "ours", "published", "gap", "target"]
 
 
-def results(stages: Iterable[str]) -> None:
+def results(stages: Iterable[str], as_json: bool = False) -> None:
     """Print a table for each corpus, the cost of each stage, and the address of the report.
 
     Args:
         stages: names of the stages in dvc.yaml; costs of other stages are ignored.
+        as_json: print JSON instead of text.
     """
     root = console.root()
     config = params.load(root / paths.PARAMS)
     metrics.check_goals(config)
-    for table in compare(config, root):
+    tables = compare(config, root)
+    report = root / paths.REPORT
+    if as_json:
+        content = {
+            "corpora": [_facts(table, root) for table in tables],
+            "stages": console.costs(stages),
+            "report": str(paths.REPORT) if report.is_file() else None,
+        }
+        console.print_json(content)
+        return
+    for table in tables:
         _print_table(table)
         for name in table.missing:
             stage = paths.evaluation_stage(config, name)
             console.echo(f"{name} has no metrics yet. Run `dvc repro {stage}`.")
         console.echo("")
     _print_costs(console.costs(stages))
-    report = root / paths.REPORT
     if report.is_file():
         console.echo(f"The report: {report.as_uri()}")
     else:
         console.echo("There is no report yet. Run `dvc repro report`.")
+
+
+def _facts(table: CorpusTable, root: Path) -> dict[str, Any]:
+    """Return the metrics of the models of a corpus as their files have them."""
+    return {
+        "corpus": table.corpus,
+        "task": table.task,
+        "deciding_metric": table.columns[0].key if table.columns else None,
+        "models": [
+            {
+                "model": row.model,
+                "kind": row.kind,
+                "metrics": files.read_json(root / paths.metrics(row.model), dict[str, Any]),
+            }
+            for row in table.rows
+        ],
+        "goals": [result.model_dump(mode="json") for result in table.goals],
+        "missing": list(table.missing),
+    }
 
 
 def _print_table(table: CorpusTable) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from pipelines import console, fork_server, paths
 from pipelines.console import Exit, LiveTable
@@ -24,13 +25,16 @@ SURVEY = "survey"  # the process that asks DVC which stages are outdated
 SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
-def run(targets: Sequence[str], jobs: int | None, gpu_count: int | None) -> None:
+def run(
+    targets: Sequence[str], jobs: int | None, gpu_count: int | None, as_json: bool = False
+) -> None:
     """Run the outdated stages among targets and what these need.
 
     Args:
         targets: stages, groups, models or corpora; none stands for all stages.
         jobs: number of stages at a time; by default the cores divided by the threads of a stage.
         gpu_count: number of GPUs to use; all by default.
+        as_json: print JSON at the end, and all other messages on standard error.
 
     Raises:
         UserError: DVC reports an error, a target does not exist, or another process runs stages.
@@ -42,7 +46,18 @@ def run(targets: Sequence[str], jobs: int | None, gpu_count: int | None) -> None
         raise UserError(
             f"{root.resolve()} has no {paths.DVC_YAML}. Run this command in the project's root."
         )
-    devices = gpus.choose(gpu_count)
+    with console.only_json(as_json):
+        schedule, content = _run(root, targets, jobs, gpus.choose(gpu_count))
+    if as_json:
+        console.print_json(content)
+    if schedule.in_state("failed"):
+        raise Exit(1)
+
+
+def _run(
+    root: Path, targets: Sequence[str], jobs: int | None, devices: Sequence[str]
+) -> tuple[Schedule, dict[str, Any]]:
+    """Run the outdated stages; return them with their end as JSON."""
     stop = StopSignals()
     started = time.monotonic()
     with exclusive.only_run(FOLDER / "run.lock"), stop.recorded(), LiveTable() as table:
@@ -59,8 +74,16 @@ def run(targets: Sequence[str], jobs: int | None, gpu_count: int | None) -> None
             seconds = _run_stages(root, schedule, list(stages), len(devices), children, table, stop)
     _print_summary(schedule, seconds, len(names), time.monotonic() - started, jobs)
     _raise_if_stopped(stop, schedule.in_state("stopped"))
-    if schedule.in_state("failed"):
-        raise Exit(1)
+    return schedule, {
+        "ok": not schedule.in_state("failed"),
+        "selected": len(names),
+        "jobs": jobs,
+        "seconds": round(time.monotonic() - started, 1),
+        "stages": [
+            {"stage": name, "state": state, "seconds": seconds.get(name)}
+            for name, state in schedule.states.items()
+        ],
+    }
 
 
 def _run_stages(

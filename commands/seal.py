@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from pipelines import console
@@ -12,8 +13,11 @@ from pipelines.tracking import run_store
 from pipelines.verification import output_hashes
 
 
-def seal() -> None:
+def seal(as_json: bool = False) -> None:
     """Seal the runs of dvc.lock and of all experiments, and print a summary.
+
+    Args:
+        as_json: print JSON instead of text.
 
     Raises:
         UserError: there is no project, no dvc.lock or no tracking server.
@@ -23,6 +27,10 @@ def seal() -> None:
     params.load(root / "params.yaml")
     with run_store.exclusive_lock(root):
         summary = _record(root)
+    if as_json:
+        console.print_json({"ok": not summary.findings, **asdict(summary)})
+        _exit(summary)
+        return
     count = summary.new + summary.existing
     for line in (
         f"{count} stages are sealed, {summary.new} of them newly.",
@@ -30,6 +38,10 @@ def seal() -> None:
         *summary.findings,
     ):
         console.echo(line)
+    _exit(summary)
+
+
+def _exit(summary: output_hashes.RecordSummary) -> None:
     if summary.findings:
         raise Exit(1)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from pipelines import console, paths
 from pipelines.config import params
 from pipelines.console import Exit
@@ -9,11 +11,12 @@ from pipelines.errors import redact
 from pipelines.tracking import connection, offline_queue
 
 
-def sync(any_server: bool) -> None:
+def sync(any_server: bool, as_json: bool = False) -> None:
     """Upload queued runs in order, and print a summary.
 
     Args:
         any_server: upload runs that were recorded for another server, too.
+        as_json: print JSON instead of text.
 
     Raises:
         UserError: the current folder is no project, or another upload does not finish.
@@ -23,6 +26,15 @@ def sync(any_server: bool) -> None:
     params.load(root / paths.PARAMS)
     server = redact(connection.tracking_uri(root))
     summary = offline_queue.upload(root, any_server)
+    if as_json:
+        console.print_json({"ok": summary.failure is None, "server": server, **asdict(summary)})
+    else:
+        _print(summary, server)
+    if summary.failure is not None:
+        raise Exit(1)
+
+
+def _print(summary: offline_queue.SyncSummary, server: str) -> None:
     if summary.uploaded:
         names = ", ".join(summary.uploaded)
         console.echo(f"Uploaded {len(summary.uploaded)} queued runs to {server}: {names}.")
@@ -42,4 +54,3 @@ def sync(any_server: bool) -> None:
             f"Tracking server {server} is unreachable ({summary.failure}). The remaining events "
             "stay queued; run `seqproof sync` again later."
         )
-        raise Exit(1)

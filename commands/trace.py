@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pipelines import console, files
+from pipelines import console
 from pipelines.config import params
 from pipelines.lineage import snapshots, targets
 from pipelines.lineage import trace as lineage
@@ -44,7 +44,7 @@ def trace(name: str, as_json: bool) -> None:
         result = lineage.trace(target, root, workspace, runs)
     problems = [*result.problems, *([error] if error else [])]
     if as_json:
-        console.echo(files.dump_json(asdict(result) | {"problems": problems}).rstrip())
+        console.print_json(asdict(result) | {"problems": problems})
         return
     for line in _lines(result):
         console.echo(line)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from commands import inputs
+from commands import inputs, prompt
+from commands.attention_map import LEGEND, attention_lines
 from commands.options import override
 from pipelines import console, paths
 from pipelines.config import params
@@ -16,16 +17,17 @@ if TYPE_CHECKING:
     from pipelines.inference.predictor import Predictor
 
 SCORE_WIDTH = 10  # characters of the column of scores
-MIN_WEIGHT = 0.1  # smaller attention weights are not printed
 GREEDY = params.Search(beam=1)
+Answer = dict[str, Any]  # `answer`, the best translation, and all `translations`
 
 
 def translate(
     name: str,
-    texts: list[str],
+    texts: list[str] | None,
     n_best: int | None,
     attention: bool,
     options: Mapping[str, Any],
+    as_json: bool = False,
 ) -> None:
     """Print one translation per line, or the `n_best` translations of each text with their scores.
 
@@ -33,15 +35,17 @@ def translate(
 
     Args:
         name: an encoder-decoder of params.yaml.
-        texts: source texts.
+        texts: source texts; None for a prompt.
         n_best: number of translations of each text, each after its score; None for the best
             translation without its score.
-        attention: print the source tokens that each token of a translation attends to below it.
+        attention: draw below each translation the source tokens that its tokens attend to.
         options: values that replace those of the corpus's `search`; None keeps a value.
+        as_json: print JSON instead of text.
 
     Raises:
         UserError: the model is of another kind, an option is invalid, or all texts are blank.
     """
+    inputs.require_texts(texts, {"--json": as_json})
     config = params.load(paths.PARAMS)
     entry = params.require(config.models, name, "model")
     corpus = config.corpora[entry.corpus]
@@ -65,28 +69,65 @@ def translate(
         raise UserError(
             f"--attention needs a model with an attention, and '{name}' has 'attention: none'."
         )
+    if texts is None:
+        console.echo(f"Loading {name} ...")
     with console.quiet_imports():
         from pipelines.inference import predictor
         from pipelines.models import serialization
-        from pipelines.tasks import translation
     spec = serialization.ModelSpec.of(config, name)
     trained = predictor.load(
         paths.model(name), paths.vocabulary(entry.corpus), search=search, spec=spec
     )
-    sources, blank = inputs.prepare(trained, texts)
-    translations = translation.translate(trained, sources, n_best or 1)
-    if n_best is not None:
+    if n_best is not None and not as_json:
         console.echo(f"{'score':<{SCORE_WIDTH}}translation    ({_describe_score(search)})")
+    if attention and not as_json:
+        console.echo(f"attention of at least {LEGEND}")
+    scored = n_best is not None
+    if texts is None:
+        prompt.answer_lines(
+            lambda text: _text_lines(_translate(trained, [text], n_best, attention)[0][0], scored),
+        )
+        return
+    answers, blank = _translate(trained, texts, n_best, attention)
+    if as_json:
+        content = {"model": name, "score": _describe_score(search)}
+        console.print_json(content | {"answers": inputs.as_json(texts, blank, answers)})
+        return
+    lines = ("\n".join(_text_lines(answer, scored)) for answer in answers)
+    for line in inputs.align(lines, blank):
+        console.echo(line)
+
+
+def _translate(
+    trained: Predictor, texts: Sequence[str], n_best: int | None, attention: bool
+) -> tuple[list[Answer], list[bool]]:
+    """Translate the texts that are not blank; return also of each text whether it is blank."""
+    from pipelines.tasks import translation
+
+    sources, blank = inputs.prepare(trained, texts)
     answers = []
-    for source, hypotheses in zip(sources, translations, strict=True):
-        lines = []
-        for hypothesis in hypotheses:
-            score = "" if n_best is None else f"{hypothesis.score:<{SCORE_WIDTH}.4f}"
-            lines.append(f"{score}{translation.hypothesis_text(trained, hypothesis, source)}")
-            lines += _attention_lines(trained, hypothesis, source) if attention else ()
-        answers.append("\n".join(lines))
-    for answer in inputs.align(answers, blank):
-        console.echo(answer)
+    for source, hypotheses in zip(
+        sources, translation.translate(trained, sources, n_best or 1), strict=True
+    ):
+        translations = [
+            {
+                "text": translation.hypothesis_text(trained, hypothesis, source),
+                "score": float(hypothesis.score),
+                **({"attention": _attention(trained, hypothesis, source)} if attention else {}),
+            }
+            for hypothesis in hypotheses
+        ]
+        answers.append({"answer": translations[0]["text"], "translations": translations})
+    return answers, blank
+
+
+def _text_lines(answer: Answer, scored: bool) -> Iterator[str]:
+    for entry in answer["translations"]:
+        score = f"{entry['score']:<{SCORE_WIDTH}.4f}" if scored else ""
+        yield f"{score}{entry['text']}"
+        if "attention" in entry:
+            weights = entry["attention"]
+            yield from attention_lines(weights["source"], weights["target"], weights["weights"])
 
 
 def _describe_score(search: params.Search) -> str:
@@ -96,13 +137,11 @@ def _describe_score(search: params.Search) -> str:
     return "score: log probability in nats"
 
 
-def _attention_lines(trained: Predictor, hypothesis: Hypothesis, source: str) -> Iterator[str]:
-    """Yield a line for each token of a translation: the source tokens with the most attention."""
+def _attention(trained: Predictor, hypothesis: Hypothesis, source: str) -> dict[str, Any]:
+    """Return the tokens of a source and of its translation, with the weights between them."""
     columns = trained.vocabularies.columns
-    source_tokens = columns["source"].split(source)
-    target_tokens = columns["target"].decode_tokens(hypothesis.ids)
-    width = max(map(len, target_tokens), default=0)
-    for token, weights in zip(target_tokens, hypothesis.weights, strict=True):
-        order = [place for place in (-weights).argsort() if weights[place] >= MIN_WEIGHT]
-        sources = ", ".join(f"{source_tokens[place]} {weights[place]:.2f}" for place in order)
-        yield f"    {token:<{width}}  <- {sources}"
+    return {
+        "source": columns["source"].split(source),
+        "target": columns["target"].decode_tokens(hypothesis.ids),
+        "weights": hypothesis.weights.tolist(),
+    }

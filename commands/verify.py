@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 from pipelines import console
 from pipelines.config import params
@@ -16,15 +18,17 @@ from pipelines.tracking import run_store
 from pipelines.tracking.run_store import RunStore
 from pipelines.verification import verify as verification
 from pipelines.verification import verify_targets
+from pipelines.verification.verify import Verdict
 from pipelines.verification.verify_targets import VerifyTarget
 
 
-def verify(name: str | None, level: int) -> None:
+def verify(name: str | None, level: int, as_json: bool = False) -> None:
     """Verify a model, a run, or all models of the workspace.
 
     Args:
         name: a model of params.yaml, or the beginning of a run's id; None for all models.
         level: 0 compares hashes, 1 repeats first training steps, 2 runs all stages again.
+        as_json: print JSON instead of text.
 
     Raises:
         UserError: there is no such model or run, or no such level.
@@ -36,19 +40,42 @@ def verify(name: str | None, level: int) -> None:
         levels = ", ".join(str(number) for number in sorted(verification.LEVELS))
         raise UserError(f"There is no level {level}; levels are {levels}.")
     runs = run_store.open_store(root)
-    with snapshots.open_snapshot(root) as workspace:
+    with console.only_json(as_json), snapshots.open_snapshot(root) as workspace:
         names = list(models) if name is None else [name]
         results = [_verify(name, name in models, root, workspace, runs, level) for name in names]
-    if any(saved for _, saved in results):
-        console.echo("Run `dvc repro report` to show the verdict in the report.")
-    if not all(passed for passed, _ in results):
+        if any(result.saved for result in results):
+            console.echo("Run `dvc repro report` to show the verdict in the report.")
+    passed = not any(result.verdict.findings for result in results)
+    if as_json:
+        verdicts = [
+            asdict(result.verdict) | {"location": result.location, "logged": result.logged}
+            for result in results
+        ]
+        console.print_json({"ok": passed, "verdicts": verdicts})
+    if not passed:
         raise Exit(1)
+
+
+class _Result(NamedTuple):
+    """Verdict on a model, and where it is recorded.
+
+    Attributes:
+        verdict: the verdict.
+        location: of a model that is not the workspace's.
+        logged: True if the run in MLflow has it.
+        saved: True if the report can show it.
+    """
+
+    verdict: Verdict
+    location: str
+    logged: bool
+    saved: bool
 
 
 def _verify(
     name: str, is_model: bool, root: Path, workspace: ProjectSnapshot, runs: RunStore, level: int
-) -> tuple[bool, bool]:
-    """Verify a model; return whether it passed, and whether the report can show it."""
+) -> _Result:
+    """Verify a model, and print the verdict."""
     with _open_target(name, is_model, root, workspace, runs) as target:
         verdict = verification.verify(target, level)
         logged = verification.log_to_run(target, verdict)
@@ -60,7 +87,7 @@ def _verify(
     if not logged:
         stage = target.stages[-1]
         console.echo(f"  The verdict was not logged: no MLflow run has the inputs of {stage}.")
-    return not verdict.findings, saved
+    return _Result(verdict, target.location, logged, saved)
 
 
 @contextmanager

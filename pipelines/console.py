@@ -10,6 +10,7 @@ from pipelines import startup  # before all other imports
 
 # isort: split
 import json
+import math
 import os
 import re
 import resource
@@ -18,8 +19,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Argument",
+    "AsJson",
     "Command",
     "Context",
     "Exit",
@@ -56,6 +58,7 @@ Restart = Annotated[
     bool,
     Option(RESTART, envvar="SEQPROOF_FRESH", help="ignore saved checkpoints and start from step 0"),
 ]
+AsJson = Annotated[bool, Option("--json", help="print one JSON object, for other programs")]
 INTERRUPTED = 130  # exit code of Typer after Ctrl-C
 
 
@@ -267,6 +270,49 @@ def ask(question: str) -> str:
 def echo(text: str, error: bool = False) -> None:
     """Print a line without interpreting markup, so that text from data is safe."""
     out(error).print(text, markup=False)
+
+
+def read_line(prompt: str) -> str | None:
+    """Return the line that is typed after a prompt; None at Ctrl-D and Ctrl-C."""
+    try:
+        return input(prompt)
+    except (EOFError, KeyboardInterrupt):
+        echo("")
+        return None
+    except UnicodeDecodeError:
+        echo("The line is not valid UTF-8.", error=True)
+        return ""
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print a JSON object; numbers that JSON cannot hold become null."""
+    sys.stdout.write(files.dump_json(_finite(content)))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@contextmanager
+def only_json(wanted: bool) -> Iterator[None]:
+    """Send what is printed to standard error, so that standard output has the JSON alone.
+
+    Args:
+        wanted: False changes nothing.
+    """
+    with redirect_stdout(sys.stderr) if wanted else nullcontext():
+        yield
+
+
+def cell_width(text: str) -> int:
+    """Return the number of cells that a text takes in a terminal."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 class LiveTable:

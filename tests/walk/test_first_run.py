@@ -238,7 +238,7 @@ def test_results_have_all_models_and_the_cost_of_every_stage(copy):
 
 def test_models_are_compared_by_their_stored_predictions(copy):
     output = copy.run("seqproof", "compare", "plain-markov", "plain-lstm", "--json")
-    (comparison,) = json.loads(output)
+    (comparison,) = json.loads(output)["comparisons"]
     (finding,) = comparison["findings"]
     for name, score in (("plain-markov", "first"), ("plain-lstm", "second")):
         bits = copy.metrics(name)["test_bits_per_character"]

@@ -44,6 +44,13 @@ def test_empty_or_invalid_standard_input_is_an_error(
         texts(None)
 
 
+def test_a_terminal_is_not_read_but_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set_stdin(monkeypatch, b"one\n")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    assert texts(None) is None
+    assert texts(["one"]) == ["one"]
+
+
 def test_invalid_utf8_arguments_are_an_error() -> None:
     with pytest.raises(UserError, match="Text 2 is not valid UTF-8 at character 3"):
         texts(["fine", "ab\udcff"])
@@ -53,7 +60,9 @@ def test_invalid_utf8_arguments_are_an_error() -> None:
 
 def test_predict_and_translate_read_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    monkeypatch.setattr(predict, "predict", lambda name, texts, check: calls.append((name, texts)))
+    monkeypatch.setattr(
+        predict, "predict", lambda name, texts, *options: calls.append((name, texts))
+    )
     monkeypatch.setattr(
         translate, "translate", lambda name, texts, *options: calls.append((name, texts))
     )

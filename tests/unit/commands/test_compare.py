@@ -16,7 +16,7 @@ def compare_json(project, capsys):
 
     def run(*names, sentences=0):
         compare(names, sentences, level=0.05, as_json=True)
-        return json.loads(capsys.readouterr().out)
+        return json.loads(capsys.readouterr().out)["comparisons"]
 
     return run
 

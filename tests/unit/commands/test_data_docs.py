@@ -59,6 +59,12 @@ def test_the_pages_show_rules_and_rows(
     index = (checked / "data" / "docs" / "index.html").as_uri()
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["mood: 1 of 2 passed, 1 warning", f"Data Docs: {index}"]
+    data_docs.docs(open_browser=True, as_json=True)
+    content = json.loads(capsys.readouterr().out)
+    assert content["page"] == "data/docs/index.html"
+    assert [entry["corpus"] for entry in content["corpora"]] == ["mood"]
+    assert [check["success"] for check in content["corpora"][0]["checks"]] == [False, True]
+    assert visited == []
     pages = {
         path.stem: path.read_text(encoding="utf-8")
         for path in Path("data/docs/validations").rglob("*.html")

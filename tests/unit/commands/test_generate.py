@@ -1,5 +1,6 @@
 """`seqproof generate`: options, output and refusals."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from commands import app, generate
-from pipelines import paths
+from pipelines import console, paths
 from pipelines.errors import UserError
 from pipelines.inference import predictor
 from pipelines.tasks import language_modelling
@@ -49,6 +50,20 @@ def test_omitted_options_are_those_of_params_yaml(requests, capsys):
     assert samples.model_dump(exclude_none=True) == expected
     assert beginning == expected["beginning"]  # unchanged, with its line break, as in `evaluate`
     assert capsys.readouterr().out == f"{beginning}|:smile: [b]\n"
+
+
+def test_json_and_a_prompt(requests, monkeypatch, capsys):
+    generate.generate("shakespeare-lstm", {}, as_json=True)
+    (answer,) = json.loads(capsys.readouterr().out)["answers"]
+    assert answer["answer"] == f"{answer['text']}|:smile: [b]"
+    lines = iter(["One", "Two", None])
+    monkeypatch.setattr(console, "read_line", lambda prompt: next(lines))
+    generate.generate("shakespeare-lstm", {"length": 7}, interactive=True)
+    assert capsys.readouterr().out.splitlines()[-2:] == ["one|:smile: [b]", "two|:smile: [b]"]
+    assert requests[-1][0].length == 7
+    for options, name in (({"beginning": "a"}, "--beginning"), ({}, "--json")):
+        with pytest.raises(UserError, match=f"--interactive cannot be combined with {name}"):
+            generate.generate("shakespeare-lstm", options, interactive=True, as_json=not options)
 
 
 def test_options_replace_params_yaml_and_text_is_prepared(requests):

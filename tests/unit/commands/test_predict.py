@@ -1,5 +1,6 @@
 """`seqproof predict`: a classifier prints the probabilities of all labels."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,43 @@ def test_a_table_with_a_header_and_a_row_for_each_text(classifier, capsys):
     assert rows[1].split()[:2] == [labels[0], expected[-1]]
     assert len({row.index("0.") for row in rows}) == 1, "columns are aligned"
     assert rows[0].index(expected[0]) == header.index("p(")
+
+
+def test_json_has_the_texts_as_typed_and_null_for_a_blank_one(classifier, capsys):
+    predict.predict("opinions-lstm", ["So good", " \u200b"], as_json=True)
+    content = json.loads(capsys.readouterr().out)
+    assert content["model"] == "opinions-lstm"
+    answer, blank = content["answers"]
+    assert blank == {"text": " \u200b", "answer": None}
+    assert (answer["text"], answer["answer"]) == ("So good", classifier[-1])
+    assert list(answer["probabilities"]) == sorted(classifier)
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+
+
+def test_a_prompt_answers_line_by_line_and_survives_a_bad_one(classifier, monkeypatch, capsys):
+    lines = iter(["So good", "", "\u200b", "\udcff", "bad"])
+
+    def read(prompt):
+        try:
+            return next(lines)
+        except StopIteration:
+            raise EOFError from None
+
+    monkeypatch.setattr("builtins.input", read)
+    predict.predict("opinions-lstm", None)
+    output = capsys.readouterr()
+    answers = [line.split()[-1] for line in output.out.splitlines() if "0." in line]
+    assert answers == ["good", "bad"]
+    assert output.err.splitlines() == [
+        "Nothing is left of the text after cleaning. Give at least one word.",
+        "The text is not valid UTF-8 at character 1. Convert it to UTF-8.",
+    ]
+
+
+@pytest.mark.parametrize("options", [{"check": True}, {"as_json": True}])
+def test_options_that_need_all_texts_are_refused_with_a_prompt(classifier, options):
+    with pytest.raises(UserError, match=r"^--(check|json) needs the texts at once\."):
+        predict.predict("opinions-lstm", None, **options)
 
 
 ENGLISH = "the food was good and the staff were friendly so we came again last night"

@@ -1,5 +1,6 @@
 """`seqproof translate`: options, output and refusals."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -128,10 +129,37 @@ def test_attention_of_a_sentence_of_the_user(make, monkeypatch, capsys, searches
     monkeypatch.setattr(translation, "translate", lambda *arguments: [[hypothesis]])
     result = CliRunner().invoke(app.app, ["translate", "verses-attention", source, "--attention"])
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[1:] == [
-        f"    {target}  <- {second} 0.95",
-        f"    {target}  <- {first} 0.60, {second} 0.40",
+    assert result.stdout.splitlines() == [
+        "attention of at least ░ 0.1, ▒ 0.25, ▓ 0.5, █ 0.75",
+        f"{target} {target}",
+        f"    {' ' * len(target)} {first:<2} {second}",
+        f"    {target} {'  '} {'██'}",
+        f"    {target} {'▓▓'} {'▒▒'}",
     ]
+    options = [source, "--attention", "--json"]
+    result = CliRunner().invoke(app.app, ["translate", "verses-attention", *options])
+    content = json.loads(result.stdout)
+    assert content == {
+        "model": "verses-attention",
+        "score": "score: log probability in nats with the penalties of Wu et al. 2016",
+        "answers": [
+            {
+                "text": source,
+                "answer": f"{target} {target}",
+                "translations": [
+                    {
+                        "text": f"{target} {target}",
+                        "score": -1.0,
+                        "attention": {
+                            "source": [first, second],
+                            "target": [target, target],
+                            "weights": weights.tolist(),
+                        },
+                    }
+                ],
+            }
+        ],
+    }
     with pytest.raises(UserError, match=r"--attention needs .*'verses-fixed' has 'attention: none"):
         translate.translate("verses-fixed", ["a"], None, True, NO_OPTIONS)
 
