@@ -144,11 +144,11 @@ def _watch_ctrl_c() -> Iterator[threading.Event]:
 
 
 def _usage_error(error: Any) -> str:
-    """Return the message of a usage error, with the nearest options and where all are listed."""
+    """Return the message of a usage error, with the nearest option and where all are listed."""
     message = error.format_message()
     options = getattr(error, "possibilities", None)
     if options:
-        message = f"{error.message}. Did you mean {' or '.join(sorted(options))}?"
+        message = f"{error.message}. Did you mean {options[0]}?"
     message = message if message.endswith(("?", ".")) else f"{message}."
     return f"{message} See `{error.ctx.command_path} --help`." if error.ctx else message
 
