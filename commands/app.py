@@ -532,6 +532,14 @@ def new(
 
 
 @app.command(rich_help_panel="Project")
+def upgrade() -> None:
+    """Bring this project to the version of this seqproof, and print what changes."""
+    from commands import upgrade as command
+
+    command.upgrade()
+
+
+@app.command(rich_help_panel="Project")
 def doctor(
     quick: Annotated[
         bool, Option("--quick", help="skip the determinism check, which takes most of the time")

@@ -6,13 +6,12 @@ import errno
 import os
 import shlex
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from commands import skeleton, templates
+from commands import project_files, repository, skeleton, templates
 from pipelines import console, files
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project, git
@@ -165,37 +164,18 @@ def _write(path: Path, text: str) -> None:
 
 def _init_repository(project: Path, message: str) -> None:
     """Initialise Git and DVC, and commit all files."""
-    _git(project, ["init", "--quiet"])
+    repository.git(project, ["init", "--quiet"])
     dvc_project.initialise(project)
+    project_files.write_record(project, templates.SOURCE)
     # Add all files, even those that the user's global gitignore excludes.
-    _git(project, ["add", "--all"], settings=("-c", f"core.excludesFile={os.devnull}"))
-    _git(project, ["commit", "--quiet", "--message", message], settings=_identity(project))
+    repository.git(project, ["add", "--all"], settings=("-c", f"core.excludesFile={os.devnull}"))
+    repository.git(
+        project, ["commit", "--quiet", "--message", message], settings=_identity(project)
+    )
 
 
 def _identity(project: Path) -> Iterable[str]:
     """Yield options that set an author if Git has none."""
     for key, fallback in (("user.name", "seqproof"), ("user.email", "seqproof@localhost")):
-        if not _git(project, ["config", "--default", "", "--get", key]).strip():
+        if not repository.git(project, ["config", "--default", "", "--get", key]).strip():
             yield from ("-c", f"{key}={fallback}")
-
-
-def _git(project: Path, arguments: list[str], settings: Iterable[str] = ()) -> str:
-    # Inside a Git hook, the environment names the repository of the hook.
-    repository = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
-    environment = {key: value for key, value in os.environ.items() if key not in repository}
-    try:
-        process = subprocess.run(
-            ["git", "-C", str(project), *settings, *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except FileNotFoundError:
-        raise UserError("Git is not installed. Install it first.") from None
-    except subprocess.CalledProcessError as error:
-        output = " ".join((error.stderr or error.stdout).split())
-        raise UserError(
-            f"`git {arguments[0]}` failed in the new project: {output or 'no message'}."
-        ) from None
-    return process.stdout
