@@ -83,7 +83,8 @@ def _first_commit(project: Path) -> dict[str, str]:
 
 
 def _is_of_seqproof(path: str) -> bool:
-    return path in skeleton.FILES or path.partition("/")[0] in skeleton.FOLDERS
+    folders = (*skeleton.FOLDERS, skeleton.PACKAGE)
+    return path in skeleton.FILES or path.partition("/")[0] in folders
 
 
 def upgrade(project: Path, source: Path) -> Changes:
