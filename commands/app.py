@@ -533,7 +533,10 @@ def new(
 
 @app.command(rich_help_panel="Project")
 def upgrade() -> None:
-    """Bring this project to the version of this seqproof, and print what changes."""
+    """Bring this project to the installed version.
+
+    Files that you have changed are left; all changes are printed.
+    """
     from commands import upgrade as command
 
     command.upgrade()

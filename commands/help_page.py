@@ -78,7 +78,7 @@ class HelpPage(Group):
                 title = ""
         stages = ", ".join(name for group, name, _ in entries if group == STAGES)
         yield ""
-        yield from self._paragraph("Stages", f"{stages}: run one stage alone.", label, width)
+        yield from self._paragraph("Stages", f"run one alone: {stages}", label, width)
         options = ", ".join(parameter.opts[0] for parameter in self.get_params(ctx))
         yield from self._paragraph("Options", options, label, width)
         yield ""
