@@ -14,7 +14,7 @@ from pipelines.inference.predictor import Predictor
 from pipelines.models import serialization
 
 BEAM = 5  # alternative translations
-MAX_CHARACTERS = 2000  # of a text that a visitor types
+MAX_CHARACTERS = 1000  # of a text that a visitor types
 EXAMPLE_CHARACTERS = 80  # of a text that is offered as an example
 
 

@@ -13,6 +13,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import urlsplit
 
 import gradio as gr
 from fastapi import FastAPI, Request, Response
@@ -57,15 +58,18 @@ def build(title: str, corpora: Sequence[DemoCorpus]) -> gr.Blocks:
 
 
 def make_app(page: gr.Blocks) -> FastAPI:
-    """Return the web application: the page, for requests to this machine by its own name only."""
+    """Return the web application: the page, for requests of its own to this machine only."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    # Other web pages cannot reach it under a name of their own (DNS rebinding).
+    # Other web pages can reach it neither under a name of their own (DNS rebinding) ...
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
 
     @app.middleware("http")
-    async def add_policy(
+    async def check_origin(
         request: Request, call_next: Callable[[Request], Awaitable[Response]]
     ) -> Response:
+        origin = request.headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+            return Response("The request is of another page.", 403)  # ... nor by its address
         response = await call_next(request)
         response.headers["Content-Security-Policy"] = POLICY
         return response

@@ -108,7 +108,7 @@ def test_text_of_visitors_is_escaped(corpora):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [(" \n", "There is no text"), ("a " * 1001, "Shorten it to 2,000")]
+    ("text", "message"), [(" \n", "There is no text"), ("a " * 501, "Shorten it to 1,000")]
 )
 def test_texts_that_cannot_be_used(corpora, text, message):
     for tab in (
@@ -127,8 +127,15 @@ def test_options_out_of_range(corpora, temperature, length):
         list(language_modelling.show(corpora["plays"], "to be", temperature, length, 1))
 
 
-def test_models_without_attention_have_no_map(corpora, predict_with):
+def test_models_without_attention_have_no_map(corpora, monkeypatch):
     talk = corpora["talk"]
-    fixed = dataclasses.replace(talk, models={"fixed": predict_with("seq2seq", attention="none")})
-    assert "fixed has no attention" in translation.show(fixed, "a b", "fixed")
+    predictor = talk.models["talk-seq2seq"]
+    translated = translations.translate(predictor, "a b")
+    monkeypatch.setattr(translations, "translate", lambda *_: translated)
     assert 'aria-label="Attention map"' in translation.show(talk, "a b", "talk-seq2seq")
+    entry = predictor.spec.entry.model_copy(update={"attention": "none"})
+    spec = dataclasses.replace(predictor.spec, entry=entry)
+    fixed = dataclasses.replace(talk, models={"fixed": dataclasses.replace(predictor, spec=spec)})
+    answer = translation.show(fixed, "a b", "fixed")
+    assert "fixed has no attention" in answer
+    assert "Attention map" not in answer

@@ -5,10 +5,12 @@ import socket
 import threading
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 import uvicorn
 
-from pipelines.demo import page
+from pipelines.demo import page, translations
+from pipelines.demo.translations import ScoredTranslation, TranslatedText
 from tests.unit.chromium import CHROMIUM, needs_chromium
 
 gradio = pytest.importorskip("gradio", reason="Gradio is not installed")
@@ -18,9 +20,19 @@ MILLISECONDS = 120_000  # of waiting, for a slow machine
 HOSTILE = "${alert(1)} {{this}} <img src=x onerror=alert(1)> good"
 
 
+def translate(predictor, prepared):
+    """Return a translation of two tokens."""
+    source = prepared.split(" ")
+    attention = np.full((2, len(source)), 1 / len(source))
+    best = ScoredTranslation("x y", ["x", "y"], -1.0, 1.0, attention)
+    return TranslatedText(source, [best], [0.5, 0.9])
+
+
 @pytest.fixture(scope="module")
 def address(corpora):
-    """Address of a running demo."""
+    """Address of a running demo, whose translator is compiled by other tests and not here."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(translations, "translate", translate)
     app = page.make_app(page.build("<i>films</i>", list(corpora.values())))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -29,6 +41,7 @@ def address(corpora):
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         thread.join()
+        patch.undo()
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +49,7 @@ def browser():
     """Headless Chromium."""
     with playwright.sync_playwright() as driver:
         options = ["--no-sandbox", "--disable-gpu"]
+        playwright.expect.set_options(timeout=MILLISECONDS)
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=options)
         yield chromium
         chromium.close()
@@ -83,7 +97,7 @@ def choose(tab, name):
 def answer_to(panel, title):
     """Press the button of a panel and return its answer."""
     panel.get_by_role("button", name=title, exact=True).click()
-    answer = panel.locator(".answer")
+    answer = panel.locator(".block.answer")
     answer.locator("h3").first.wait_for()
     return answer
 
@@ -101,7 +115,7 @@ def test_every_tab_answers(browser, address):
         panel = choose(tab, "Classify: moods")
         panel.get_by_role("button", name="not bad , good / not good , bad").click()
         playwright.expect(panel.get_by_label("Second text")).to_have_value("not good , bad")
-        playwright.expect(panel.locator(".answer")).to_contain_text("the same words")
+        playwright.expect(panel.locator(".block.answer")).to_contain_text("the same words")
         assert panel.locator(".bars").count() == 4
 
         panel = choose(tab, "Translate: talk")
@@ -159,9 +173,14 @@ def test_a_phone_in_the_dark(browser, address):
         assert max(map(int, re.findall(r"\d+", color)[:3])) < 64
 
 
-def test_requests_under_another_name_are_refused(address):
+def test_requests_of_other_pages_are_refused(address):
     import httpx
 
-    assert httpx.get(address, trust_env=False).status_code == 200
-    refused = httpx.get(address, headers={"Host": "example.com"}, trust_env=False)
-    assert refused.status_code == 400
+    def ask(**headers):
+        return httpx.get(address, headers=headers, trust_env=False)
+
+    assert "default-src 'self';" in ask().headers["Content-Security-Policy"]
+    assert ask(Origin=address).status_code == 200
+    assert ask(Host="example.com").status_code == 400
+    assert ask(Origin="http://example.com").status_code == 403
+    assert ask(Origin="null").status_code == 403
