@@ -127,8 +127,13 @@ def keras_training(shape: shapes.Shape) -> Callable[[int], None]:
 def main() -> None:
     """Serve one model."""
     name, thread_count, program = sys.argv[1:]
-    threads.use_threads(int(thread_count))
-    make_training = seqproof_training if program == "seqproof" else keras_training
+    make_training = keras_training
+    if program == "seqproof":
+        make_training = seqproof_training
+        rows = shapes.SHAPES[name].entry["batch_size"]
+        threads.use_training_threads(int(thread_count), rows)
+    else:
+        threads.use_threads(int(thread_count))
     matrix = tf.ones((worker.PEAK_SIZE, worker.PEAK_SIZE))
     multiply = tf.function(lambda: tf.matmul(matrix, matrix))
     worker.serve(make_training(shapes.SHAPES[name]), lambda: multiply().numpy())

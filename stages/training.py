@@ -65,7 +65,8 @@ def train(
             from pipelines.layers import threads
             from pipelines.training import device
             from pipelines.training.tensorboard import TensorBoardWriter
-        threads.use_threads(config.threads)  # before the first operation of TensorFlow
+        # Before the first operation of TensorFlow
+        threads.use_training_threads(config.threads, entry.batch_size)
         hardware = device.describe(entry)
         _warn_of_unknown_words(entry, vocabularies, frames[1])
     pretrained = read_pretrained(entry, vocabularies) if read_pretrained else None

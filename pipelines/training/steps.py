@@ -9,9 +9,11 @@ import keras
 import tensorflow as tf
 
 from pipelines.errors import UserError
+from pipelines.layers.threads import shard_count
 from pipelines.training.datasets import Batch, TrainingData
 from pipelines.training.objectives import Objective
 from pipelines.training.optimizers import clip, global_norm
+from pipelines.training.shards import sharded_loss
 
 
 def make_train_step(
@@ -35,13 +37,17 @@ def make_train_step(
         norm before clipping, next states).
     """
 
+    shards = shard_count()
+
     @tf.function(autograph=False)
     def step(
         batch: Batch, states: Any, progress: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Any]:
         with tf.GradientTape() as tape:
-            nats, count, states = objective(model, batch, states, progress)
-            loss = nats / count + sum(model.losses)  # added by layers: AR and TAR for instance
+            nats, count, added, states = sharded_loss(
+                objective, model, batch, states, progress, shards
+            )
+            loss = nats / count + added  # by layers: AR and TAR for instance
         gradients = tape.gradient(loss, model.trainable_variables)
         # The gradient of an embedding lists a word once per occurrence in the batch: only their sum
         # has the norm of the gradient.
@@ -63,9 +69,12 @@ def make_validation_step(model: keras.Model, objective: Objective, data: Trainin
         A function (batch, states) -> (sum of losses in nats, number of losses, next states).
     """
 
+    shards = shard_count()
+
     @tf.function(autograph=False)
     def step(batch: Batch, states: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
-        return objective(model, batch, states, None)
+        nats, count, _, states = sharded_loss(objective, model, batch, states, None, shards)
+        return nats, count, states
 
     return step.get_concrete_function(data.valid_signature, state_specs(data.valid_state))
 

@@ -88,7 +88,7 @@ def main(
 ) -> None:
     """Train the first steps of a model."""
     config = params.load(paths.PARAMS)
-    threads.use_threads(config.threads)
+    threads.use_training_threads(config.threads, getattr(config.models[name], "batch_size", None))
     losses = first_losses(config, name, steps)
     np.save(file, losses[:steps], allow_pickle=False)
 
