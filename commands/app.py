@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from commands import completion, data
 from commands import own_text_options as own
@@ -320,6 +320,42 @@ def serve(
 
     target, host = inputs.utf8(target, "MODEL|ALIAS"), inputs.utf8(host, "--host")
     command.serve(target, host, port, max_texts, max_characters, refresh)
+
+
+@app.command(rich_help_panel="Use")
+def export(
+    name: Annotated[
+        str,
+        Argument(metavar="NAME", help="a trained network", autocompletion=completion.models),
+    ],
+    kind: Annotated[
+        Literal["saved-model", "onnx"],
+        Option(
+            "--format",
+            help="saved-model: texts in, answers out, with TensorFlow alone; onnx: ids in, logits "
+            "out",
+        ),
+    ] = "saved-model",
+    output: Annotated[
+        str | None,
+        Option(
+            "--output",
+            metavar="DIR",
+            show_default=False,
+            help="folder to write; exports/NAME/FORMAT by default",
+        ),
+    ] = None,
+    as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
+) -> None:
+    """Write a trained network as SavedModel or ONNX.
+
+    It is compared with the model on texts of the test split first. See docs/export.md.
+    """
+    from commands import export as command
+    from commands import inputs
+
+    folder = None if output is None else str(inputs.folder(inputs.utf8(output, "--output")))
+    command.export(name, kind, folder, as_json)
 
 
 @app.command(rich_help_panel="Compare")

@@ -35,6 +35,7 @@ PREDICTIONS = Path("predictions")
 ANALYSES = Path("analyses")
 EXPERIMENTS = Path("experiments")
 VERIFIED = Path("verified")
+EXPORTS = Path("exports")
 REPORT = Path("report.html")
 
 
@@ -126,6 +127,11 @@ def gradient_norms(task: str) -> Path:
 def verified(name: str) -> Path:
     """Return the file with the result of verifying a model."""
     return VERIFIED / f"{name}.json"
+
+
+def exported(name: str, kind: str) -> Path:
+    """Return the folder of a model in another format: `saved-model` or `onnx`."""
+    return EXPORTS / name / kind
 
 
 def source_record(corpus: str) -> Path:

@@ -21,6 +21,7 @@ OBSERVERS = frozenset(
         "pipelines/demo",
         "pipelines/diagnostics",
         "pipelines/errors.py",
+        "pipelines/export",
         "pipelines/fork_client.py",
         "pipelines/lineage",
         "pipelines/paths.py",
