@@ -16,6 +16,7 @@ FIRST_PARTY = ("pipelines", "stages", "commands", "seqproof")
 OBSERVERS = frozenset(
     {
         "commands",
+        "pipelines/api.py",
         "pipelines/config",
         "pipelines/console.py",
         "pipelines/demo",

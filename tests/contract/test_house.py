@@ -69,6 +69,10 @@ MAY_IMPORT = {
     "inference": {"models", "text"},
     "tasks": {"inference", "training", "models", "text"},
     "evaluation": {"tasks", "inference", "models"},
+    "api": {
+        *("paths", "data", "text", "layers", "models"),
+        *("training", "inference", "tasks", "evaluation"),
+    },
     "export": {"tasks", "inference", "models", "layers", "text"},
     "lineage": {"paths", "data"},
     "scheduling": {"lineage"},
