@@ -439,12 +439,16 @@ def compare(
     ] = 0,
     level: Annotated[float, Option(min=0.0001, max=0.5, help="significance level")] = 0.05,
     as_json: AsJson = False,
+    as_markdown: Annotated[
+        bool, Option("--markdown", help="print Markdown, for a comment on a pull request")
+    ] = False,
 ) -> None:
     """Test whether differences between models are significant."""
     from commands import compare as command
     from commands import inputs
 
-    command.compare([inputs.utf8(name, "A B...") for name in names], sentences, level, as_json)
+    subjects = [inputs.utf8(name, "A B...") for name in names]
+    command.compare(subjects, sentences, level, as_json, as_markdown)
 
 
 @app.command(rich_help_panel="Use")

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import stdev
 from typing import Any
 
+from commands import compare_markdown
 from pipelines import console
 from pipelines.config import params
 from pipelines.errors import UserError
@@ -59,7 +60,9 @@ class ModelComparison:
     most_different_items: tuple[Mapping[str, Any], ...]
 
 
-def compare(names: Sequence[str], sentences: int, level: float, as_json: bool) -> None:
+def compare(
+    names: Sequence[str], sentences: int, level: float, as_json: bool, as_markdown: bool = False
+) -> None:
     """Compare the first model with each of the others, and print the test results.
 
     Args:
@@ -67,12 +70,16 @@ def compare(names: Sequence[str], sentences: int, level: float, as_json: bool) -
         sentences: number of test items to print, those with the largest differences first.
         level: significance level.
         as_json: print JSON instead of text.
+        as_markdown: print Markdown instead of text.
 
     Raises:
-        UserError: there are fewer than two names, or their models cannot be compared.
+        UserError: there are fewer than two names, two formats are asked for, or the models cannot
+            be compared.
     """
     if len(names) < 2:
         raise UserError("`seqproof compare` needs at least two models, runs or commits.")
+    if as_json and as_markdown:
+        raise UserError("--json cannot be combined with --markdown. Omit one of the two.")
     root = console.root()
     params.load(root / "params.yaml")
     runs, _ = run_store.try_open_store(root)  # without runs the environment is reported as unknown
@@ -84,6 +91,10 @@ def compare(names: Sequence[str], sentences: int, level: float, as_json: bool) -
     if as_json:
         content = [asdict(comparison) for comparison in comparisons]
         console.print_json({"level": level, "comparisons": content})
+        return
+    if as_markdown:
+        sections = [_section(comparison, level) for comparison in comparisons]
+        console.echo(compare_markdown.page(sections).rstrip())
         return
     for comparison in comparisons:
         for line in _lines(comparison, level):
@@ -138,14 +149,7 @@ def _differences(
 
 def _lines(comparison: ModelComparison, level: float) -> Iterator[str]:
     yield f"{comparison.second} compared with {comparison.first}, {comparison.items:,} test items"
-    for part, differences in comparison.differences.items():
-        if part in comparison.unknown:
-            yield f"  {part}: unknown"
-        elif not differences:
-            yield f"  {part}: the same"
-        else:
-            yield f"  {part}:"
-            yield from _difference_lines(differences, part in HASHED)
+    yield from (f"  {line}" for line in _part_lines(comparison))
     yield ""
     yield from _table(COLUMNS, [_row(result) for result in comparison.findings])
     yield ""
@@ -154,10 +158,36 @@ def _lines(comparison: ModelComparison, level: float) -> Iterator[str]:
     yield ""
 
 
+def _section(comparison: ModelComparison, level: float) -> compare_markdown.Section:
+    """Return a comparison for Markdown, in the same words."""
+    is_unchanged = not any(comparison.differences.values()) and all(
+        result.first == result.second for result in comparison.findings
+    )
+    return compare_markdown.Section(
+        comparison.first,
+        comparison.second,
+        [COLUMNS, *map(_row, comparison.findings)],
+        list(_verdict(comparison, level)),
+        list(_part_lines(comparison)),
+        is_unchanged,
+    )
+
+
+def _part_lines(comparison: ModelComparison) -> Iterator[str]:
+    for part, differences in comparison.differences.items():
+        if part in comparison.unknown:
+            yield f"{part}: unknown"
+        elif not differences:
+            yield f"{part}: the same"
+        else:
+            yield f"{part}:"
+            yield from _difference_lines(differences, part in HASHED)
+
+
 def _difference_lines(differences: Mapping[str, tuple[str, str]], hashed: bool) -> Iterator[str]:
     for key, values in differences.items():
         first, second = (value[: lockfiles.SHORT] if hashed else value for value in values)
-        yield f"    {key}: {first} -> {second}"
+        yield f"  {key}: {first} -> {second}"
 
 
 def _row(result: TestResult) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from commands import compare_markdown
 from commands.compare import compare
 from pipelines.errors import UserError
 from pipelines.tracking import connection
@@ -87,6 +88,24 @@ def test_the_text_output(project, capsys):
     )
     compare([MODEL, EXPERIMENT], 0, level=0.001, as_json=False)
     assert "is not significant in bits per character: p 0.0" in capsys.readouterr().out
+
+
+def test_markdown_has_a_part_for_each_changed_model(project, capsys):
+    compare([MODEL, EXPERIMENT, MODEL], 0, level=0.05, as_json=False, as_markdown=True)
+    output = capsys.readouterr().out
+    title, verdict, heads, dashes, row = [line for line in output.splitlines() if line][:5]
+    assert title == f"### {MODEL} (experiment {EXPERIMENT}) compared with {MODEL}"
+    assert verdict.startswith(f"**{MODEL} (experiment {EXPERIMENT}) is better than {MODEL} in bits")
+    assert heads.startswith("| measure | first | second | difference |")
+    assert row.startswith("| bits per character | ")
+    assert {line.count("|") for line in (heads, dashes, row)} == {8}
+    assert "\n- parameters:\n  - model.order: 3 -&gt; 2\n" in output
+    assert output.endswith(f"</details>\n\nUnchanged: {MODEL}.\n")
+
+
+def test_names_are_no_markup():
+    text = compare_markdown.escape("@a <b>|`c`\n*d*")
+    assert text == "&#64;a &lt;b&gt;&#124;&#96;c&#96; &#42;d&#42;"
 
 
 @pytest.mark.parametrize(
