@@ -196,7 +196,13 @@ def predict(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print the label, tags or translation of each text."""
+    """Print the label, tags or translation of each text.
+
+    \b
+    seqproof predict opinions-lstm "what a good film"  a label, with the probabilities
+    seqproof predict opinions-lstm                     ask for texts at a prompt
+    seqproof predict opinions-lstm --json < lines.txt  one object for all lines
+    """
     from commands import inputs
     from commands import predict as command
 
@@ -239,6 +245,11 @@ def translate(
     """Translate text with an encoder-decoder.
 
     Options default to the values in params.yaml.
+
+    \b
+    seqproof translate verses-attention "and he said" --attention  draw the attention
+    seqproof translate verses-attention --beam 5 --n-best 3        ask at a prompt
+    seqproof translate verses-attention < lines.txt                a line for each line
     """
     from commands import inputs
     from commands import translate as command
@@ -276,6 +287,10 @@ def generate(
     """Generate text with a language model.
 
     Options default to the values in params.yaml.
+
+    \b
+    seqproof generate shakespeare-lstm --beginning "KING "  continue a text
+    seqproof generate shakespeare-lstm --interactive        ask for texts at a prompt
     """
     from commands import generate as command
     from commands import inputs
@@ -387,7 +402,13 @@ def trace(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show what a result depends on, and what depends on it."""
+    """Show what a result depends on, and what depends on it.
+
+    \b
+    seqproof trace metrics/verses-attention.json  a file
+    seqproof trace verses-attention               a model
+    seqproof trace main                           a commit
+    """
     from commands import inputs
     from commands import trace as command
 
@@ -415,7 +436,12 @@ def verify(
     ] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Verify that inputs and outputs are unchanged."""
+    """Verify that inputs and outputs are unchanged.
+
+    \b
+    seqproof verify                             all models
+    seqproof verify verses-attention --level 1  repeat its first training steps
+    """
     from commands import verify as command
 
     if all_models and name is not None:
@@ -443,7 +469,12 @@ def compare(
         bool, Option("--markdown", help="print Markdown, for a comment on a pull request")
     ] = False,
 ) -> None:
-    """Test whether differences between models are significant."""
+    """Test whether differences between models are significant.
+
+    \b
+    seqproof compare verses-fixed verses-attention     two models
+    seqproof compare opinions-lstm main my-experiment  a model in a commit and an experiment
+    """
     from commands import compare as command
     from commands import inputs
 
@@ -464,7 +495,11 @@ def promote(
     alias: Annotated[str, Option("--as", metavar="ALIAS", help="for example champion")],
     as_json: AsJson = False,
 ) -> None:
-    """Give a model an alias if it is better than the holder."""
+    """Give a model an alias if it is better than the holder.
+
+    \b
+    seqproof promote verses-attention --as champion  models:/seqproof-verses@champion
+    """
     from commands import inputs
     from commands import promote as command
 

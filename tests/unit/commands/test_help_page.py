@@ -9,8 +9,9 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from commands.app import STAGES, app
-from commands.help_page import GROUPS, SYNONYMS
+from commands.help_page import EXAMPLES, GROUPS, SYNONYMS
 from pipelines import console
+from pipelines.config import params
 from tests.contract.imports import ROOT
 
 
@@ -73,3 +74,19 @@ def test_a_mistyped_name_is_met_with_the_nearest(monkeypatch, capsys, words, mes
     (line,) = output.err.splitlines()
     assert line.startswith(f"seqproof: {message} See `seqproof ")
     assert line.endswith(" --help`.")
+
+
+def test_examples_name_commands_options_and_models_that_exist():
+    config = params.load(ROOT / "params.yaml")
+    commands = get_command(app).commands
+    lines = [line for command in commands.values() for line in (command.help or "").split("\n")]
+    examples = [
+        line.strip().split("  ")[0] for line in lines if line.strip().startswith("seqproof ")
+    ]
+    assert len(examples) > 10
+    for example in examples + [line.split("  ")[0] for line in EXAMPLES.split("\n")]:
+        _, verb, *words = example.split()
+        flags = {flag for parameter in commands[verb].params for flag in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= flags, example
+        names = {word for word in words if re.fullmatch(r"(verses|opinions|shakespeare)-\w+", word)}
+        assert names <= config.models.keys(), example
