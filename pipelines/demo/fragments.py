@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 SHADE = 0.6  # opacity of the strongest colour, so that text stays readable on it
 MIN_SCALE = 0.1  # effects are drawn relative to the largest, or to this
+ZERO = 0.005  # smaller effects are written as 0
 MIN_WEIGHT = 0.1  # smaller attention weights are colours only
 
 
@@ -67,8 +68,10 @@ def words_with_effects(
         effect = effects[i] if effects else 0.0
         sign = "for" if effect >= 0 else "against"
         note = "not in the vocabulary" if unknown[i] else ""
-        number = f"{effect:+z.2f}" if effects else ""
-        parts.append(_word(word, number, sign, SHADE * abs(effect) / scale, note))
+        number = "0" if abs(effect) < ZERO else f"{effect:+.2f}"
+        parts.append(
+            _word(word, number if effects else "", sign, SHADE * abs(effect) / scale, note)
+        )
     return f'<p class="words" dir="auto">{" ".join(parts)}</p>'
 
 

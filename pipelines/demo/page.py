@@ -85,6 +85,8 @@ def make_app(page: gr.Blocks) -> FastAPI:
         enable_monitoring=False,
         pwa=False,
         mcp_server=False,
-        theme=gr.themes.Base(font=FONTS, font_mono=MONOSPACE),
+        theme=gr.themes.Base(font=FONTS, font_mono=MONOSPACE).set(
+            body_text_color_subdued="*neutral_500", body_text_color_subdued_dark="*neutral_400"
+        ),
         css_paths=CSS,
     )
