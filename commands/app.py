@@ -80,9 +80,9 @@ def seqproof(
 ) -> None:
     """Print the version or the help."""
     if version:
-        from importlib.metadata import version as installed
+        from commands import skeleton
 
-        console.echo(f"seqproof {installed('seqproof')}")
+        console.echo(f"seqproof {skeleton.version(Path(__file__).parents[1])}")
         raise Exit
     if context.invoked_subcommand is None:
         console.echo(context.get_help())

@@ -5,6 +5,7 @@ The build of the wheel runs this file by itself: it imports the standard library
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 FOLDERS = ("pipelines", "stages", "commands")
@@ -21,6 +22,15 @@ PARAMS = "params.yaml"  # its models are the pattern of those for own text
 CHANGELOG = "CHANGELOG.md"
 PACKAGE = "seqproof"
 CHANGELOG_OF_A_PROJECT = f"{PACKAGE}/{CHANGELOG}"
+
+
+def version(root: Path) -> str:
+    """Return the version of a project or a source, which need not be the installed one."""
+    try:
+        settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        return str(settings["project"]["version"])
+    except (OSError, ValueError, KeyError, TypeError):  # a project may have a file of its own
+        return "unknown"
 
 
 def files(source: Path) -> dict[str, Path]:

@@ -40,12 +40,14 @@ def upgrade() -> None:
     """
     root = console.root()
     _require_clean_project(root)
+    versions = [skeleton.version(root), skeleton.version(templates.SOURCE)]
     old_log = _read(root / skeleton.CHANGELOG_OF_A_PROJECT)
     changes = project_files.upgrade(root, templates.SOURCE)
     lines = list(_file_lines(changes))
     if not lines:
-        console.echo("The project has the installed version already.")
+        console.echo(f"The project has version {versions[1]} already.")
         return
+    console.echo(f"From version {versions[0]} to {versions[1]}:")
     for line in (*lines, *_log_lines(old_log, _read(templates.SOURCE / skeleton.CHANGELOG))):
         console.echo(line)
     console.echo(_training_line(root))

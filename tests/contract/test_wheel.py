@@ -57,6 +57,17 @@ def test_a_project_of_the_wheel_is_one_of_the_clone(installed: Path) -> None:
     assert list(source.glob("templates/*.yaml"))
 
 
+def test_an_editable_installation_adds_no_files(tmp_path: Path) -> None:
+    """It uses those of the clone, and the build needs nothing but Hatchling."""
+    code = "import sys; from hatchling import build; print(build.build_editable(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    name = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    with zipfile.ZipFile(tmp_path / name.strip()) as archive:
+        names = [path for path in archive.namelist() if ".dist-info/" not in path]
+        assert names == ["_seqproof.pth"]
+        assert archive.read("_seqproof.pth").decode().split("\n") == [str(ROOT)]
+
+
 def test_a_project_runs_its_own_commands(installed: Path, tmp_path: Path) -> None:
     made = run(installed, tmp_path, "new", "project", "--template", "ptb-small")
     assert made.stdout.endswith("Next:\n  cd project\n  make repro\n"), made.stderr

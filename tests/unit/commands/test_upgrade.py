@@ -14,6 +14,7 @@ from pipelines.errors import UserError
 from tests.unit.tiny_project import MODEL, Project
 
 ROOT = templates.SOURCE
+VERSION = skeleton.version(ROOT)
 
 
 def copy_source(folder: Path) -> Path:
@@ -83,6 +84,7 @@ def test_what_the_user_changed_stays(home: Path, source: Path, capsys) -> None:
         (source / "commands" / f"{name}.py").unlink()
     for name in ("later", "latest"):
         (source / "commands" / f"{name}.py").write_text("NEW = 1\n", encoding="utf-8")
+    edit(source / "pyproject.toml", (f'version = "{VERSION}"', 'version = "9.0.0"'))
     edit(source / "requirements.lock", ("\n", "\n# new\n"))
     edit(source / "CHANGELOG.md", ("### Added\n", "### Added\n\n- A new\n  entry.\n"))
     capsys.readouterr()
@@ -90,8 +92,9 @@ def test_what_the_user_changed_stays(home: Path, source: Path, capsys) -> None:
     upgrade.upgrade()
 
     assert capsys.readouterr().out.splitlines() == [
+        f"From version {VERSION} to 9.0.0:",
         "Added 1 file: 1 in commands/.",
-        "Replaced 3 files: 1 in commands/, 1 in seqproof/, requirements.lock.",
+        "Replaced 4 files: 1 in commands/, 1 in seqproof/, pyproject.toml, requirements.lock.",
         "Removed 1 file: 1 in commands/.",
         "Merged with your changes; review it:",
         "  commands/compare.py",
@@ -132,7 +135,7 @@ def test_what_the_user_changed_stays(home: Path, source: Path, capsys) -> None:
 
 def test_the_version_that_a_project_has_changes_nothing(home: Path) -> None:
     result = CliRunner().invoke(app, ["upgrade"])
-    assert result.output == "The project has the installed version already.\n"
+    assert result.output == f"The project has version {VERSION} already.\n"
     assert repository.git(home, ["status", "--porcelain"]) == ""
 
 
