@@ -47,7 +47,8 @@ def upgrade() -> None:
     if not lines:
         console.echo(f"The project has version {versions[1]} already.")
         return
-    console.echo(f"From version {versions[0]} to {versions[1]}:")
+    if versions[0] != versions[1]:
+        console.echo(f"From version {versions[0]} to {versions[1]}:")
     for line in (*lines, *_log_lines(old_log, _read(templates.SOURCE / skeleton.CHANGELOG))):
         console.echo(line)
     console.echo(_training_line(root))
@@ -109,7 +110,8 @@ def _log_lines(old: str, new: str) -> Iterator[str]:
 
 def _entries(log: str) -> list[str]:
     """Return the entries of a change log: list items of one or more lines."""
-    return [entry.rstrip() for entry in re.findall(r"^- .*(?:\n  .*)*", log, flags=re.MULTILINE)]
+    text = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", log)  # links are for the page
+    return [entry.rstrip() for entry in re.findall(r"^- .*(?:\n  .*)*", text, flags=re.MULTILINE)]
 
 
 def _training_line(root: Path) -> str:

@@ -86,7 +86,10 @@ def test_what_the_user_changed_stays(home: Path, source: Path, capsys) -> None:
         (source / "commands" / f"{name}.py").write_text("NEW = 1\n", encoding="utf-8")
     edit(source / "pyproject.toml", (f'version = "{VERSION}"', 'version = "9.0.0"'))
     edit(source / "requirements.lock", ("\n", "\n# new\n"))
-    edit(source / "CHANGELOG.md", ("### Added\n", "### Added\n\n- A new\n  entry.\n"))
+    edit(
+        source / "CHANGELOG.md",
+        ("### Added\n", "### Added\n\n- A new\n  entry: see [docs/a.md](docs/a.md#b).\n"),
+    )
     capsys.readouterr()
 
     upgrade.upgrade()
@@ -109,7 +112,7 @@ def test_what_the_user_changed_stays(home: Path, source: Path, capsys) -> None:
         "  commands/trace.py",
         "What is new:",
         "  - A new",
-        "    entry.",
+        "    entry: see docs/a.md.",
         "No model is trained yet.",
         "Next: review it with `git status` and `git diff`; then `git add --all`, commit.",
         "The packages have changed: run `make install`.",
