@@ -37,6 +37,12 @@ from pipelines.tracking import run_store
 
 CLIENTS = (1, 8, 64)
 PROGRAMS = ("seqproof", "mlflow")
+BIN = Path(sys.executable).parent
+VARIABLES = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "PATH": f"{BIN}:{os.environ['PATH']}",
+    "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT": "600",  # the machine may be busy or paused
+}
 HEADER = ("clients, server", "answers/s (ratio)", "p50 ms", "p99 ms", "MiB before", "MiB after")
 
 
@@ -99,7 +105,7 @@ def serving(command: Sequence[str], project: Path) -> Iterator[tuple[int, psutil
     server = subprocess.Popen(
         [*command, "--port", str(port)],
         cwd=project,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PATH": f"{BIN}:{os.environ['PATH']}"},
+        env=os.environ | VARIABLES,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -115,9 +121,6 @@ def serving(command: Sequence[str], project: Path) -> Iterator[tuple[int, psutil
     finally:
         os.killpg(server.pid, 15)
         server.wait()
-
-
-BIN = Path(sys.executable).parent
 
 
 def answers(port: int) -> bool:

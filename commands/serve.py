@@ -67,6 +67,7 @@ def serve(
             backlog=BACKLOG,
             timeout_graceful_shutdown=GRACE,
         )
+        listener.listen(BACKLOG)
         _announce(model, listener, limits)
         with suppress(KeyboardInterrupt):  # raised again when all requests are answered
             uvicorn.Server(settings).run(sockets=[listener])
