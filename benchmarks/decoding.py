@@ -31,6 +31,7 @@ from pipelines import console
 from pipelines.config import params
 
 with console.quiet_imports():
+    import numpy as np
     import pandas as pd
     import sacrebleu
     import tensorflow as tf
@@ -157,11 +158,17 @@ class Ours:
                 path = folder / f"{split}.{name}"
                 path.write_text(text, encoding="utf-8", newline="\n")
 
-    def train(self) -> None:
-        """Train the translator."""
+    def train(self, folder: Path) -> None:
+        """Train the translator, or load the weights that the folder has."""
         vocabularies = vocabulary.Vocabularies(self.columns)
-        splits = self.splits["train"], self.splits["valid"]
-        model = translation.TASK.train(self._spec, splits, vocabularies).model
+        weights = folder / "seqproof.npz"
+        if weights.exists():
+            model = serialization.build(self._spec.entry, vocabularies)
+            model.set_weights(list(np.load(weights).values()))
+        else:
+            splits = self.splits["train"], self.splits["valid"]
+            model = translation.TASK.train(self._spec, splits, vocabularies).model
+            np.savez(weights, *model.get_weights())
         self._decoders = {beam: Decoder(model, LIMIT, params.Search(beam=beam)) for beam in BEAMS}
 
     def translate(self, beam: int) -> Seconds:
@@ -212,6 +219,7 @@ def main() -> None:
         "--clock", choices=("wall", "processor"), default="wall", help="for a busy machine"
     )
     parser.add_argument("--joeynmt", help="Python that has JoeyNMT; otherwise it is installed")
+    parser.add_argument("--models", type=Path, help="folder that keeps the trained models")
     options = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -220,11 +228,13 @@ def main() -> None:
     references = [" ".join(column.split(text)) for text in ours.splits["test"]["target"]]
     python = options.joeynmt or joeynmt_python()
     with tempfile.TemporaryDirectory() as name:
-        ours.write_words(Path(name))
+        folder = options.models or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        ours.write_words(folder)
         programs: dict[str, Any] = {"seqproof": ours}
         if python is not None:
-            programs["JoeyNMT"] = JoeyNMT(python, Path(name), options)
-        ours.train()
+            programs["JoeyNMT"] = JoeyNMT(python, folder, options)
+        ours.train(folder)
         rows = []
         for beam in BEAMS:
             results = compare(programs, beam, options.rounds, options.clock, references)

@@ -76,23 +76,31 @@ def configuration(folder: Path, epochs: int) -> dict[str, Any]:
 
 
 def make_translator(folder: Path, epochs: int) -> Any:
-    """Train the translator, and return a function that translates the test split with a beam."""
+    """Train the translator, and return a function that translates the test split with a beam.
+
+    Weights that are in the folder are loaded instead.
+    """
     (folder / "model").mkdir(exist_ok=True)
+    weights = folder / "joeynmt.pt"
     arguments = config.parse_global_args(configuration(folder, epochs), rank=0, mode="train")
     model, train, valid, test = prediction.prepare(arguments, rank=0, mode="train")
-    manager = training.TrainManager(
-        model=model,
-        model_dir=arguments.model_dir,
-        device=arguments.device,
-        n_gpu=0,
-        rank=0,
-        num_workers=0,
-        autocast=arguments.autocast,
-        seed=arguments.seed,
-        train_args=arguments.train,
-        dev_args=config.set_validation_args(arguments.test),
-    )
-    manager.train_and_validate(train_data=train, valid_data=valid)
+    if weights.exists():
+        model.load_state_dict(torch.load(weights, weights_only=True))
+    else:
+        manager = training.TrainManager(
+            model=model,
+            model_dir=arguments.model_dir,
+            device=arguments.device,
+            n_gpu=0,
+            rank=0,
+            num_workers=0,
+            autocast=arguments.autocast,
+            seed=arguments.seed,
+            train_args=arguments.train,
+            dev_args=config.set_validation_args(arguments.test),
+        )
+        manager.train_and_validate(train_data=train, valid_data=valid)
+        torch.save(model.state_dict(), weights)
     test.has_trg = False
 
     def translate(beam: int) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import keras
 import tensorflow as tf
 
 from pipelines.config.params import Score
+from pipelines.layers.loop import Loop
 
 MASKED = -1e9  # exactly 0 after the softmax, without NaN gradients
+
+
+class _Weights(NamedTuple):
+    """Weights of the scores besides the kernels; None where a score has no such weight."""
+
+    v: tf.Tensor | None
+    scale: tf.Tensor | None
+    coverage_kernel: tf.Tensor | None
 
 
 class Attention(keras.layers.Layer):
@@ -26,6 +38,7 @@ class Attention(keras.layers.Layer):
     def __init__(self, score: Score, units: int) -> None:
         super().__init__()
         self.score, self.units = score, units
+        self.is_additive = score in ("additive", "coverage")
 
     def build(
         self, query_shape: tuple[int | None, ...], keys_shape: tuple[int | None, ...]
@@ -36,7 +49,7 @@ class Attention(keras.layers.Layer):
             ValueError: `dot` with D != K.
         """
         queries, keys = query_shape[-1], keys_shape[-1]
-        if self.score in ("additive", "coverage"):
+        if self.is_additive:
             self.query_kernel = self.add_weight((queries, self.units), name="query_kernel")
             self.key_kernel = self.add_weight((keys, self.units), name="key_kernel")
             self.v = self.add_weight((self.units,), name="v", initializer="random_normal")
@@ -76,19 +89,52 @@ class Attention(keras.layers.Layer):
             Context (B, T, K) and weights (B, T, S): each row sums to 1 and is 0 on padding.
         """
         projected = self.project(keys) if projected is None else projected
-        scores = tf.where(mask[:, None, :], self._scores(query, projected, coverage), MASKED)
-        weights = tf.nn.softmax(scores)
+        if self.is_additive:
+            query = tf.tensordot(query, self.query_kernel, 1)
+        weights = self._attend(query, projected, mask, coverage, self._weights())
         return tf.matmul(weights, keys), weights
 
-    def _scores(
-        self, query: tf.Tensor, projected: tf.Tensor, coverage: tf.Tensor | None
+    def step_fn(
+        self, keys: tf.Tensor, mask: tf.Tensor, projected: tf.Tensor, loop: Loop
+    ) -> Callable[[tf.Tensor, tf.Tensor | None], tuple[tf.Tensor, tf.Tensor]]:
+        """Return a function that attends at one step of a loop.
+
+        The function takes a query (B, D), and the coverage (B, S) or None, and returns the context
+        (B, K) and the weights (B, S).
+        """
+        values, projected = loop.kernel(keys), loop.constant(projected)
+        query_kernel = loop.kernel(self.query_kernel) if self.is_additive else None
+        weights = _Weights(*(w if w is None else loop.constant(w) for w in self._weights()))
+
+        def step(query: tf.Tensor, coverage: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+            query = query if query_kernel is None else query_kernel(query)
+            attention = self._attend(query[:, None], projected, mask, coverage, weights)[:, 0]
+            return values(attention), attention
+
+        return step
+
+    def _weights(self) -> _Weights:
+        return _Weights(
+            self.v if self.is_additive else None,
+            self.scale if self.score == "scaled" else None,
+            self.coverage_kernel if self.score == "coverage" else None,
+        )
+
+    def _attend(
+        self,
+        query: tf.Tensor,
+        projected: tf.Tensor,
+        mask: tf.Tensor,
+        coverage: tf.Tensor | None,
+        weights: _Weights,
     ) -> tf.Tensor:
-        """Return the scores (B, T, S)."""
-        if self.score in ("additive", "coverage"):
-            hidden = tf.tensordot(query, self.query_kernel, 1)[:, :, None, :]
-            hidden += projected[:, None, :, :]
+        """Return the attention weights (B, T, S); the query of additive scores is projected."""
+        if self.is_additive:
+            hidden = query[:, :, None, :] + projected[:, None, :, :]
             if coverage is not None:
-                hidden += coverage[:, None, :, None] * self.coverage_kernel
-            return tf.tensordot(tf.tanh(hidden), self.v, 1)
-        scores = tf.matmul(query, projected, transpose_b=True)
-        return self.scale * scores if self.score == "scaled" else scores
+                hidden += coverage[:, None, :, None] * weights.coverage_kernel
+            scores = tf.tensordot(tf.tanh(hidden), weights.v, 1)
+        else:
+            scores = tf.matmul(query, projected, transpose_b=True)
+            scores = scores if weights.scale is None else weights.scale * scores
+        return tf.nn.softmax(tf.where(mask[:, None, :], scores, MASKED))

@@ -70,7 +70,10 @@ class Cell(ABC):
         state: State,
         precision: Precision,
     ) -> State:
-        """Run one step of `scan`: (B, G) and the states before it -> the states after it."""
+        """Run one step of `scan`: (B, G) and the states before it -> the states after it.
+
+        The recurrent kernel is the right factor of one `matmul`; in a `Loop` it is no tensor.
+        """
 
 
 def get_cell(name: str) -> Cell:

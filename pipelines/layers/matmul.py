@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Literal
 
@@ -12,13 +13,23 @@ Precision = Literal["bfloat16"] | None
 STRIDE, SPARE = 256, 16  # columns of a kernel
 
 
-def matmul(left: tf.Tensor, right: tf.Tensor, precision: Precision) -> tf.Tensor:
+class LoopFactor(ABC):
+    """Right factor of a product in a loop, which multiplies in its own way."""
+
+    @abstractmethod
+    def __call__(self, left: tf.Tensor) -> tf.Tensor:
+        """Multiply (B, D) by the factor."""
+
+
+def matmul(left: tf.Tensor, right: tf.Tensor | LoopFactor, precision: Precision) -> tf.Tensor:
     """Multiply (..., D) by (D, E) and return (..., E) in float32.
 
     With `bfloat16` both factors, the product and its gradients are rounded to 8 significant bits
     (Micikevicius et al. 2018, in a format that needs no loss scaling). Weights, states and sums
     stay in float32.
     """
+    if isinstance(right, LoopFactor):
+        return right(left)
     if precision is None:
         return tf.tensordot(left, right, 1)
     halves = (tf.cast(side, tf.bfloat16) for side in (left, right))

@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.layers.cell import State, get_cell
+from pipelines.layers.loop import Loop
 from pipelines.layers.matmul import Precision, matmul
 
 Kernel = Literal["cudnn", "fused"]
@@ -116,19 +117,32 @@ class Recurrent(keras.layers.Layer):
         training: bool,
     ) -> tuple[tf.Tensor, State]:
         input_kernel, recurrent_kernel, bias = self._weights(training)
+        if inputs.shape[1] == 1 and mask is None:  # a search decodes single steps, without a loop
+            projected = matmul(inputs[:, 0], input_kernel, self.precision)
+            projected += self.cell.input_bias(bias)
+            state = self.cell.step(projected, recurrent_kernel, bias, state, self.precision)
+            return state[0][:, None], state
         # Time first before the projection: the inputs are smaller than the gates.
         inputs = tf.transpose(inputs, (1, 0, 2))
         projected = matmul(inputs, input_kernel, self.precision) + self.cell.input_bias(bias)
         states = self.cell.scan(projected, recurrent_kernel, bias, state, self.precision)
         return tf.transpose(states[0], (1, 0, 2)), [_last(part, lengths) for part in states]
 
-    def step_fn(self, training: bool) -> Callable[[tf.Tensor, State], tuple[tf.Tensor, State]]:
+    def step_fn(
+        self, training: bool, loop: Loop
+    ) -> Callable[[tf.Tensor, State], tuple[tf.Tensor, State]]:
         """Return a function that runs one step; weights are dropped once for all steps.
 
         The function takes inputs @ kernel without the bias (B, G) and the state, and returns the
         output (B, U) and the next state.
+
+        Args:
+            training: whether weights are dropped.
+            loop: the loop that runs the steps.
         """
         _, recurrent_kernel, bias = self._weights(training)
+        recurrent_kernel = loop.kernel(recurrent_kernel, self.precision)
+        bias = loop.constant(bias)
 
         def step(projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
             projected += self.cell.input_bias(bias)

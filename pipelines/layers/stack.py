@@ -14,6 +14,7 @@ import tensorflow as tf
 from pipelines.config import params
 from pipelines.config.params import Cell
 from pipelines.layers.cell import State
+from pipelines.layers.loop import Loop
 from pipelines.layers.matmul import Precision, matmul
 from pipelines.layers.recurrent import Recurrent
 from pipelines.layers.scan import by_step
@@ -133,7 +134,7 @@ class RecurrentStack(keras.layers.Layer):
         return tf.add_n([state[0] for state in (states if self.residual else states[-1:])])
 
     def step_fn(
-        self, inputs: tf.Tensor, width: int, training: bool
+        self, inputs: tf.Tensor, width: int, training: bool, loop: Loop
     ) -> Callable[[tf.Tensor, tf.Tensor, list[State]], tuple[tf.Tensor, list[State]]]:
         """Return a function that runs one step, for inputs that partly depend on the previous step.
 
@@ -144,31 +145,31 @@ class RecurrentStack(keras.layers.Layer):
             inputs: (B, T, D), known part of the inputs.
             width: number of units F of the other part.
             training: whether dropout is applied.
+            loop: the loop that runs the steps.
 
         Returns:
             A function (t, feed (B, F), states) -> output of the last layer (B, U), states.
         """
         if not self.built:
             self.build((None, None, inputs.shape[-1] + width))
-        kernels = [tf.convert_to_tensor(layer.recurrence.cell.kernel) for layer in self.forwards]
-        step_fns = [layer.step_fn(training) for layer in self.forwards]
-        input_kernel, feed_kernel = tf.split(kernels[0], [inputs.shape[-1], width])
-        dropped = self.dropouts[0](inputs, training=training)
-        projected = by_step(matmul(dropped, input_kernel, self.precision))
+        first, *others = (layer.recurrence.cell.kernel for layer in self.forwards)
+        input_kernel, feed_kernel = tf.split(first, [inputs.shape[-1], width])
+        kernels = [loop.kernel(kernel, self.precision) for kernel in (feed_kernel, *others)]
+        step_fns = [layer.step_fn(training, loop) for layer in self.forwards]
+        dropped = tf.transpose(self.dropouts[0](inputs, training=training), (1, 0, 2))
+        projected = loop.inputs(matmul(dropped, input_kernel, self.precision))
         ones = tf.ones((tf.shape(inputs)[0], tf.shape(inputs)[1], self.width))
         masks = [by_step(dropout(ones, training=training)) for dropout in self.dropouts[1:]]
 
         def step(
             t: tf.Tensor, feed: tf.Tensor, states: list[State]
         ) -> tuple[tf.Tensor, list[State]]:
-            gates = projected.read(t) + matmul(feed, feed_kernel, self.precision)
+            gates = projected.read(t) + kernels[0](feed)
             output, state = step_fns[0](gates, states[0])
             new_states = [state]
             for height, step_fn in enumerate(step_fns[1:], start=1):
                 under = output * masks[height - 1].read(t)
-                above, state = step_fn(
-                    matmul(under, kernels[height], self.precision), states[height]
-                )
+                above, state = step_fn(kernels[height](under), states[height])
                 output = above + output if self.residual else above
                 new_states.append(state)
             return output, new_states

@@ -16,6 +16,7 @@ from pipelines.config import params
 from pipelines.layers.attention import Attention
 from pipelines.layers.cell import State, get_cell
 from pipelines.layers.embedding import Embedding, OutputProjection
+from pipelines.layers.loop import Loop
 from pipelines.layers.scan import by_step, scan
 from pipelines.layers.stack import RecurrentStack, dropout_layer
 from pipelines.text.vocabulary import PAD, Vocabularies
@@ -177,22 +178,26 @@ class Seq2Seq(keras.Model):
         The attentional vector (B, E) before the softmax is also part of the next step's input.
         """
         assert self.attention is not None
-        attention, steps = self.attention, tf.shape(embedded)[1]
-        decoder = self.decoder.step_fn(embedded, self.combine.units, training)
+        # A search decodes single steps, without a loop.
+        loop, steps = Loop(), 1 if embedded.shape[1] == 1 else tf.shape(embedded)[1]
+        decoder = self.decoder.step_fn(embedded, self.combine.units, training, loop)
+        attend = self.attention.step_fn(*encoded, loop)
+        if not self.combine.built:
+            self.combine.build((None, self.decoder.width + encoded.keys.shape[-1]))
+        combine, bias = loop.kernel(self.combine.kernel), loop.constant(self.combine.bias)
         # Draw the dropout masks of all steps before the first, as without input feeding.
         ones = tf.ones((tf.shape(embedded)[0], steps, self.combine.units))
         dropout_masks = by_step(self.dropout(ones, training=training))
 
         def step(t: tf.Tensor, states: DecoderState) -> tuple[tuple[tf.Tensor, ...], DecoderState]:
             output, layers = decoder(t, states.input_feed, states.layers)
-            coverage = states.coverage if self.uses_coverage else None
-            context, weights = attention(output[:, None], *encoded, coverage=coverage)
-            features = self.combine(tf.concat([output, context[:, 0]], axis=1))
+            context, weights = attend(output, states.coverage if self.uses_coverage else None)
+            features = combine(tf.concat([output, context], axis=1)) + bias
             features *= dropout_masks.read(t)
-            coverage = states.coverage + weights[:, 0] if self.uses_coverage else states.coverage
-            return (features, weights[:, 0]), DecoderState(layers, features, coverage)
+            coverage = states.coverage + weights if self.uses_coverage else states.coverage
+            return (features, weights), DecoderState(layers, features, coverage)
 
-        (features, weights), states = scan(step, steps, states, keep=2)
+        (features, weights), states = loop.run(step, steps, states, keep=2)
         return _rows(features, self.combine.units), states, _rows(weights, None)
 
     def call(

@@ -111,11 +111,12 @@ score = ter.sacrebleu(False).corpus_score(["a b c"], [["a b d"]])
 assert round(score.score, 1) == 33.3
 
 import tensorflow as tf
+from pipelines.layers.loop import Loop
 from pipelines.layers.recurrent import Recurrent
 layer = Recurrent("leaky", 3)
 inputs = tf.random.stateless_uniform((2, 5, 4), (1, 2))
 outputs, _ = layer(inputs)
-state, step = layer.zero_state(2), layer.step_fn(training=False)
+state, step = layer.zero_state(2), layer.step_fn(training=False, loop=Loop())
 for t in range(5):
     output, state = step(tf.matmul(inputs[:, t], layer.recurrence.cell.kernel), state)
     tf.debugging.assert_near(output, outputs[:, t], atol=1e-5)

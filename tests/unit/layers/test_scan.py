@@ -8,6 +8,7 @@ import tensorflow as tf
 from pipelines.layers.cells.gru import gru_scan
 from pipelines.layers.cells.lstm import lstm_scan
 from pipelines.layers.cells.rnn import rnn_scan
+from pipelines.layers.loop import Loop
 from pipelines.layers.recurrent import Recurrent
 
 RANDOM = np.random.default_rng(0)
@@ -102,7 +103,7 @@ def test_gradients_equal_those_of_keras(cell):
 def test_step_fn_equals_all_steps_at_once(cell):
     layer, x, initial_state = _layer(cell), _inputs(), _initial_state(cell)
     outputs, last = layer(x, state=initial_state)
-    step, state = layer.step_fn(training=False), initial_state
+    step, state = layer.step_fn(training=False, loop=Loop()), initial_state
     gates = tf.tensordot(x, tf.convert_to_tensor(layer.recurrence.cell.kernel), 1)
     for t in range(T):
         output, state = step(gates[:, t], state)

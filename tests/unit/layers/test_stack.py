@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.layers.loop import Loop
 from pipelines.layers.stack import RecurrentStack, dropout_layer
 
 RANDOM = np.random.default_rng(0)
@@ -110,7 +111,7 @@ def test_dropout_acts_on_the_inputs_of_every_layer_in_training_only():
 @pytest.mark.parametrize(("layers", "residual"), [(1, None), (2, None), (3, True)])
 def test_step_fn_equals_all_steps_at_once(cell, layers, residual):
     stack, inputs, feedback = _stack(cell, layers, residual=residual), _inputs(), _inputs(F)
-    step = stack.step_fn(inputs, F, training=False)
+    step = stack.step_fn(inputs, F, training=False, loop=Loop())
     outputs, last = stack(tf.concat([inputs, feedback], axis=2))
     states = stack.zero_state(B)
     for t in range(T):
@@ -121,7 +122,7 @@ def test_step_fn_equals_all_steps_at_once(cell, layers, residual):
 
 def _first_steps(stack, count, training=True):
     """Return the outputs of some steps, each from the initial state and with inputs of ones."""
-    step = stack.step_fn(tf.ones((B, T, D)), F, training=training)
+    step = stack.step_fn(tf.ones((B, T, D)), F, training=training, loop=Loop())
     states = stack.zero_state(B)
     return [step(t, tf.ones((B, F)), states)[0].numpy() for t in range(count)]
 
@@ -144,7 +145,7 @@ def test_step_fn_draws_variational_masks_and_dropped_weights_once_for_all_steps(
     assert np.abs(first - _first_steps(stack, 1)[0]).max() > 1e-3
     states, inputs = [[tf.ones((B, U))]], tf.ones((B, T, D))
     outputs, dropped_outputs = (
-        stack.step_fn(inputs, F, training=True)(0, tf.ones((B, F)), states)[0]
+        stack.step_fn(inputs, F, True, Loop())(0, tf.ones((B, F)), states)[0]
         for stack in (_stack("rnn", 1), _stack("rnn", 1, weight_drop=0.5))
     )
     assert np.abs(outputs - dropped_outputs).max() > 1e-3
@@ -153,7 +154,7 @@ def test_step_fn_draws_variational_masks_and_dropped_weights_once_for_all_steps(
 def test_step_fn_does_not_apply_dropout_to_the_feedback():
     stack, feedback = RecurrentStack("rnn", U, 1, 0.9), _inputs(F)[:, 0]
     outputs = [
-        stack.step_fn(tf.zeros((B, T, D)), F, training)(0, feedback, stack.zero_state(B))[0]
+        stack.step_fn(tf.zeros((B, T, D)), F, training, Loop())(0, feedback, stack.zero_state(B))[0]
         for training in (True, False)
     ]
     np.testing.assert_array_equal(*outputs)
