@@ -360,7 +360,7 @@ def export(
             help="folder to write; exports/NAME/FORMAT by default",
         ),
     ] = None,
-    as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a trained network as SavedModel or ONNX.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -60,14 +59,14 @@ def export(name: str, kind: Format, output: str | None, as_json: bool = False) -
     )
     test = parquet.read_parquet(paths.test_frame(entry.corpus))
     texts = list(test[next(iter(trained.vocabularies.columns))][:CHECKED])
-    with files.atomic_write(folder) as temporary:
+    with console.only_json(as_json), files.atomic_write(folder) as temporary:
         if kind == "onnx":
             facts = _write_onnx(trained, temporary, texts, paths.vocabulary(entry.corpus))
         else:
             facts = _write_saved_model(trained, temporary, texts)
     facts = {"model": name, "format": kind, "folder": str(folder), "texts": len(texts), **facts}
     if as_json:
-        console.echo(json.dumps(facts))
+        console.print_json(facts)
         return
     detail = f", logits within {facts['difference']:.0e}" if kind == "onnx" else ""
     console.echo(f"{folder}: same answers as {name} to {len(texts)} test texts{detail}")
