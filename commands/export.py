@@ -61,14 +61,14 @@ def export(name: str, kind: Format, output: str | None, as_json: bool = False) -
     texts = list(test[next(iter(trained.vocabularies.columns))][:CHECKED])
     with console.only_json(as_json), files.atomic_write(folder) as temporary:
         if kind == "onnx":
-            facts = _write_onnx(trained, temporary, texts, paths.vocabulary(entry.corpus))
+            details = _write_onnx(trained, temporary, texts, paths.vocabulary(entry.corpus))
         else:
-            facts = _write_saved_model(trained, temporary, texts)
-    facts = {"model": name, "format": kind, "folder": str(folder), "texts": len(texts), **facts}
+            details = _write_saved_model(trained, temporary, texts)
     if as_json:
-        console.print_json(facts)
+        facts = {"model": name, "format": kind, "folder": str(folder), "texts": len(texts)}
+        console.print_json(facts | details)
         return
-    detail = f", logits within {facts['difference']:.0e}" if kind == "onnx" else ""
+    detail = f", logits within {details['difference']:.0e}" if kind == "onnx" else ""
     console.echo(f"{folder}: same answers as {name} to {len(texts)} test texts{detail}")
 
 
