@@ -156,16 +156,15 @@ class Project:
         vocabularies = vocabulary.load(self.root / paths.vocabulary(entry.corpus))
         test = self._split(entry.corpus, "test")
         train = parquet.Split(self.root / paths.train_frame(entry.corpus))
-        start = getattr(entry, "init_from", None)
+        weights = None
+        if isinstance(entry, params.ClassifierConfig) and entry.init_from is not None:
+            start = self.root / paths.model(entry.init_from)
+            weights = pretrained.read(start, entry, vocabularies.columns["text"])
         result = lookup.get(spec.task).train(
             spec,
             (train, self._split(entry.corpus, "valid")),
             vocabularies,
-            pretrained=None
-            if start is None
-            else pretrained.read(
-                self.root / paths.model(start), entry, vocabularies.columns["text"]
-            ),
+            pretrained=weights,
         )
         members = result.model.members if isinstance(result.model, SeedGroup) else [result.model]
         predictors = tuple(

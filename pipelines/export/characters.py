@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -33,13 +33,13 @@ def all_characters() -> tuple[str, ...]:
 @cache
 def character_class(name: str) -> str:
     """Return a class of a regular expression: `space`, `blank` (no line end), `word` or `mark`."""
-    test = {
+    tests: dict[str, Callable[[str], object]] = {
         "space": str.isspace,
         "blank": lambda character: character.isspace() and character != "\n",
         "word": re.compile(r"\w").match,
         "mark": tokenizers.is_mark,
-    }[name]
-    return ranges(filter(test, all_characters()))
+    }
+    return ranges(filter(tests[name], all_characters()))
 
 
 def ranges(characters: Iterable[str]) -> str:
@@ -85,7 +85,8 @@ class NormalForm:
 def normal_form(form: UnicodeForm) -> NormalForm:
     """Return the tables of a normal form."""
     characters = all_characters() + tuple(map(chr, range(0x2F800, 0x2FA20)))  # compatibility forms
-    decomposed = {c: unicodedata.normalize(form.replace("C", "D"), c) for c in characters}
+    decomposing: UnicodeForm = "NFKD" if "K" in form else "NFD"
+    decomposed = {c: unicodedata.normalize(decomposing, c) for c in characters}
     decompositions = {ord(c): tuple(map(ord, text)) for c, text in decomposed.items() if text != c}
     classes = {ord(c): unicodedata.combining(c) for c in characters if unicodedata.combining(c)}
     compositions = {}

@@ -21,7 +21,7 @@ OPSET = 17
 Weights = npt.NDArray[np.float32]
 # Gates in the order of ONNX, by their place in Keras: LSTM i f c o -> i o f c; GRU is the same.
 GATES = {"LSTM": (0, 3, 1, 2), "GRU": (0, 1, 2), "RNN": (0,)}
-CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN", "irnn": "RNN"}
+CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}  # by module; `irnn` is an instance of rnn
 TYPES = {"float": TensorProto.FLOAT, "int": TensorProto.INT64, "bool": TensorProto.BOOL}
 
 
@@ -134,7 +134,7 @@ class GraphBuilder:
         if operator == "GRU":
             attributes["linear_before_reset"] = 1
         if operator == "RNN":
-            name = "Relu" if first.cell.activation == "relu" else "Tanh"
+            name = "Relu" if getattr(first.cell, "activation", "") == "relu" else "Tanh"
             attributes["activations"] = [name] * len(layers)
         count = first.cell.states
         every, *finals = self.add(
@@ -154,8 +154,7 @@ def operator_of(layer: Recurrent) -> str:
         UserError: ONNX has none.
     """
     cell = type(layer.cell).__module__.rpartition(".")[2]
-    activation = getattr(layer.cell, "activation", None)
-    name = CELLS.get(cell) if activation is None or cell == "rnn" else None
+    name = CELLS.get(cell)
     if name is None:
         raise UserError(
             f"ONNX has no operator for the cell '{cell}'. Export the model with "

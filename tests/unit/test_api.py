@@ -54,7 +54,7 @@ def test_the_code_of_the_page_runs(folder, monkeypatch, capsys):
     names = {}
     exec(code, names)
     output = capsys.readouterr().out
-    assert re.search(r"\['(neg|posi)ative', '(neg|posi)ative'\]", output)
+    assert re.search(r"\['(negative|positive)', '(negative|positive)'\]", output)
     assert "accuracy" in output
     perceptron, lstm = names["perceptron"], names["lstm"]
     assert lstm.predictors[0].spec.entry.units == 32
