@@ -3,8 +3,9 @@
     python benchmarks/training.py
 
 Each program is a process of its own, and they train in turns, so that all see the same machine.
-Prints tokens per second, and writes the table of the README beside this file. The floor is the
-arithmetic of a step over the measured speed of a large matrix product.
+Prints tokens per second of the fastest round, which other programs disturb least, and writes the
+table of the README beside this file. The floor is the arithmetic of a step over the measured speed
+of a large matrix product.
 
 PyTorch is installed into `.seqproof/torch`, apart from the project's own packages.
 """
@@ -14,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -119,7 +119,7 @@ def compare(name: str, options: argparse.Namespace) -> dict[str, Any]:
         worker.close()
     # Each round goes on where the last one ended in the cycle of batches.
     tokens = shapes.count_tokens(shapes.make_batches(shape, 20)) / 20 * options.batches
-    speeds = {program: tokens / statistics.median(times) for program, times in seconds.items()}
+    speeds = {program: tokens / min(times) for program, times in seconds.items()}
     return {
         "model": name,
         **{program: round(speed) for program, speed in speeds.items()},
