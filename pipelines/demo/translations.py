@@ -47,7 +47,8 @@ class TranslatedText:
     Attributes:
         source_tokens: S tokens.
         hypotheses: the translations, the best first.
-        probabilities: of each token of the best translation, given the tokens before it.
+        probabilities: (T + 1,), of each token of the best translation and of its end, given the
+            tokens before it.
     """
 
     source_tokens: Sequence[str]
@@ -74,7 +75,7 @@ def translate(predictor: Predictor, prepared: str) -> TranslatedText:
     target = encoding.add_boundaries(beam[0].ids)[np.newaxis]
     probabilities = predictor.cached(_compile)(source, target).numpy()
     return TranslatedText(
-        columns["source"].split(prepared), hypotheses, [float(p) for p in probabilities[:-1]]
+        columns["source"].split(prepared), hypotheses, [float(p) for p in probabilities]
     )
 
 

@@ -44,11 +44,11 @@ def show(corpus: DemoCorpus, text: str, name: str) -> str:
     parts = [
         f"<h3>Translation</h3>{fragments.sentence(best.text)}",
         f"<h3>Confidence: {best.confidence:.0%} per token</h3>",
-        fragments.words_with_probabilities(best.tokens, translated.probabilities),
+        fragments.words_with_probabilities([*best.tokens, "(end)"], translated.probabilities),
         fragments.remark(
             "The number below a token is its probability after the tokens before it. The "
-            "confidence is their geometric mean, with that of the end of the sentence. It is the "
-            "model's own estimate, not the chance that the translation is right."
+            "confidence is their geometric mean. It is the model's own estimate, not the chance "
+            "that the translation is right."
         ),
         "<h3>Alternatives</h3>",
         fragments.table(

@@ -50,13 +50,11 @@ def test_probabilities_of_a_translation_multiply_to_its_log_probability(corpora)
     translated = translations.translate(predictor, "a b c")
     best = translated.hypotheses[0]
     assert translated.source_tokens == ["a", "b", "c"]
-    assert len(translated.probabilities) == len(best.tokens) == len(best.attention)
+    assert len(best.tokens) == len(best.attention) == len(translated.probabilities) - 1
+    assert np.prod(translated.probabilities) == pytest.approx(np.exp(-best.nats), rel=1e-4)
     assert 1 < len(translated.hypotheses) <= 3
     scores = [hypothesis.score for hypothesis in translated.hypotheses]
     assert scores == sorted(scores, reverse=True)
-    # What is missing is the probability of the end.
-    end = best.nats + np.log(translated.probabilities).sum()
-    assert end > -1e-4
     assert best.confidence == pytest.approx(np.exp(-best.nats / (len(best.tokens) + 1)))
     np.testing.assert_allclose(best.attention.sum(axis=1), 1, rtol=1e-5)
 

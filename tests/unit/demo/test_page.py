@@ -25,7 +25,7 @@ def translate(predictor, prepared):
     source = prepared.split(" ")
     attention = np.full((2, len(source)), 1 / len(source))
     best = ScoredTranslation("x y", ["x", "y"], -1.0, 1.0, attention)
-    return TranslatedText(source, [best], [0.5, 0.9])
+    return TranslatedText(source, [best], [0.5, 0.9, 0.8])
 
 
 @pytest.fixture(scope="module")
