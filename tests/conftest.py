@@ -6,12 +6,22 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pipelines import fork_server
 from tests import stable_ids, watchdog
 
 BUSY = threading.Event()
 pytest_plugins = ["pytester"]  # runs pytest in the tests of `stable_ids`
+# The same examples everywhere, however slow the machine is.
+settings.register_profile(
+    "tests",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:

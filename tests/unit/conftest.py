@@ -6,11 +6,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from pipelines.config import params
 from pipelines.models import serialization
 from pipelines.text import vocabulary
 
+# To optimize a graph takes longer than the few steps of a test.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 OPTIMIZER = {"name": "adam", "learning_rate": 0.01, "schedule": "constant", "clip_norm": 1.0}
 TRAINED = {"dropout": 0.0, "batch_size": 8, "epochs": 1, "optimizer": OPTIMIZER}
 RECURRENT = {**TRAINED, "cell": "lstm", "embedding": 16, "units": 32, "layers": 1}

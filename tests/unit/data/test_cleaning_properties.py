@@ -13,7 +13,7 @@ from pipelines.text import tokenizers
 from pipelines.text.normalization import normalize, normalize_many
 from tests.unit.text.scripts import texts
 
-CHECK = settings(max_examples=80, derandomize=True, deadline=None, database=None)
+CHECK = settings(max_examples=80)
 KINDS: tuple[params.Tokens, ...] = ("characters", "words", "spaces")
 BATCHES = st.lists(texts(), max_size=6)
 

@@ -27,7 +27,7 @@ from pipelines.errors import UserError
 
 READERS = find_readers()
 COLUMNS = ("text", "label")
-check = settings(max_examples=50, derandomize=True, deadline=None, database=None)
+check = settings(max_examples=50)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=12)
 LINE = TEXT.map(lambda text: text.replace("\n", " "))

@@ -83,28 +83,28 @@ def test_a_beam_never_scores_lower_than_greedy_search(penalties):
     """The score is the one that is maximised: with penalties not the probability."""
     better, toy = 0, Toy(0, 12, {END: -1.0})
     greedy, *decoders = (Decoder(toy, 9, make_search(beam, **penalties)) for beam in (1, 2, 5))
-    for seed in range(40):
+    for seed in range(20):
         toy.draw(seed)
         baselines = greedy(SOURCES)
         for decoder in decoders:
             for (best,), (baseline,) in zip(decoder(SOURCES), baselines, strict=True):
                 assert best.score >= baseline.score - 1e-5
                 better += best.score > baseline.score + 1e-3
-    assert better > 100
+    assert better > 50
 
 
 def test_the_greedy_hypothesis_is_kept_where_the_beam_drops_it():
     """Two better prefixes push the greedy prefix out of a beam of 2 before it ends."""
     dropped, toy = 0, Toy(0, 12, {END: -2.0})
     decoder = Decoder(toy, 9, make_search(2))
-    for seed in range(60):
+    for seed in range(30):
         toy.draw(seed)
         for source, hypotheses in zip(SOURCES, decoder(SOURCES, 3), strict=True):
             greedy = toy.greedy(source, 9)
             nats, _ = toy.follow(source, greedy)
             assert hypotheses[0].nats <= nats + 1e-4
             dropped += len(hypotheses) == 3 and greedy in ids_of(hypotheses)
-    assert dropped > 20
+    assert dropped > 10
 
 
 @pytest.mark.parametrize("beam", [1, 2, 5])

@@ -79,7 +79,7 @@ def test_an_ensemble_of_one_member_decodes_like_the_member(make):
 @pytest.mark.parametrize("beam", [1, 4])
 def test_beam_search_scores_by_the_mean_probability(make, beam):
     """The nats of a hypothesis are those of the mean probability of each of its tokens."""
-    models = make_members(make, "seq2seq", noise=0.5)
+    models = make_members(make, "seq2seq", 2, noise=0.5)
     source = np.array([4, 5, 6], np.int32)
     hypotheses = Decoder(Ensemble(models), 8, params.Search(beam=beam))([source], beam)[0]
     assert len(hypotheses) == beam

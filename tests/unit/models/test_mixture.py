@@ -1,5 +1,6 @@
 """Mixtures of a network, an n-gram model and a unigram cache."""
 
+import functools
 import json
 
 import numpy as np
@@ -24,15 +25,28 @@ NGRAM, CACHE = {"order": 2, "smoothing": "kneser_ney"}, {"window": 20}
 VALID = ["to be that or not to be", "the question to be", "not that question", "be to or that"]
 
 
-def train(make, **changes):
-    """Train a language model; return it with its spec and history."""
+@pytest.fixture(scope="module")
+def train(make):
+    """A function that trains a language model and returns it with its spec and history.
+
+    Tests share models with the same options, and change none.
+    """
     optimizer = {"name": "adam", "learning_rate": 0.05, "schedule": "constant", "clip_norm": 1.0}
-    changes = {"epochs": 4, "optimizer": optimizer, **changes}
-    spec, frame = make.spec("language_model", **changes), make.frame("language_model")
+    frames = (make.frame("language_model"), pd.DataFrame({"text": VALID}))
     vocabularies = make.vocabularies("language_model")
-    frames = (frame, pd.DataFrame({"text": VALID}))
-    model, history, *_ = language_modelling.TASK.train(spec, frames, vocabularies)
-    return model, spec, history
+
+    @functools.cache
+    def trained(ngram, cache, seeds, ensemble_size):
+        parts = {"ngram": NGRAM if ngram else None, "cache": CACHE if cache else None}
+        members = {"seeds": seeds, "ensemble_size": ensemble_size}
+        spec = make.spec("language_model", epochs=4, optimizer=optimizer, **parts, **members)
+        model, history, *_ = language_modelling.TASK.train(spec, frames, vocabularies)
+        return model, spec, history
+
+    def call(ngram=False, cache=False, seeds=None, ensemble_size=None):
+        return trained(ngram, cache, seeds, ensemble_size)
+
+    return call
 
 
 def make_stream(make):
@@ -52,9 +66,9 @@ def save(make, model, spec, folder):
     return folder / "model", vocabulary_file
 
 
-def test_network_and_ngrams_are_those_of_separate_trainings(make):
-    model, _, history = train(make, ngram=NGRAM)
-    network, _, network_history = train(make)
+def test_network_and_ngrams_are_those_of_separate_trainings(make, train):
+    model, _, history = train(ngram=True)
+    network, _, network_history = train()
     parts = model.components
     for weights, expected in zip(
         parts["network"].get_weights(), network.get_weights(), strict=True
@@ -74,9 +88,9 @@ def test_network_and_ngrams_are_those_of_separate_trainings(make):
     }
 
 
-def test_weights_are_fitted_on_the_batches_that_validate_the_network(make):
+def test_weights_are_fitted_on_the_batches_that_validate_the_network(make, train):
     """Two rows of the validation text, read in parallel in batches of ten tokens."""
-    model, _, history = train(make, ngram=NGRAM, cache=CACHE)
+    model, _, history = train(ngram=True, cache=True)
     stream = make_valid_stream(make)
     width = (len(stream) - 1) // 2
     steps = width // 10 * 10
@@ -97,8 +111,8 @@ def test_weights_are_fitted_on_the_batches_that_validate_the_network(make):
     assert min(model.weights["network"], model.weights["ngram"]) > 0.01
 
 
-def test_each_member_of_a_group_has_weights_of_its_own(make, tmp_path):
-    model, spec, history = train(make, ngram=NGRAM, seeds=(4, 2))
+def test_each_member_of_a_group_has_weights_of_its_own(make, train, tmp_path):
+    model, spec, history = train(ngram=True, seeds=(4, 2))
     assert history["valid_mixture_loss"].notna().all()
     weights = [member.weights for member in model.members]
     assert weights[0] != weights[1]
@@ -114,8 +128,8 @@ def test_each_member_of_a_group_has_weights_of_its_own(make, tmp_path):
             np.testing.assert_array_equal(values, expected)
 
 
-def test_each_token_has_the_weighted_mean_of_the_probabilities(make):
-    model, spec, _ = train(make, ngram=NGRAM, cache=CACHE)
+def test_each_token_has_the_weighted_mean_of_the_probabilities(make, train):
+    model, spec, _ = train(ngram=True, cache=True)
     stream, parts = make_stream(make), model.components
     probabilities = {name: np.exp(-stream_loss(part, stream)) for name, part in parts.items()}
     assert list(probabilities) == ["network", "ngram", "cache"]
@@ -163,8 +177,8 @@ def test_a_network_has_no_metrics_of_parts(make):
     assert evaluation_parts.names(result.metrics) == []
 
 
-def test_texts_are_sampled_from_the_mixture(make):
-    model, _, _ = train(make, ngram=NGRAM, cache=CACHE)
+def test_texts_are_sampled_from_the_mixture(train):
+    model, _, _ = train(ngram=True, cache=True)
     step = sampling.make_sampler(model)()
     steps = {name: sampling.make_sampler(part)() for name, part in model.components.items()}
     for token in np.array([[5], [6], [5], [7]], np.int32):
@@ -175,8 +189,8 @@ def test_texts_are_sampled_from_the_mixture(make):
 
 
 @pytest.mark.parametrize("ensemble_size", [None, 2])
-def test_a_loaded_model_writes_the_same_text(make, tmp_path, ensemble_size):
-    model, spec, _ = train(make, ngram=NGRAM, ensemble_size=ensemble_size)
+def test_a_loaded_model_writes_the_same_text(make, train, tmp_path, ensemble_size):
+    model, spec, _ = train(ngram=True, ensemble_size=ensemble_size)
     folder, vocabulary_file = save(make, model, spec, tmp_path)
     loaded, loaded_spec, vocabularies = serialization.load(folder, vocabulary_file)
     assert isinstance(loaded, Mixture)
@@ -191,8 +205,8 @@ def test_a_loaded_model_writes_the_same_text(make, tmp_path, ensemble_size):
     assert text == expected
 
 
-def test_a_model_without_its_counts_is_refused(make, tmp_path):
-    model, spec, _ = train(make, ngram=NGRAM)
+def test_a_model_without_its_counts_is_refused(make, train, tmp_path):
+    model, spec, _ = train(ngram=True)
     folder, vocabulary_file = save(make, model, spec, tmp_path)
     (folder / "counts.parquet").unlink()
     with pytest.raises(UserError, match=r"counts\.parquet"):
@@ -225,8 +239,8 @@ def test_damaged_weights_are_refused(make, tmp_path, weights):
 
 
 @pytest.mark.parametrize("ensemble_size", [None, 2])
-def test_a_classifier_starts_from_the_network(make, tmp_path, ensemble_size):
-    model, spec, _ = train(make, ngram=NGRAM, ensemble_size=ensemble_size)
+def test_a_classifier_starts_from_the_network(make, train, tmp_path, ensemble_size):
+    model, spec, _ = train(ngram=True, ensemble_size=ensemble_size)
     folder, _ = save(make, model, spec, tmp_path)
     config = make.config("classifier", bidirectional=False, init_from="any")
     text_vocabulary = make.vocabularies("language_model").columns["text"]

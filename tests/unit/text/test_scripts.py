@@ -26,7 +26,7 @@ JOINERS = "\u200c\u200d"
 
 
 def check(examples: int) -> Any:
-    return settings(max_examples=examples, derandomize=True, deadline=None, database=None)
+    return settings(max_examples=examples)
 
 
 @check(150)

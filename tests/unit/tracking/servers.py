@@ -1,6 +1,8 @@
 """A real `mlflow server` and a real PostgreSQL on this machine."""
 
+import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -16,12 +18,16 @@ from urllib.parse import urlsplit
 
 from pipelines.tracking import connection
 
+SYSTEM_RANDOM = random.SystemRandom()  # trainings seed the other generator
+
 
 def closed_port() -> int:
-    """Return a port on which nothing listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """Return a port on which nothing listens, and that no connection gets as its own port."""
+    while True:
+        port = SYSTEM_RANDOM.randrange(20_000, 32_768)  # of connections: from 32,768 on
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:

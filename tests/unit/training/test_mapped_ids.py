@@ -23,7 +23,7 @@ def small_chunks(monkeypatch):
 
 
 def test_rows_streams_and_lengths_are_those_of_the_lists(small_chunks):
-    @settings(max_examples=60, derandomize=True, deadline=None, database=None)
+    @settings(max_examples=60)
     @given(ROWS, st.integers(0, 250), st.integers(0, 250))
     def check(rows, start, end):
         mapped = write_rows(iter(rows), 2)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from pipelines.verification import output_hashes
 from pipelines.verification.output_hashes import RecordSummary
 from tests import watchdog
 from tests.unit.tiny_project import EVALUATE, MODEL, TRAIN
+from tests.unit.tracking.servers import closed_port
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -225,9 +225,7 @@ def environment() -> dict[str, str]:
 
 
 def test_an_unreachable_server_is_an_error_without_its_password(project, monkeypatch):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    address = f"http://127.0.0.1:{closed_port()}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address.replace("//", "//someone:secret@"))
     with pytest.raises(UserError) as error:
         seal()
