@@ -23,6 +23,7 @@ class BeamHistory(NamedTuple):
         weights: (T, B, K, S), the attention of each prefix of the step before at this step.
         ended: (T, B, K), log probabilities of the hypotheses that ended at this step; -inf if none.
         origins: (T, B, K), the prefix of the step before that ended.
+        greedy_ends: (T, B), whether the hypothesis of greedy search ended at this step.
     """
 
     tokens: Any
@@ -30,10 +31,11 @@ class BeamHistory(NamedTuple):
     weights: Any
     ended: Any
     origins: Any
+    greedy_ends: Any
 
 
 # Records of a step for a sentence that has left the search.
-EMPTY = BeamHistory(PAD, 0, 0.0, MINUS_INFINITY, 0)
+EMPTY = BeamHistory(PAD, 0, 0.0, MINUS_INFINITY, 0, 0)
 
 
 class _Beam(NamedTuple):
@@ -44,6 +46,7 @@ class _Beam(NamedTuple):
         last_tokens: (R, K), last token of each prefix.
         log_probabilities: (R, K), of each prefix.
         ended: (R,), number of hypotheses that have ended.
+        greedy: (R,), the prefix of greedy search; -1 if it has left the beam or has ended.
         memory: encoder output, R K rows.
         states: decoder states, R K rows.
     """
@@ -52,6 +55,7 @@ class _Beam(NamedTuple):
     last_tokens: tf.Tensor
     log_probabilities: tf.Tensor
     ended: tf.Tensor
+    greedy: tf.Tensor
     memory: Any
     states: Any
 
@@ -81,11 +85,13 @@ def beam_search(model: Any, memory: Any, states: Any, width: int, limit: int) ->
         tf.fill((count, width), START),
         log_probabilities,
         tf.zeros((count,), tf.int32),
+        tf.zeros((count,), tf.int32),
         memory,
         states,
     )
     integers, floats = (tf.int32, (None, width)), (tf.float32, (None, width))
-    types = BeamHistory(integers, integers, (tf.float32, (None, width, None)), floats, integers)
+    weights = tf.float32, (None, width, None)
+    types = BeamHistory(integers, integers, weights, floats, integers, (tf.bool, (None,)))
     arrays = BeamHistory(
         *(
             tf.TensorArray(dtype, size=0, dynamic_size=True, element_shape=shape)
@@ -119,25 +125,36 @@ def _step(model: Any, beam: _Beam, width: int, at_limit: tf.Tensor) -> tuple[_Be
     )
     tokens, scores = _continuations(logits[:, 0], 2 * width, at_limit)
     candidates = tokens.shape[1]
+    greedy_token = tf.argmax(scores, axis=1, output_type=tf.int32)
+    greedy_token = tf.gather(
+        tf.reshape(greedy_token, (-1, width)), tf.maximum(beam.greedy, 0), batch_dims=1
+    )
+    greedy = tf.where(beam.greedy < 0, -1, beam.greedy * candidates + greedy_token)
     # The best 2 K of the whole beam: at most K of them end, so K can continue.
     scores = tf.reshape(
         tf.reshape(beam.log_probabilities, (-1, 1)) + scores, (-1, width * candidates)
     )
     scores, indices = tf.math.top_k(scores, 2 * width)
+    is_greedy = indices == greedy[:, None]
     tokens = tf.gather(tf.reshape(tokens, (-1, width * candidates)), indices, batch_dims=1)
     parents = indices // candidates
     ends = (tokens == END) & (scores > MINUS_INFINITY)
     new_ends = ends[:, :width]
     new_ends &= tf.cumsum(tf.cast(new_ends, tf.int32), axis=1) <= width - beam.ended[:, None]
     ended = tf.where(new_ends, scores[:, :width], MINUS_INFINITY)
+    greedy_ends = tf.reduce_any(is_greedy[:, :width] & new_ends, axis=1)
 
     live, indices = tf.math.top_k(tf.where(ends, MINUS_INFINITY, scores), width)
     tokens = tf.gather(tokens, indices, batch_dims=1)
+    is_greedy = tf.gather(is_greedy & ~ends, indices, batch_dims=1)
+    place = tf.argmax(tf.cast(is_greedy, tf.int32), axis=1, output_type=tf.int32)
+    greedy = tf.where(tf.reduce_any(is_greedy, axis=1), place, -1)
     origins, parents = parents[:, :width], tf.gather(parents, indices, batch_dims=1)
-    records = BeamHistory(tokens, parents, _by_prefix(weights[:, 0], width), ended, origins)
+    attention = _by_prefix(weights[:, 0], width)
+    records = BeamHistory(tokens, parents, attention, ended, origins, greedy_ends)
     count = beam.ended + tf.reduce_sum(tf.cast(new_ends, tf.int32), axis=1)
     states = _select_states(states, parents)
-    return _Beam(beam.rows, tokens, live, count, beam.memory, states), records
+    return _Beam(beam.rows, tokens, live, count, greedy, beam.memory, states), records
 
 
 def _without_ended(beam: _Beam, width: int) -> _Beam:
@@ -149,7 +166,7 @@ def _without_ended(beam: _Beam, width: int) -> _Beam:
     prefixes = tf.reshape(searched[:, None] * width + tf.range(width, dtype=tf.int64), (-1,))
 
     def select() -> _Beam:
-        indices = _Beam(searched, searched, searched, searched, prefixes, prefixes)
+        indices = _Beam(searched, searched, searched, searched, searched, prefixes, prefixes)
         return _Beam(*map(_gather, beam, indices))
 
     return tf.cond(tf.size(searched) * 4 <= tf.size(beam.rows) * 3, select, lambda: beam)

@@ -57,8 +57,8 @@ class Decoder:
 
     def __init__(self, model: Any, limit: int, search: params.Search | None = None) -> None:
         self.model, self.limit, self.search = model, limit, search or GREEDY
-        shape = tf.TensorSpec((None, None), tf.int32)
-        self._compiled = tf.function(self._search, input_signature=[shape], autograph=False)
+        # Both are compiled at the first call, so that no later one waits for the second.
+        self._searches = {width: self._compiled_search(width) for width in (self.search.beam, 1)}
 
     def __call__(self, sources: Sequence[Ids], n_best: int = 1) -> list[list[Hypothesis]]:
         """Translate sources of ids (S,); none may be empty.
@@ -67,37 +67,58 @@ class Decoder:
             For each source, in their order, at most `n_best` different hypotheses, best first.
         """
         results: list[list[Hypothesis]] = [[] for _ in sources]
-        size = max(1, ROWS // self.search.beam)
-        batches = batching.batches_by_length([len(source) for source in sources], size)
+        beam, greedy = self.search.beam, list[int]()
+        batches = self._batches(sources, range(len(sources)), beam)
         # A single batch, such as text that a user typed, needs no progress bar.
         with _progress(len(sources)) if len(batches) > 1 else nullcontext() as bar:
             for indices in batches:
-                decoded = self._decode([sources[i] for i in indices])
-                for i, hypotheses in zip(indices, decoded, strict=True):
-                    results[i] = hypotheses[:n_best]
+                greedy += self._decode(sources, indices, beam, n_best, results)
                 if bar is not None:
                     bar.advance(len(indices))
+        # The hypotheses of greedy search that have left the beam.
+        for indices in self._batches(sources, greedy, 1):
+            self._decode(sources, indices, 1, n_best, results)
         return results
 
-    def _search(self, source: tf.Tensor) -> list[BeamHistory]:
-        memory, states = self.model.encode(source)
-        widths = dict.fromkeys((self.search.beam, 1))
-        return [beam_search(self.model, memory, states, width, self.limit) for width in widths]
+    def _batches(
+        self, sources: Sequence[Ids], indices: Sequence[int], width: int
+    ) -> list[list[int]]:
+        lengths = [len(sources[i]) for i in indices]
+        batches = batching.batches_by_length(lengths, max(1, ROWS // width))
+        return [[indices[int(place)] for place in batch] for batch in batches]
 
-    def _decode(self, batch: list[Ids]) -> list[list[Hypothesis]]:
-        """Return all different hypotheses of each source, best first."""
-        results: list[dict[bytes, Hypothesis]] = [{} for _ in batch]
-        for history in self._compiled(batching.pad(batch)):
-            arrays = BeamHistory(*(tensor.numpy() for tensor in history))
-            for row, ids, nats, weights in _trace_back(arrays):
-                weights = weights[:, : len(batch[row])].copy()  # frees the array of the batch
-                score = hypothesis_score(nats, weights, self.search)
-                hypothesis = Hypothesis(ids, nats, weights, score)
-                results[row].setdefault(ids.tobytes(), hypothesis)
-        return [
-            sorted(hypotheses.values(), key=lambda hypothesis: -hypothesis.score)
-            for hypotheses in results
-        ]
+    def _compiled_search(self, width: int) -> Any:
+        def search(source: tf.Tensor) -> BeamHistory:
+            memory, states = self.model.encode(source)
+            return beam_search(self.model, memory, states, width, self.limit)
+
+        shape = tf.TensorSpec((None, None), tf.int32)
+        return tf.function(search, input_signature=[shape], autograph=False)
+
+    def _decode(
+        self,
+        sources: Sequence[Ids],
+        indices: Sequence[int],
+        width: int,
+        n_best: int,
+        results: list[list[Hypothesis]],
+    ) -> list[int]:
+        """Add the best hypotheses of some sources, and return the sources without the hypothesis of
+        greedy search."""
+        search = {beam: run.get_concrete_function() for beam, run in self._searches.items()}[width]
+        history = search(tf.constant(batching.pad([sources[i] for i in indices])))
+        arrays = BeamHistory(*(tensor.numpy() for tensor in history))
+        for row, ids, nats, weights in _trace_back(arrays):
+            i = indices[row]
+            weights = weights[:, : len(sources[i])].copy()  # frees the array of the batch
+            score = hypothesis_score(nats, weights, self.search)
+            results[i].append(Hypothesis(ids, nats, weights, score))
+        for i in indices:
+            different = {hypothesis.ids.tobytes(): hypothesis for hypothesis in results[i]}
+            results[i] = sorted(different.values(), key=lambda hypothesis: -hypothesis.score)
+            del results[i][n_best:]
+        lost = np.flatnonzero(~arrays.greedy_ends.any(axis=0))
+        return [indices[row] for row in lost.tolist()]
 
 
 def _progress(sentences: int) -> AbstractContextManager[console.Progress]:

@@ -93,6 +93,20 @@ def test_a_beam_never_scores_lower_than_greedy_search(penalties):
     assert better > 50
 
 
+def test_a_search_tells_whether_it_has_the_greedy_hypothesis():
+    toy, source, answers = Toy(0, 12), tf.constant(batching.pad(SOURCES)), set()
+    for seed in range(10):
+        toy.draw(seed)
+        history = beam_search(toy, *toy.encode(source), 2, 9)
+        answer = history.greedy_ends.numpy().any(axis=0)
+        for row, ids in enumerate(SOURCES):
+            nats, _ = toy.follow(ids, toy.greedy(ids, 9))
+            is_ended = np.isclose(history.ended[:, row], -nats, rtol=0, atol=1e-5).any()
+            assert answer[row] == is_ended
+            answers.add(bool(is_ended))
+    assert answers == {True, False}
+
+
 def test_the_greedy_hypothesis_is_kept_where_the_beam_drops_it():
     """Two better prefixes push the greedy prefix out of a beam of 2 before it ends."""
     dropped, toy = 0, Toy(0, 12, {END: -2.0})
