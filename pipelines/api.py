@@ -148,7 +148,7 @@ class Project:
         if isinstance(entry, params.TrainableConfig):
             from pipelines.layers import threads
 
-            threads.use_threads(self.config.threads)
+            threads.use_training_threads(self.config.threads, entry.batch_size)
         from pipelines.data import parquet
         from pipelines.models import pretrained
         from pipelines.text import vocabulary
