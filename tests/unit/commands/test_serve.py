@@ -49,5 +49,5 @@ def test_a_port_in_use_and_an_address_of_another_machine():
 
 def test_the_listener_sends_small_answers_at_once():
     """asyncio sets TCP_NODELAY only on sockets that name their protocol."""
-    with serve._bind("127.0.0.1", 0) as listener:
+    with serve.bind("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP
