@@ -43,6 +43,7 @@ PLATEAU = {
     "clip_norm": 1.0,
 }
 RECURRENT = {"cell": "lstm", "embedding": 6, "units": 8, "layers": 1, "dropout": 0.2}
+CLASSIFIER = {**RECURRENT, "model": "classifier", "corpus": "moods", "bidirectional": False}
 # Together they have everything that draws random numbers, remembers or accumulates.
 MODELS = {
     "seq2seq": {
@@ -65,9 +66,8 @@ MODELS = {
         "corpus": "moods",
         "hidden": [8],
         "dropout": 0.3,
-        "seeds": [4, 2],
         "batch_size": 4,
-        "epochs": 4,
+        "epochs": 6,
         "gradient_accumulation_steps": 2,
         "optimizer": ADAM,
     },
@@ -87,6 +87,18 @@ MODELS = {
         "epochs": 3,
         "optimizer": PLATEAU,
     },
+    "classifier": {
+        **CLASSIFIER,
+        "bidirectional": True,
+        "pooling": "attention",
+        "class_weights": "balanced",
+        "unknown_replacement": 5.0,
+        "variational": True,
+        "seeds": [4, 2],
+        "batch_size": 4,
+        "epochs": 3,
+        "optimizer": ADAM,
+    },
     "tagger": {
         **RECURRENT,
         "model": "tagger",
@@ -99,14 +111,8 @@ MODELS = {
         "optimizer": {**ADAM, "name": "adamw", "weight_decay": 0.01, "warmup_steps": 5},
     },
     "fine-tuned": {
-        **RECURRENT,
-        "model": "classifier",
-        "corpus": "moods",
-        "bidirectional": False,
-        "pooling": "attention",
-        "class_weights": "balanced",
-        "unknown_replacement": 5.0,
-        "variational": True,
+        **CLASSIFIER,
+        "pooling": "mean",
         "init_from": "start",
         "ensemble_size": 2,
         "patience": 2,
