@@ -79,7 +79,6 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         UserError: the port is in use, or the address is not one of this machine.
     """
-    listener = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -92,8 +91,6 @@ def bind(host: str, port: int) -> socket.socket:
             listener.bind(address)
             stack.pop_all()
     except OSError as error:
-        if listener is not None:
-            listener.close()
         raise UserError(
             f"{host}:{port} is not available ({error.strerror or error}). Set another --host or "
             "--port."

@@ -96,7 +96,9 @@ def test_keys_set_from_the_command_line_exist(name):
 
 
 def test_the_example_of_your_own_text_is_valid(tmp_path):
-    example = yaml.safe_load(re.search(r"```yaml\n(.*?)```", README, flags=re.S).group(1))
+    example = yaml.safe_load(
+        re.search(r"```yaml\n(.*?)```", TEXTS["your-own-data.md"], flags=re.S).group(1)
+    )
     models = PARAMS["models"] | {"lstm": PARAMS["models"]["lstm"] | example["models"]["lstm"]}
     config = PARAMS | {"corpora": PARAMS["corpora"] | example["corpora"], "models": models}
     goals = re.search(r"```yaml\n(goals:.*?)```", TEXTS["usage.md"], flags=re.S).group(1)
