@@ -90,10 +90,10 @@ def bind(host: str, port: int) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             stack.pop_all()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a host's name with an empty label
+        reason = getattr(error, "strerror", None) or error
         raise UserError(
-            f"{host}:{port} is not available ({error.strerror or error}). Set another --host or "
-            "--port."
+            f"{host}:{port} is not available ({reason}). Set another --host or --port."
         ) from None
     return listener
 

@@ -68,8 +68,10 @@ class TrainedModel:
         A model of several seeds answers with the first.
 
         Raises:
-            UserError: a text is empty after cleaning.
+            UserError: a text is empty after cleaning, or `texts` is no list.
         """
+        if isinstance(texts, str):
+            raise UserError("`predict` needs a list of texts. Put the text in [...].")
         first = self.predictors[0]
         return lookup.get(first.spec.task).predict(first, texts)
 
@@ -178,13 +180,20 @@ class Project:
 
         Args:
             model: a model of this project.
-            folder: the folder; it is replaced.
+            folder: the folder; a model in it is replaced.
+
+        Raises:
+            UserError: the folder holds something else.
         """
+        target = Path(folder)
+        is_model = (target / "model.json").is_file()
+        if target.exists() and not is_model and (target.is_file() or any(target.iterdir())):
+            raise UserError(f"{target} exists and holds something else. Choose another folder.")
         members = [member.model for member in model.predictors]
         spec = model.predictors[0].spec
         whole = SeedGroup(members) if params.seeds_of(spec.entry) else members[0]
         vocabulary = self.root / paths.vocabulary(spec.entry.corpus)
-        serialization.save(whole, spec, vocabulary, Path(folder))
+        serialization.save(whole, spec, vocabulary, target)
 
     def _split(self, corpus: str, split: str) -> pd.DataFrame:
         from pipelines.data import parquet

@@ -12,6 +12,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 
 PACKAGE = Path(__file__).resolve().parent
 INSTALLED = PACKAGE / "project" if (PACKAGE / "project").is_dir() else PACKAGE.parent
@@ -30,7 +31,18 @@ def main() -> None:
             _run_in_environment(root)
         _add_programs()
     sys.path.insert(0, str(root))
-    importlib.import_module("commands.app").main()
+    _import_commands(root).main()
+
+
+def _import_commands(root: Path) -> ModuleType:
+    """Return the module of the commands; exit with a sentence if its code cannot be loaded."""
+    try:
+        return importlib.import_module("commands.app")
+    except (ImportError, SyntaxError) as error:
+        sys.exit(
+            f"seqproof: The code in {root} cannot be loaded ({error}). Take its files back with "
+            "`git checkout`, or run `make install` if a package is missing."
+        )
 
 
 def _find_project(folder: Path) -> Path | None:
@@ -48,7 +60,13 @@ def _run_in_environment(root: Path) -> None:
     python, script = environment / "bin" / "python", root / SCRIPT
     is_complete = (environment / "pyvenv.cfg").is_file() and script.is_file()
     if is_complete and environment.resolve() != Path(sys.prefix).resolve():
-        os.execv(python, [str(python), str(script), *sys.argv[1:]])
+        try:
+            os.execv(python, [str(python), str(script), *sys.argv[1:]])
+        except OSError as error:
+            sys.exit(
+                f"seqproof: {python} cannot be started ({error.strerror}). Run `make install` in "
+                f"{root}."
+            )
 
 
 def _add_programs() -> None:

@@ -42,7 +42,7 @@ def write(predictor: Predictor, folder: Path) -> None:
     """Write a SavedModel into a folder.
 
     Raises:
-        UserError: the model is no network, or its search needs Python.
+        UserError: the model is no network, its search needs Python, or the disk is full.
     """
     if not hasattr(predictor.model, "weights") and not hasattr(predictor.model, "members"):
         kind = predictor.spec.entry.model
@@ -51,7 +51,14 @@ def write(predictor: Predictor, folder: Path) -> None:
             "is none, or is mixed with n-grams. Export another model."
         )
     model = SERVING[predictor.spec.task](predictor)
-    tf.saved_model.save(model, str(folder), signatures=model.signatures())
+    try:
+        tf.saved_model.save(model, str(folder), signatures=model.signatures())
+    except tf.errors.OpError as error:  # TensorFlow's own kind of OSError
+        reason = error.message.rpartition("; ")[2]
+        raise UserError(
+            f"The SavedModel cannot be written into {folder.parent} ({reason}). Make room there, "
+            "or choose another --output."
+        ) from None
 
 
 def differences(predictor: Predictor, folder: Path, texts: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from pipelines.errors import UserError
 from pipelines.server import schema
@@ -88,6 +89,8 @@ def make_app(
             response = _error(503, "The server is busy. Try again in a second.")
             response.headers["Retry-After"] = RETRY_SECONDS
             return response
+        except ClientDisconnect:  # nobody reads this
+            return _error(400, "The request ended early.")
         except TimeoutError:
             return _error(504, f"The answer took more than {time_limit} seconds. Send fewer texts.")
         answers = answered.answers

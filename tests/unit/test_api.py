@@ -87,3 +87,14 @@ def test_models_that_cannot_be_compared_or_loaded_are_refused(folder):
         project.load("contrasts-lstm")
     with pytest.raises(api.UserError, match="at least two models"):
         api.compare(project.load("contrasts-perceptron"))
+
+
+def test_texts_are_a_list_and_a_folder_of_other_files_is_not_replaced(folder, tmp_path):
+    project = api.Project(folder)
+    model = project.load("contrasts-perceptron")
+    with pytest.raises(api.UserError, match="needs a list of texts"):
+        model.predict("a text")
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(api.UserError, match="holds something else"):
+        project.save(model, tmp_path)
+    assert (tmp_path / "notes.txt").is_file()

@@ -103,3 +103,24 @@ def test_stages_start_in_the_same_environment(project, launch, monkeypatch) -> N
     monkeypatch.setattr(sys, "prefix", "/usr")
     launcher._add_programs()
     assert os.environ["PATH"] == f"/opt/seqproof/bin{os.pathsep}/usr/bin"
+
+
+@pytest.mark.parametrize("code", ["x = (", "import no_such_package"])
+def test_code_that_cannot_be_loaded_is_named(project, monkeypatch, code) -> None:
+    (project / "commands/app.py").write_text(code, encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["/bin/seqproof", "results"])
+
+    def load(_: str) -> None:
+        exec(compile(code, "app.py", "exec"))
+
+    monkeypatch.setattr(launcher.importlib, "import_module", load)
+    with pytest.raises(SystemExit, match=f"The code in {project} cannot be loaded .*git checkout"):
+        launcher.main()
+
+
+def test_an_environment_without_python_is_named(project, monkeypatch) -> None:
+    make_environment(project / ".venv")
+    (project / ".venv/bin/python").unlink()
+    monkeypatch.setattr(sys, "argv", ["/bin/seqproof", "results"])
+    with pytest.raises(SystemExit, match=r"python cannot be started .*make install"):
+        launcher.main()

@@ -81,3 +81,18 @@ def test_missing_packages_are_named(project, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     result = export("opinions-lstm", "--format", "onnx")
     assert "pip install onnx onnxruntime" in str(result.exception)
+
+
+def test_a_full_disk_is_named(project, monkeypatch):
+    def save(*arguments, **options):
+        raise tf.errors.ResourceExhaustedError(
+            None, None, "saved_model.pb; No space left on device"
+        )
+
+    monkeypatch.setattr(tf.saved_model, "save", save)
+    result = export("opinions-lstm")
+    assert result.exit_code == 1
+    assert str(result.exception).startswith(
+        "The SavedModel cannot be written into exports/opinions-lstm (No space left on device)."
+    )
+    assert not list(Path("exports/opinions-lstm").iterdir())

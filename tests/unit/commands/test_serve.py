@@ -51,3 +51,10 @@ def test_the_listener_sends_small_answers_at_once():
     """asyncio sets TCP_NODELAY only on sockets that name their protocol."""
     with serve.bind("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP
+
+
+@pytest.mark.parametrize("host", ["a..b", 70 * "a"])
+def test_an_address_that_is_no_name(host):
+    message = refused("opinions-lstm", "--host", host)
+    assert message.startswith(f"{host}:8000 is not available")
+    assert message.endswith("Set another --host or --port.")

@@ -1,5 +1,6 @@
 """Requests to the server: answers, sentences about invalid requests, and MLflow's protocol."""
 
+import asyncio
 import json
 import threading
 import time
@@ -185,3 +186,24 @@ def test_a_late_answer_is_an_error_in_json(monkeypatch):
         response = client.post("/invocations", json={"inputs": ["a"]})
     assert response.status_code == 504
     assert response.json()["message"].startswith("The answer took more than 0 seconds.")
+
+
+def test_a_client_that_leaves_while_it_sends_is_no_failure(client):
+    """The server would log a traceback for each."""
+    sent = []
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/invocations",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    asyncio.run(client.app(scope, receive, send))
+    assert sent[0]["status"] == 400
