@@ -6,6 +6,7 @@ user has changed, and reads their earlier text from Git.
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 import subprocess
 import tempfile
@@ -100,7 +101,7 @@ def upgrade(project: Path, source: Path) -> Changes:
     changes = Changes()
     for path, file in sorted(paths.items()):
         before, now = earlier.get(path), current.get(path)
-        if now == objects[path]:
+        if now == objects[path] or (now is None and _is_copy(project / path, file)):
             continue
         kind = _change(project / path, file, before, now, objects[path])
         if kind == "merged":
@@ -117,6 +118,11 @@ def upgrade(project: Path, source: Path) -> Changes:
             changes.obsolete.append(path)
     files.write_text(project / RECORD, files.dump_json(objects))
     return changes
+
+
+def _is_copy(target: Path, file: Path) -> bool:
+    """Return True if an interrupted upgrade has written a file, which Git does not have yet."""
+    return target.is_file() and filecmp.cmp(target, file, shallow=False)
 
 
 def _change(target: Path, file: Path, before: str | None, now: str | None, new: str) -> str:

@@ -203,3 +203,11 @@ def test_models_to_be_trained_again_are_named(project: Project, source: Path) ->
     assert upgrade._training_line(project.root) == expected
     edit(project.root / "params.yaml", ("seed:", "speed:"))
     assert "mend this" in upgrade._training_line(project.root)
+
+
+def test_a_file_of_an_interrupted_upgrade_needs_no_merge(home: Path, source: Path) -> None:
+    for folder in (source, home):
+        (folder / "pipelines" / "extra.py").write_text('"""Extra."""', encoding="utf-8")
+    changes = project_files.upgrade(home, source)
+    assert not changes.beside
+    assert not list(home.rglob("*.new"))
