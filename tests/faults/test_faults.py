@@ -85,9 +85,12 @@ def test_twenty_interruptions_change_no_byte_and_create_no_second_run(name, undi
     in_del = r"Exception ignored in:[\s\S]*?\nKeyboardInterrupt:? *\n"
     in_cpp = r"Traceback .*\n(?:  .*\n)+SystemError: .* with an exception set\n"
     assert "Traceback" not in re.sub(f"{in_del}|{in_cpp}", "", training.log)
-    # A training that finished before it could be interrupted has a run of its own.
-    expected_runs = list(read_runs(folder, name)) * (1 + training.too_late)
-    assert list(read_runs(disturbed, name)) == expected_runs
+    # A training that finished before it could be interrupted has a run of its own, whose end the
+    # fault may have hit.
+    (expected_run,) = read_runs(folder, name)
+    last_run, *others = read_runs(disturbed, name)
+    assert last_run == expected_run
+    assert len(others) == training.too_late
     assert not list((disturbed / ".seqproof" / "checkpoints").glob(f"*@{name}/*"))
     if name != "ngram":  # which is counted in one go
         assert training.resumed > KILLS // 4

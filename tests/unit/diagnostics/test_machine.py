@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
 
 from pipelines.diagnostics import machine, versions
 from pipelines.diagnostics.diagnostic import Diagnostic
@@ -82,6 +83,8 @@ def test_threads_follow_the_environment_variable(
     monkeypatch: pytest.MonkeyPatch, variable: str, threads: str
 ) -> None:
     monkeypatch.setattr(machine.environment, "cores", lambda: 2)
+    # Another test may have set the number of threads.
+    monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: 0)
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", variable)
     assert f", 2 cores, TensorFlow uses {threads}, oneDNN uses " in machine.processor().message
 
