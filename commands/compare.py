@@ -229,7 +229,7 @@ def _verdict(comparison: ModelComparison, level: float) -> Iterator[str]:
         "not significant": f"The difference between {first} and {second} is not significant",
     }[result.verdict]
     yield f"{verdict} in {result.measure}: p {format_p(result.p)}, level {level:g}."
-    if result.verdict == "not significant":
+    if result.verdict == "not significant" and result.detectable > 0:
         yield (
             f"The test finds a difference of {result.detectable:.2g} with a probability of "
             f"{POWER:.0%}; smaller ones may be missed."

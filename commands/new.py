@@ -27,7 +27,7 @@ README = """\
 {goals}
 ## Run
 
-    dvc repro          # in an environment with seqproof; runs only what has changed
+    seqproof run       # in an environment with seqproof; runs only what has changed
     seqproof results
 
 Or run `make repro`, which first installs the pinned packages into `.venv`. Set `SEQPROOF_MIRROR`
