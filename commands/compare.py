@@ -44,7 +44,8 @@ class ModelComparison:
     Attributes:
         first: description of the first model.
         second: description of this model.
-        differences: of parameters, data, code and environment, both values by key.
+        differences: of parameters, data, code and environment, both values by key; None if a model
+            does not have it.
         unknown: the parts that are not known of both models.
         items: number of test items of both.
         findings: test results, one for each measure.
@@ -53,7 +54,7 @@ class ModelComparison:
 
     first: str
     second: str
-    differences: Mapping[str, Mapping[str, tuple[str, str]]]
+    differences: Mapping[str, Mapping[str, tuple[str | None, str | None]]]
     unknown: tuple[str, ...]
     items: int
     findings: tuple[TestResult, ...]
@@ -133,12 +134,12 @@ def _compare(
 
 def _differences(
     first: ModelVersion, second: ModelVersion, part: str
-) -> dict[str, tuple[str, str]]:
+) -> dict[str, tuple[str | None, str | None]]:
     left, right = (PARTS[part](version) for version in (first, second))
     if not (left and right):
         return {}
     return {
-        key: (left.get(key, "-"), right.get(key, "-"))
+        key: (left.get(key), right.get(key))
         for key in sorted(left.keys() | right.keys())
         if left.get(key) != right.get(key)
     }
@@ -184,9 +185,12 @@ def _part_lines(comparison: ModelComparison) -> Iterator[str]:
             yield from _difference_lines(differences, part in HASHED)
 
 
-def _difference_lines(differences: Mapping[str, tuple[str, str]], hashed: bool) -> Iterator[str]:
+def _difference_lines(
+    differences: Mapping[str, tuple[str | None, str | None]], hashed: bool
+) -> Iterator[str]:
     for key, values in differences.items():
-        first, second = (value[: lockfiles.SHORT] if hashed else value for value in values)
+        texts = ("-" if value is None else value for value in values)
+        first, second = (text[: lockfiles.SHORT] if hashed else text for text in texts)
         yield f"  {key}: {first} -> {second}"
 
 

@@ -70,6 +70,8 @@ def make_app(page: gr.Blocks) -> FastAPI:
         origin = request.headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
             return Response("The request is of another page.", 403)  # ... nor by its address
+        if request.url.path.rstrip("/").endswith("/upload"):  # answers with a path of this machine
+            return Response("The page takes no files.", 404)
         response = await call_next(request)
         response.headers["Content-Security-Policy"] = POLICY
         return response

@@ -62,7 +62,7 @@ def test_the_code_of_the_page_runs(folder, monkeypatch, capsys):
     # Word counts of all texts are the same.
     assert perceptron.metrics["test_accuracy"] == 0.5
     assert perceptron.metrics["seeds"] == len(perceptron.predictors) == 2
-    saved = {file.name for file in Path("trained/contrasts-lstm").iterdir()}
+    saved = {file.name for file in Path("exports/contrasts-lstm").iterdir()}
     assert saved == {"model.json", "model.weights.h5", "vocabulary.json"}
     assert not Path("models/contrasts-lstm").exists()
 

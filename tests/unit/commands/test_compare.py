@@ -1,9 +1,11 @@
 """`seqproof compare`: models, runs, commits and experiments of one real project."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from commands import compare as command
 from commands import compare_markdown
 from commands.compare import compare
 from pipelines.errors import UserError
@@ -130,3 +132,10 @@ def test_missing_predictions_are_an_error(project):
     (project.root / project.cache_path(md5)).unlink()
     with pytest.raises(UserError, match=f"{path}, {md5[:8]}.* neither in .* cache"):
         compare([MODEL, EXPERIMENT], 0, level=0.05, as_json=False)
+
+
+def test_a_missing_parameter_is_null_in_json_and_a_dash_in_text():
+    first, second = SimpleNamespace(params={"a": "1"}), SimpleNamespace(params={"a": "1", "b": "8"})
+    differences = command._differences(first, second, "parameters")
+    assert differences == {"b": (None, "8")}
+    assert list(command._difference_lines(differences, hashed=False)) == ["  b: - -> 8"]

@@ -1,5 +1,6 @@
 """The page in headless Chromium: every tab is used, by mouse and by keyboard."""
 
+import asyncio
 import re
 import socket
 import threading
@@ -33,7 +34,12 @@ def address(corpora):
     """Address of a running demo, whose translator is compiled by other tests and not here."""
     patch = pytest.MonkeyPatch()
     patch.setattr(translations, "translate", translate)
-    app = page.make_app(page.build("<i>films</i>", list(corpora.values())))
+
+    async def make_app():
+        return page.make_app(page.build("<i>films</i>", list(corpora.values())))
+
+    # Outside of an event loop, Gradio makes one for each lock, and closes none.
+    app = asyncio.run(make_app())
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -184,3 +190,13 @@ def test_requests_of_other_pages_are_refused(address):
     assert ask(Host="example.com").status_code == 400
     assert ask(Origin="http://example.com").status_code == 403
     assert ask(Origin="null").status_code == 403
+
+
+def test_files_cannot_be_uploaded(address):
+    """Gradio answers with the path of the file on this machine."""
+    import httpx
+
+    files = {"files": ("a.txt", b"a")}
+    answer = httpx.post(f"{address}/gradio_api/upload", files=files, trust_env=False)
+    assert answer.status_code == 404
+    assert answer.text == "The page takes no files."
