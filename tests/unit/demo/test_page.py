@@ -4,6 +4,7 @@ import asyncio
 import re
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -38,8 +39,10 @@ def address(corpora):
     async def make_app():
         return page.make_app(page.build("<i>films</i>", list(corpora.values())))
 
-    # Outside of an event loop, Gradio makes one for each lock, and closes none.
-    app = asyncio.run(make_app())
+    # Outside of an event loop, Gradio makes one for each lock, and closes none. Playwright's own
+    # event loop may run in this thread.
+    with ThreadPoolExecutor() as pool:
+        app = pool.submit(lambda: asyncio.run(make_app())).result()
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
