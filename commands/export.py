@@ -43,20 +43,12 @@ def export(name: str, kind: Format, output: str | None, as_json: bool = False) -
         )
     if kind == "onnx" and not (find_spec("onnx") and find_spec("onnxruntime")):
         raise UserError("ONNX needs two more packages. Run `pip install onnx onnxruntime`.")
-    corpus = config.corpora[entry.corpus]
     with console.quiet_imports():
+        from pipelines import project_models
         from pipelines.data import parquet
-        from pipelines.inference import predictor
         from pipelines.layers import threads
-        from pipelines.models import serialization
     threads.use_threads(config.threads)
-    trained = predictor.load(
-        paths.model(name),
-        paths.vocabulary(entry.corpus),
-        corpus.samples,
-        corpus.search,
-        spec=serialization.ModelSpec.of(config, name),
-    )
+    trained = project_models.load(config, name)
     test = parquet.read_parquet(paths.test_frame(entry.corpus))
     texts = list(test[next(iter(trained.vocabularies.columns))][:CHECKED])
     with console.only_json(as_json), files.atomic_write(folder) as temporary:

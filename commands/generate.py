@@ -55,10 +55,8 @@ def generate(
     if interactive:
         console.echo(f"Loading {name} ...")
     with console.quiet_imports():
-        from pipelines.inference import predictor
-        from pipelines.models import serialization
-    spec = serialization.ModelSpec.of(config, name)
-    trained = predictor.load(paths.model(name), paths.vocabulary(entry.corpus), samples, spec=spec)
+        from pipelines import project_models
+    trained = project_models.load(config, name, samples)
     if interactive:
         prompt.answer_lines(
             lambda text: [_write(trained, trained.prepare([text])[0], samples.length)]

@@ -37,17 +37,10 @@ def predict(name: str, texts: list[str] | None, check: bool = False, as_json: bo
     if texts is None:
         console.echo(f"Loading {name} ...")
     with console.quiet_imports():
-        from pipelines.inference import predictor
-        from pipelines.models import serialization
+        from pipelines import project_models
 
     corpus = config.corpora[entry.corpus]
-    trained = predictor.load(
-        paths.model(name),
-        paths.vocabulary(entry.corpus),
-        corpus.samples,
-        corpus.search,
-        spec=serialization.ModelSpec.of(config, name),
-    )
+    trained = project_models.load(config, name)
     if texts is None:
         prompt.answer_lines(lambda text: _lines(trained, [text]))
         return
@@ -82,21 +75,18 @@ def _lines(trained: Predictor, texts: Sequence[str]) -> Iterator[str]:
 
 def _answers(trained: Predictor, prepared: Sequence[str]) -> list[Answer]:
     """Predict the answer to each prepared text."""
-    import numpy as np
-
     from pipelines.tasks import classification, lookup
 
     if trained.spec.task != "classification":
         answers = lookup.get(trained.spec.task).predict_prepared(trained, prepared)
         return [{"answer": answer} for answer in answers]
-    logits = classification.predict_logits(trained, prepared)
     labels = trained.vocabularies.labels
     return [
         {
             "answer": labels[row.argmax()],
             "probabilities": dict(zip(labels, row.tolist(), strict=True)),
         }
-        for row in np.exp(classification.log_softmax(logits))
+        for row in classification.predict_probabilities(trained, prepared)
     ]
 
 

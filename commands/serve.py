@@ -99,20 +99,10 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def _load_model(config: params.Params, name: str) -> ServedModel:
-    from pipelines.inference import predictor
-    from pipelines.models import serialization
+    from pipelines import project_models
     from pipelines.server.models import ServedModel
 
-    corpus_name = config.models[name].corpus
-    corpus = config.corpora[corpus_name]
-    loaded = predictor.load(
-        paths.model(name),
-        paths.vocabulary(corpus_name),
-        corpus.samples,
-        corpus.search,
-        spec=serialization.ModelSpec.of(config, name),
-    )
-    model = ServedModel(name, None, loaded)
+    model = ServedModel(name, None, project_models.load(config, name))
     model.warm_up()
     return model
 

@@ -72,12 +72,8 @@ def translate(
     if texts is None:
         console.echo(f"Loading {name} ...")
     with console.quiet_imports():
-        from pipelines.inference import predictor
-        from pipelines.models import serialization
-    spec = serialization.ModelSpec.of(config, name)
-    trained = predictor.load(
-        paths.model(name), paths.vocabulary(entry.corpus), search=search, spec=spec
-    )
+        from pipelines import project_models
+    trained = project_models.load(config, name, search=search)
     if n_best is not None and not as_json:
         console.echo(f"{'score':<{SCORE_WIDTH}}translation    ({_describe_score(search)})")
     if attention and not as_json:

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import paths
+from pipelines import paths, project_models
 from pipelines.config import params
 from pipelines.errors import UserError
-from pipelines.inference import predictor
 from pipelines.inference.predictor import Predictor
 from pipelines.models import serialization
 
@@ -95,16 +94,9 @@ def load(config: params.Params, names: list[str]) -> Iterator[DemoCorpus | UserE
 
 
 def _load_model(config: params.Params, name: str) -> Predictor:
-    corpus_name = config.models[name].corpus
-    corpus = config.corpora[corpus_name]
+    corpus = config.corpora[config.models[name].corpus]
     search = None
     if corpus.task == "translation":
         search = corpus.search or params.Search(beam=BEAM)
         search = search.model_copy(update={"beam": max(search.beam, BEAM)})
-    return predictor.load(
-        paths.model(name),
-        paths.vocabulary(corpus_name),
-        corpus.samples,
-        search,
-        spec=serialization.ModelSpec.of(config, name),
-    )
+    return project_models.load(config, name, search=search)

@@ -43,16 +43,13 @@ def write_side_by_side(
 
 
 def _write(predictor: Predictor, beginning: str, samples: params.Samples) -> Iterator[str]:
-    """Yield the text after the beginning, longer by a token each time; see `sampling.sample`."""
+    """Yield the text after the beginning, longer by a token each time."""
     vocabulary = predictor.vocabularies.columns["text"]
     random = np.random.default_rng(predictor.spec.seed if samples.seed is None else samples.seed)
     step = predictor.cached(_sampler)()
-    last, tokens = vocabulary.encode(beginning), list[str]()
-    for _ in range(samples.length):
-        probabilities = sampling.distribution(step(last), samples)
-        token = int(random.choice(len(probabilities), p=probabilities))
+    tokens: list[str] = []
+    for token in sampling.sample_tokens(step, vocabulary.encode(beginning), samples, random):
         tokens.append("\n" if token == END else vocabulary.tokens[token])
-        last = np.array([token], np.int32)
         yield vocabulary.join(tokens)
 
 

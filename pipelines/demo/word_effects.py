@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pipelines.tasks import classification
 from pipelines.text.vocabulary import UNK
 
@@ -45,8 +43,8 @@ def classify(predictor: Predictor, prepared: str) -> ClassifiedText:
     """Classify a prepared text, with and without each of its words."""
     words = prepared.split(" ")
     shorter = [" ".join(words[:i] + words[i + 1 :]) for i in range(len(words) if words[1:] else 0)]
-    logits = classification.predict_logits(predictor, [prepared, *shorter])
-    probabilities = np.exp(classification.log_softmax(logits))  # (1 + number of words, L)
+    # (1 + number of words, L)
+    probabilities = classification.predict_probabilities(predictor, [prepared, *shorter])
     labels = predictor.vocabularies.labels
     best = int(probabilities[0].argmax())
     vocabulary = predictor.vocabularies.columns["text"]

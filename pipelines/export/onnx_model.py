@@ -21,6 +21,7 @@ from pipelines.export.onnx_graph import GraphBuilder, Weights
 from pipelines.inference.predictor import Predictor
 from pipelines.layers.attention import MASKED
 from pipelines.layers.pooling import Pool
+from pipelines.layers.stack import RecurrentStack
 from pipelines.models.seq2seq import Seq2Seq
 from pipelines.text import batching, encoding
 from pipelines.text.vocabulary import PAD, START
@@ -173,9 +174,7 @@ def _classifier(model: Any) -> dict[str, GraphBuilder]:
     graph = GraphBuilder()
     ids = graph.input("ids", "int", ("batch", "steps"))
     mask, lengths = graph.mask(ids)
-    embedded = graph.embed(ids, np.asarray(model.embedding.embeddings))
-    inputs = graph.add("Transpose", embedded, perm=[1, 0, 2])
-    outputs, finals = graph.stack(model.stack, inputs, lengths, None)
+    outputs, finals = _recurrent(graph, ids, model.embedding, model.stack, lengths)
     last = graph.last_output(model.stack, finals)
     pooled = _pool(graph, model.pool, outputs, last, mask)
     kernel, bias = np.asarray(model.softmax.kernel), np.asarray(model.softmax.bias)
@@ -184,24 +183,25 @@ def _classifier(model: Any) -> dict[str, GraphBuilder]:
 
 
 def _pool(graph: GraphBuilder, pool: Pool, outputs: str, last: str, mask: str) -> str:
-    """Pool outputs (T, B, D) over the real steps."""
+    """Pool outputs (B, T, D) over the real steps."""
     if pool.kind == "last":
         return last
-    by_row = graph.add("Transpose", outputs, perm=[1, 0, 2])
     column = graph.add("Unsqueeze", mask, graph.integers(2))
     if pool.kind == "max":
         lowest = graph.constant(np.finfo(np.float32).min)
         return str(
-            graph.add("ReduceMax", graph.add("Where", column, by_row, lowest), axes=[1], keepdims=0)
+            graph.add(
+                "ReduceMax", graph.add("Where", column, outputs, lowest), axes=[1], keepdims=0
+            )
         )
     real = graph.add("Cast", column, to=onnx.TensorProto.FLOAT)
     if pool.kind == "attention":
         projection = pool.projection
-        hidden = graph.dense(by_row, np.asarray(projection.kernel), np.asarray(projection.bias))
+        hidden = graph.dense(outputs, np.asarray(projection.kernel), np.asarray(projection.bias))
         scores = graph.dense(graph.add("Tanh", hidden), np.asarray(pool.query), None)
         lowest = graph.constant(np.finfo(np.float32).min)
         real = graph.add("Softmax", graph.add("Where", column, scores, lowest), axis=1)
-    weighted = graph.add("Mul", by_row, real)
+    weighted = graph.add("Mul", outputs, real)
     total = graph.add("ReduceSum", weighted, graph.integers(1), keepdims=0)
     norm = graph.add("ReduceSum", real, graph.integers(1), keepdims=0)
     return str(graph.add("Div", total, norm))
@@ -211,27 +211,37 @@ def _tagger(model: Any) -> dict[str, GraphBuilder]:
     graph = GraphBuilder()
     ids = graph.input("ids", "int", ("batch", "steps"))
     _, lengths = graph.mask(ids)
-    embedded = graph.embed(ids, np.asarray(model.embedding.embeddings))
-    inputs = graph.add("Transpose", embedded, perm=[1, 0, 2])
-    outputs, _ = graph.stack(model.stack, inputs, lengths, None)
+    outputs, _ = _recurrent(graph, ids, model.embedding, model.stack, lengths)
     kernel, bias = np.asarray(model.softmax.kernel), np.asarray(model.softmax.bias)
-    by_row = graph.add("Transpose", outputs, perm=[1, 0, 2])
-    logits = graph.dense(by_row, kernel, bias)
+    logits = graph.dense(outputs, kernel, bias)
     graph.output("logits", logits, "float", ("batch", "steps", kernel.shape[1]))
     return {MODEL: graph}
+
+
+def _recurrent(
+    graph: GraphBuilder,
+    ids: str,
+    embedding: Any,
+    stack: RecurrentStack,
+    lengths: str,
+    states: list[list[str]] | None = None,
+) -> tuple[str, list[list[str]]]:
+    """Embed ids (B, T) and add the recurrent layers; return outputs (B, T, D) and final states."""
+    vectors = graph.embed(ids, np.asarray(embedding.embeddings))
+    by_step = graph.add("Transpose", vectors, perm=[1, 0, 2])
+    outputs, finals = graph.stack(stack, by_step, lengths, states)
+    return str(graph.add("Transpose", outputs, perm=[1, 0, 2])), finals
 
 
 def _language_model(model: Any) -> dict[str, GraphBuilder]:
     graph = GraphBuilder()
     ids = graph.input("ids", "int", ("batch", "steps"))
     states = _input_states(graph, model.stack)
-    vectors = np.asarray(model.embedding.embeddings)
-    inputs = graph.add("Transpose", graph.embed(ids, vectors), perm=[1, 0, 2])
-    outputs, finals = graph.stack(model.stack, inputs, "", states)
-    features = graph.add("Transpose", outputs, perm=[1, 0, 2])
+    features, finals = _recurrent(graph, ids, model.embedding, model.stack, "", states)
     if model.projection is not None:
         features = graph.dense(features, np.asarray(model.projection.kernel), None)
-    _output_logits(graph, features, model.softmax, vectors if model.tied else None)
+    vectors = np.asarray(model.embedding.embeddings) if model.tied else None
+    _output_logits(graph, features, model.softmax, vectors)
     _output_states(graph, finals, model.stack)
     return {MODEL: graph}
 
@@ -244,10 +254,7 @@ def _encoder(model: Seq2Seq) -> GraphBuilder:
     graph = GraphBuilder()
     ids = graph.input("source", "int", ("batch", "source_steps"))
     mask, lengths = graph.mask(ids)
-    embedded = graph.embed(ids, np.asarray(model.source_embedding.embeddings))
-    inputs = graph.add("Transpose", embedded, perm=[1, 0, 2])
-    outputs, finals = graph.stack(model.encoder, inputs, lengths, None)
-    keys = graph.add("Transpose", outputs, perm=[1, 0, 2])
+    keys, finals = _recurrent(graph, ids, model.source_embedding, model.encoder, lengths)
     projected, attention = keys, model.attention
     width = model.encoder.width
     if attention is not None and attention.score != "dot":
@@ -287,17 +294,15 @@ def _decoder(model: Seq2Seq) -> GraphBuilder:
     graph = GraphBuilder()
     ids = graph.input("target", "int", ("batch", "steps"))
     states = _input_states(graph, model.decoder)
-    vectors = np.asarray(model.target_embedding.embeddings)
-    inputs = graph.add("Transpose", graph.embed(ids, vectors), perm=[1, 0, 2])
-    outputs, finals = graph.stack(model.decoder, inputs, "", states)
-    features = graph.add("Transpose", outputs, perm=[1, 0, 2])
+    features, finals = _recurrent(graph, ids, model.target_embedding, model.decoder, "", states)
     weights = ""
     if model.attention is not None:
         context, weights = _attend(graph, model, features)
         features = graph.add("Concat", features, context, axis=2)
     combine = model.combine
     features = graph.dense(features, np.asarray(combine.kernel), np.asarray(combine.bias))
-    _output_logits(graph, features, model.softmax, vectors if model.tied else None)
+    vectors = np.asarray(model.target_embedding.embeddings) if model.tied else None
+    _output_logits(graph, features, model.softmax, vectors)
     _output_states(graph, finals, model.decoder)
     if weights:
         graph.output("attention", weights, "float", ("batch", "steps", "source_steps"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -61,14 +61,24 @@ def sample(
     Returns:
         (length,), the sampled tokens.
     """
-    last, tokens = beginning, []
-    for _ in range(samples.length):
-        probabilities = distribution(step(last), samples)
-        tokens.append(int(random.choice(len(probabilities), p=probabilities)))
-        last = np.array(tokens[-1:], np.int32)
+    tokens = []
+    for token in sample_tokens(step, beginning, samples, random):
+        tokens.append(token)
         if advance is not None:
             advance(1)
     return np.array(tokens, dtype=np.int32)
+
+
+def sample_tokens(
+    step: Step, beginning: Ids, samples: params.Samples, random: np.random.Generator
+) -> Iterator[int]:
+    """Yield the tokens after a beginning one by one; see `sample`."""
+    last = beginning
+    for _ in range(samples.length):
+        probabilities = distribution(step(last), samples)
+        token = int(random.choice(len(probabilities), p=probabilities))
+        yield token
+        last = np.array([token], np.int32)
 
 
 def distribution(log_probabilities: Real, samples: params.Samples) -> Real:

@@ -57,11 +57,8 @@ class ServedModel:
         task = lookup.get(self.predictor.spec.task)
         if not isinstance(task, classification.Classification):
             return [Answer(text) for text in task.predict_prepared(self.predictor, prepared)]
-        import numpy as np
-
         labels = self.predictor.vocabularies.labels
-        logits = classification.predict_logits(self.predictor, prepared)
-        probabilities = np.exp(classification.log_softmax(logits))
+        probabilities = classification.predict_probabilities(self.predictor, prepared)
         return [
             Answer(labels[row.argmax()], dict(zip(labels, map(float, row), strict=True)))
             for row in probabilities

@@ -200,6 +200,14 @@ def predict_logits(predictor: Predictor, texts: Sequence[str]) -> npt.NDArray[np
     return logits
 
 
+def predict_probabilities(predictor: Predictor, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Compute the probability of each label (N, L) for N prepared texts."""
+    import numpy as np
+
+    probabilities: npt.NDArray[np.float64] = np.exp(log_softmax(predict_logits(predictor, texts)))
+    return probabilities
+
+
 def log_softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Compute log probabilities (N, L) from logits (N, L)."""
     import numpy as np

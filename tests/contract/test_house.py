@@ -69,6 +69,7 @@ MAY_IMPORT = {
     "inference": {"models", "text"},
     "tasks": {"inference", "training", "models", "text"},
     "evaluation": {"tasks", "inference", "models"},
+    "project_models": {"paths", "inference", "models"},
     "api": {
         *("paths", "data", "text", "layers", "models"),
         *("training", "inference", "tasks", "evaluation"),
@@ -87,7 +88,7 @@ MAY_IMPORT = {
         *("models", "layers", "text", "data"),
     },
     "server": {"tracking", "tasks", "inference"},
-    "demo": {"paths", "tasks", "inference", "models", "text", "data"},
+    "demo": {"paths", "project_models", "tasks", "inference", "models", "text", "data"},
     "diagnostics": {"paths", "tracking", "lineage", "tasks", "training", "models", "text", "data"},
 }
 STRICT = BOTTOM | {"paths", "data/readers", "config"}  # import only what the table lists

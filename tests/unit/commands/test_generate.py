@@ -25,7 +25,7 @@ def requests(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     recorded = []
 
-    def load(model, vocabulary, samples, spec):
+    def load(model, vocabulary, samples, search, spec):
         def write(model, beginning, advance=None):
             recorded.append((samples, beginning))
             return f"{beginning}|:smile: [b]"

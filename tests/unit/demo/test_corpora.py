@@ -9,6 +9,7 @@ from pipelines import paths
 from pipelines.config import params
 from pipelines.demo import corpora as demo_corpora
 from pipelines.errors import UserError
+from pipelines.inference import predictor
 from pipelines.models import serialization
 from pipelines.text import vocabulary
 from tests.unit.conftest import CLEANING
@@ -62,9 +63,7 @@ def test_examples_are_short_texts_of_known_words(project):
 
 def test_translations_are_searched_with_alternatives(project, monkeypatch):
     searches = []
-    monkeypatch.setattr(
-        demo_corpora.predictor, "load", lambda *arguments, **_: searches.append(arguments[3])
-    )
+    monkeypatch.setattr(predictor, "load", lambda *arguments, **_: searches.append(arguments[3]))
     for search in (None, params.Search(beam=8), params.Search(beam=2, length_penalty=0.6)):
         project.corpora["moods"] = SimpleNamespace(
             **{**vars(CORPUS), "task": "translation", "search": search}
