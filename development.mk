@@ -1,4 +1,4 @@
-.PHONY: test check lock
+.PHONY: test check docs lock
 
 test: install
 	python -m pytest
@@ -8,6 +8,11 @@ check: install
 	ruff check .
 	mypy
 	python -m pytest tests/contract
+
+# The documentation as a site, in site/; it needs no network and no server.
+docs: install
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@echo "Open site/index.html in a browser."
 
 # Pins every package with the hashes of all its files, for every platform and interpreter, and keeps what is pinned. Run
 # it after a change of pyproject.toml.

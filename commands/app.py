@@ -21,7 +21,7 @@ from pipelines.errors import UserError
 
 app = Typer(
     name="seqproof",
-    help="Train and compare recurrent sequence models; reproduce and verify every result.",
+    help="Train, compare, reproduce and verify recurrent sequence models.",
     cls=HelpPage,
     context_settings={"max_content_width": 100},
     pretty_exceptions_enable=False,
@@ -545,6 +545,35 @@ def demo(
     from commands import inputs
 
     command.demo([inputs.utf8(name, "CORPUS") for name in names or ()], port)
+
+
+@app.command(rich_help_panel="Use")
+def figure(
+    names: Annotated[
+        list[str] | None,
+        Argument(
+            metavar="NAME...",
+            show_default=False,
+            help="figures to draw; without a name, all are listed with the stages they need",
+            autocompletion=completion.figures,
+        ),
+    ] = None,
+    folder: Annotated[
+        str, Option("--folder", metavar="DIR", help="folder to write, as NAME.svg")
+    ] = "figures",
+    as_json: AsJson = False,
+) -> None:
+    """Draw figures of the tutorial from this project's results.
+
+    \b
+    seqproof figure                list all figures
+    seqproof figure memory-adding  write figures/memory-adding.svg
+    """
+    from commands import figure as command
+    from commands import inputs
+
+    checked = [inputs.utf8(name, "NAME") for name in names or ()]
+    command.figure(checked, inputs.folder(inputs.utf8(folder, "--folder")), as_json)
 
 
 class _New(Command):

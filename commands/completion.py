@@ -46,6 +46,13 @@ def templates(incomplete: str) -> list[str]:
     return _matching(sorted(file.stem for file in installed.FOLDER.glob("*.yaml")), incomplete)
 
 
+def figures(incomplete: str) -> list[str]:
+    """Return the figures of the tutorial whose names begin with what was typed."""
+    from pipelines.tutorial.figures import FIGURES
+
+    return _matching(sorted(FIGURES), incomplete)
+
+
 def _matching(names: Collection[str], incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 

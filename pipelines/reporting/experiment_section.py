@@ -21,12 +21,15 @@ PathOf = Callable[[str], Path]
 MakeFigure = Callable[[str, Any, "pd.DataFrame", TableSource], ExperimentFigure]
 
 
-def experiment_figures(config: params.Params, root: Path) -> list[ExperimentFigure]:
+def experiment_figures(
+    config: params.Params, root: Path, only: Path | None = None
+) -> list[ExperimentFigure]:
     """Make the figures of all experiments whose tables exist.
 
     Args:
         config: lists the experiments.
         root: the project's root.
+        only: the table of the only figure to make.
 
     Raises:
         UserError: a table is damaged.
@@ -60,6 +63,7 @@ def experiment_figures(config: params.Params, root: Path) -> list[ExperimentFigu
         make_figure(name, entry, tables.read(root / path_of(name), columns), source)
         for stage, path_of, entries, columns, make_figure in stages
         for name, entry in entries.items()
+        if only in (None, path_of(name))
         if (source := _source(f"{stage}@{name}", root, path_of(name)))
     ]
 

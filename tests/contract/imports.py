@@ -31,6 +31,7 @@ OBSERVERS = frozenset(
         "pipelines/server",
         "pipelines/startup.py",
         "pipelines/tracking",
+        "pipelines/tutorial",
         "pipelines/types.py",
         "pipelines/verification",
     }

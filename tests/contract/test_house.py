@@ -83,6 +83,10 @@ MAY_IMPORT = {
         *("models", "layers", "text"),
     },
     "reporting": {"paths", "experiments", "evaluation", "lineage", "tasks", "training", "data"},
+    "tutorial": {
+        *("paths", "reporting", "experiments", "evaluation", "tasks", "inference", "training"),
+        *("models", "layers", "text", "data"),
+    },
     "verification": {
         *("paths", "tracking", "lineage", "evaluation", "tasks", "training"),
         *("models", "layers", "text", "data"),

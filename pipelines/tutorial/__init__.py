@@ -1,0 +1,1 @@
+"""Figures of the tutorial in docs/tutorial, drawn from what the stages wrote."""
