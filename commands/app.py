@@ -563,7 +563,9 @@ def figure(
     ] = "figures",
     as_json: AsJson = False,
 ) -> None:
-    """Draw figures of the tutorial from this project's results.
+    """Draw figures of the tutorial.
+
+    They are drawn from what the stages of this project wrote.
 
     \b
     seqproof figure                list all figures
