@@ -8,6 +8,7 @@ each file that a page links to, Markdown pages of the notebooks, and MathML.
 from __future__ import annotations
 
 import html
+import logging
 import posixpath
 import re
 from pathlib import Path
@@ -20,7 +21,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import TextLexer, get_lexer_for_filename
 from pygments.util import ClassNotFound
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # Pages outside of docs/, by their path in the repository.
 PAGES = {
     "README.md": "index.md",
@@ -30,8 +31,14 @@ PAGES = {
     "STYLE.md": "style.md",
 }
 LINK = re.compile(r"(?P<open>\]\()(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?(?=\))")
-FENCE = re.compile(r"(^```.*?^```[ \t]*$)", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"(^[ \t]*```.*?^[ \t]*```[ \t]*$)", re.MULTILINE | re.DOTALL)
+# On GitHub a list or a table may follow a line of text, and Markdown in <details> is read.
+TIGHT = re.compile(r"^(?![-*|>\s#]|\d+\.)(.+)\n(?=[-*] |\d+\. |\|)", re.MULTILINE)
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
+# LaTeX that the converter does not know, as it knows it; and what it leaves of other such LaTeX.
+EQUIVALENTS = {"{aligned}": "{align*}", r"\arg": r"\operatorname{arg}"}
+UNKNOWN = re.compile(r"<mi>(?:\\|&<)")
+LOG = logging.getLogger("mkdocs.plugins.seqproof")
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -66,25 +73,32 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
         target = posixpath.relpath(_site_path(path), posixpath.dirname(uri) or ".")
         return f"{match['open']}{target}{match['anchor'] or ''}"
 
-    return "".join(
-        part if part.startswith("```") else LINK.sub(site_link, part)
-        for part in FENCE.split(markdown)
-    )
+    def adapt(text: str) -> str:
+        text = TIGHT.sub(r"\1\n\n", LINK.sub(site_link, text))
+        return text.replace("<details>", '<details markdown="1">')
+
+    parts = FENCE.split(markdown)
+    return "".join(part if FENCE.match(part) else adapt(part) for part in parts)
 
 
 def on_page_content(content: str, page: Any, config: Any, files: Files) -> str:
     """Replace formulas by MathML."""
 
     def mathml(match: re.Match[str]) -> str:
-        display = "inline" if match[2] == "(" else "block"
-        return convert(html.unescape(match[3]), display=display)
+        formula = html.unescape(match[3])
+        for name, equivalent in EQUIVALENTS.items():
+            formula = formula.replace(name, equivalent)
+        formula = convert(formula, display="inline" if match[2] == "(" else "block")
+        if UNKNOWN.search(formula):
+            LOG.warning("%s: no MathML for %s", page.file.src_uri, match[3])
+        return formula
 
     return FORMULA.sub(mathml, content)
 
 
 def _texts(markdown: str) -> list[str]:
     """Return the parts of a page that are no code blocks."""
-    return [part for part in FENCE.split(markdown) if not part.startswith("```")]
+    return [part for part in FENCE.split(markdown) if not FENCE.match(part)]
 
 
 def _repository_path(uri: str, link: str) -> str | None:
