@@ -21,7 +21,7 @@ KINDS = {
     "data": ("check", "fetch", "preprocess", "build_vocab"),
     "training": ("train_baseline", "train_lstm", "train_seq2seq"),
     "evaluation": ("evaluate",),
-    "laboratory": ("memory", "word_order", "source_length"),
+    "laboratory": ("backpropagation", "memory", "word_order", "source_length"),
     "report": ("report",),
 }
 Cost = dict[str, float]

@@ -41,6 +41,7 @@ STAGES = {
     "fine-tune": ("training", "Train a classifier that starts from a trained language model."),
     "train-seq2seq": ("training", "Train an encoder-decoder, with or without attention."),
     "evaluate": ("model", "Evaluate a trained model on its test split."),
+    "backpropagation": ("planar examples", "Train perceptrons in NumPy and check their gradients."),
     "memory": ("synthetic task", "Measure gradient flow and memory of each cell."),
     "word-order": ("corpus", "Swap two words of test texts and compare classifiers."),
     "source-length": ("corpus", "Score translators by the length of the source."),
@@ -49,6 +50,14 @@ STAGES = {
 Corpus = Annotated[
     str,
     Argument(metavar="NAME", help="a corpus of params.yaml", autocompletion=completion.corpora),
+]
+PlanarExamples = Annotated[
+    str,
+    Argument(
+        metavar="NAME",
+        help="xor or circles, as in params.yaml",
+        autocompletion=completion.planar_examples,
+    ),
 ]
 SyntheticTask = Annotated[
     str,
@@ -101,6 +110,9 @@ def _add(command: str, argument: str, help_text: str) -> None:
     def run_model(name: Model) -> None:
         _run(stage, name)
 
+    def run_planar_examples(name: PlanarExamples) -> None:
+        _run(stage, name)
+
     def run_synthetic_task(name: SyntheticTask) -> None:
         _run(stage, name)
 
@@ -121,6 +133,7 @@ def _add(command: str, argument: str, help_text: str) -> None:
         "": run,
         "corpus": run_corpus,
         "model": run_model,
+        "planar examples": run_planar_examples,
         "synthetic task": run_synthetic_task,
         "training": run_training,
         "report": run_report,

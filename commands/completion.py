@@ -27,6 +27,11 @@ def corpora(incomplete: str) -> list[str]:
     return _matching(_map(_project(), "corpora"), incomplete)
 
 
+def planar_examples(incomplete: str) -> list[str]:
+    """Return the examples of `backpropagation` whose names begin with what was typed."""
+    return _matching(_map(_map(_project(), "experiments"), "backpropagation"), incomplete)
+
+
 def synthetic_tasks(incomplete: str) -> list[str]:
     """Return the synthetic tasks whose names begin with what was typed."""
     return _matching(_map(_map(_project(), "experiments"), "memory"), incomplete)

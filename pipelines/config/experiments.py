@@ -31,6 +31,8 @@ from pipelines.types import (
 )
 
 Initializer = Literal["glorot_uniform", "orthogonal", "identity"]
+PlanarExamples = Literal["xor", "circles"]
+Activation = Literal["sigmoid", "tanh", "relu", "linear"]
 SyntheticTask = Literal["adding", "copying", "recall"]
 Kind = TypeVar("Kind", BagOfWordsConfig, ClassifierConfig, LogisticRegressionConfig, Seq2SeqConfig)
 Pair = Annotated[tuple[str, str], Field(strict=False)]
@@ -91,6 +93,21 @@ class Memory(ConfigModel):
         return self
 
 
+class Backpropagation(ConfigModel):
+    """Networks that learn `examples` points of the plane by SGD, one at each step.
+
+    They are a perceptron, and networks of two layers with `hidden` units, without an activation
+    function and with `activation`. `noise` is the standard deviation of the points' coordinates.
+    """
+
+    examples: Annotated[int, Field(ge=2, le=10_000)]
+    noise: Annotated[float, Field(ge=0, le=10)]
+    hidden: Annotated[int, Field(ge=1, le=256)]
+    activation: Activation
+    learning_rate: Positive
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+
+
 class ExchangedWords(ConfigModel):
     """Test texts with two words exchanged that indicate opposite `labels`.
 
@@ -131,6 +148,7 @@ class Experiments(ConfigModel):
     """Experiments of the report; each map may be empty."""
 
     cells: dict[Name, CellConfig]
+    backpropagation: dict[PlanarExamples, Backpropagation]
     memory: dict[SyntheticTask, Memory]
     word_order: dict[Name, WordOrder]
     source_length: dict[Name, SourceLength]

@@ -36,6 +36,7 @@ from pipelines.config.corpora import (
 )
 from pipelines.config.error_messages import error_message
 from pipelines.config.experiments import (
+    Backpropagation,
     CellConfig,
     ExchangedWords,
     Experiments,
@@ -91,6 +92,7 @@ __all__ = [
     "STAGES",
     "SUB_WORDS",
     "TASK_OF",
+    "Backpropagation",
     "BagOfWordsConfig",
     "BucketedConfig",
     "CacheOptions",

@@ -22,6 +22,7 @@ WORD_ORDER = (
     *("pairs", "text", "exchanged", "label", "exchanged_label"),
     *("classifier", "before", "after", "moved"),
 )
+BACKPROPAGATION = ("quantity", "model", "parameter", "step", "x1", "x2", "value")
 SOURCE_LENGTH = ("model", "shortest", "longest", "mean", "examples", "measure", "score")
 
 

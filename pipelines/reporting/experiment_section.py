@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines import paths
 from pipelines.config import params
 from pipelines.experiments import tables
-from pipelines.reporting import cell_figures, model_figures
+from pipelines.reporting import cell_figures, model_figures, perceptron_figures
 from pipelines.reporting.experiment_figure import ExperimentFigure, TableSource
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ def experiment_figures(
     # For each stage: the function that returns the path of a table, the entries of params.yaml, the
     # table's columns, and the function that makes its figure.
     stages: Sequence[tuple[str, PathOf, Mapping[Any, Any], tuple[str, ...], MakeFigure]] = [
+        (
+            *("backpropagation", partial(paths.experiment, "backpropagation")),
+            *(experiments.backpropagation, tables.BACKPROPAGATION),
+            perceptron_figures.backpropagation,
+        ),
         (
             *("memory", partial(paths.experiment, "memory"), experiments.memory, tables.MEMORY),
             partial(cell_figures.memory, experiments.cells),

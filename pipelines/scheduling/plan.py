@@ -19,6 +19,7 @@ TYPICAL_SECONDS = {
     "preprocess": 5.0,
     "evaluate": 5.0,
     "word_order": 5.0,
+    "backpropagation": 5.0,
     "report": 10.0,
 }
 OTHER_SECONDS = 1.0

@@ -73,6 +73,7 @@ PARAMS = {
     },
     "experiments": {
         "cells": {},
+        "backpropagation": {},
         "memory": {},
         "word_order": {},
         "source_length": {},

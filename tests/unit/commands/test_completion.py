@@ -42,6 +42,7 @@ def complete(tmp_path, monkeypatch, capsys):
         ("seqproof compare verses-fixed verses-a", ["verses-attention"]),
         ("seqproof data profile cont", ["contrasts"]),
         ("seqproof run evaluate_ls", ["evaluate_lstm"]),
+        ("seqproof backpropagation x", ["xor"]),
         ("seqproof memory rec", ["recall"]),
         ("seqproof new d --template multi30k-", ["multi30k-best"]),
     ],

@@ -24,6 +24,16 @@ INVALID = {
         "    subtracting:\n",
         r"subtracting is not a valid key; .*adding, copy",
     ),
+    "unknown examples": (
+        "    xor:",
+        "    and:",
+        r"experiments.backpropagation.and is not a valid key; .*xor, circles",
+    ),
+    "an unknown activation": (
+        "activation: tanh",
+        "activation: tan",
+        r"backpropagation.xor.activation is 'tan'; .*tanh",
+    ),
     "decreasing lags": ("[10, 40]", "[10, 40, 20]", r"'lags' must be in increasing order"),
     "decreasing rates": ("[0.003, 0.01,", "[0.01, 0.003,", r"'learning_rates' must be in incr"),
     "unordered truncation": (
@@ -119,13 +129,13 @@ def test_logistic_regression_on_words_is_a_bag_of_words(tmp_path: Path) -> None:
 
 
 def test_experiments_may_be_empty(tmp_path: Path) -> None:
-    stages = ("memory", "word_order", "source_length")
+    stages = ("backpropagation", "memory", "word_order", "source_length")
     empty = "".join(f"  {key}: {{}}\n" for key in ("cells", *stages))
     assert loaded(tmp_path, empty).memory == {}
 
 
 def test_experiments_on_cells_need_cells(tmp_path: Path) -> None:
-    cells, key, rest = EXPERIMENTS.partition("\n  memory:")
+    cells, key, rest = EXPERIMENTS.partition("\n  backpropagation:")
     assert "tanh" in cells
     with pytest.raises(UserError, match=r"experiments.memory.adding needs .*'experiments\.cells"):
         loaded(tmp_path, f"  cells: {{}}{key}{rest}")

@@ -74,7 +74,7 @@ checkpoints: {every: 1}
 data: {engine: local}
 checks: {}
 models: {baseline: {}, lstm: {}, fine_tuned: {}, seq2seq: {}}
-experiments: {cells: {}, memory: {}, word_order: {}, source_length: {}}
+experiments: {cells: {}, backpropagation: {}, memory: {}, word_order: {}, source_length: {}}
 goals: []
 """
 

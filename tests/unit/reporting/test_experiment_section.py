@@ -39,10 +39,26 @@ def norms() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=tables.GRADIENT_FLOW)
 
 
+def networks() -> pd.DataFrame:
+    """Three networks on two points."""
+    rows: list[tuple[object, ...]] = [
+        ("example", None, None, None, x, x, label) for x, label in ((-1, 0), (1, 1))
+    ]
+    for model in ("perceptron", "linear", "mlp"):
+        rows += [("surface", model, None, None, x, y, 0.4 + x) for x in (0, 0.2) for y in (0, 1)]
+        for step in (0, 20):
+            rows += [("loss", model, None, step, None, None, 0.75 - step / 100)]
+            rows += [("accuracy", model, None, step, None, None, 0.5)]
+            rows += [("tape", model, "W", step, None, None, 2e-15)]
+            rows += [("differences", model, "W", step, None, None, step * 1e-10)]
+    return pd.DataFrame(rows, columns=list(tables.BACKPROPAGATION))
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with the tables of all experiments except two in params.yaml."""
     written = {
+        paths.experiment("backpropagation", "xor"): networks(),
         paths.experiment("memory", "adding"): memory(),
         paths.gradient_norms("adding"): norms(),
         paths.experiment("word_order", "opinions"): word_order_answers(),
@@ -55,7 +71,7 @@ def project(tmp_path: Path) -> Path:
 
 def test_every_figure_names_its_stage_its_table_and_its_hash(project: Path) -> None:
     figures = experiment_section.experiment_figures(CONFIG, project)
-    stages = ["memory@adding", "memory@adding", "word_order@opinions"]
+    stages = ["backpropagation@xor", "memory@adding", "memory@adding", "word_order@opinions"]
     assert [figure.source.stage for figure in figures] == [*stages, "source_length@verses"]
     for figure in figures:
         content = (project / figure.source.path).read_bytes()
@@ -68,7 +84,7 @@ def test_the_page_has_the_section_and_escapes_the_data(project: Path) -> None:
     html = page.render([], experiment_section.experiment_figures(CONFIG, project))
     assert html == page.render([], experiment_section.experiment_figures(CONFIG, project))
     assert '<section id="experiments">' in html
-    assert html.count('<p class="origin">') == 4
+    assert html.count('<p class="origin">') == 5
     assert '<td class="text">&lt;i&gt;</td>' in html
     assert "experiments" not in page.render([]).partition("<body>")[2]
 

@@ -13,7 +13,7 @@ from pipelines.errors import UserError
 from pipelines.experiments import tables
 from pipelines.models import serialization
 from pipelines.text import vocabulary
-from stages import memory, source_length, word_order
+from stages import backpropagation, memory, source_length, word_order
 from tests.walk import projects as walk
 
 ROOT = Path(__file__).parents[3]
@@ -28,6 +28,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "cells": {"tanh": {"cell": "rnn"}},
         "memory": {"copying": MEMORY},
     }
+    tree["experiments"]["backpropagation"]["xor"] |= {"examples": 8, "epochs": 2}
     exchange = {"labels": ["negative", "positive"], "evidence": 0.1, "min_count": 1}
     tree["experiments"]["word_order"]["opinions"]["exchange"] = exchange
     (tmp_path / "texts").mkdir()
@@ -36,6 +37,35 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_backpropagation_records_networks_and_their_gradients(project: Path) -> None:
+    backpropagation.main("xor")
+    table = tables.read(paths.experiment("backpropagation", "xor"), tables.BACKPROPAGATION)
+    assert (table["quantity"] == "example").sum() == 8
+    networks = table[table["quantity"] == "loss"].groupby("model", sort=False)
+    assert [(name, list(rows["step"])) for name, rows in networks] == [
+        (model, [0, 8, 16]) for model in ("perceptron", "linear", "mlp")
+    ]
+    for quantity, limit in (("tape", 1e-12), ("differences", 1e-6)):
+        differences = table[table["quantity"] == quantity]
+        assert len(differences) == 2 * (2 + 4 + 4)
+        assert differences["value"].max() < limit
+    before = paths.experiment("backpropagation", "xor").read_bytes()
+    backpropagation.main("xor")
+    assert paths.experiment("backpropagation", "xor").read_bytes() == before
+    with pytest.raises(UserError, match=r"'circles'.*experiments\.backpropagation.*xor"):
+        backpropagation.main("circles")
+
+
+def test_a_training_that_diverges_is_an_error(project: Path) -> None:
+    file = project / "params.yaml"
+    tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    tree["experiments"]["backpropagation"]["xor"] |= {"activation": "relu", "learning_rate": 1e200}
+    file.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    with pytest.raises(UserError, match=r"backpropagation.xor diverged. Lower its 'learning_rate'"):
+        backpropagation.main("xor")
+    assert not paths.experiment("backpropagation", "xor").exists()
 
 
 def test_experiments_on_synthetic_tasks_write_tables(project: Path) -> None:
