@@ -26,9 +26,9 @@ def main(
         from pipelines.text import encoding
 
     threads.use_threads(config.threads)
-    bag_of_words, recurrent = (
+    bag_of_words, positions, recurrent = (
         predictor.load(paths.model(model), paths.vocabulary(name))
-        for model in (entry.bag_of_words, entry.recurrent)
+        for model in (entry.bag_of_words, entry.positions, entry.recurrent)
     )
     train, test = (parquet.read_parquet(paths.frame(name, split)) for split in ("train", "test"))
     for frame in (train, test):
@@ -36,9 +36,12 @@ def main(
     pairs = [
         word_order.natural_pairs(
             Path(entry.minimal_pairs), bag_of_words.prepare, bag_of_words.vocabularies.labels
-        ),
-        word_order.pairs_in_test(test),
+        )
     ]
+    if entry.shift is not None:
+        (words,) = bag_of_words.prepare([entry.shift.words])
+        pairs.append(word_order.shifted_pairs(test.head(entry.shift.texts), words))
+    pairs.append(word_order.pairs_in_test(test))
     if entry.exchange is not None:
         evidence = word_order.word_evidence(train, entry.exchange.labels, entry.exchange.min_count)
         pairs.append(word_order.exchanged_pairs(test, evidence, entry.exchange))
@@ -47,6 +50,7 @@ def main(
     )
     classifiers = {
         entry.bag_of_words: word_order.model_classifier(bag_of_words),
+        entry.positions: word_order.model_classifier(positions),
         f"{entry.order}-grams": ngrams,
         entry.recurrent: word_order.model_classifier(recurrent),
     }

@@ -122,17 +122,28 @@ class ExchangedWords(ConfigModel):
     exclude: Names | None = None
 
 
+class ShiftedTexts(ConfigModel):
+    """The first `texts` test texts with `words` before them, instead of after them."""
+
+    words: Annotated[str, Field(pattern=r"\S")]
+    texts: Count
+
+
 class WordOrder(ConfigModel):
     """Classifiers on pairs of texts with the same words in a different order.
 
-    A Markov model per label, of `order` words, is compared with the two trained models.
+    A Markov model per label, of `order` words, is compared with the three trained models:
+    `bag_of_words` ignores positions, `positions` has features of words at fixed positions, and
+    `recurrent` reads the words in order.
     """
 
     bag_of_words: Name
+    positions: Name
     recurrent: Name
     order: Order
     smoothing: Smoothing
     minimal_pairs: Annotated[str, Field(pattern=r"^texts/[^/].*$")]
+    shift: ShiftedTexts | None = None
     exchange: ExchangedWords | None = None
 
 
@@ -175,6 +186,7 @@ class Experiments(ConfigModel):
             key = f"experiments.word_order.{name}"
             corpus = _find_corpus(key, name, corpora)
             _find_bag_of_words(f"{key}.bag_of_words", entry.bag_of_words, name, models)
+            _find_positions(f"{key}.positions", entry.positions, name, models)
             _find_model(f"{key}.recurrent", entry.recurrent, name, ClassifierConfig, models)
             if entry.exchange is not None:
                 _check_labels(f"{key}.exchange.labels", entry.exchange.labels, corpus)
@@ -217,7 +229,12 @@ def _find_bag_of_words(key: str, name: str, corpus: str, models: Mapping[str, Mo
     """Check that a model ignores word order."""
     model = models.get(name)
     if not isinstance(model, LogisticRegressionConfig):
-        _find_model(key, name, corpus, BagOfWordsConfig, models)
+        bag = _find_model(key, name, corpus, BagOfWordsConfig, models)
+        if bag.positions is not None:
+            raise ValueError(
+                f"{key}: '{name}' has 'positions', which depend on word order. Name a model "
+                "without them"
+            )
         return
     _find_model(key, name, corpus, LogisticRegressionConfig, models)
     if model.ngrams > 1:
@@ -225,6 +242,12 @@ def _find_bag_of_words(key: str, name: str, corpus: str, models: Mapping[str, Mo
             f"{key}: '{name}' has 'ngrams: {model.ngrams}', which depend on word order. Name a "
             "model with 'ngrams: 1'"
         )
+
+
+def _find_positions(key: str, name: str, corpus: str, models: Mapping[str, Model]) -> None:
+    """Check that a model has features of words at fixed positions."""
+    if _find_model(key, name, corpus, BagOfWordsConfig, models).positions is None:
+        raise ValueError(f"{key}: '{name}' counts words. Name a model with 'positions'")
 
 
 def _check_labels(key: str, labels: tuple[str, str], corpus: Corpus) -> None:

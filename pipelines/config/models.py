@@ -222,13 +222,17 @@ class BucketedConfig(TrainableConfig):
 
 
 class BagOfWordsConfig(BucketedConfig):
-    """Softmax on word counts: a perceptron without `hidden` layers, an MLP with them."""
+    """Softmax on word counts: a perceptron without `hidden` layers, an MLP with them.
+
+    With `positions` a feature is a word at one of the first `positions` places of the text.
+    """
 
     task: ClassVar[Task] = "classification"
     family: ClassVar[str] = "baseline"
 
     model: Literal["bag_of_words"]
     hidden: Annotated[tuple[Width, ...], Field(strict=False)]
+    positions: Count | None = None
     class_weights: Literal["balanced"] | None = None
 
 

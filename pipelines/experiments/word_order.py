@@ -1,9 +1,10 @@
 """Predictions for pairs of texts that differ only in word order.
 
 Both texts of a pair have the same bag of words, so a model that counts words gives both the same
-prediction. There are three kinds: natural pairs are written by hand, pairs of the test split are
-two test texts with different labels, and exchanged pairs are a test text and the same text with two
-of its words exchanged, which need not make sense.
+prediction. There are four kinds: natural pairs are written by hand; shifted pairs are a test text
+followed by some words, and the same text after them; pairs of the test split are two test texts
+with different labels; and exchanged pairs are a test text and the same text with two of its words
+exchanged, which need not make sense.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from pipelines.text import encoding
 from pipelines.text.vocabulary import END, Vocabularies
 
 Probabilities = npt.NDArray[np.float64]
-NATURAL, TEST, EXCHANGED = "natural", "test", "exchanged"  # kinds of pairs
+# Kinds of pairs.
+NATURAL, SHIFTED, TEST, EXCHANGED = "natural", "shifted", "test", "exchanged"
 PAIR_COLUMNS = ["pairs", "text", "exchanged", "label", "exchanged_label"]
 
 Classifier = Callable[[Sequence[str]], Probabilities]  # N texts -> (N, L)
@@ -108,6 +110,24 @@ def exchanged_pairs(
         words = opposite_words(text, evidence, exchange)
         if words is not None:
             rows.append((EXCHANGED, text, exchange_words(text, *words), label, ""))
+    return pd.DataFrame(rows, columns=PAIR_COLUMNS)
+
+
+def shifted_pairs(test: pd.DataFrame, words: str) -> pd.DataFrame:
+    """Place words at the end of each test text, and before it.
+
+    Neither changes the label: "It was snowing on Monday." and "On Monday it was snowing."
+
+    Args:
+        test: test texts.
+        words: prepared words.
+    """
+    rows = []
+    for text, label in zip(test["text"], test["label"], strict=True):
+        tokens = text.split(" ")
+        end = tokens[-1:] if len(tokens) > 1 and not tokens[-1].isalnum() else []
+        body = tokens[: len(tokens) - len(end)]
+        rows.append((SHIFTED, " ".join([*body, words, *end]), f"{words} {text}", label, label))
     return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 

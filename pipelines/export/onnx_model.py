@@ -161,13 +161,24 @@ def _bag_of_words(model: Any) -> dict[str, GraphBuilder]:
     kernels = [(np.asarray(layer.kernel), np.asarray(layer.bias)) for layer in layers]
     kernel, bias = kernels[0]
     kernel = kernel.copy()
-    kernel[0] = 0  # padding
-    summed = graph.add("ReduceSum", graph.embed(ids, kernel), graph.integers(1), keepdims=0)
+    kernel[:: model.vocabulary] = 0  # padding, at each position
+    features = ids if model.positions is None else _words_at_positions(graph, model, ids)
+    summed = graph.add("ReduceSum", graph.embed(features, kernel), graph.integers(1), keepdims=0)
     value = graph.add("Add", summed, graph.constant(bias))
     for kernel, bias in kernels[1:]:
         value = graph.dense(graph.add("Relu", value), kernel, bias)
     graph.output("logits", value, "float", ("batch", kernels[-1][0].shape[1]))
     return {MODEL: graph}
+
+
+def _words_at_positions(graph: GraphBuilder, model: Any, ids: str) -> str:
+    """Compute the features position * V + id of the words at the first positions."""
+    zero, one = graph.integers(0), graph.integers(1)
+    ids = graph.add("Slice", ids, zero, graph.integers(model.positions), one)
+    offsets = graph.integers(*(model.vocabulary * np.arange(model.positions)).tolist())
+    return str(
+        graph.add("Add", ids, graph.add("Slice", offsets, zero, graph.add("Shape", ids, start=1)))
+    )
 
 
 def _classifier(model: Any) -> dict[str, GraphBuilder]:

@@ -1,4 +1,4 @@
-"""Perceptron and MLP on word counts, which ignore word order."""
+"""Perceptron and MLP on words: counts ignore word order, position-fixed features do not."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from pipelines.text.vocabulary import PAD, Vocabularies
 class BagOfWords(keras.Model):
     """Softmax on word counts; with hidden layers an MLP (Rumelhart et al. 1986).
 
+    With `positions` a feature is a word at a position, instead of a word: position * V + id. Words
+    after the last position are ignored.
+
     Args:
         entry: the model's entry in params.yaml.
         vocabulary: V.
@@ -21,19 +24,46 @@ class BagOfWords(keras.Model):
     def __init__(self, entry: params.BagOfWordsConfig, vocabulary: int, labels: int) -> None:
         super().__init__()
         self.vocabulary = vocabulary
+        self.positions = entry.positions
         self.hidden = [keras.layers.Dense(units, activation="relu") for units in entry.hidden]
         self.dropout = keras.layers.Dropout(entry.dropout)
         self.softmax = keras.layers.Dense(labels)
+        if self.positions is not None:
+            (self.hidden or [self.softmax])[0].build((None, self.positions * vocabulary))
 
     def call(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Compute the logits (B, L) of ids (B, T), padded at the right."""
+        if self.positions is None:
+            values = self._count(ids)
+            layers = self.hidden
+        else:
+            values = self._look_up(ids[:, : self.positions])
+            if not self.hidden:
+                return values
+            values = self.dropout(tf.nn.relu(values), training=training)
+            layers = self.hidden[1:]
+        for layer in layers:
+            values = self.dropout(layer(values), training=training)
+        return self.softmax(values)
+
+    def _count(self, ids: tf.Tensor) -> tf.Tensor:
+        """Count the words of each text: (B, V)."""
         mask = tf.cast(tf.not_equal(ids, PAD), tf.float32)
         size = self.vocabulary
         values = tf.math.bincount(ids, weights=mask, minlength=size, maxlength=size, axis=-1)
         values.set_shape((None, size))
-        for layer in self.hidden:
-            values = self.dropout(layer(values), training=training)
-        return self.softmax(values)
+        return values
+
+    def _look_up(self, ids: tf.Tensor) -> tf.Tensor:
+        """Compute the first layer (B, units) without its activation, from the rows of its kernel.
+
+        This is the product of the kernel with a vector of positions * V numbers, of which all but
+        T are zero.
+        """
+        layer = (self.hidden or [self.softmax])[0]
+        features = ids + self.vocabulary * tf.range(tf.shape(ids)[1])  # (B, T)
+        mask = tf.cast(tf.not_equal(ids, PAD), tf.float32)[:, :, None]
+        return tf.reduce_sum(tf.gather(layer.kernel, features) * mask, axis=1) + layer.bias
 
 
 def build(entry: params.BagOfWordsConfig, vocabularies: Vocabularies) -> BagOfWords:

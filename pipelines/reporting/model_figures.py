@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 MAX_PAIRS = 6  # rows in the table of pairs
 # Kinds of pairs, as `pipelines.experiments.word_order` writes them, and their titles.
-KINDS = {"natural": "natural pairs", "test": "test pairs", "exchanged": "exchanged words"}
+KINDS = {
+    "natural": "natural pairs",
+    "shifted": "shifted texts",
+    "test": "test pairs",
+    "exchanged": "exchanged words",
+}
 LONGEST_PUBLISHED = 60  # words, in figure 2 of Bahdanau et al. (2015)
 
 
@@ -49,8 +54,9 @@ def word_order(
     explanation = (
         f"Both texts of a pair hold the same words in a different order. {entry.bag_of_words} "
         f"counts words, so it gives both the same answer, and at most half of its answers are "
-        f"right where the labels of a pair differ. A Markov model of each label ({entry.order}-"
-        f"grams) sees neighbouring words, and {entry.recurrent} reads the whole text in order.",
+        f"right where the labels of a pair differ. {entry.positions} knows each word at each "
+        f"position, as a feature of its own. A Markov model of each label ({entry.order}-grams) "
+        f"sees neighbouring words, and {entry.recurrent} reads the whole text in order.",
         *(
             _describe_pairs(
                 kind, parts[kind_title], right.get(kind_title), apart[kind_title], entry
@@ -95,6 +101,8 @@ def _describe_pairs(
         f"({entry.minimal_pairs}).",
         "test": f"Test pairs: {pairs} of test texts with different labels, of which one is the "
         f"other with two words exchanged.",
+        "shifted": f"Shifted texts: {count:,} test texts, once followed and once preceded by "
+        f"{_shift_words(entry)}. Both have the same right answer.",
         "exchanged": f"Exchanged words: in {count:,} test texts, the strongest words for two "
         f"labels are exchanged. Many of the results make no sense, so they have no right answer: "
         f"they show only how often a model reacts to word order.",
@@ -103,7 +111,9 @@ def _describe_pairs(
     if right is not None:
         sentences.append(f"Right answers: {_list(right)}.")
     sentences.append(f"Pairs with different answers: {_list(apart)}.")
-    if right is not None:
+    if kind == "shifted":
+        sentences.append(_describe_shift(part, entry))
+    elif right is not None:
         texts = 2 * count
         sentences.append(
             f"{entry.recurrent} is right for {round(right[entry.recurrent] * texts):,} of "
@@ -115,6 +125,24 @@ def _describe_pairs(
             f"{entry.recurrent} reads the whole text, and yet reacts less often than {best}."
         )
     return " ".join(sentences)
+
+
+def _shift_words(entry: params.WordOrder) -> str:
+    return "other words" if entry.shift is None else f'"{entry.shift.words}"'
+
+
+def _describe_shift(part: pd.DataFrame, entry: params.WordOrder) -> str:
+    """Say what a shift does to the answers of the position-fixed and of the recurrent model."""
+    changes = []
+    for name in (entry.positions, entry.recurrent):
+        answers = part[part["classifier"] == name]
+        last, first = ((answers[side] == answers["label"]).mean() for side in ("before", "after"))
+        if last == first:
+            changes.append(f"{name} stays at {last:.0%}")
+        else:
+            verb = "rises" if first > last else "falls"
+            changes.append(f"{name} {verb} from {last:.0%} to {first:.0%}")
+    return f"Right answers when the words come first instead of last: {', '.join(changes)}."
 
 
 def _list(shares: Mapping[str, float]) -> str:

@@ -128,7 +128,7 @@ def test_a_new_metric_reruns_evaluations_and_the_report_only():
 def test_paths_and_graph_name_the_same_files():
     """Every data path of dvc.yaml is what paths.py gives for the same name, and vice versa."""
     names = ["${key}", "${item.corpus}", "${item.init_from}", "${item.bag_of_words}"]
-    names += ["${item.recurrent}", "${item.fixed}", "${item.attention}"]
+    names += ["${item.positions}", "${item.recurrent}", "${item.fixed}", "${item.attention}"]
     known = {path.as_posix() for path in vars(paths).values() if isinstance(path, Path)}
     functions = [
         function

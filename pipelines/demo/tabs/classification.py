@@ -93,6 +93,8 @@ def _kind(entry: Any) -> str:
     if isinstance(entry, params.LogisticRegressionConfig):
         return f"counts n-grams of up to {entry.ngrams} words" if entry.ngrams > 1 else COUNTS
     if isinstance(entry, params.BagOfWordsConfig):
+        if entry.positions is not None:
+            return f"knows each word at each of {entry.positions} positions"
         return COUNTS
     return f"{entry.cell.upper()}, reads the words in order"
 

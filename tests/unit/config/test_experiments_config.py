@@ -87,6 +87,22 @@ INVALID = {
         "bag_of_words: opinions-logistic",
         r"word_order.opinions.bag_of_words: 'opinions-logistic' has 'ngrams: 2'.*'ngrams: 1'",
     ),
+    "positions as a bag of words": (
+        "bag_of_words: contrasts-perceptron",
+        "bag_of_words: contrasts-positions",
+        r"word_order.contrasts.bag_of_words: 'contrasts-positions' has 'positions', which depend",
+    ),
+    "a bag of words as positions": (
+        "positions: contrasts-positions",
+        "positions: contrasts-perceptron",
+        r"word_order.contrasts.positions: 'contrasts-perceptron' counts words. Name a model with",
+    ),
+    "no positions": ("      positions: opinions-positions\n", "", r"opinions.positions is missing"),
+    "a shift by nothing": (
+        "{words: on Monday,",
+        "{words: ' ',",
+        r"word_order.contrasts.shift.words is ' ': it must",
+    ),
     "an unknown label": (
         "labels: [negative, positive]",
         "labels: [bad, positive]",

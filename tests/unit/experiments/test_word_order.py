@@ -87,6 +87,17 @@ def test_exchanged_pairs_have_the_same_words_in_another_order():
     ]
 
 
+def test_shifted_pairs_move_the_words_from_the_end_to_the_beginning():
+    texts = ["it was snowing .", "so good", "film", "!"]
+    test = pd.DataFrame({"text": texts, "label": list("abcd")})
+    assert word_order.shifted_pairs(test, "on monday").values.tolist() == [
+        ["shifted", "it was snowing on monday .", "on monday it was snowing .", "a", "a"],
+        ["shifted", "so good on monday", "on monday so good", "b", "b"],
+        ["shifted", "film on monday", "on monday film", "c", "c"],
+        ["shifted", "! on monday", "on monday !", "d", "d"],
+    ]
+
+
 def test_pairs_in_the_test_split_differ_in_two_words_and_in_the_label():
     texts = {"not a so b": "x", "not b so a": "y", "so b not a": "y", "not b a so": "x", "c": "y"}
     test = pd.DataFrame({"text": texts.keys(), "label": texts.values()})
@@ -147,7 +158,7 @@ def test_the_shipped_pairs_are_valid_and_begin_with_the_tutorials_example():
 def make_classifiers(make):
     specs = {
         kind: make.spec(kind) for kind in ("bag_of_words", "logistic_regression", "classifier")
-    }
+    } | {"positions": make.spec("bag_of_words", positions=8)}
     models = {
         kind: classification.TASK.train(spec, (TRAIN, TRAIN), VOCABULARIES).model
         if kind == "logistic_regression"
@@ -173,6 +184,7 @@ def test_exchanges_change_only_models_that_see_word_order(make):
         assert predictions["moved"][kind] == 0
         assert predictions["before"][kind] == predictions["after"][kind]
     assert predictions["moved"]["classifier"] > 0
+    assert predictions["moved"]["positions"] > 0
     assert (predictions["before"]["3-grams"], predictions["after"]["3-grams"]) == (
         "positive",
         "negative",

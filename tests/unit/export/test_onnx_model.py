@@ -17,6 +17,7 @@ MODELS = {
     "rnn": ("classifier", {"cell": "rnn", "pooling": "mean"}),
     "irnn": ("classifier", {"cell": "irnn", "pooling": "attention", "bidirectional": False}),
     "words": ("bag_of_words", {}),
+    "positions": ("bag_of_words", {"positions": 3}),
     "tagger": ("tagger", {}),
     "language-model": ("language_model", {"layers": 2, "cell": "gru"}),
     "tied": ("language_model", {"tied_embeddings": True}),

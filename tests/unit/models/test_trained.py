@@ -29,6 +29,7 @@ AWD |= {
 KINDS = {
     "bag_of_words": {},
     "bag_of_words-perceptron": {"hidden": ()},
+    "bag_of_words-positions": {"positions": 3},
     "language_model": {},
     "language_model-rnn": {"cell": "rnn"},
     "language_model-irnn": {"cell": "irnn"},
@@ -121,6 +122,24 @@ def test_every_weight_has_a_gradient(make, kind):
         assert np.all(np.isfinite(tf.convert_to_tensor(gradient)))
 
 
+@pytest.mark.parametrize("hidden", [(), (5,), (5, 4)])
+def test_position_fixed_features_are_the_product_with_one_vector(make, hidden):
+    """The vector has a 1 at position * V + id of each word; further words are ignored."""
+    vocabularies = make.vocabularies("bag_of_words")
+    config = make.config("bag_of_words", positions=3, hidden=hidden, dropout=0.5)
+    model = serialization.build(config, vocabularies)
+    size = len(vocabularies.columns["text"])
+    ids = [[5, 4, 4, 6], [6, 0, 0, 0]]
+    values = np.zeros((2, 3 * size), np.float32)
+    for row, positions in enumerate(((5, size + 4, 2 * size + 4), (6,))):
+        values[row, list(positions)] = 1
+    for number in range(len(hidden)):
+        kernel, bias = model.get_weights()[2 * number : 2 * number + 2]
+        values = np.maximum(values @ kernel + bias, 0)
+    kernel, bias = model.get_weights()[-2:]
+    np.testing.assert_allclose(model(tf.constant(ids)), values @ kernel + bias, atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", ["bag_of_words", "classifier"])
 def test_padding_changes_no_logit(make, kind):
     network = serialization.build(make.config(kind), make.vocabularies(kind))
@@ -133,6 +152,9 @@ def test_word_order_changes_the_lstm_and_not_the_bag_of_words(make):
     ids, reordered = tf.constant([[4, 5, 6]]), tf.constant([[6, 5, 4]])
     bag = serialization.build(make.config("bag_of_words"), make.vocabularies("bag_of_words"))
     np.testing.assert_allclose(bag(ids), bag(reordered), atol=1e-6)
+    config = make.config("bag_of_words", positions=3)
+    positions = serialization.build(config, make.vocabularies("bag_of_words"))
+    assert np.abs(positions(ids) - positions(reordered)).max() > 1e-4
     lstm = serialization.build(make.config("classifier"), make.vocabularies("classifier"))
     assert np.abs(lstm(ids) - lstm(reordered)).max() > 1e-4
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipelines.experiments import tables
 
-CLASSIFIERS = ("opinions-perceptron", "3-grams", "opinions-lstm")
+CLASSIFIERS = ("opinions-perceptron", "opinions-positions", "3-grams", "opinions-lstm")
 # Kind, texts and labels of each pair; the exchanged text of the last two has no label.
 PAIRS = (
     ("natural", "so good", "good so", "positive", "negative"),
@@ -16,13 +16,14 @@ PAIRS = (
 )
 ANSWERS: Mapping[str, Sequence[str]] = {  # first letters of the answers to both texts of each pair
     "opinions-perceptron": ("nn", "nn", "nn", "pp"),
+    "opinions-positions": ("nn", "nn", "nn", "pp"),
     "3-grams": ("nn", "nn", "np", "pn"),
     "opinions-lstm": ("nn", "nn", "np", "pp"),
 }
 
 
 def word_order_answers(answers: Mapping[str, Sequence[str]] = ANSWERS) -> pd.DataFrame:
-    """Return the answers of three classifiers to four pairs."""
+    """Return the answers of four classifiers to four pairs."""
     labels = {"n": "negative", "p": "positive"}
     rows = [
         (*pair, classifier, labels[both[0]], labels[both[1]], 0.5)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -35,7 +36,11 @@ def test_a_model_that_ignores_word_order() -> None:
         "negative, of which one is right." in text
     )
     assert "in 2 test texts, the strongest words" in text
-    assert "different answers: opinions-perceptron 0%, 3-grams 100%, opinions-lstm 50%." in text
+    assert (
+        "different answers: opinions-perceptron 0%, opinions-positions 0%, 3-grams 100%, "
+        "opinions-lstm 50%."
+        in text
+    )
     assert "opinions-lstm reads the whole text, and yet reacts less often than 3-grams." in text
 
 
@@ -43,7 +48,11 @@ def test_a_model_that_uses_word_order() -> None:
     text = " ".join(word_order(opinions_lstm=("pn", "np", "np", "pn")).explanation)
     assert "opinions-lstm is right for 4 of 4 texts, and no model of word counts for more" in text
     assert "opinions-lstm calls the first positive and the second negative, both rightly." in text
-    assert "different answers: opinions-perceptron 0%, 3-grams 0%, opinions-lstm 100%." in text
+    assert (
+        "different answers: opinions-perceptron 0%, opinions-positions 0%, 3-grams 0%, "
+        "opinions-lstm 100%."
+        in text
+    )
     assert "reacts less often" not in text
 
 
@@ -53,10 +62,29 @@ def test_a_model_that_is_always_wrong() -> None:
     assert "opinions-lstm calls the first negative and the second positive, both wrongly." in text
 
 
+def test_shifted_texts_are_described_by_the_position_fixed_and_the_recurrent_model() -> None:
+    shift = params.ShiftedTexts(words="on Monday", texts=2)
+    shifted = word_order_answers(ANSWERS | {"opinions-positions": ("pn", "nn", "nn", "pp")})
+    shifted = shifted[shifted["pairs"] == "natural"].assign(pairs="shifted")
+    shifted["exchanged_label"] = shifted["label"]
+    table = pd.concat([word_order_answers(), shifted])
+    entry = ENTRY.model_copy(update={"shift": shift})
+    text = " ".join(model_figures.word_order("opinions", entry, table, SOURCE).explanation)
+    assert 'Shifted texts: 2 test texts, once followed and once preceded by "on Monday".' in text
+    assert (
+        "when the words come first instead of last: opinions-positions falls from 100% to 50%, "
+        "opinions-lstm stays at 50%." in text
+    )
+
+
 def test_the_table_begins_with_the_first_pair_and_then_different_answers() -> None:
     rows = word_order().rows
     assert [row[0] for row in rows] == ["so good", "b", "a long bad", "so bad"]
-    assert rows[1][2:] == ("positive → positive", "positive → negative", "positive → positive")
+    assert rows[1][2:] == (
+        *["positive → positive"] * 2,
+        "positive → negative",
+        "positive → positive",
+    )
 
 
 def test_a_panel_for_each_measure() -> None:

@@ -30,7 +30,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     tree["experiments"]["backpropagation"]["xor"] |= {"examples": 8, "epochs": 2}
     exchange = {"labels": ["negative", "positive"], "evidence": 0.1, "min_count": 1}
-    tree["experiments"]["word_order"]["opinions"]["exchange"] = exchange
+    shift = {"words": "On Monday", "texts": 1}
+    tree["experiments"]["word_order"]["opinions"] |= {"exchange": exchange, "shift": shift}
     (tmp_path / "texts").mkdir()
     pairs = "negative\tpositive\nSo bad, not good\tSo good, not bad\n"
     (tmp_path / "texts" / "minimal_pairs.tsv").write_text(pairs, encoding="utf-8")
@@ -78,12 +79,16 @@ def test_experiments_on_synthetic_tasks_write_tables(project: Path) -> None:
         memory.main("adding")
 
 
-def test_word_order_compares_three_classifiers(project: Path, make: Any) -> None:
+def test_word_order_compares_four_classifiers(project: Path, make: Any) -> None:
     vocabularies, vocabulary_file = make.vocabularies("classifier"), paths.vocabulary("opinions")
     vocabulary.save(vocabularies, vocabulary_file)
-    models = {"opinions-perceptron": "bag_of_words", "opinions-lstm": "classifier"}
-    for name, kind in models.items():
-        spec = make.spec(kind)
+    models: dict[str, tuple[str, dict[str, int]]] = {
+        "opinions-perceptron": ("bag_of_words", {}),
+        "opinions-positions": ("bag_of_words", {"positions": 3}),
+        "opinions-lstm": ("classifier", {}),
+    }
+    for name, (kind, changes) in models.items():
+        spec = make.spec(kind, **changes)
         model = serialization.build(spec.entry, vocabularies)
         serialization.save(model, spec, vocabulary_file, paths.model(name))
     train = make.frame("classifier")
@@ -91,17 +96,20 @@ def test_word_order_compares_three_classifiers(project: Path, make: Any) -> None
     parquet.write_parquet(train.assign(text="so bad not good"), paths.test_frame("opinions"))
     word_order.main("opinions")
     predictions = tables.read(paths.experiment("word_order", "opinions"), tables.WORD_ORDER)
-    classifiers = ["opinions-perceptron", "3-grams", "opinions-lstm"]
+    classifiers = ["opinions-perceptron", "opinions-positions", "3-grams", "opinions-lstm"]
     assert list(predictions["classifier"].unique()) == classifiers
-    assert list(predictions["pairs"].unique()) == ["natural", "exchanged"]
-    assert list(predictions["text"][:2]) == ["so bad , not good", "so bad not good"]
-    assert list(predictions["exchanged"][:2]) == ["so good , not bad", "so good not bad"]
+    assert list(predictions["pairs"].unique()) == ["natural", "shifted", "exchanged"]
+    texts = ["so bad , not good", "so bad not good on monday", "so bad not good"]
+    assert list(predictions["text"][:3]) == texts
+    exchanged = ["so good , not bad", "on monday so bad not good", "so good not bad"]
+    assert list(predictions["exchanged"][:3]) == exchanged
     assert predictions["exchanged_label"][0] == "positive"
-    assert predictions["exchanged_label"][1:2].isna().all()
+    assert predictions["exchanged_label"][1] == predictions["label"][1]
+    assert predictions["exchanged_label"][2:3].isna().all()
     parquet.write_parquet(train.assign(text="film"), paths.test_frame("opinions"))
     word_order.main("opinions")
     predictions = tables.read(paths.experiment("word_order", "opinions"), tables.WORD_ORDER)
-    assert list(predictions["pairs"].unique()) == ["natural"]
+    assert list(predictions["pairs"].unique()) == ["natural", "shifted"]
 
 
 def test_source_length_scores_two_models(project: Path) -> None:
