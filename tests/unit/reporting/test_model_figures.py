@@ -32,14 +32,14 @@ def test_a_model_that_ignores_word_order() -> None:
     assert "opinions-lstm is right for 2 of 4 texts, and no model of word counts for more" in text
     assert (
         'Of "so good" and "good so", opinions-perceptron calls both negative, of which one is '
-        "right; 3-grams calls both negative, of which one is right; opinions-lstm calls both "
-        "negative, of which one is right." in text
+        "right; opinions-positions calls both negative, of which one is right; 3-grams calls both "
+        "negative, of which one is right; opinions-lstm calls both negative, of which one is "
+        "right." in text
     )
     assert "in 2 test texts, the strongest words" in text
     assert (
         "different answers: opinions-perceptron 0%, opinions-positions 0%, 3-grams 100%, "
-        "opinions-lstm 50%."
-        in text
+        "opinions-lstm 50%." in text
     )
     assert "opinions-lstm reads the whole text, and yet reacts less often than 3-grams." in text
 
@@ -50,8 +50,7 @@ def test_a_model_that_uses_word_order() -> None:
     assert "opinions-lstm calls the first positive and the second negative, both rightly." in text
     assert (
         "different answers: opinions-perceptron 0%, opinions-positions 0%, 3-grams 0%, "
-        "opinions-lstm 100%."
-        in text
+        "opinions-lstm 100%." in text
     )
     assert "reacts less often" not in text
 
@@ -64,7 +63,8 @@ def test_a_model_that_is_always_wrong() -> None:
 
 def test_shifted_texts_are_described_by_the_position_fixed_and_the_recurrent_model() -> None:
     shift = params.ShiftedTexts(words="on Monday", texts=2)
-    shifted = word_order_answers(ANSWERS | {"opinions-positions": ("pn", "nn", "nn", "pp")})
+    answers = {**ANSWERS, "opinions-positions": ("pn", "nn", "nn", "pp")}
+    shifted = word_order_answers(answers)
     shifted = shifted[shifted["pairs"] == "natural"].assign(pairs="shifted")
     shifted["exchanged_label"] = shifted["label"]
     table = pd.concat([word_order_answers(), shifted])
