@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from pipelines.config.params import Score
 from pipelines.layers.loop import Loop
+from pipelines.layers.scopes import Unscoped
 
 MASKED = -1e9  # exactly 0 after the softmax, without NaN gradients
 
@@ -22,7 +23,7 @@ class _Weights(NamedTuple):
     coverage_kernel: tf.Tensor | None
 
 
-class Attention(keras.layers.Layer):
+class Attention(Unscoped, keras.layers.Layer):
     """Attention over all source steps, for every target step at once.
 
     Args:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from pipelines.layers.scopes import Unscoped
 
-class CRF(keras.layers.Layer):
+
+class CRF(Unscoped, keras.layers.Layer):
     """Conditional random field (Lafferty et al. 2001; on top of an LSTM: Huang et al. 2015).
 
     The score of tags y is start[y_1] + sum_t logits[t, y_t] + sum_t transitions[y_t-1, y_t] +

@@ -8,9 +8,10 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipelines.layers.matmul import Precision, matmul
+from pipelines.layers.scopes import Unscoped
 
 
-class Embedding(keras.layers.Embedding):
+class Embedding(Unscoped, keras.layers.Embedding):
     """Embedding of ids (B, T) as vectors (B, T, width), with an initial standard deviation of 0.1.
 
     The default of Keras, uniform within 0.05 (a standard deviation of 0.03), leaves the gates of an
@@ -38,7 +39,7 @@ class Embedding(keras.layers.Embedding):
         return vectors
 
 
-class OutputProjection(keras.layers.Layer):
+class OutputProjection(Unscoped, keras.layers.Layer):
     """Projection of states (B, T, D) to logits (B, T, V), with log frequencies as initial bias.
 
     With a zero bias a model first learns which words are common, which saturates its states.

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from pipelines.layers.matmul import LoopFactor, Precision, matmul, multiplier
 from pipelines.layers.scan import Step, kernel_gradient
+from pipelines.layers.scopes import custom_gradient
 
 Multiply = Callable[[tf.Tensor], tf.Tensor]
 
@@ -65,7 +66,7 @@ class LoopKernel(LoopFactor):
         product.set_shape(self.product.shape)
         self.d_product = tf.zeros_like(product)
 
-        @tf.custom_gradient
+        @custom_gradient
         def run(left: tf.Tensor) -> tuple[tf.Tensor, Multiply]:
             def gradient(d_product: tf.Tensor) -> tf.Tensor:
                 self.d_product = d_product
@@ -142,7 +143,7 @@ class Loop:
             *self._constants,
         ]
 
-        @tf.custom_gradient
+        @custom_gradient
         def run(*_: tf.Tensor) -> tuple[Any, Callable[..., Any]]:
             def body(t: tf.Tensor, state: Any, arrays: Any) -> tuple[Any, ...]:
                 values, following = step(t, state)

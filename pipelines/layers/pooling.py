@@ -8,9 +8,10 @@ import keras
 import tensorflow as tf
 
 from pipelines.config.params import Pooling
+from pipelines.layers.scopes import Unscoped
 
 
-class Pool(keras.layers.Layer):
+class Pool(Unscoped, keras.layers.Layer):
     """Pooling over time that ignores padding.
 
     - `last`: the output of each direction after the whole text, `RecurrentStack.last_output`.

@@ -16,6 +16,7 @@ import tensorflow as tf
 from pipelines.layers.cell import State, get_cell
 from pipelines.layers.loop import Loop
 from pipelines.layers.matmul import Precision, matmul
+from pipelines.layers.scopes import Unscoped
 
 Kernel = Literal["cudnn", "fused"]
 
@@ -30,7 +31,7 @@ def kernel(cell: str) -> Kernel:
     return "cudnn" if on_gpu else "fused"
 
 
-class Recurrent(keras.layers.Layer):
+class Recurrent(Unscoped, keras.layers.Layer):
     """Recurrent layer, forwards or backwards.
 
     Args:

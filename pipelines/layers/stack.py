@@ -18,9 +18,10 @@ from pipelines.layers.loop import Loop
 from pipelines.layers.matmul import Precision, matmul
 from pipelines.layers.recurrent import Recurrent
 from pipelines.layers.scan import by_step
+from pipelines.layers.scopes import Unscoped, scope
 
 
-class RecurrentStack(keras.layers.Layer):
+class RecurrentStack(Unscoped, keras.layers.Layer):
     """Stack of recurrent layers with dropout on the inputs of each (Zaremba et al. 2014: on the
     non-recurrent connections only).
 
@@ -91,9 +92,11 @@ class RecurrentStack(keras.layers.Layer):
         """Create the weights for inputs of shape (B, T, D)."""
         for height, layer in enumerate(self.forwards):
             shape = input_shape if height == 0 else (*input_shape[:-1], self.width)
-            layer.build(shape)
+            with scope(f"forward_{height + 1}"):
+                layer.build(shape)
             if self.backwards:
-                self.backwards[height].build(shape)
+                with scope(f"backward_{height + 1}"):
+                    self.backwards[height].build(shape)
 
     def zero_state(self, batch: int | tf.Tensor) -> list[State]:
         """Return the state of every forward layer before the first step."""
@@ -114,11 +117,13 @@ class RecurrentStack(keras.layers.Layer):
         for height, layer in enumerate(self.forwards):
             layer_inputs = self.dropouts[height](outputs, training=training)
             initial = states[height] if states else None
-            above, state = layer(layer_inputs, mask=mask, state=initial, training=training)
+            with scope(f"forward_{height + 1}"):
+                above, state = layer(layer_inputs, mask=mask, state=initial, training=training)
             if self.backwards:
-                back, back_state = self.backwards[height](
-                    layer_inputs, mask=mask, training=training
-                )
+                with scope(f"backward_{height + 1}"):
+                    back, back_state = self.backwards[height](
+                        layer_inputs, mask=mask, training=training
+                    )
                 above = tf.concat([above, back], axis=2)
                 state = [tf.concat(pair, axis=1) for pair in zip(state, back_state, strict=True)]
             outputs = above + outputs if self.residual and height else above

@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 
 from pipelines.config import params
+from pipelines.layers.scopes import Unscoped, scope
 from pipelines.text.vocabulary import PAD, Vocabularies
 
 
-class BagOfWords(keras.Model):
+class BagOfWords(Unscoped, keras.Model):
     """Softmax on word counts; with hidden layers an MLP (Rumelhart et al. 1986).
 
     With `positions` a feature is a word at a position, instead of a word: position * V + id. Words
@@ -33,18 +34,22 @@ class BagOfWords(keras.Model):
 
     def call(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Compute the logits (B, L) of ids (B, T), padded at the right."""
+        layers = list(enumerate(self.hidden, start=1))
         if self.positions is None:
-            values = self._count(ids)
-            layers = self.hidden
+            with scope("counts"):
+                values = self._count(ids)
         else:
-            values = self._look_up(ids[:, : self.positions])
-            if not self.hidden:
-                return values
-            values = self.dropout(tf.nn.relu(values), training=training)
-            layers = self.hidden[1:]
-        for layer in layers:
-            values = self.dropout(layer(values), training=training)
-        return self.softmax(values)
+            with scope("hidden_1" if self.hidden else "softmax"):
+                values = self._look_up(ids[:, : self.positions])
+                if not self.hidden:
+                    return values
+                values = self.dropout(tf.nn.relu(values), training=training)
+            layers = layers[1:]
+        for number, layer in layers:
+            with scope(f"hidden_{number}"):
+                values = self.dropout(layer(values), training=training)
+        with scope("softmax"):
+            return self.softmax(values)
 
     def _count(self, ids: tf.Tensor) -> tf.Tensor:
         """Count the words of each text: (B, V)."""

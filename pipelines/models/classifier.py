@@ -8,11 +8,12 @@ import tensorflow as tf
 from pipelines.config import params
 from pipelines.layers.embedding import Embedding
 from pipelines.layers.pooling import Pool
+from pipelines.layers.scopes import Unscoped, scope
 from pipelines.layers.stack import RecurrentStack
 from pipelines.text.vocabulary import PAD, Vocabularies
 
 
-class Classifier(keras.Model):
+class Classifier(Unscoped, keras.Model):
     """Embedding, recurrent layers, pooling, softmax. B batch, T steps, L labels.
 
     Args:
@@ -32,11 +33,15 @@ class Classifier(keras.Model):
 
     def call(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Compute the logits (B, L) of ids (B, T), padded at the right."""
-        mask = tf.not_equal(ids, PAD)
-        embedded = self.embedding(ids, training=training)
-        outputs, states = self.stack(embedded, mask=mask, training=training)
-        pooled = self.pool(outputs, self.stack.last_output(states), mask=mask)
-        return self.softmax(self.dropout(pooled, training=training))
+        with scope("embedding"):
+            embedded = self.embedding(ids, training=training)
+        with scope("recurrent"):
+            mask = tf.not_equal(ids, PAD)
+            outputs, states = self.stack(embedded, mask=mask, training=training)
+        with scope("pool"):
+            pooled = self.pool(outputs, self.stack.last_output(states), mask=mask)
+        with scope("softmax"):
+            return self.softmax(self.dropout(pooled, training=training))
 
 
 def build(entry: params.ClassifierConfig, vocabularies: Vocabularies) -> Classifier:

@@ -10,11 +10,12 @@ import tensorflow as tf
 from pipelines.config import params
 from pipelines.layers.cell import State
 from pipelines.layers.embedding import Embedding, OutputProjection
+from pipelines.layers.scopes import Unscoped, scope
 from pipelines.layers.stack import RecurrentStack, dropout_layer
 from pipelines.text.vocabulary import Vocabularies
 
 
-class LanguageModel(keras.Model):
+class LanguageModel(Unscoped, keras.Model):
     """Embedding, recurrent layers, softmax. Shapes: B batch, T steps, U units, V vocabulary.
 
     With `tied` and more or fewer units than the embedding is wide, a linear layer stands between.
@@ -47,15 +48,20 @@ class LanguageModel(keras.Model):
         self, ids: tf.Tensor, states: list[State] | None = None, training: bool = False
     ) -> tuple[tf.Tensor, list[State]]:
         """Compute the logits (B, T, V) of each next token, and the next states."""
-        embedded = self.embedding(ids, training=training)
-        outputs, states = self.stack(embedded, states=states, training=training)
-        features = self.dropout(outputs, training=training)
+        with scope("embedding"):
+            embedded = self.embedding(ids, training=training)
+        with scope("recurrent"):
+            outputs, states = self.stack(embedded, states=states, training=training)
+        with scope("dropout"):
+            features = self.dropout(outputs, training=training)
         if training:
-            self._regularize(outputs, features)
-        if self.projection is not None:
-            features = self.projection(features)
-        embeddings = tf.convert_to_tensor(self.embedding.embeddings) if self.tied else None
-        return self.softmax(features, embeddings), states
+            with scope("regularization"):
+                self._regularize(outputs, features)
+        with scope("softmax"):
+            if self.projection is not None:
+                features = self.projection(features)
+            embeddings = tf.convert_to_tensor(self.embedding.embeddings) if self.tied else None
+            return self.softmax(features, embeddings), states
 
     def _regularize(self, outputs: tf.Tensor, features: tf.Tensor) -> None:
         """Add losses on activations (B, T, U) that are large after dropout, or that change fast

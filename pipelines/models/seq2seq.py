@@ -18,6 +18,7 @@ from pipelines.layers.cell import State, get_cell
 from pipelines.layers.embedding import Embedding, OutputProjection
 from pipelines.layers.loop import Loop
 from pipelines.layers.scan import by_step, scan
+from pipelines.layers.scopes import Unscoped, scope
 from pipelines.layers.stack import RecurrentStack, dropout_layer
 from pipelines.text.vocabulary import PAD, Vocabularies
 
@@ -45,7 +46,7 @@ class DecoderState(NamedTuple):
     coverage: tf.Tensor
 
 
-class Seq2Seq(keras.Model):
+class Seq2Seq(Unscoped, keras.Model):
     """Encoder, bridge, decoder, attention, softmax.
 
     Without input feeding the decoder states do not depend on the attention, so the decoder runs
@@ -91,16 +92,19 @@ class Seq2Seq(keras.Model):
         self, source: tf.Tensor, training: bool = False
     ) -> tuple[EncoderOutput, DecoderState]:
         """Encode source ids (B, S): encoder output and initial decoder state."""
-        mask = tf.not_equal(source, PAD)
-        embedded = self.source_embedding(source, training=training)
-        keys, states = self.encoder(embedded, mask=mask, training=training)
-        count, steps = tf.unstack(tf.shape(source))
-        input_feed = tf.zeros((count, self.combine.units if self.input_feeding else 0))
-        coverage = tf.zeros((count, steps if self.uses_coverage else 0))
-        projected = keys if self.attention is None else self._projected(keys)
-        return EncoderOutput(keys, mask, projected), DecoderState(
-            self._bridged(states), input_feed, coverage
-        )
+        with scope("source_embedding"):
+            embedded = self.source_embedding(source, training=training)
+        with scope("encoder"):
+            mask = tf.not_equal(source, PAD)
+            keys, states = self.encoder(embedded, mask=mask, training=training)
+        with scope("attention"):
+            projected = keys if self.attention is None else self._projected(keys)
+        with scope("bridge"):
+            bridged = self._bridged(states)
+            count, steps = tf.unstack(tf.shape(source))
+            input_feed = tf.zeros((count, self.combine.units if self.input_feeding else 0))
+            coverage = tf.zeros((count, steps if self.uses_coverage else 0))
+        return EncoderOutput(keys, mask, projected), DecoderState(bridged, input_feed, coverage)
 
     def _projected(self, keys: tf.Tensor) -> tf.Tensor:
         assert self.attention is not None
@@ -130,16 +134,22 @@ class Seq2Seq(keras.Model):
         Returns:
             Logits (B, T, V), next decoder state, attention weights (B, T, S; 0 without attention).
         """
-        embedded = self.target_embedding(target, training=training)
+        with scope("target_embedding"):
+            embedded = self.target_embedding(target, training=training)
         if self.input_feeding:
-            features, states, weights = self._feed(embedded, states, encoded, training)
+            with scope("decoder"):
+                features, states, weights = self._feed(embedded, states, encoded, training)
         else:
-            outputs, layers = self.decoder(embedded, states=states.layers, training=training)
+            with scope("decoder"):
+                outputs, layers = self.decoder(embedded, states=states.layers, training=training)
             features, coverage, weights = self._attend(outputs, states.coverage, encoded)
-            features = self.dropout(features, training=training)
+            with scope("combine"):
+                features = self.dropout(features, training=training)
             states = DecoderState(layers, states.input_feed, coverage)
-        embeddings = self.target_embedding.embeddings
-        logits = self.softmax(features, tf.convert_to_tensor(embeddings) if self.tied else None)
+        with scope("softmax"):
+            embeddings = self.target_embedding.embeddings
+            kernel = tf.convert_to_tensor(embeddings) if self.tied else None
+            logits = self.softmax(features, kernel)
         return logits, states, weights
 
     def _attend(
@@ -147,13 +157,16 @@ class Seq2Seq(keras.Model):
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Attend: decoder outputs (B, T, U) -> vectors (B, T, E), coverage, weights."""
         if self.attention is None:
-            shape = tf.concat([tf.shape(outputs)[:2], tf.shape(encoded.mask)[1:]], 0)
-            return self.combine(outputs), coverage, tf.zeros(shape)
-        if self.uses_coverage:
-            context, coverage, weights = self._cover(outputs, coverage, encoded)
-        else:
-            context, weights = self.attention(outputs, *encoded)
-        return self.combine(tf.concat([outputs, context], axis=2)), coverage, weights
+            with scope("combine"):
+                shape = tf.concat([tf.shape(outputs)[:2], tf.shape(encoded.mask)[1:]], 0)
+                return self.combine(outputs), coverage, tf.zeros(shape)
+        with scope("attention"):
+            if self.uses_coverage:
+                context, coverage, weights = self._cover(outputs, coverage, encoded)
+            else:
+                context, weights = self.attention(outputs, *encoded)
+        with scope("combine"):
+            return self.combine(tf.concat([outputs, context], axis=2)), coverage, weights
 
     def _cover(
         self, outputs: tf.Tensor, coverage: tf.Tensor, encoded: EncoderOutput

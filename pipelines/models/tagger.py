@@ -8,11 +8,12 @@ import tensorflow as tf
 from pipelines.config import params
 from pipelines.layers.crf import CRF
 from pipelines.layers.embedding import Embedding
+from pipelines.layers.scopes import Unscoped, scope
 from pipelines.layers.stack import RecurrentStack
 from pipelines.text.vocabulary import PAD, Vocabularies
 
 
-class Tagger(keras.Model):
+class Tagger(Unscoped, keras.Model):
     """Embedding, recurrent layers, and a softmax for each token or a CRF over the sentence.
 
     As in Huang et al. (2015), without their features of spelling and context. B batch, T tokens,
@@ -33,13 +34,17 @@ class Tagger(keras.Model):
         self.softmax = keras.layers.Dense(tags)
         self.crf = CRF(tags) if entry.crf else None
         if self.crf is not None:
-            self.crf.build((None, None, tags))  # `call` does not reach it
+            with scope("crf"):
+                self.crf.build((None, None, tags))  # `call` does not reach it
 
     def call(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Ids (B, T), padded at the right -> logits (B, T, L)."""
-        embedded = self.embedding(ids, training=training)
-        outputs, _ = self.stack(embedded, mask=tf.not_equal(ids, PAD), training=training)
-        return self.softmax(self.dropout(outputs, training=training))
+        with scope("embedding"):
+            embedded = self.embedding(ids, training=training)
+        with scope("recurrent"):
+            outputs, _ = self.stack(embedded, mask=tf.not_equal(ids, PAD), training=training)
+        with scope("softmax"):
+            return self.softmax(self.dropout(outputs, training=training))
 
 
 def build(entry: params.TaggerConfig, vocabularies: Vocabularies) -> Tagger:

@@ -35,7 +35,9 @@ class Tagging(Task):
 
     def objective(self, spec: ModelSpec[Any], train: Rows, vocabularies: Vocabularies) -> Objective:
         """Return the loss per token: of each tag, or of the sequence of tags with a CRF."""
-        return _loss
+        from pipelines.training import objectives
+
+        return objectives.tag_loss
 
     def training_data(
         self,
@@ -188,33 +190,6 @@ def _compile(predictor: Predictor) -> Any:
 
     shape = tf.TensorSpec((None, None), tf.int32)
     return tf.function(decode, input_signature=[shape], autograph=False)
-
-
-def _loss(
-    model: keras.Model, batch: Any, states: Any, progress: tf.Tensor | None
-) -> tuple[tf.Tensor, tf.Tensor, Any]:
-    """Compute a tagger's loss per token.
-
-    Args:
-        model: the tagger.
-        batch: ids and tags, (B, T) each.
-        states: returned unchanged.
-        progress: fraction of the training that is done; None in validation.
-    """
-    import tensorflow as tf
-
-    from pipelines.text.vocabulary import PAD
-    from pipelines.training.losses import cross_entropy
-
-    ids, tags = batch
-    mask = tf.not_equal(ids, PAD)
-    weights = tf.cast(mask, tf.float32)
-    logits = model(ids, training=progress is not None)
-    if model.crf is None:
-        nats = cross_entropy(tags, logits) * weights
-    else:
-        nats = model.crf.loss(logits, tags, mask)
-    return tf.reduce_sum(nats), tf.reduce_sum(weights), states
 
 
 def _join(text: str, tags: str) -> str:

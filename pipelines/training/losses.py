@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from pipelines.layers.scopes import custom_gradient
+
 
 def cross_entropy(targets: tf.Tensor, logits: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
     """Compute the cross entropy of the right classes.
@@ -23,7 +25,7 @@ def cross_entropy(targets: tf.Tensor, logits: tf.Tensor, smoothing: float = 0.0)
     size = tf.shape(logits)[-1]
     right = tf.stack([tf.range(tf.size(targets)), tf.reshape(targets, (-1,))], axis=1)
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(flat: tf.Tensor) -> tuple[tf.Tensor, object]:
         top = tf.reduce_max(flat, axis=1)
         # One operation of oneDNN; the highest probability is 1 / sum(exp(logit - top)).

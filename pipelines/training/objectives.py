@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from pipelines.layers.scopes import scope
 from pipelines.text.vocabulary import PAD
 from pipelines.training.losses import cross_entropy
 
@@ -34,8 +35,9 @@ def next_token_loss(
     """
     inputs, targets = batch
     logits, states = model(inputs, states=states, training=progress is not None)
-    nats = cross_entropy(targets, logits)
-    return tf.reduce_sum(nats), tf.cast(tf.size(nats), tf.float32), states
+    with scope("loss"):
+        nats = cross_entropy(targets, logits)
+        return tf.reduce_sum(nats), tf.cast(tf.size(nats), tf.float32), states
 
 
 def label_loss(
@@ -51,8 +53,9 @@ def label_loss(
     """
     ids, labels = batch
     logits = model(ids, training=progress is not None)
-    nats = cross_entropy(labels, logits)
-    return tf.reduce_sum(nats), tf.cast(tf.size(nats), tf.float32), states
+    with scope("loss"):
+        nats = cross_entropy(labels, logits)
+        return tf.reduce_sum(nats), tf.cast(tf.size(nats), tf.float32), states
 
 
 def weighted_label_loss(weights: npt.NDArray[np.float32]) -> Objective:
@@ -69,9 +72,11 @@ def weighted_label_loss(weights: npt.NDArray[np.float32]) -> Objective:
         if progress is None:
             return label_loss(model, batch, states, progress)
         ids, labels = batch
-        nats = cross_entropy(labels, model(ids, training=True))
-        weighted = nats * tf.gather(tf.constant(weights), labels)
-        return tf.reduce_sum(weighted), tf.cast(tf.size(nats), tf.float32), states
+        logits = model(ids, training=True)
+        with scope("loss"):
+            nats = cross_entropy(labels, logits)
+            weighted = nats * tf.gather(tf.constant(weights), labels)
+            return tf.reduce_sum(weighted), tf.cast(tf.size(nats), tf.float32), states
 
     return objective
 
@@ -86,6 +91,29 @@ def balanced_weights(labels: npt.NDArray[np.int32], size: int) -> npt.NDArray[np
         size: number of labels L.
     """
     return (len(labels) / (size * np.bincount(labels, minlength=size))).astype(np.float32)
+
+
+def tag_loss(
+    model: keras.Model, batch: Any, states: Any, progress: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor, Any]:
+    """Compute a tagger's loss per token.
+
+    Args:
+        model: the tagger.
+        batch: ids and tags, (B, T) each.
+        states: returned unchanged.
+        progress: fraction of the training that is done; None in validation.
+    """
+    ids, tags = batch
+    logits = model(ids, training=progress is not None)
+    with scope("loss"):
+        mask = tf.not_equal(ids, PAD)
+        weights = tf.cast(mask, tf.float32)
+        if model.crf is None:
+            nats = cross_entropy(tags, logits) * weights
+        else:
+            nats = model.crf.loss(logits, tags, mask)
+        return tf.reduce_sum(nats), tf.reduce_sum(weights), states
 
 
 def translation_loss(smoothing: float | None, sampling: float | None) -> Objective:
@@ -104,17 +132,20 @@ def translation_loss(smoothing: float | None, sampling: float | None) -> Objecti
         model: keras.Model, batch: Any, states: Any, progress: tf.Tensor | None
     ) -> tuple[tf.Tensor, tf.Tensor, Any]:
         source, target = batch
-        inputs, targets = target[:, :-1], target[:, 1:]
+        with scope("teacher_forcing"):
+            inputs, targets = target[:, :-1], target[:, 1:]
         training = progress is not None
         memory, initial_states = model.encode(source, training=training)
         if progress is not None and sampling is not None:
-            logits, _, _ = model.decode(inputs, initial_states, memory, training=True)
-            inputs = sampled_inputs(logits, inputs, progress * sampling, model.seeds)
+            with scope("scheduled_sampling"):
+                logits, _, _ = model.decode(inputs, initial_states, memory, training=True)
+                inputs = sampled_inputs(logits, inputs, progress * sampling, model.seeds)
         logits, _, _ = model.decode(inputs, initial_states, memory, training=training)
         train_smoothing = smoothing if progress is not None and smoothing is not None else 0.0
-        nats = cross_entropy(targets, logits, train_smoothing)
-        mask = tf.cast(tf.not_equal(targets, PAD), tf.float32)
-        return tf.reduce_sum(nats * mask), tf.reduce_sum(mask), states
+        with scope("loss"):
+            nats = cross_entropy(targets, logits, train_smoothing)
+            mask = tf.cast(tf.not_equal(targets, PAD), tf.float32)
+            return tf.reduce_sum(nats * mask), tf.reduce_sum(mask), states
 
     return objective
 

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from pipelines.layers.scopes import scope
 from pipelines.training.objectives import Objective
 
 
@@ -42,19 +43,21 @@ def sharded_loss(
     rows = first.shape[0] or tf.shape(first)[0]
     all_nats, all_summands, all_added, all_states = [], [], [], []
     for number in range(count):
-        start, stop = rows * number // count, rows * (number + 1) // count
-        shard, shard_states = tf.nest.map_structure(
-            lambda part, start=start, stop=stop: part[start:stop], (batch, states)
+        with scope(f"shard_{number + 1}"):
+            start, stop = rows * number // count, rows * (number + 1) // count
+            shard, shard_states = tf.nest.map_structure(
+                lambda part, start=start, stop=stop: part[start:stop], (batch, states)
+            )
+            nats, summands, next_states = objective(model, shard, shard_states, progress)
+            share = tf.cast((stop - start) / rows, tf.float32)
+            all_nats.append(nats)
+            all_summands.append(summands)
+            all_added.append(share * sum(model.losses))
+            all_states.append(next_states)
+    with scope("loss"):
+        return (
+            tf.add_n(all_nats),
+            tf.add_n(all_summands),
+            tf.add_n(all_added),
+            tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *all_states),
         )
-        nats, summands, next_states = objective(model, shard, shard_states, progress)
-        share = tf.cast((stop - start) / rows, tf.float32)
-        all_nats.append(nats)
-        all_summands.append(summands)
-        all_added.append(share * sum(model.losses))
-        all_states.append(next_states)
-    return (
-        tf.add_n(all_nats),
-        tf.add_n(all_summands),
-        tf.add_n(all_added),
-        tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *all_states),
-    )

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.errors import UserError
+from pipelines.layers.scopes import GRADIENTS, scope
 from pipelines.layers.threads import shard_count
 from pipelines.training.datasets import Batch, TrainingData
 from pipelines.training.objectives import Objective
@@ -47,15 +48,19 @@ def make_train_step(
             nats, count, added, states = sharded_loss(
                 objective, model, batch, states, progress, shards
             )
-            loss = nats / count + added  # by layers: AR and TAR for instance
-        gradients = tape.gradient(loss, model.trainable_variables)
-        # The gradient of an embedding lists a word once per occurrence in the batch: only their sum
-        # has the norm of the gradient.
-        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        norm = global_norm(gradients)
-        if clip_norm is not None:
-            gradients = clip(gradients, norm, clip_norm)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+            with scope("loss"):
+                loss = nats / count + added  # by layers: AR and TAR for instance
+        with scope(GRADIENTS):
+            gradients = tape.gradient(loss, model.trainable_variables)
+            # The gradient of an embedding lists a word once per occurrence in the batch: only their
+            # sum has the norm of the gradient.
+            gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        with scope("clipping"):
+            norm = global_norm(gradients)
+            if clip_norm is not None:
+                gradients = clip(gradients, norm, clip_norm)
+        with scope("optimizer"):
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return nats, count, norm, states
 
     progress = tf.TensorSpec((), tf.float32)

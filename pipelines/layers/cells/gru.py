@@ -10,6 +10,7 @@ import tensorflow as tf
 from pipelines.layers.cell import Cell, State
 from pipelines.layers.matmul import Precision, matmul, multiplier
 from pipelines.layers.scan import kernel_gradient, previous_states, scan
+from pipelines.layers.scopes import custom_gradient
 
 
 def gru_scan(
@@ -32,7 +33,7 @@ def gru_scan(
         The state after every step, (T, B, U).
     """
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(
         inputs: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor, hidden: tf.Tensor
     ) -> tuple[tf.Tensor, object]:

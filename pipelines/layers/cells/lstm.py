@@ -11,6 +11,7 @@ import tensorflow as tf
 from pipelines.layers.cell import Cell, State
 from pipelines.layers.matmul import Precision, matmul, multiplier
 from pipelines.layers.scan import kernel_gradient, previous_states, scan
+from pipelines.layers.scopes import custom_gradient
 
 HiddenAndCell = tuple[tf.Tensor, tf.Tensor]
 
@@ -36,7 +37,7 @@ def lstm_scan(
         Hidden state and cell state after every step, (T, B, U) each.
     """
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(
         gates: tf.Tensor, recurrent_kernel: tf.Tensor, hidden: tf.Tensor, cell_state: tf.Tensor
     ) -> tuple[HiddenAndCell, object]:

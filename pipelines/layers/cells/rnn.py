@@ -10,6 +10,7 @@ import tensorflow as tf
 from pipelines.layers.cell import Cell, State
 from pipelines.layers.matmul import Precision, matmul, multiplier
 from pipelines.layers.scan import kernel_gradient, previous_states, scan
+from pipelines.layers.scopes import custom_gradient
 
 Activation = Literal["tanh", "relu"]
 
@@ -38,7 +39,7 @@ def rnn_scan(
 
     squash = _ACTIVATIONS[activation]
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(
         inputs: tf.Tensor, recurrent_kernel: tf.Tensor, hidden: tf.Tensor
     ) -> tuple[tf.Tensor, object]:
