@@ -14,6 +14,7 @@ from pipelines.experiments import tables
 from pipelines.experiments.activations import ACTIVATIONS
 from pipelines.reporting import perceptron_figures, perceptron_plots
 from pipelines.reporting.plots import GRID, line_style, panels
+from pipelines.tutorial import network_diagrams
 from pipelines.tutorial.figure import TutorialFigure
 
 if TYPE_CHECKING:
@@ -63,6 +64,25 @@ def _from_table(
 
 
 FIGURES: dict[str, TutorialFigure] = {
+    "perceptron": TutorialFigure(
+        "A perceptron: three inputs times their weights and the bias are added, and the activation "
+        "function of the sum is the output",
+        network_diagrams.perceptron,
+    ),
+    "networks": TutorialFigure(
+        "A perceptron, a perceptron with two outputs, a multi-layer perceptron and a deep network",
+        network_diagrams.networks,
+    ),
+    "gradient-descent": TutorialFigure(
+        "The loss of a perceptron as contour lines over its two weights, and the path of gradient "
+        "descent from high to low loss",
+        network_diagrams.descent,
+    ),
+    "backpropagation": TutorialFigure(
+        "The way from the input to the loss of a network of two layers; dashed arrows lead back "
+        "from the loss to both weight matrices, each with a factor of the chain rule",
+        network_diagrams.backward,
+    ),
     "activations": TutorialFigure(
         "Sigmoid, tanh, ReLU and the linear function, with their derivatives",
         activation_functions,

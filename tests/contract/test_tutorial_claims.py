@@ -5,6 +5,7 @@ project in which the stages have run.
 """
 
 import inspect
+import json
 import sys
 from pathlib import Path
 
@@ -37,6 +38,56 @@ def arrived(outs: Path, weights: str) -> dict[str, float]:
     norms = table[table["weights"] == weights].set_index(["cell", "seed", "steps_back"])["norm"]
     shares = norms.xs(39, level="steps_back") / norms.xs(0, level="steps_back")
     return dict(shares.groupby(level="cell").median())
+
+
+# Chapter 1 ----------------------------------------------------------------------------------------
+
+
+def networks(outs: Path, quantity: str) -> pd.DataFrame:
+    """Return a measure of the three networks of XOR, a row for each step."""
+    table = pd.read_csv(outs / "experiments/backpropagation/xor.csv")
+    rows = table[table["quantity"] == quantity]
+    return rows.pivot(index="step", columns="model", values="value")
+
+
+def two_layers_with_tanh_separate_xor_and_linear_networks_never_do(outs: Path) -> None:
+    accuracy = networks(outs, "accuracy")
+    assert accuracy["mlp"].iloc[-1] > 0.99
+    assert (accuracy[["perceptron", "linear"]] < 0.8).all(axis=None)
+
+
+def the_loss_of_both_linear_networks_stays_near_log_2(outs: Path) -> None:
+    losses = networks(outs, "loss")
+    assert losses[["perceptron", "linear"]].iloc[1:].sub(np.log(2)).abs().max(axis=None) < 0.04
+    assert losses["mlp"].iloc[-1] < 0.02
+    assert (losses["perceptron"].diff() > 0).any()  # the curves go up and down
+    assert (losses["linear"].diff() > 0).any()
+
+
+def borders_of_linear_networks_are_straight_lines(outs: Path) -> None:
+    """The logit is linear: its second differences along rows and columns of the grid are 0."""
+    table = pd.read_csv(outs / "experiments/backpropagation/xor.csv")
+    for model, straight in (("perceptron", True), ("linear", True), ("mlp", False)):
+        rows = table[(table["quantity"] == "surface") & (table["model"] == model)]
+        surface = rows.pivot(index="x2", columns="x1", values="value").to_numpy()
+        logits = np.log(surface / (1 - surface))
+        bends = max(np.abs(np.diff(logits, 2, axis=axis)).max() for axis in (0, 1))
+        assert (bends < 1e-4) == straight
+
+
+def gradients_agree_with_gradient_tape_and_central_differences(outs: Path) -> None:
+    table = pd.read_csv(outs / "experiments/backpropagation/xor.csv")
+    differences = table.groupby("quantity")["value"].max()
+    assert differences["tape"] < 1e-12
+    assert differences["differences"] < 1e-6
+
+
+def hidden_layers_add_less_than_one_percentage_point_on_word_counts(outs: Path) -> None:
+    mlp, perceptron = (
+        json.loads((outs / f"metrics/opinions-{name}.json").read_text())["test_accuracy"]
+        for name in ("mlp", "perceptron")
+    )
+    assert abs(mlp - perceptron) < 0.01
 
 
 # Chapter 3 ----------------------------------------------------------------------------------------
