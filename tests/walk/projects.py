@@ -91,6 +91,7 @@ EVALUATIONS = {f"evaluate_{family}@{name}" for name, family in FAMILIES.items()}
 DATA = {
     f"{stage}@{corpus}" for stage in ("fetch", "preprocess", "build_vocab") for corpus in CORPORA
 }
+EXPERIMENTS = {"backpropagation@xor", "memory@adding"}
 RUNNING = re.compile(r"Running stage '([^']+)'")
 SMALL = {"epochs": 1, "batch_size": 4, "bptt_steps": 8, "embedding": 4, "units": 6}
 MEMORY = {
@@ -125,6 +126,7 @@ def tiny(tree: dict[str, Any]) -> None:
     tree["corpora"] = CORPORA
     tree["models"] = {family: models[family] for family in shipped}
     tree["experiments"] = {key: {} for key in tree["experiments"]} | {
+        "backpropagation": tree["experiments"]["backpropagation"],
         "cells": {"tanh": {"cell": "rnn"}},
         "memory": {"adding": MEMORY},
     }

@@ -39,7 +39,7 @@ TUTORIAL_COMMANDS = [
 
 
 # Stages that the small project lacks; tests/unit/stages runs them.
-UNIT_STAGES = {"word_order", "source_length", "backpropagation"}
+UNIT_STAGES = {"word_order", "source_length"}
 
 
 def small_names() -> dict[str, str]:

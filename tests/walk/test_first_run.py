@@ -12,9 +12,11 @@ import yaml
 from pipelines import paths
 from pipelines.evaluation import parts
 from pipelines.lineage import dvc_project, hashing
+from tests.contract import test_tutorial_claims
 from tests.walk.projects import (
     DATA,
     EVALUATIONS,
+    EXPERIMENTS,
     FAMILIES,
     RUNNING,
     TRAININGS,
@@ -25,7 +27,7 @@ from tests.walk.projects import (
 
 def test_every_stage_runs_once(finished):
     _, output = finished
-    expected = {"check", "report", "memory@adding"} | DATA | TRAININGS | EVALUATIONS
+    expected = {"check", "report"} | EXPERIMENTS | DATA | TRAININGS | EVALUATIONS
     assert stages_run(output) == expected
     assert len(RUNNING.findall(output)) == len(expected)
 
@@ -33,6 +35,13 @@ def test_every_stage_runs_once(finished):
 def test_the_terminal_shows_no_library_noise(finished):
     _, output = finished
     assert library_noise(output) == []
+
+
+def test_claims_of_the_tutorial_hold_for_fresh_outs(finished):
+    """The project has the experiment of the default run."""
+    project, _ = finished
+    for claim in test_tutorial_claims.CLAIMS_OF_XOR:
+        claim(project.folder)
 
 
 def test_each_model_has_a_line_with_a_number_and_an_example(finished):
@@ -230,7 +239,7 @@ def test_results_have_all_models_and_the_cost_of_every_stage(copy):
     table = copy.run("seqproof", "results")
     for name in FAMILIES:
         assert re.search(rf"(?m)^\W*{name}\b", table)
-    for stage in DATA | TRAININGS | EVALUATIONS | {"check", "report", "memory@adding"}:
+    for stage in DATA | TRAININGS | EVALUATIONS | EXPERIMENTS | {"check", "report"}:
         assert re.search(rf"(?m)^\W*{stage}\s.*\d", table), stage
     assert "report.html" in table
     assert re.search(r"(?i)sum", table)

@@ -7,7 +7,15 @@ import pytest
 
 from pipelines import fork_client, paths
 from pipelines.lineage import dvc_project, hashing
-from tests.walk.projects import CORPORA, DATA, EVALUATIONS, TRAININGS, library_noise, stages_run
+from tests.walk.projects import (
+    CORPORA,
+    DATA,
+    EVALUATIONS,
+    EXPERIMENTS,
+    TRAININGS,
+    library_noise,
+    stages_run,
+)
 
 
 def test_forced_stages_write_the_same_bytes_without_library_noise(finished, copy):
@@ -25,7 +33,9 @@ def test_forced_stages_write_the_same_bytes_without_library_noise(finished, copy
     assert stages_run(output) == set(cold)
     assert library_noise(output) == []
     others = [
-        stage for stages in (DATA, TRAININGS, EVALUATIONS) for stage in sorted(stages - set(cold))
+        stage
+        for stages in (DATA, TRAININGS, EVALUATIONS, EXPERIMENTS)
+        for stage in sorted(stages - set(cold))
     ]
     assert stages_run(copy.run(*command, *others, one_core=True)) == set(others)
     assert copy.outs() == project.outs()
@@ -75,7 +85,7 @@ def test_edited_code_reruns_only_the_stages_that_it_can_change(copy, files, expe
 
 def test_another_seed_reruns_no_data_stage(copy):
     copy.edit_params(lambda tree: tree.update(seed=2))
-    assert copy.outdated() == {"check", "report", "memory@adding"} | TRAININGS
+    assert copy.outdated() == {"check", "report"} | EXPERIMENTS | TRAININGS
     copy.edit_params(lambda tree: tree.update(seed=1, data_seed=2))
     data = {stage for stage in DATA if not stage.startswith("build_vocab")}
     assert copy.outdated() == {"check", "report"} | data
