@@ -92,7 +92,7 @@ def needed() -> set[str]:
     for page in pages():
         for match in NUMBER.finditer(page.read_text(encoding="utf-8")):
             files.add(match["query"].partition(" ")[0])
-    return files | {paths.PARAMS.as_posix()}
+    return files
 
 
 def line_of(file: Path, symbol: str) -> int:
@@ -152,8 +152,10 @@ def updated_files(outs: Path = OUTS) -> dict[Path, str]:
 
 
 def copy_outs(project: Path) -> None:
-    """Replace the copies by the outs of a project."""
+    """Replace the copies by the outs of a project; params.yaml is that of the clone."""
     shutil.rmtree(OUTS, ignore_errors=True)
+    OUTS.mkdir()
+    (OUTS / paths.PARAMS).symlink_to(os.path.relpath(ROOT / paths.PARAMS, OUTS))
     for file in sorted(needed()):
         (OUTS / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(project / file, OUTS / file)
