@@ -37,6 +37,14 @@ TIGHT = re.compile(r"^(?![-*|>\s#]|\d+\.)(.+)\n(?=[-*] |\d+\. |\|)", re.MULTILIN
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 # LaTeX that the converter does not know, as it knows it; and what it leaves of other such LaTeX.
 EQUIVALENTS = {"{aligned}": "{align*}", r"\arg": r"\operatorname{arg}"}
+# Browsers put no space beside the name of a function, and read := as two operators.
+SPACE = '<mspace width="0.17em" />'
+FUNCTION = r"<mi>(?:exp|ln|log|max|min|tanh)</mi>"
+SPACING = {
+    f"({FUNCTION})(?=<m[in]>)": rf"\1{SPACE}",
+    f"(?<=</mi>)(?={FUNCTION})": SPACE,
+    "<mi>:</mi><mo>&#x0003D;</mo>": "<mo>:=</mo>",
+}
 UNKNOWN = re.compile(r"<mi>(?:\\|&<)")
 LOG = logging.getLogger("mkdocs.plugins.seqproof")
 
@@ -89,6 +97,8 @@ def on_page_content(content: str, page: Any, config: Any, files: Files) -> str:
         for name, equivalent in EQUIVALENTS.items():
             formula = formula.replace(name, equivalent)
         formula = convert(formula, display="inline" if match[2] == "(" else "block")
+        for pattern, replacement in SPACING.items():
+            formula = re.sub(pattern, replacement, formula)
         if UNKNOWN.search(formula):
             LOG.warning("%s: no MathML for %s", page.file.src_uri, match[3])
         return formula
