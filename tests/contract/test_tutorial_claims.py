@@ -8,6 +8,7 @@ import inspect
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -177,6 +178,87 @@ CLAIMS_OF_XOR = [
     borders_of_linear_networks_are_straight_lines,
     gradients_agree_with_gradient_tape_and_central_differences,
 ]
+# Chapter 4 ----------------------------------------------------------------------------------------
+
+
+def metric(outs: Path, model: str, name: str) -> float:
+    """Return a metric of a model on the test split."""
+    content = json.loads((outs / f"metrics/{model}.json").read_text(encoding="utf-8"))
+    return float(content[f"test_{name}"])
+
+
+def analysis(outs: Path, model: str) -> dict[str, Any]:
+    """Return the analysis of a model on the test split."""
+    content: dict[str, Any] = json.loads(
+        (outs / f"analyses/{model}.json").read_text(encoding="utf-8")
+    )
+    return content
+
+
+def the_lstm_is_better_than_the_rnn_which_is_better_than_the_markov_model(outs: Path) -> None:
+    models = ("lstm", "rnn", "markov")
+    bits = [metric(outs, f"shakespeare-{model}", "bits_per_character") for model in models]
+    assert bits == sorted(bits)
+
+
+def long_n_grams_are_about_as_good_as_the_lstm(outs: Path) -> None:
+    models = ("shakespeare-kneser-ney", "shakespeare-lstm")
+    first, second = (metric(outs, model, "bits_per_character") for model in models)
+    assert abs(first - second) < 0.1
+
+
+def positive_is_the_most_frequent_label_and_neutral_texts_are_the_hardest(outs: Path) -> None:
+    confusion = analysis(outs, "opinions-lstm")["confusion"]
+    counts = pd.DataFrame(confusion["counts"], confusion["labels"], confusion["labels"])
+    shares = pd.Series(
+        {label: counts.loc[label, label] / counts.loc[label].sum() for label in counts}
+    )
+    assert counts.sum(axis=1).idxmax() == "positive"
+    assert shares.idxmin() == "neutral"
+    assert shares["neutral"] < 0.5
+
+
+def word_order_matters_in_contrasts_and_rarely_in_opinions(outs: Path) -> None:
+    def lead(corpus: str) -> float:
+        models = (f"{corpus}-lstm", f"{corpus}-perceptron")
+        lstm, perceptron = (metric(outs, model, "accuracy") for model in models)
+        return lstm - perceptron
+
+    assert abs(lead("opinions")) < 0.04
+    assert lead("contrasts") > 0.4
+    assert abs(metric(outs, "contrasts-perceptron", "accuracy") - 0.5) < 0.02
+
+
+def attention_is_better_at_every_length(outs: Path) -> None:
+    for corpus in ("dates", "verses"):
+        table = pd.read_csv(outs / f"experiments/source_length/{corpus}.csv")
+        scores = table.pivot(index="mean", columns="model", values="score")
+        assert (scores[f"{corpus}-attention"] > scores[f"{corpus}-fixed"]).all()
+
+
+def verses_are_short_and_the_shortest_dates_are_the_hardest(outs: Path) -> None:
+    assert pd.read_csv(outs / "experiments/source_length/verses.csv")["longest"].max() == 20
+    dates = pd.read_csv(outs / "experiments/source_length/dates.csv")
+    scores = dates[dates["model"] == "dates-fixed"].set_index("shortest")["score"]
+    assert scores.idxmin() == scores.index.min()
+
+
+def days_look_at_the_day_and_months_at_the_letters_of_the_month(outs: Path) -> None:
+    first = analysis(outs, "dates-attention")["attention"][0]
+    source, weights = "".join(first["source"]), np.array(first["weights"])
+    day, month, _ = source.split()
+    assert "".join(first["target"])[-2:] == day
+    looked_at = [int(place) for place in weights.argmax(axis=1)]
+    assert looked_at[8:] == [0, 1]
+    assert all(source[place] in month for place in looked_at[5:7])
+
+
+def the_weights_of_the_verse_lie_near_the_diagonal(outs: Path) -> None:
+    first = analysis(outs, "verses-attention")["attention"][0]
+    looked_at = np.array(first["weights"]).argmax(axis=1)
+    assert np.corrcoef(looked_at, np.arange(len(looked_at)))[0, 1] > 0.95
+
+
 CLAIMS = [
     function
     for function in vars(sys.modules[__name__]).values()
