@@ -91,6 +91,54 @@ def hidden_layers_add_less_than_one_percentage_point_on_word_counts(outs: Path) 
     assert abs(mlp - perceptron) < 0.01
 
 
+# Chapter 2 ----------------------------------------------------------------------------------------
+
+
+def word_order(outs: Path) -> pd.DataFrame:
+    """Return a row for each kind of pair and classifier: shares of right and of other answers."""
+    table = pd.read_csv(outs / "experiments/word_order/contrasts.csv")
+    table["first"] = table["before"] == table["label"]
+    table["second"] = table["after"] == table["exchanged_label"]
+    table["differ"] = table["before"] != table["after"]
+    return table.groupby(["pairs", "classifier"])[["first", "second", "differ"]].mean()
+
+
+def words_in_front_take_the_position_fixed_model_from_nearly_all_to_chance(outs: Path) -> None:
+    shares = word_order(outs)
+    assert (shares.loc["test", "contrasts-positions"][["first", "second"]] == 1).all()
+    shifted = shares.loc["shifted", "contrasts-positions"]
+    assert shifted["first"] > 0.95
+    assert shifted["second"] < 0.55
+
+
+def only_the_position_fixed_model_changes_its_answer_to_shifted_texts(outs: Path) -> None:
+    differ = word_order(outs).loc["shifted", "differ"]
+    assert set(differ.index[differ > 0]) == {"contrasts-positions"}
+
+
+def the_bag_of_words_is_right_for_half_and_the_lstm_for_all_texts(outs: Path) -> None:
+    shares = word_order(outs)[["first", "second"]].mean(axis=1).unstack("pairs")
+    assert (shares.loc["contrasts-perceptron"] == 0.5).all()
+    assert (shares.loc["contrasts-lstm", ["test", "shifted"]] == 1).all()
+    assert shares.loc["3-grams", "test"] < 0.9
+    assert (shares["natural"] < 0.6).all()  # no model is right for many more than half
+
+
+def position_fixed_features_are_worse_than_counts_on_real_text(outs: Path) -> None:
+    accuracy = [
+        json.loads((outs / f"metrics/opinions-{name}.json").read_text())["test_accuracy"]
+        for name in ("positions", "perceptron")
+    ]
+    assert accuracy[0] < accuracy[1] - 0.05
+
+
+def each_further_character_of_an_ngram_helps_less(outs: Path) -> None:
+    losses = pd.read_csv(outs / "plots/shakespeare-kneser-ney.csv").iloc[-1]
+    gains = -np.diff([losses[f"order_{order}_valid_loss"] for order in range(2, 9)]) / np.log(2)
+    assert (np.diff(gains) < 0).all()
+    assert 0 < gains[-1] < 0.001
+
+
 # Chapter 3 ----------------------------------------------------------------------------------------
 
 

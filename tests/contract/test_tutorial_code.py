@@ -9,7 +9,7 @@ import pytest
 from tests.contract.imports import ROOT
 
 TUTORIAL = ROOT / "docs" / "tutorial"
-CHAPTERS = ["1-neural-networks.md", "3-training-rnns.md", "4-models.md"]
+CHAPTERS = ["1-neural-networks.md", "2-sequences.md", "3-training-rnns.md", "4-models.md"]
 # A block of code, and the block of its output if one follows at once.
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 
