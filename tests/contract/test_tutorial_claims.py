@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines.config import params
 from tests.contract.imports import ROOT
 
 OUTS = ROOT / "docs" / "tutorial" / "outs"
@@ -255,6 +256,10 @@ def long_n_grams_are_about_as_good_as_the_lstm(outs: Path) -> None:
     assert abs(first - second) < 0.1
 
 
+def the_longest_n_grams_know_seven_characters(outs: Path) -> None:
+    assert pd.read_csv(outs / "plots/shakespeare-kneser-ney.csv")["order"].item() == 8
+
+
 def positive_is_the_most_frequent_label_and_neutral_texts_are_the_hardest(outs: Path) -> None:
     confusion = analysis(outs, "opinions-lstm")["confusion"]
     counts = pd.DataFrame(confusion["counts"], confusion["labels"], confusion["labels"])
@@ -275,6 +280,15 @@ def word_order_matters_in_contrasts_and_rarely_in_opinions(outs: Path) -> None:
     assert abs(lead("opinions")) < 0.04
     assert lead("contrasts") > 0.4
     assert abs(metric(outs, "contrasts-perceptron", "accuracy") - 0.5) < 0.02
+
+
+def pairs_of_translators_differ_in_attention_only(outs: Path) -> None:
+    models = params.load(outs / "params.yaml").models
+    for corpus in ("dates", "verses"):
+        fixed, attention = (
+            models[f"{corpus}-{name}"].model_dump() for name in ("fixed", "attention")
+        )
+        assert {key for key in fixed if fixed[key] != attention[key]} == {"attention"}
 
 
 def attention_is_better_at_every_length(outs: Path) -> None:
