@@ -2,11 +2,13 @@
 
 import dataclasses
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from pipelines.demo import live_text, translations, word_effects
+from pipelines.demo.corpora import DemoCorpus
 from pipelines.demo.tabs import classification, language_modelling, tagging, translation
 from pipelines.errors import UserError
 from pipelines.tasks import classification as classifiers
@@ -43,6 +45,14 @@ def test_models_that_count_words_answer_both_orders_alike(corpora):
     assert "The texts have different words." in classification.show(
         corpora["moods"], ["a good film", "a bad film"]
     )
+
+
+def test_a_position_fixed_model_says_how_many_positions_it_knows(predict_with):
+    models = {"positions": predict_with("bag_of_words", positions=3)}
+    settings = SimpleNamespace(task="classification", samples=None)
+    corpus = DemoCorpus("moods", settings, models, None)
+    answer = classification.show(corpus, ["not a good film", ""])
+    assert "knows each word at each of 3 positions" in answer
 
 
 def test_probabilities_of_a_translation_multiply_to_its_log_probability(corpora):
