@@ -7,6 +7,7 @@ from pipelines import console
 
 with console.quiet_imports(), warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    import git  # noqa: F401 - MLflow asks it for the commit
     import mlflow.artifacts
     import mlflow.store.tracking.sqlalchemy_store
     import mlflow.tracking.context.registry  # noqa: F401

@@ -14,7 +14,9 @@ from pipelines import paths
 from pipelines.tracking import connection
 from tests.faults import child, injector
 
-KILLS = 20
+# Every fault several times; a model whose step is traced again by each attempt has fewer.
+KILLS = {"ngram": 20, "bag-of-words": 20}
+KILLS_OF_RECURRENT_MODELS = 12
 RESUMED = "Resumed from the checkpoint"
 
 
@@ -75,10 +77,11 @@ def read_runs(folder, name):
 
 
 @pytest.mark.parametrize("name", injector.MODELS)
-def test_twenty_interruptions_change_no_byte_and_create_no_second_run(name, undisturbed, disturbed):
+def test_interruptions_change_no_byte_and_create_no_second_run(name, undisturbed, disturbed):
     folder, costs = undisturbed
-    training = injector.interrupt_repeatedly(disturbed, name, KILLS, costs[name], seed=1)
-    assert training.faults.total() == KILLS
+    kills = KILLS.get(name, KILLS_OF_RECURRENT_MODELS)
+    training = injector.interrupt_repeatedly(disturbed, name, kills, costs[name], seed=1)
+    assert training.faults.total() == kills
     assert injector.read_outs(disturbed, name) == injector.read_outs(folder, name)
     # After Ctrl-C inside a __del__ Python prints the exception and continues; so does TensorFlow
     # inside its C++ code.
@@ -93,7 +96,7 @@ def test_twenty_interruptions_change_no_byte_and_create_no_second_run(name, undi
     assert len(others) == training.too_late
     assert not list((disturbed / ".seqproof" / "checkpoints").glob(f"*@{name}/*"))
     if name != "ngram":  # which is counted in one go
-        assert training.resumed > KILLS // 4
+        assert training.resumed > kills // 4
 
 
 def test_fresh_starts_anew_in_a_run_of_its_own(undisturbed, disturbed):

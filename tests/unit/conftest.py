@@ -1,6 +1,9 @@
 """Small models, frames and vocabularies for tests."""
 
+import contextlib
 import os
+from collections.abc import Callable, Iterator
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -81,6 +84,41 @@ def make_vocabularies(model: str) -> vocabulary.Vocabularies:
     }
     labels = {*frame.get("label", ()), *" ".join(frame.get("tags", ())).split()}
     return vocabulary.Vocabularies(columns, tuple(sorted(labels)))
+
+
+class _UncompiledFunction:
+    """A function in place of the graph that `tf.function` makes of it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function, self.graph = function, tf.Graph()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._function(*args, **kwargs)
+
+    def get_concrete_function(self, *_: Any, **__: Any) -> "_UncompiledFunction":
+        return self
+
+
+@contextlib.contextmanager
+def uncompiled() -> Iterator[None]:
+    """Run steps and searches operation by operation, with the same results.
+
+    To trace them takes longer than a few runs. For tests whose subject is not the graph.
+    """
+
+    def function(body: Callable[..., Any] | None = None, **_: Any) -> Any:
+        return _UncompiledFunction if body is None else _UncompiledFunction(body)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf, "function", function)
+        yield
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Nothing is compiled during the test."""
+    with uncompiled():
+        yield
 
 
 @pytest.fixture(scope="session")

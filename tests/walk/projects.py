@@ -14,12 +14,13 @@ from typing import Any
 
 import yaml
 
-from pipelines import paths
+from pipelines import fork_client, paths
 from pipelines.config import params
 from pipelines.lineage import dvc_project
 from tests.unit.corpus_entries import MOODS, PLAIN
 
 ROOT = Path(__file__).parents[2]
+DVC = Path(__file__).parent / "dvc" / "seqproof"
 PARTS = (
     *("pipelines", "stages", "commands", "texts", "verified", "experiments"),
     *("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "pyproject.toml"),
@@ -153,7 +154,7 @@ class Project:
     def run(
         self, *command: str, ok: bool = True, one_core: bool = False, **environment: str
     ) -> str:
-        """Run a command with the interpreter of the tests.
+        """Run a command with the interpreter of the tests; the fork server runs DVC, too.
 
         Args:
             command: program and arguments.
@@ -166,10 +167,13 @@ class Project:
         """
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         clean = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
+        variables = {**self.variables, **environment}
+        if command[0] == "dvc" and variables.get(fork_client.ADDRESS):
+            command = (sys.executable, str(DVC), *command[1:])
         process = subprocess.run(
             command,
             cwd=self.folder,
-            env={**clean, "PATH": path, "COLUMNS": "200", **self.variables, **environment},
+            env={**clean, "PATH": path, "COLUMNS": "200", **variables},
             preexec_fn=_use_one_core if one_core else None,
             capture_output=True,
             text=True,

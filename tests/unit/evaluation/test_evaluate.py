@@ -15,14 +15,18 @@ from pipelines.models.ensemble import Ensemble
 from pipelines.models.ngram import NGram
 from pipelines.tasks import translation
 from pipelines.text import encoding
+from tests.unit.conftest import uncompiled
 from tests.unit.inference.toy import translator
+
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 @pytest.fixture(scope="module")
 def words(make):
     """A translator of words, its test frame and its evaluation."""
     predictor, frame = translator(make)
-    return predictor, frame, evaluate(predictor, frame)
+    with uncompiled():
+        return predictor, frame, evaluate(predictor, frame)
 
 
 def test_language_model_metrics_are_means_over_all_tokens(make):

@@ -15,6 +15,8 @@ from pipelines.text.vocabulary import END, START
 
 IDS = np.array([[4, 5, 6], [5, 4, 0]], np.int32)
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def make_members(make, kind, count=3, noise=0.3, **changes):
     """Models of one kind with different weights."""

@@ -17,6 +17,8 @@ from tests.unit.inference.toy import Toy
 
 REPLACE_UNKNOWN = params.Search(beam=1, replace_unknown=True)
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def _predictor(make, search, tokens="words", **changes):
     spec = dataclasses.replace(make.spec("seq2seq", **changes), tokens=tokens)

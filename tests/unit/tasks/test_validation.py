@@ -10,6 +10,7 @@ from pipelines.tasks import classification, language_modelling, translation
 from tests.unit.inference.toy import translator
 
 
+@pytest.mark.usefixtures("eager")
 def test_the_epoch_with_the_best_score_is_kept(make, monkeypatch):
     """The score falls with every epoch while the loss falls, too."""
     frame, vocabularies = make.frame("seq2seq"), make.vocabularies("seq2seq")
@@ -41,6 +42,7 @@ def test_translations_are_scored_with_the_current_weights(make):
     assert result.metrics["test_bleu"] == pytest.approx(100)
 
 
+@pytest.mark.usefixtures("eager")
 def test_labels_are_scored_by_macro_f1(make):
     frame, vocabularies = make.frame("classifier"), make.vocabularies("classifier")
     spec = make.spec("classifier")
@@ -59,6 +61,7 @@ def test_labels_are_scored_by_macro_f1(make):
     assert score(predictor) == pytest.approx(expected()) == pytest.approx(1 / 6)
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     ("tokens", "name", "key"),
     [
@@ -93,6 +96,7 @@ def _train(make):
     return translation.TASK.train(spec, (frame, frame), vocabularies)
 
 
+@pytest.mark.usefixtures("eager")
 def test_samples_do_not_change_the_training(make, monkeypatch):
     sampled = _train(make)
     monkeypatch.setattr(translation.Translation, "validation_sample", lambda *arguments: None)
@@ -121,6 +125,7 @@ def test_a_language_model_continues_the_validation_text(make):
     assert sample(predictor) == "to be" + "t" * language_modelling.LENGTH
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_translator_shows_its_first_sentences_with_their_references(make):
     spec, vocabularies, frame = (
         make.spec("seq2seq"),

@@ -103,6 +103,7 @@ def test_a_language_model_predicts_unknown_words_too(make):
     assert not any((part == UNK).any() for batch in data.valid.read() for part in batch)
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("kind", ["classifier", "tagger"])
 @pytest.mark.parametrize("alpha", [None, 5.0])
 def test_the_vector_of_unknown_words_is_trained(make, kind, alpha):
