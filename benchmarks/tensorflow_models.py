@@ -120,7 +120,11 @@ def keras_training(shape: shapes.Shape) -> Callable[[int], None]:
     model = keras.Sequential(layers)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), loss, jit_compile=False)
-    dataset = (batch for batch in itertools.cycle(shapes.make_batches(shape, 20)))
+    batches = itertools.cycle(shapes.make_batches(shape, 20))
+    steps = entry.get("bptt_steps")  # None of sentences, whose batches differ in length
+    ids = tf.TensorSpec((entry["batch_size"], steps), tf.int32)
+    targets = ids if is_language_model else tf.TensorSpec((entry["batch_size"],), tf.int32)
+    dataset = tf.data.Dataset.from_generator(lambda: batches, output_signature=(ids, targets))
     return lambda count: model.fit(dataset, steps_per_epoch=count, verbose=0)
 
 

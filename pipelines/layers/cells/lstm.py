@@ -45,9 +45,9 @@ def lstm_scan(
 
         def step(t: tf.Tensor, state: HiddenAndCell) -> tuple[tuple[tf.Tensor, ...], HiddenAndCell]:
             active, hidden, cell_state = _step(gates[t], multiply(state[0]), state[1])
-            return (active, hidden, cell_state), (hidden, cell_state)
+            return (*active, hidden, cell_state), (hidden, cell_state)
 
-        (active, hiddens, cell_states), _ = scan(step, steps, (hidden, cell_state), keep=3)
+        (*active, hiddens, cell_states), _ = scan(step, steps, (hidden, cell_state), keep=6)
 
         def gradient(d_hiddens: tf.Tensor, d_cell_states: tf.Tensor) -> tuple[tf.Tensor, ...]:
             earlier = previous_states(cell_state, cell_states)
@@ -76,8 +76,8 @@ def lstm_step(
 
 def _step(
     gates: tf.Tensor, inner: tf.Tensor, cell_state: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return the activated gates (B, 4 U), the hidden state and the cell state (B, U).
+) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
+    """Return the four activated gates, the hidden state and the cell state, (B, U) each.
 
     Args:
         gates: (B, 4 U), projected inputs.
@@ -87,11 +87,11 @@ def _step(
     i, f, g, o = tf.split(gates + inner, 4, axis=1)
     i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
     cell_state = f * cell_state + i * g
-    return tf.concat([i, f, g, o], axis=1), o * tf.tanh(cell_state), cell_state
+    return [i, f, g, o], o * tf.tanh(cell_state), cell_state
 
 
 def _backwards(
-    active: tf.Tensor,
+    active: list[tf.Tensor],
     earlier: tf.Tensor,
     cell_states: tf.Tensor,
     recurrent_kernel: tf.Tensor,
@@ -100,25 +100,24 @@ def _backwards(
     precision: Precision,
 ) -> tuple[tf.Tensor, HiddenAndCell]:
     """Return the gradients of the gates (T, B, 4 U) and of the first states (B, U)."""
-    i, f, g, o = tf.split(active, 4, axis=2)
+    i, f, g, o = active
     squashed = tf.tanh(cell_states)
     # Factors that do not depend on later steps are computed for all steps at once.
     to_cell_state = o * (1 - squashed * squashed)
     to_output = squashed * o * (1 - o)
-    to_gates = tf.concat([g * i * (1 - i), earlier * f * (1 - f), i * (1 - g * g)], axis=2)
+    to_gates = [g * i * (1 - i), earlier * f * (1 - f), i * (1 - g * g)]
     multiply = multiplier(tf.transpose(recurrent_kernel), precision)
 
     def back(t: tf.Tensor, state: HiddenAndCell) -> tuple[tuple[tf.Tensor, ...], HiddenAndCell]:
         d_hidden, d_cell_state = state
         d_hidden += d_hiddens[t]
         d_cell_state += d_cell_states[t] + d_hidden * to_cell_state[t]
-        d_gates = tf.concat(
-            [tf.tile(d_cell_state, (1, 3)) * to_gates[t], d_hidden * to_output[t]], axis=1
-        )
+        d_gates = [d_cell_state * to_gate[t] for to_gate in to_gates]
+        d_gates = tf.concat([*d_gates, d_hidden * to_output[t]], axis=1)
         return (d_gates,), (multiply(d_gates), d_cell_state * f[t])
 
     zero = tf.zeros_like(earlier[0])
-    steps = tf.shape(active)[0]
+    steps = tf.shape(cell_states)[0]
     (d_gates,), first = scan(back, steps, (zero, zero), keep=1, backwards=True)
     return d_gates, first
 
