@@ -34,6 +34,7 @@ from pipelines.tracking import run_store
 PICTURES = Path(__file__).with_name("pictures")
 WIDTH = 1200  # pixels
 TIMEOUT = 120  # seconds
+BOARD = ".seqproof/tensorboard"  # in the project
 COLUMNS = ["metrics.`test_macro_f1`", "metrics.`test_accuracy`", "tags.`cell`", "tags.`verified`"]
 
 
@@ -157,6 +158,24 @@ def take_demo_pictures(url: str) -> None:
             save_picture(page.screenshot(full_page=True), f"demo{suffix}")
 
 
+def take_graph_picture(url: str) -> None:
+    """Open the encoder in TensorBoard's graph of a translator, and save a screenshot of it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        program = next(path for name in browser.NAMES if (path := shutil.which(name)))
+        chromium = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": 2200, "height": 1500})
+        page.goto(f"{url}/#graphs")
+        page.locator("g[data-name=encoder]").first.dblclick(timeout=TIMEOUT * 1000)
+        page.get_by_text("Fit to screen").click()
+        page.wait_for_timeout(5000)  # until the graph has moved
+        page.mouse.click(1500, 1400)  # so that nothing is selected
+        page.wait_for_timeout(2000)
+        clip = {"x": 360, "y": 70, "width": 1400, "height": 970}
+        save_picture(page.screenshot(clip=clip), "tensorboard-graph")
+
+
 def local_storage_script(experiment: str) -> str:
     """Return a script that stores MLflow's settings: workflow, columns and charts."""
     keys = ("test_accuracy", "test_macro_f1", "by_tokens/valid_loss", "by_tokens/valid_macro_f1")
@@ -224,11 +243,15 @@ def main() -> None:
     with ExitStack() as stack:
         seqproof = str(Path(sys.executable).with_name("seqproof"))
         ui = stack.enter_context(start_server([seqproof, "ui"], project))
-        command = ["uvx", "tensorboard", "--logdir", ".seqproof/tensorboard"]
+        command = ["uvx", "tensorboard", "--logdir", BOARD]
         tensorboard = (
             stack.enter_context(start_server(command, project)) if shutil.which("uvx") else None
         )
         asyncio.run(use_browser(take_pictures))
+    if shutil.which("uvx"):
+        command[-1] += "/dates-attention"  # TensorBoard shows the graph of the first run
+        with start_server(command, project) as tensorboard:
+            take_graph_picture(tensorboard)
     with start_server([seqproof, "demo"], project) as demo:
         take_demo_pictures(demo)
 

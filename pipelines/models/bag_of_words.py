@@ -29,8 +29,10 @@ class BagOfWords(Unscoped, keras.Model):
         self.hidden = [keras.layers.Dense(units, activation="relu") for units in entry.hidden]
         self.dropout = keras.layers.Dropout(entry.dropout)
         self.softmax = keras.layers.Dense(labels)
+        self.first = "hidden_1" if entry.hidden else "softmax"  # scope of the first layer
         if self.positions is not None:
-            (self.hidden or [self.softmax])[0].build((None, self.positions * vocabulary))
+            with scope(self.first):
+                (self.hidden or [self.softmax])[0].build((None, self.positions * vocabulary))
 
     def call(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Compute the logits (B, L) of ids (B, T), padded at the right."""
@@ -39,7 +41,7 @@ class BagOfWords(Unscoped, keras.Model):
             with scope("counts"):
                 values = self._count(ids)
         else:
-            with scope("hidden_1" if self.hidden else "softmax"):
+            with scope(self.first):
                 values = self._look_up(ids[:, : self.positions])
                 if not self.hidden:
                     return values

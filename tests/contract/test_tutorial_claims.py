@@ -221,6 +221,17 @@ def no_cure_is_the_best_for_every_task(outs: Path) -> None:
     assert min(simple, key=lambda cell: loss[cell]) == "relu-identity"
 
 
+# Chapter 5 ----------------------------------------------------------------------------------------
+
+
+def the_loss_of_contrasts_lstm_stays_at_that_of_a_guess_and_then_falls_to_almost_zero(
+    outs: Path,
+) -> None:
+    losses = np.load(outs / "models/contrasts-lstm/losses.npy")
+    assert np.abs(losses[:100] - np.log(2)).max() < 0.05
+    assert losses[-100:].mean() < 0.02
+
+
 CLAIMS_OF_XOR = [
     two_layers_with_tanh_separate_xor_and_linear_networks_never_do,
     the_loss_of_both_linear_networks_stays_near_log_2,

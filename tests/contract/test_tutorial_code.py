@@ -9,7 +9,7 @@ import pytest
 from tests.contract.imports import ROOT
 
 TUTORIAL = ROOT / "docs" / "tutorial"
-CHAPTERS = ["1-neural-networks.md", "2-sequences.md", "3-training-rnns.md", "4-models.md"]
+CHAPTERS = [page.name for page in sorted(TUTORIAL.glob("[1-5]-*.md"))]
 # A block of code, and the block of its output if one follows at once.
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 
@@ -26,7 +26,8 @@ def run(text: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_code_prints_what_the_chapter_shows(chapter):
+def test_code_prints_what_the_chapter_shows(chapter, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     results = run((TUTORIAL / chapter).read_text(encoding="utf-8"))
     assert results
     for expected, printed in results:

@@ -32,6 +32,7 @@ MODELS = {
 # Commands that are not run here: the test that does, or the reason why none does.
 ELSEWHERE = {
     "cd": "a command of the shell",
+    "uvx --logdir": "needs a package index",
 }
 TUTORIAL_COMMANDS = [
     command for page in sorted(TUTORIAL.glob("*.md")) for command in commands(page)
