@@ -39,7 +39,7 @@ class TutorialFigure:
             root: the project's root.
 
         Raises:
-            UserError: a stage has not run yet.
+            UserError: a stage has not run yet, or params.yaml has no such stage any more.
         """
         missing = {
             stage: file
@@ -52,10 +52,22 @@ class TutorialFigure:
             raise UserError(
                 f"{file} does not exist yet. Run `seqproof run {' '.join(missing)}` first."
             )
+        if self.outs:
+            self._check_entries(params.load(root / paths.PARAMS))
         head, tag, tail = self.draw(root).partition("<svg ")
         attributes, end, content = tail.partition(">")
         label = f'role="img" aria-label={quoteattr(self.alt)} '
         return f"{head}{tag}{label}{attributes}{end}\n <title>{escape(self.alt)}</title>{content}"
+
+    def _check_entries(self, config: params.Params) -> None:
+        """Check that each stage has its entry in params.yaml."""
+        for stage in self.outs:
+            kind, _, name = stage.partition("@")
+            if name not in getattr(config.experiments, kind, config.models):
+                raise UserError(
+                    f"This figure shows what {stage} writes, but params.yaml has no such entry. "
+                    f"Add it, or look at the report, which shows the experiments of this project."
+                )
 
 
 def report_figure(alt: str, stage: str, table: Path) -> TutorialFigure:

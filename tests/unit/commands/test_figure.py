@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from commands import figure
 from pipelines.errors import UserError
@@ -53,6 +54,15 @@ def test_a_missing_out_names_the_command(project):
     with pytest.raises(UserError, match=r"Run `seqproof run memory@adding` first\.$"):
         figure.figure([NAME], Path("figures"), as_json=False)
     assert not (project / "figures").exists()
+
+
+def test_a_stage_without_its_entry_in_params_is_named(project):
+    file = project / "params.yaml"
+    tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    del tree["experiments"]["memory"]["adding"]
+    file.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    with pytest.raises(UserError, match=r"memory@adding writes, but params.yaml has no such entry"):
+        figure.figure([NAME], Path("figures"), as_json=False)
 
 
 def test_an_unknown_figure_names_the_nearest(project):
