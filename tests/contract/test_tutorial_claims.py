@@ -140,6 +140,17 @@ def each_further_character_of_an_ngram_helps_less(outs: Path) -> None:
     assert 0 < gains[-1] < 0.001
 
 
+def ngrams_are_slightly_better_on_validation_plays_and_the_lstm_on_test_plays(outs: Path) -> None:
+    names = ("shakespeare-kneser-ney", "shakespeare-lstm")
+    ngrams, lstm = (pd.read_csv(outs / f"plots/{name}.csv")["valid_loss"].min() for name in names)
+    assert 0.95 * lstm < ngrams < lstm
+    ngrams, lstm = (
+        json.loads((outs / f"metrics/{name}.json").read_text())["test_bits_per_character"]
+        for name in names
+    )
+    assert 0.99 * ngrams < lstm < ngrams
+
+
 # Chapter 3 ----------------------------------------------------------------------------------------
 
 
