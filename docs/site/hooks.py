@@ -36,7 +36,7 @@ FENCE = re.compile(r"(^[ \t]*```.*?^[ \t]*```[ \t]*$)", re.MULTILINE | re.DOTALL
 TIGHT = re.compile(r"^(?![-*|>\s#]|\d+\.)(.+)\n(?=[-*] |\d+\. |\|)", re.MULTILINE)
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 # LaTeX that the converter does not know, as it knows it; and what it leaves of other such LaTeX.
-EQUIVALENTS = {"{aligned}": "{align*}", r"\arg": r"\operatorname{arg}"}
+EQUIVALENTS = {"{aligned}": "{align*}", r"\arg": r"\operatorname{arg}", r"\mathrm": r"\text"}
 # Browsers put no space beside the name of a function, and read := as two operators.
 SPACE = '<mspace width="0.17em" />'
 FUNCTION = r"<mi>(?:exp|ln|log|max|min|tanh)</mi>"
@@ -46,6 +46,7 @@ SPACING = {
     "<mi>:</mi><mo>&#x0003D;</mo>": "<mo>:=</mo>",
 }
 UNKNOWN = re.compile(r"<mi>(?:\\|&<)")
+WIDE = {"tutorial/index.md"}  # pages whose tables need the width of the table of contents
 LOG = logging.getLogger("mkdocs.plugins.seqproof")
 
 
@@ -73,6 +74,8 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
     """Turn links to files of the repository into links to pages of the site."""
     uri = page.file.src_uri
+    if uri in WIDE:
+        page.meta["hide"] = ["toc"]
 
     def site_link(match: re.Match[str]) -> str:
         path = _repository_path(uri, match["path"])
