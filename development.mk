@@ -1,4 +1,4 @@
-.PHONY: test check docs lock
+.PHONY: test check docs labs lock
 
 test: install
 	python -m pytest
@@ -13,6 +13,10 @@ check: install
 docs: install
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 	@echo "Open site/index.html in a browser."
+
+# Runs the labs, and writes their notebooks with all outputs.
+labs: install
+	python docs/lab_notebooks.py
 
 # Pins every package with the hashes of all its files, for every platform and interpreter, and keeps what is pinned. Run
 # it after a change of pyproject.toml.

@@ -98,3 +98,18 @@ def test_the_results_page_is_rendered_from_its_data():
     shown = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     assert shown == benchmark_page.render(data, templates.titles())
     assert set(data) <= set(NAMES)
+
+
+def test_the_class_has_the_entries_of_the_default_project():
+    """So the results of the default run, which the lab sheet shows, are those of the class."""
+    tree, default = (
+        yaml.safe_load(file.read_text(encoding="utf-8"))
+        for file in (templates.find("class"), ROOT / "params.yaml")
+    )
+    del tree["goals"], default["goals"]
+    del default["corpora"]["verses"], default["experiments"]["source_length"]["verses"]
+    slow = ("verses-fixed", "verses-attention", "opinions-logistic")
+    for models in default["models"].values():
+        for name in slow:
+            models.pop(name, None)
+    assert tree == default

@@ -343,6 +343,23 @@ def the_weights_of_the_verse_lie_near_the_diagonal(outs: Path) -> None:
     assert np.corrcoef(looked_at, np.arange(len(looked_at)))[0, 1] > 0.95
 
 
+# Class --------------------------------------------------------------------------------------------
+
+
+def three_cures_learn_adding_over_40_steps(outs: Path) -> None:
+    def learnt(lag: int) -> set[str]:
+        return {cell for cell, loss in errors(outs, "adding", lag).items() if (loss < 0.1).all()}
+
+    assert learnt(40) == {"gru", "lstm-forget-1", "relu-identity"}
+    tanh = {"tanh-random", "tanh-orthogonal"}
+    assert learnt(10) == set(errors(outs, "adding", 10)) - tanh
+
+
+def the_perceptron_has_three_weights_for_each_of_10004_inputs(outs: Path) -> None:
+    text = (outs / "metrics/opinions-perceptron.json").read_text(encoding="utf-8")
+    assert json.loads(text)["parameters"] == 3 * 10_004 + 3
+
+
 CLAIMS = [
     function
     for function in vars(sys.modules[__name__]).values()

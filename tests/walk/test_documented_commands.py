@@ -35,6 +35,20 @@ ELSEWHERE = {
     "make install": "tests/contract/test_install.py",
     "source": "a command of the shell",
     "uvx --logdir": "needs a package index",
+    # The lab sheet of a class
+    "seqproof new --template": "tests/unit/commands/test_new.py",
+    "seqproof compare": "test_first_run.py; the small project has one model for both names",
+    "seqproof demo": "serves until Ctrl-C; tests/unit/demo",
+    "dvc remote --default": "test_class.py",
+    "dvc push": "test_class.py",
+    "git add --all": "test_class.py",
+    "git commit -m": "test_class.py",
+    "git clone --bare": "test_class.py",
+    "git clone": "test_class.py",
+    "dvc pull": "test_class.py",
+    # The labs
+    "make install": "needs a package index",
+    "make labs": "tests/unit/test_labs.py",
 }
 TUTORIAL_COMMANDS = [
     command for page in sorted(TUTORIAL.glob("*.md")) for command in commands(page)
