@@ -46,7 +46,6 @@ ELSEWHERE = {
     "git clone": "test_class.py",
     "dvc pull": "test_class.py",
     # The labs
-    "make install": "needs a package index",
     "make labs": "tests/unit/test_labs.py",
 }
 TUTORIAL_COMMANDS = [
