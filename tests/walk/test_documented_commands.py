@@ -32,6 +32,7 @@ MODELS = {
 # Commands that are not run here: the test that does, or the reason why none does.
 ELSEWHERE = {
     "cd": "a command of the shell",
+    "make install": "tests/contract/test_install.py",
     "source": "a command of the shell",
     "uvx --logdir": "needs a package index",
     # The lab sheet of a class
