@@ -10,16 +10,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 import yaml
 
 from pipelines.lineage import dvc_project
+from tests.faults.forked_run import ForkedRun
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = Path(sys.executable).parent / "seqproof"
 # What each stage reads; it writes its name and, in brackets, all of that.
 NEEDS = {
     "check": ["params.yaml"],
@@ -76,26 +74,14 @@ class Project:
         """Change the only value, on which all outs depend."""
         (self.folder / "params.yaml").write_text(f"value: {value}\n")
 
-    def start(self, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str) -> ForkedRun:
         """Start `seqproof run` in a process group of its own."""
-        # No fork server: these stages import nothing.
-        variables = {"PYTHONPATH": str(ROOT), "SEQPROOF_FORK_SERVER": "none", "SHELL": "/bin/sh"}
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
-        return subprocess.Popen(
-            [sys.executable, str(SCRIPT), "run", *arguments],
-            cwd=self.folder,
-            env=clean | variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            **options,
-        )
+        return ForkedRun(self.folder, arguments)
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run `seqproof run` to its end; return its output."""
         process = self.start(*arguments)
-        output, _ = process.communicate()
+        output = process.communicate()
         assert process.returncode == code, output
         return output
 
@@ -264,7 +250,7 @@ def test_a_signal_stops_all_and_the_next_run_goes_on(project, plain, number):
     wait_for(lambda: (project.folder / "beats").exists())
     wait_for(lambda: len((project.folder / "trace").read_text().split()) == 3)
     process.send_signal(number)
-    output, _ = process.communicate()
+    output = process.communicate()
     assert process.returncode == 128 + number
     assert "while fetch, prepare ran. Run the same command again to resume." in output
     assert "Traceback" not in output
@@ -283,7 +269,6 @@ def test_a_second_ctrl_c_kills(project):
     process = project.start()
     wait_for(lambda: (project.folder / "beats").exists())
     process.send_signal(signal.SIGINT)
-    assert process.stdout is not None
     while "Press Ctrl-C again" not in process.stdout.readline():
         pass
     process.send_signal(signal.SIGINT)
@@ -310,7 +295,7 @@ def test_no_stage_outlives_a_killed_run(project, group):
     process = project.start("--jobs", "2")
     wait_for(lambda: (project.folder / "trace").exists())
     wait_for(lambda: len((project.folder / "trace").read_text().split()) == 3)
-    (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
+    process.kill(group)
     process.communicate()
     wait_for(lambda: not project.processes())  # they would run for ever
     project.check()
@@ -322,7 +307,7 @@ def test_a_killed_process_of_a_stage_is_a_failure_and_leaves_no_command(project)
     wait_for(lambda: (project.folder / "beats").exists())
     (worker,) = psutil.Process(process.pid).children()
     worker.kill()
-    output, _ = process.communicate()
+    output = process.communicate()
     assert process.returncode == 1
     assert "failed: fetch\n" in output
     assert "skipped: train, tune, score, report\n" in output
@@ -332,23 +317,23 @@ def test_a_killed_process_of_a_stage_is_a_failure_and_leaves_no_command(project)
 
 
 def test_killed_at_twenty_random_moments(project, tmp_path):
-    generator = random.Random(19)
-    for number in range(20):
+    generator, value, kills = random.Random(19), 0, 0
+    while kills < 20:
         if not project.outdated():
-            project.edit(number + 1)
+            value += 1
+            project.edit(value)
         process = project.start("--jobs", str(generator.randrange(1, 4)))
-        assert process.stdout is not None
         for _ in range(generator.randrange(12)):  # lines of output: stages that start or end
             process.stdout.readline()
         time.sleep(generator.random() / 5)
-        (os.killpg if generator.random() < 0.5 else os.kill)(process.pid, signal.SIGKILL)
+        process.kill(group=generator.random() < 0.5)
         process.communicate()
+        kills += process.returncode == -signal.SIGKILL  # else it had ended before
         wait_for(lambda: not project.processes())
         project.check()
     project.run()
     project.check()
     assert project.outdated() == []
-    value = int((project.folder / "params.yaml").read_text().split()[1])
     other = Project.create(tmp_path.resolve() / "other")
     other.edit(value)
     subprocess.run([sys.executable, "-m", "dvc", "repro", "-q"], cwd=other.folder, check=True)

@@ -1,6 +1,8 @@
 """A project whose stages have all run: metrics, histories, analyses, samples and data checks."""
 
 import json
+import pickle
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from pipelines.evaluation.analysis import (
     write_analysis,
 )
 from pipelines.evaluation.calibration import reliability
+from pipelines.reporting import plots
 from pipelines.training import samples, step_metrics
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -71,6 +74,33 @@ METRICS: dict[str, dict[str, Any]] = {
 }  # dates-attention has not been evaluated
 LENGTHS = LengthScores("tokens", "accuracy", (3, 9), (20, 21), (0.5, 0.25))
 TOKENS = ("a", "<b>", "c & d")
+DRAWINGS = (plots.attention_map, plots.confusion_matrix, plots.learning_curves)
+DRAWINGS += (plots.reliability_diagram, plots.score_by_length, plots.gradient_norms)
+
+
+@pytest.fixture(scope="session")
+def pictures() -> dict[bytes, str]:
+    """Pictures that were drawn, by function and arguments."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def drawn(pictures: dict[bytes, str]) -> Iterator[dict[bytes, str]]:
+    """Each picture is drawn once: nearly all pages have the same."""
+
+    def once(draw: Callable[..., str]) -> Callable[..., str]:
+        def picture(*arguments: Any) -> str:
+            key = pickle.dumps((draw.__name__, arguments))
+            if key not in pictures:
+                pictures[key] = draw(*arguments)
+            return pictures[key]
+
+        return picture
+
+    with pytest.MonkeyPatch.context() as patch:
+        for draw in DRAWINGS:
+            patch.setattr(plots, draw.__name__, once(draw))
+        yield pictures
 
 
 @pytest.fixture

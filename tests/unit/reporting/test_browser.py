@@ -35,7 +35,7 @@ addEventListener("load", () => {
 
 
 @pytest.fixture
-def report(project: Path) -> Path:
+def report(project: Path, drawn: object) -> Path:
     """The report of a project with predictions of two models."""
     for name in ("opinions-perceptron", "opinions-lstm"):
         frame = pd.DataFrame({"text": ["a", "b"], "label": "neutral", "predicted": "neutral"})

@@ -3,9 +3,8 @@
 import base64
 import hashlib
 import json
-import pickle
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,32 +15,12 @@ import pytest
 from pipelines import paths
 from pipelines.config import params
 from pipelines.errors import UserError
-from pipelines.reporting import page, plots
+from pipelines.reporting import page
 from pipelines.reporting.lineage_section import LineageStage, ModelLineage, model_lineages
 
 INVALID_SECONDS = '{"level": 0, "findings": [], "metrics": "", "training": {"seconds": "long"}}'
-DRAWINGS = (plots.attention_map, plots.confusion_matrix, plots.learning_curves)
-DRAWINGS += (plots.reliability_diagram, plots.score_by_length, plots.gradient_norms)
 
-
-@pytest.fixture(autouse=True, scope="module")
-def drawn() -> Iterator[dict[bytes, str]]:
-    """Pictures by function and arguments, drawn once: nearly all pages have the same."""
-    pictures: dict[bytes, str] = {}
-
-    def once(draw: Callable[..., str]) -> Callable[..., str]:
-        def picture(*arguments: Any) -> str:
-            key = pickle.dumps((draw.__name__, arguments))
-            if key not in pictures:
-                pictures[key] = draw(*arguments)
-            return pictures[key]
-
-        return picture
-
-    with pytest.MonkeyPatch.context() as patch:
-        for draw in DRAWINGS:
-            patch.setattr(plots, draw.__name__, once(draw))
-        yield pictures
+pytestmark = pytest.mark.usefixtures("drawn")
 
 
 def render(project: Path, lineages: Mapping[str, ModelLineage] | None = None) -> str:

@@ -1,7 +1,5 @@
 """Tagging: data checks, training, prediction and evaluation."""
 
-from contextlib import nullcontext
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +15,7 @@ from pipelines.inference.predictor import Predictor
 from pipelines.models import serialization
 from pipelines.models.ensemble import Ensemble
 from pipelines.tasks import tagging
-from tests.unit.conftest import TAGS, uncompiled
+from tests.unit.conftest import TAGS
 from tests.unit.data import whole_frames
 
 
@@ -154,8 +152,7 @@ def test_validation_texts_with_new_tags_have_no_loss_but_a_score(make, make_pred
 @pytest.mark.parametrize("crf", [None, True])
 def test_tags_are_memorized(make, crf):
     """With a CRF this needs the compiled Viterbi search."""
-    with nullcontext() if crf else uncompiled():
-        predictor, history = train(make, crf=crf, epochs=80)
+    predictor, history = train(make, crf=crf, epochs=80)
     assert history["valid_span_f1"].max() == 1.0
     assert list(history.columns)[-1] != "valid_loss"
     frame = make.frame("tagger")
