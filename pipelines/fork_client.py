@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -111,14 +112,21 @@ def _request(module: str) -> dict[str, Any]:
 
 def _wait(connection: socket.socket) -> NoReturn:
     """Forward signals until the program ends, and end in the same way."""
-
-    def forward(number: int, _: object) -> None:
-        with suppress(OSError):
-            connection.send(str(number).encode())
-
+    # A signal between two calls writes to this pipe, so that `select` does not miss it.
+    signals, wakeup = os.pipe()
+    for end in (signals, wakeup):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(wakeup)
     for number in FORWARDED:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, forward)
+            signal.signal(number, lambda *_: None)
+    while True:
+        ready, _, _ = select.select([connection.fileno(), signals], [], [])
+        if connection.fileno() in ready:
+            break
+        for received in os.read(signals, 16):
+            with suppress(OSError):
+                connection.send(str(received).encode())
     try:
         answer = connection.recv(16)
     except OSError:

@@ -269,9 +269,10 @@ def _run(module: str) -> NoReturn:
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except (OSError, ValueError):
+        for stream in (sys.stdout, sys.stderr):
+            if not stream.closed:
+                stream.flush()
+    except OSError:
         status = 120  # Python's own code for it
     if is_interrupted:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -14,9 +14,7 @@ from pipelines import paths
 from pipelines.tracking import connection
 from tests.faults import child, injector
 
-# Every fault several times; a model whose step is traced again by each attempt has fewer.
-KILLS = {"ngram": 20, "bag-of-words": 20}
-KILLS_OF_RECURRENT_MODELS = 12
+KILLS = 20  # every fault several times
 RESUMED = "Resumed from the checkpoint"
 
 
@@ -79,9 +77,8 @@ def read_runs(folder, name):
 @pytest.mark.parametrize("name", injector.MODELS)
 def test_interruptions_change_no_byte_and_create_no_second_run(name, undisturbed, disturbed):
     folder, costs = undisturbed
-    kills = KILLS.get(name, KILLS_OF_RECURRENT_MODELS)
-    training = injector.interrupt_repeatedly(disturbed, name, kills, costs[name], seed=1)
-    assert training.faults.total() == kills
+    training = injector.interrupt_repeatedly(disturbed, name, KILLS, costs[name], seed=1)
+    assert training.faults.total() == KILLS
     assert injector.read_outs(disturbed, name) == injector.read_outs(folder, name)
     # After Ctrl-C inside a __del__ Python prints the exception and continues; so does TensorFlow
     # inside its C++ code.
@@ -96,7 +93,7 @@ def test_interruptions_change_no_byte_and_create_no_second_run(name, undisturbed
     assert len(others) == training.too_late
     assert not list((disturbed / ".seqproof" / "checkpoints").glob(f"*@{name}/*"))
     if name != "ngram":  # which is counted in one go
-        assert training.resumed > kills // 4
+        assert training.resumed > KILLS // 4
 
 
 def test_fresh_starts_anew_in_a_run_of_its_own(undisturbed, disturbed):

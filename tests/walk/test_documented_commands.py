@@ -12,7 +12,7 @@ from commands.app import app
 from pipelines.config import params
 from pipelines.lineage import dvc_project
 from tests.contract.documented import TUTORIAL, commands
-from tests.walk.projects import ROOT, Project
+from tests.walk.projects import ROOT
 
 OUTS = TUTORIAL / "outs"
 CONFIG = params.load(ROOT / "params.yaml")
@@ -76,8 +76,7 @@ def in_small_project(words: tuple[str, ...]) -> list[str]:
 def test_commands_of_dvc(finished):
     project, _ = finished
     assert "metrics/plain-lstm.json" in project.run("dvc", "metrics", "show")
-    alone = Project(project.folder)  # without the fork server, which ends this command with 1
-    assert "plots/plain-lstm.csv" in alone.run("dvc", "plots", "show", "--json")
+    assert project.run("dvc", "plots", "show", "--json").count("plots/plain-lstm.csv")
 
 
 def test_targets_of_the_tutorial_exist():
