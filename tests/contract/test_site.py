@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.imports import ROOT
+from tests.unit.chromium import needs_chromium, render
 
 PAGE = r"""# A page
 
@@ -79,6 +80,15 @@ def test_formulas_are_mathml(site):
         page.read_text(encoding="utf-8") for page in (site / "tutorial").glob("*.html")
     )
     assert "arithmatex" not in chapters
+
+
+@needs_chromium
+def test_search_finds_a_section_in_pages_opened_as_files(site, tmp_path):
+    page, console = render(f"{(site / 'index.html').as_uri()}?q=forget+gate", tmp_path)
+    assert re.search(
+        r'href="[^"]*3-training-rnns.html[^"]*#[^"]*" class="md-search-result__link"', page
+    )
+    assert not console
 
 
 @pytest.fixture
