@@ -14,12 +14,13 @@
 # # Lab 1: from a computation graph to a classifier of opinions
 #
 # This lab follows Lab 1 of the tutorial *An introduction to LSTMs in TensorFlow* (Harini Suresh and
-# Nick Locascio, MIT 2017, [yala/introdeeplearning](https://github.com/yala/introdeeplearning)). It
-# uses TensorFlow 2, and the layers and the data of this project. There are four steps: a graph, a
-# perceptron, a decision boundary, and a bag of words.
+# Nick Locascio, MIT 2017, [yala/introdeeplearning](https://github.com/yala/introdeeplearning)),
+# with TensorFlow 2 and the data of this project. There are four steps: a graph, a perceptron, a
+# decision boundary, and a bag of words.
 #
-# Each step has an exercise. Its cell starts with `TODO`; the cell prints `correct` when your answer
-# is right. Solutions are at the end. All cells run as they are, in about a minute.
+# Each step has exercises. The cell of an exercise contains `TODO` and prints `correct` if your
+# answer is right. The solutions are at the end. All cells run without your answers, too, in about a
+# minute.
 #
 # To start, run `make install` in a clone of the project, and open this notebook with the Python of
 # `.venv`.
@@ -63,9 +64,10 @@ def check(exercise, answer, expected):
 # %% [markdown]
 # ## Step 1: a computation graph
 #
-# A graph has inputs and operations. This one computes $c = a + b$, $d = b - 1$ and $e = c \cdot d$.
-# In 2017, `tf.placeholder` declared the inputs, and a session ran the graph. Today `tf.function`
-# records the graph when the function is called first, and runs it at each call.
+# A graph has inputs and operations. The graph of this example computes $c = a + b$, $d = b - 1$ and
+# $e = c \cdot d$. In TensorFlow 1, `tf.placeholder` declared the inputs, and a session ran the
+# graph. In TensorFlow 2, `tf.function` records the graph at the first call of the function and runs
+# it at each call.
 
 
 # %% tags=["exact"]
@@ -82,7 +84,7 @@ c, d, e = graph(tf.constant(3.0), tf.constant(6.0))
 print(f"c = {c:g}, d = {d:g}, e = {e:g}")
 
 # %% [markdown]
-# The operations of the recorded graph, in their order:
+# The operations of the recorded graph, in order:
 
 # %% tags=["exact"]
 recorded = graph.get_concrete_function(tf.constant(3.0), tf.constant(6.0)).graph
@@ -92,7 +94,7 @@ print([operation.name for operation in recorded.get_operations() if operation.na
 # ### Exercise 1
 #
 # Write a graph that computes $f = (a + b)^2 - 2 a b$ with `tf.add`, `tf.multiply`, `tf.square` and
-# `tf.subtract`. Which simpler expression is it?
+# `tf.subtract`. Which simpler expression has the same value?
 
 
 # %% tags=["exact"]
@@ -111,7 +113,7 @@ check("exercise 1", exercise_1(tf.constant(3.0), tf.constant(6.0)), 45.0)
 # $\text{out} = g(x W + b)$. Here $g$ is the sigmoid, $\sigma(z) = 1 / (1 + e^{-z})$. For the input
 # $[0.5, 0.5]$, the weights 1 and -2 and the bias 0.5 give
 # $z = 0.5 \cdot 1 - 0.5 \cdot 2 + 0.5 = 0$, and $\sigma(0) = 0.5$. Weights and bias are variables,
-# since training changes them.
+# because training changes them.
 
 # %% tags=["exact"]
 W = tf.Variable([[1.0], [-2.0]])
@@ -140,9 +142,10 @@ check("exercise 2", bias and tf.sigmoid(0.5 * 1.0 - 0.5 * 2.0 + bias), 0.9)
 # %% [markdown]
 # ## Step 3: a decision boundary
 #
-# The output is 0.5 where $x W + b = 0$. For two inputs this is a line: the decision boundary. All
-# points on one side get the label 1, all others 0. Here are two groups of points. Training is not
-# needed: the weights can be read from the picture.
+# The output is 0.5 where $x W + b = 0$. For two inputs this is a line, the decision boundary. All
+# points on one side of the line get the label 1, and all others the label 0. The next cell creates
+# two groups of points. They are so far apart that the weights can be chosen by hand, without
+# training.
 
 # %% tags=["exact"]
 generator = np.random.default_rng(1)
@@ -179,14 +182,14 @@ print(f"weights [1, -1], bias 0: accuracy {accuracy_of([1.0, -1.0], 0.0):.2f}")
 draw([1.0, -1.0], 0.0)
 
 # %% [markdown]
-# The boundary of the last perceptron is the line $x_1 = x_2$. Its weights $[1, -1]$ are
-# perpendicular to it and point to the side of the label 1. Weights that are ten times larger give
-# the same line and a steeper output.
+# The boundary of the last perceptron is the line $x_1 = x_2$. The vector of weights, $[1, -1]$, is
+# perpendicular to this line and points to the side of the label 1. Weights that are ten times
+# larger give the same line, but the output changes more steeply across it.
 #
 # ### Exercise 3
 #
-# The points move by $[0, 3]$. Keep the weights $[1, -1]$. Which integer bias separates the points
-# again, with the boundary through the same place between the groups?
+# All points are moved by $[0, 3]$. Keep the weights $[1, -1]$. Which bias moves the boundary by the
+# same vector?
 
 # %% tags=["exact"]
 moved_bias = None  # TODO: an integer
@@ -197,9 +200,9 @@ check("exercise 3", moved_bias, 3)
 # ## Step 4: a bag of words
 #
 # The inputs are now sentences of tweets, reviews and news with the labels negative, neutral and
-# positive (Hutto and Gilbert 2014). They are the corpus `opinions` of `params.yaml`. If they are
-# not prepared yet, this cell runs the stages of the pipeline that fetch them, clean them and build
-# the vocabulary.
+# positive (Hutto and Gilbert 2014), the corpus `opinions` of `params.yaml`. If the corpus is not
+# prepared yet, the next cell runs the stages of the pipeline that download and clean it and build
+# its vocabulary.
 
 # %%
 if not paths.vocabulary("opinions").is_file():
@@ -231,8 +234,8 @@ print(f"{V:,} words, labels {', '.join(words.labels)}")
 
 # %% [markdown]
 # A bag of words is a vector of $V$ numbers: the number of times that each word of the vocabulary
-# occurs in the text. The order of the words is lost. The same bag has therefore the same answer,
-# whatever the text says:
+# occurs in the text. The order of the words is lost, so texts with different meanings can have the
+# same bag, and a network on the bag then gives both the same label:
 
 # %% tags=["exact"]
 first, second = (
@@ -250,15 +253,15 @@ print(
 )
 
 # %% [markdown]
-# The network has two hidden layers of 512 and 256 units with ReLU, and one output for each label,
-# as in the tutorial:
+# As in the tutorial, the network has two hidden layers of 512 and 256 units, and one output for
+# each label:
 #
 # $$h_1 = g(x W_1 + b_1), \quad h_2 = g(h_1 W_2 + b_2), \quad z = h_2 W_3 + b_3$$
 #
-# Here $g(a) = \max(0, a)$ is ReLU, and $z$ are the logits.
+# Here $g(a) = \max(0, a)$ is ReLU, and $z$ is the vector of logits.
 #
-# $x W_1$ multiplies thousands of zeros. It equals the sum of the rows of $W_1$ that belong to the
-# words of the text, which is faster.
+# Almost all elements of $x$ are 0, so most of the multiplications of $x W_1$ are not needed. The
+# code adds the rows of $W_1$ of the words of the text instead, which gives the same result faster.
 
 
 # %%
@@ -292,10 +295,10 @@ print(f"largest difference: {tf.reduce_max(tf.abs(by_rows - by_product)):.0e}")
 # %% [markdown]
 # ### Exercise 4
 #
-# The softmax makes probabilities of the logits, $p_i = e^{z_i} / \sum_j e^{z_j}$. The loss is the
+# The softmax turns the logits into probabilities, $p_i = e^{z_i} / \sum_j e^{z_j}$. The loss is the
 # cross entropy, $-\log p_y$ for the true label $y$. Compute the mean loss of a batch with
-# `tf.nn.log_softmax` and `tf.gather`. Which loss has a network that gives all three labels the same
-# probability?
+# `tf.nn.log_softmax` and `tf.gather`. What is the loss of a network that gives all three labels the
+# same probability?
 
 
 # %% tags=["exact"]
@@ -308,9 +311,8 @@ example = tf.constant([[2.0, 1.0, 0.0], [0.0, 0.0, 0.0]]), tf.constant([0, 2])
 check("exercise 4", exercise_4(*example), 0.75311)
 
 # %% [markdown]
-# Training repeats four things: take a batch, compute the loss, compute the gradients, and move the
-# weights against them. The function takes the optimizer as an argument, since the tutorial's is
-# compared with another one below.
+# Each training step takes a batch, computes the loss, computes the gradients, and updates the
+# weights. The optimizer is an argument of the function, because two optimizers are compared below.
 
 
 # %%
@@ -356,8 +358,9 @@ def majority(data):
 
 
 # %% [markdown]
-# First the tutorial's settings: gradient descent at a rate of 0.0002, in batches of 128 texts. The
-# tutorial takes 3,000 steps; a third of them shows the same.
+# First, the network is trained with the settings of the tutorial: gradient descent with a learning
+# rate of 0.0002 and batches of 128 texts. The tutorial takes 3,000 steps; 1,000 steps are enough to
+# see the result.
 
 # %%
 slow = train(network, opinions["train"], keras.optimizers.SGD(0.0002), STEPS, 128)
@@ -368,9 +371,9 @@ print(
 print(f"accuracy {slow_accuracy:.3f}; the most frequent label has {majority(opinions['test']):.3f}")
 
 # %% [markdown]
-# The loss hardly moves: the rate is too small for plain gradient descent. The network says little
-# more than which label is most frequent. Now the same network with Adam (Kingma and Ba 2015), which
-# scales the step of each weight, and fewer steps:
+# The loss hardly changes: the learning rate is too small for plain gradient descent. The accuracy
+# is close to that of the most frequent label. Now the same network is trained with Adam (Kingma and
+# Ba 2015), which adapts the step size of each weight, and with fewer steps:
 
 # %%
 better = Network(V, len(words.labels))
@@ -409,9 +412,9 @@ check("exercise 5", exercise_5(np.array([1.0, -1.0]), np.array([10.0, 5.0]), 0.0
 # %% [markdown]
 # ## The same network as a model of the project
 #
-# `opinions-mlp` in `params.yaml` is this network with dropout, a falling learning rate, and the
-# choice of the best epoch on the validation split. `api.Project().train` trains it in memory, as
-# the stage `train_baseline@opinions-mlp` does.
+# `opinions-mlp` in `params.yaml` is this network with dropout, a decreasing learning rate, and the
+# weights of the best epoch in validation. `api.Project().train` trains it as the stage
+# `train_baseline@opinions-mlp` does, and keeps it in memory.
 
 # %%
 mlp = project.train("opinions-mlp")
@@ -421,9 +424,9 @@ print(mlp.predict(["not good , bad at all", "not bad , good indeed"]))
 # %% [markdown]
 # ## The tutorial's tweets
 #
-# The tutorial's data are 14,640 tweets to airlines. They are no part of the project, and the
-# template `airline-tweets` downloads them. Create a project of it beside the clone, or name its
-# folder in `AIRLINE_TWEETS`, and run this notebook again:
+# The data of the tutorial are 14,640 tweets to airlines. They are not part of this project; the
+# template `airline-tweets` downloads them. Create a project of this template beside the clone (or
+# set `AIRLINE_TWEETS` to the folder of such a project), and run this notebook again:
 #
 # ```bash
 # seqproof new ../airline-tweets --template airline-tweets
@@ -445,10 +448,10 @@ else:
     print("The tweets are not here.")
 
 # %% [markdown]
-# The tutorial's text gives 65.5 % for its network, and compares this with 33.3 % of random
-# guessing. The output that is stored in its notebook is 50.3 %. The most frequent label alone has
-# 62.7 % of the tweets. Our numbers are not measured on the same test tweets: our split is
-# stratified and ours alone, and our words are cut by the rules of Unicode.
+# The text of the tutorial reports an accuracy of 65.5 % and compares it with the 33.3 % of random
+# guessing. The output stored in its notebook is 50.3 %. The most frequent label has 62.7 % of the
+# tweets. The numbers are not exactly comparable with ours: our split is stratified and differs from
+# that of the tutorial, and our texts are split into words by the rules of Unicode.
 #
 # ## Solutions
 

@@ -14,14 +14,14 @@
 # # Lab 2: an LSTM that reads opinions
 #
 # This lab follows Lab 2 of the tutorial *An introduction to LSTMs in TensorFlow* (Harini Suresh and
-# Nick Locascio, MIT 2017, [yala/introdeeplearning](https://github.com/yala/introdeeplearning)). The
-# question is that of Lab 1, for two labels: is a text negative or positive? Now the model reads the
-# words in their order.
+# Nick Locascio, MIT 2017, [yala/introdeeplearning](https://github.com/yala/introdeeplearning)). As
+# in Lab 1, texts are classified, here with the labels negative and positive. In contrast to Lab 1,
+# the model reads the words in order.
 #
-# The model has the tutorial's shape: texts are cut to 20 words, two LSTM layers of 100 units read
-# them, and the last state gives one logit. Each step has an exercise. Its cell contains `TODO`, and
-# prints `correct` when your answer is right. Solutions are at the end. All cells run as they are,
-# in about a minute.
+# As in the tutorial, texts are cut to 20 words, two LSTM layers of 100 units read them, and one
+# logit is computed from the last state. The cells of the exercises contain `TODO` and print
+# `correct` if your answer is right. The solutions are at the end. All cells run without your
+# answers, too, in about a minute.
 
 # %% tags=["exact"]
 import os
@@ -65,9 +65,10 @@ def check(exercise, answer, expected):
 # %% [markdown]
 # ## Step 1: texts of 20 words
 #
-# The texts are those of the corpus `opinions` that are not neutral. If they are not prepared yet,
-# this cell runs the stages of the pipeline that fetch and clean them. Words become ids, ids are cut
-# after 20, and shorter texts are padded with 0 at the right.
+# The texts are those of the corpus `opinions` that are not neutral. If the corpus is not prepared
+# yet, the next cell runs the stages of the pipeline that download and clean it. Each word is
+# replaced by its id, texts are cut after 20 words, and shorter texts are padded with 0 at the
+# right.
 
 # %%
 if not paths.vocabulary("opinions").is_file():
@@ -117,9 +118,9 @@ check("exercise 1", None if None in cut else cut, ([5, 6, 7], [5, 6, 0]))
 # %% [markdown]
 # ## Step 2: words as vectors
 #
-# The tutorial gives the network one-hot vectors: a vector of zeros with a single 1 for each word.
-# The product of a one-hot vector and a matrix is a row of the matrix. An embedding reads this row
-# without a product.
+# The inputs of the tutorial's network are one-hot vectors: for each word, a vector of zeros with a
+# single 1. The product of a one-hot vector and a matrix is a row of the matrix. An embedding looks
+# up this row without computing the product.
 
 # %% tags=["exact"]
 matrix = np.arange(12.0).reshape(4, 3)
@@ -129,7 +130,8 @@ print("product:", one_hot @ matrix, "| row 2:", matrix[2])
 # %% [markdown]
 # ## Step 3: an LSTM step
 #
-# An LSTM has two states: the hidden state $h$ and the cell state $c$. A step computes
+# An LSTM has two states: the hidden state $h$ and the cell state $c$ (which chapter 3 calls $s$). A
+# step computes
 #
 # $$i = \sigma(x W_i + h U_i + b_i), \quad f = \sigma(x W_f + h U_f + b_f)$$
 #
@@ -137,8 +139,9 @@ print("product:", one_hot @ matrix, "| row 2:", matrix[2])
 #
 # $$c' = f \cdot c + i \cdot g, \quad h' = o \cdot \tanh(c')$$
 #
-# The input gate $i$, the forget gate $f$, the candidate $g$ and the output gate $o$ have one kernel
-# together, in this order. The project's layer `Recurrent` runs all steps.
+# The weights of the input gate $i$, the forget gate $f$, the candidate $g$ and the output gate $o$
+# are stored side by side in one kernel, in this order. The project's layer `Recurrent` runs all
+# steps.
 
 # %% tags=["exact"]
 layer = Recurrent("lstm", units=2)
@@ -148,12 +151,13 @@ print(shapes)
 print("bias:", layer.recurrence.cell.bias.numpy())
 
 # %% [markdown]
-# The bias of the forget gate starts at 1 and all others at 0, so that the cell state is kept at
-# first (Jozefowicz et al. 2015).
+# The bias of the forget gate is initialised to 1 and all others to 0, so that most of the cell
+# state is kept at first (Jozefowicz et al. 2015).
 #
 # ### Exercise 2
 #
-# Write a step in NumPy. The check compares it with the layer, for a text of one word.
+# Write a step in NumPy. The check compares its result with that of the layer for a text of one
+# word.
 
 
 # %%
@@ -203,7 +207,7 @@ print(tiny(tf.constant([[5, 6, 7], [8, 9, 0]])).shape, f"{tiny.count_params()} w
 # %% [markdown]
 # ### Exercise 3
 #
-# Compute the sigmoid cross entropy of each text. Which loss has a logit of 0?
+# Compute the sigmoid cross entropy of each text. What is the loss of a logit of 0?
 
 
 # %% tags=["exact"]
@@ -218,8 +222,8 @@ check("exercise 3", exercise_3(*example), [0.693147, 2.126928, 0.126928])
 # %% [markdown]
 # ## Step 5: training
 #
-# The optimizer is Adam, and a batch has 64 texts. As in the tutorial, the result is the mean number
-# of errors in a batch of 64, and the accuracy.
+# The optimizer is Adam, and a batch has 64 texts. As in the tutorial, the results are the mean
+# number of errors in a batch of 64 and the accuracy.
 
 
 # %%
@@ -279,12 +283,13 @@ plt.ylabel("loss, mean of 20 steps")
 plt.show()
 
 # %% [markdown]
-# The loss falls after 241 steps, where the second pass begins: the network has seen these texts
-# before. The accuracy on the test texts is what counts.
+# The loss drops after 241 steps, where the second epoch begins, because the network has been
+# trained on these texts before. Only the accuracy on the test texts shows how well the model works
+# on new texts.
 #
 # ### Exercise 4
 #
-# The tutorial's notebook prints 15.267 errors per batch of 64. Which accuracy is this?
+# The tutorial's notebook prints 15.267 errors per batch of 64. What is the accuracy?
 
 # %% tags=["exact"]
 accuracy_of_2017 = None  # TODO: a number between 0 and 1
@@ -294,10 +299,11 @@ check("exercise 4", accuracy_of_2017, 0.76145)
 # %% [markdown]
 # ## Step 6: does it read the order?
 #
-# Most opinions have words of one kind only, so a bag of words answers them nearly as well. The
-# generated corpus `contrasts` needs the order: each sentence occurs twice, with its two adjectives
-# exchanged and the opposite label. A bag of words is right for one half of them, whatever its
-# weights. Here the same network learns them. The cell makes the sentences itself.
+# In most opinions, the order of the words matters little, so a bag of words is nearly as good as an
+# LSTM. In the generated corpus `contrasts`, only the order gives the label: each sentence occurs
+# twice, the second time with its two adjectives exchanged and the opposite label. A model of word
+# counts is right for one half of them, whatever its weights are. The next cell generates the
+# sentences and trains the same network on them.
 
 # %%
 source = api.Project().config.corpora["contrasts"].source
@@ -330,8 +336,8 @@ report("contrasts", contrast_reader, to_data("test"))
 # %% [markdown]
 # ### Exercise 5
 #
-# Why is a model of word counts right for exactly one half of these sentences? Write the number of
-# correct answers that it gives for the two sentences of a pair.
+# Why is a model of word counts right for exactly one half of these sentences? Enter the number of
+# correct predictions for the two sentences of a pair.
 
 # %% tags=["exact"]
 correct_answers = None  # TODO: an integer
@@ -341,8 +347,9 @@ check("exercise 5", correct_answers, 1)
 # %% [markdown]
 # ## The tutorial's tweets
 #
-# The template `airline-tweets` downloads the tweets of the tutorial's Lab 1. Create a project of it
-# beside the clone, or name its folder in `AIRLINE_TWEETS`, and run this notebook again:
+# The template `airline-tweets` downloads the tweets of the tutorial's Lab 1. Create a project of
+# this template beside the clone (or set `AIRLINE_TWEETS` to the folder of such a project), and run
+# this notebook again:
 #
 # ```bash
 # seqproof new ../airline-tweets --template airline-tweets
@@ -362,9 +369,9 @@ else:
     print("The tweets are not here.")
 
 # %% [markdown]
-# The tutorial's Lab 2 prints 15.267 errors per batch of 64, 76.1 %. Its texts are other tweets with
-# other words (a vocabulary of 7,597), so no number here is comparable with it. Its network reads
-# one-hot vectors, ours an embedding of 100 units.
+# The tutorial's Lab 2 prints 15.267 errors per batch of 64, an accuracy of 76.1 %. Its texts are
+# other tweets with another vocabulary (7,597 words), so no number here is comparable with it. The
+# inputs of its network are one-hot vectors, and those of ours an embedding of 100 units.
 #
 # ## Solutions
 
