@@ -91,6 +91,9 @@ TESTS: dict[str, dict[str, tuple[str, ...]]] = {
     "unit/commands/test_export.py": {
         "test_an_export_says_where_it_is_and_can_be_replaced": ("seqproof export",),
     },
+    "unit/commands/test_figure.py": {
+        "test_without_a_name_all_are_listed": ("seqproof figure",),
+    },
     "unit/commands/test_generate.py": {
         "test_options_replace_params_yaml_and_text_is_prepared": (
             "seqproof generate --beginning --length --seed --temperature --top-p",

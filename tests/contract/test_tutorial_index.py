@@ -48,5 +48,5 @@ def test_every_topic_has_a_command_and_an_output():
             assert name in FIGURES, topic
         elif verb == "seqproof run":
             assert name in targets, topic
-        elif line not in ("-", "python"):
+        elif line not in ("-", "ipython"):
             assert any(other.startswith(line.removesuffix("...")) for other in lines), topic
