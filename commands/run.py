@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import console, fork_server, paths
+from pipelines.config import params
 from pipelines.console import Exit, LiveTable
 from pipelines.errors import Interrupted, UserError
 from pipelines.lineage import environment, lockfiles, reproduction
@@ -120,6 +121,16 @@ def _server(needed: bool) -> AbstractContextManager[dict[str, str]]:
     return fork_server.serving() if needed else nullcontext({})
 
 
+def _parse_survey(root: Path, answer: str) -> dict[str, SurveyedStage]:
+    """Return DVC's answer; our own message names the line of an error in `params.yaml`."""
+    try:
+        return reproduction.parse_survey(answer)
+    except UserError:
+        if (root / paths.PARAMS).is_file():
+            params.load(root / paths.PARAMS)
+        raise
+
+
 def _survey(root: Path, children: Children, stop: StopSignals) -> dict[str, SurveyedStage]:
     """Ask DVC for all stages, in a process of its own: DVC starts threads, which forks must not."""
 
@@ -134,7 +145,7 @@ def _survey(root: Path, children: Children, stop: StopSignals) -> dict[str, Surv
             if code is not None:
                 if not answer:
                     raise UserError(f"DVC failed. See {children.log(SURVEY)}.")
-                return reproduction.parse_survey(answer)
+                return _parse_survey(root, answer)
         _raise_if_stopped(stop, [])
 
 

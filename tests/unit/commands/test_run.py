@@ -1,12 +1,14 @@
 """`seqproof run --json`; tests/faults runs real stages."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from commands import run
 from pipelines import console
+from pipelines.errors import UserError
 from pipelines.scheduling import gpus
 
 
@@ -28,3 +30,16 @@ def test_messages_go_to_standard_error_and_the_end_is_json(tmp_path, monkeypatch
     output = capsys.readouterr()
     assert output.err == "train@a: started\n"
     assert json.loads(output.out) == {"ok": not failed}
+
+
+def test_error_of_params_has_a_line(tmp_path):
+    (tmp_path / "params.yaml").write_text("seed: 1\ndata_seed:\n\tx: 1\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"params\.yaml:3 is not valid YAML: a tab cannot"):
+        run._parse_survey(tmp_path, json.dumps({"error": "DVC cannot read it."}))
+
+
+def test_other_errors_are_those_of_dvc(tmp_path):
+    params = Path(__file__).parents[3] / "params.yaml"
+    (tmp_path / "params.yaml").write_bytes(params.read_bytes())
+    with pytest.raises(UserError, match="DVC cannot read it"):
+        run._parse_survey(tmp_path, json.dumps({"error": "DVC cannot read it."}))
