@@ -103,7 +103,7 @@ def echo_next_commands(folder: Path) -> None:
     console.echo(f"  cd {shlex.quote(str(folder))}")
     # The environment of a wheel may be one of `uvx`, which is gone when the command has ended.
     is_ready = templates.IS_CLONE and shutil.which("dvc")
-    console.echo("  dvc repro" if is_ready else "  make repro")
+    console.echo("  seqproof run" if is_ready else "  make repro")
 
 
 def require_free(folder: Path) -> None:

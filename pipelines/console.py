@@ -118,7 +118,7 @@ def run_app(app: Typer) -> None:
         else:
             raise
     if code == INTERRUPTED:
-        _print_error("Stopped by Ctrl-C. The outputs of this stage were not written.", code)
+        _print_error("Stopped by Ctrl-C. No unfinished output was written.", code)
     if isinstance(code, int) and code:
         sys.exit(code)
 

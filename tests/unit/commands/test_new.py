@@ -97,7 +97,7 @@ def test_the_next_commands_are_printed(
     new(Path("my plays"), "plays")
     message, *commands = capsys.readouterr().out.splitlines()
     assert message.startswith("Created my plays from the template plays")
-    assert commands == ["  cd 'my plays'", "  dvc repro"]
+    assert commands == ["  cd 'my plays'", "  seqproof run"]
 
 
 def test_git_needs_no_configured_author(
