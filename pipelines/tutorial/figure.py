@@ -41,6 +41,8 @@ class TutorialFigure:
         Raises:
             UserError: a stage has not run yet, or params.yaml has no such stage any more.
         """
+        if self.outs:
+            self._check_entries(params.load(root / paths.PARAMS))
         missing = {
             stage: file
             for stage, outs in self.outs.items()
@@ -52,8 +54,6 @@ class TutorialFigure:
             raise UserError(
                 f"{file} does not exist yet. Run `seqproof run {' '.join(missing)}` first."
             )
-        if self.outs:
-            self._check_entries(params.load(root / paths.PARAMS))
         head, tag, tail = self.draw(root).partition("<svg ")
         attributes, end, content = tail.partition(">")
         label = f'role="img" aria-label={quoteattr(self.alt)} '

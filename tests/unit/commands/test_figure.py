@@ -56,6 +56,12 @@ def test_a_missing_out_names_the_command(project):
     assert not (project / "figures").exists()
 
 
+def test_in_a_folder_below_the_root_is_asked_for(project, monkeypatch):
+    monkeypatch.chdir(project / "experiments")
+    with pytest.raises(UserError, match=r"Run this command in the project's root"):
+        figure.figure([NAME], Path("figures"), as_json=False)
+
+
 def test_a_stage_without_its_entry_in_params_is_named(project):
     file = project / "params.yaml"
     tree = yaml.safe_load(file.read_text(encoding="utf-8"))
