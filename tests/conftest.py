@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
@@ -26,6 +27,10 @@ settings.load_profile("tests")
 # Nearly all objects are modules and tests, which last: looking for garbage among them takes a fifth
 # of the time of an import, and more of a trace.
 gc.set_threshold(100_000, 10, 10)  # as in programs
+# A shell starts what runs in the background with Ctrl-C ignored, and the programs that tests start
+# would ignore it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def pytest_configure(config: pytest.Config) -> None:
