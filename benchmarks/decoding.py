@@ -34,10 +34,10 @@ with console.quiet_imports():
     import numpy as np
     import pandas as pd
     import sacrebleu
-    import tensorflow as tf
 
     from pipelines.data import parquet
     from pipelines.inference.decoding import Decoder
+    from pipelines.layers import threads
     from pipelines.models import serialization
     from pipelines.tasks import translation
     from pipelines.text import encoding, vocabulary
@@ -221,8 +221,7 @@ def main() -> None:
     parser.add_argument("--joeynmt", help="Python that has JoeyNMT; otherwise it is installed")
     parser.add_argument("--models", type=Path, help="folder that keeps the trained models")
     options = parser.parse_args()
-    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    threads.use_search_threads(options.threads)
     ours = Ours(options.project, options.corpus, options.epochs)
     column = ours.columns["target"]
     references = [" ".join(column.split(text)) for text in ours.splits["test"]["target"]]

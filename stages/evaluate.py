@@ -34,7 +34,8 @@ def main(
         with console.quiet_imports():
             from pipelines.layers import threads
             from pipelines.training import device
-        threads.use_threads(config.threads)
+        searches = corpus.task == "translation"
+        (threads.use_search_threads if searches else threads.use_threads)(config.threads)
         hardware = device.describe(entry)
     else:
         hardware = {"device": "cpu", "kernel": entry.kernel}

@@ -6,6 +6,7 @@ Shapes: B batch, K beam, N hypotheses, S source steps, T target steps.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ import tensorflow as tf
 from pipelines import console
 from pipelines.config import params
 from pipelines.inference.beam_search import BeamHistory, beam_search
+from pipelines.layers.threads import shard_count
 from pipelines.text import batching
 
 Ids = npt.NDArray[np.int32]
@@ -48,6 +50,7 @@ class Decoder:
     """Beam search, compiled once for all batches; a beam of 1 is greedy search.
 
     The greedy hypothesis is always a candidate, so a beam never scores lower than greedy search.
+    As many batches are searched side by side as TensorFlow has threads for operations.
 
     Args:
         model: a trained Seq2Seq, or an Ensemble of them.
@@ -69,15 +72,22 @@ class Decoder:
         results: list[list[Hypothesis]] = [[] for _ in sources]
         beam, greedy = self.search.beam, list[int]()
         batches = self._batches(sources, range(len(sources)), beam)
+
+        def decode(indices: list[int], width: int = beam) -> list[int]:
+            return self._decode(sources, indices, width, n_best, results)
+
         # A single batch, such as text that a user typed, needs no progress bar.
-        with _progress(len(sources)) if len(batches) > 1 else nullcontext() as bar:
-            for indices in batches:
-                greedy += self._decode(sources, indices, beam, n_best, results)
+        with (
+            _progress(len(sources)) if len(batches) > 1 else nullcontext() as bar,
+            ThreadPoolExecutor(shard_count()) as pool,
+        ):
+            run = pool.map if shard_count() > 1 else map
+            for indices, lost in zip(batches, run(decode, batches), strict=True):
+                greedy += lost
                 if bar is not None:
                     bar.advance(len(indices))
-        # The hypotheses of greedy search that have left the beam.
-        for indices in self._batches(sources, greedy, 1):
-            self._decode(sources, indices, 1, n_best, results)
+            # The hypotheses of greedy search that have left the beam.
+            list(run(lambda indices: decode(indices, 1), self._batches(sources, greedy, 1)))
         return results
 
     def _batches(

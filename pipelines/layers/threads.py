@@ -35,8 +35,17 @@ def use_training_threads(count: int, rows: int | None) -> None:
     _set_threads(within=count // shards, between=shards)
 
 
+def use_search_threads(count: int) -> None:
+    """Set the threads of a search for translations: each batch has a thread of its own."""
+    shards = 1 if tf.config.list_physical_devices("GPU") else count
+    _set_threads(within=count // shards, between=shards)
+
+
 def shard_count() -> int:
-    """Return the number of shards of a training batch: of threads that run operations."""
+    """Return the number of threads that run operations.
+
+    So many shards of a training batch, or batches of a search, are computed side by side.
+    """
     return max(1, tf.config.threading.get_inter_op_parallelism_threads())
 
 

@@ -1,12 +1,14 @@
 """Scores of hypotheses by hand, and a model that was trained to reverse sequences."""
 
 import functools
+import threading
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipelines.config import params
+from pipelines.inference import decoding
 from pipelines.inference.decoding import Decoder, describe_search, hypothesis_score
 from pipelines.text import encoding, vocabulary
 from tests.unit.small_training import train_on_loss
@@ -99,6 +101,25 @@ def test_a_batch_gives_the_same_as_single_sources(reverser, decoder_of, search):
         assert batched.ids.tolist() == single.ids.tolist()
         assert batched.nats == pytest.approx(single.nats, abs=1e-3)
         np.testing.assert_allclose(batched.weights, single.weights, atol=1e-4)
+
+
+def test_batches_side_by_side_give_the_same(reverser, decoder_of, monkeypatch):
+    decoder, rows = decoder_of(BEAM), _rows(reverser)
+    expected = decoder(rows, n_best=2)
+    monkeypatch.setattr(decoding, "shard_count", lambda: 2)
+    threads = set()
+    decode = decoder._decode
+
+    def decode_and_note_thread(*arguments):
+        threads.add(threading.get_ident())
+        return decode(*arguments)
+
+    monkeypatch.setattr(decoder, "_decode", decode_and_note_thread)
+    for row, same_row in zip(expected, decoder(rows, n_best=2), strict=True):
+        assert [best.ids.tolist() for best in row] == [best.ids.tolist() for best in same_row]
+        assert [best.nats for best in row] == pytest.approx([best.nats for best in same_row])
+    assert len(threads) == 2
+    assert threading.get_ident() not in threads
 
 
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0])
