@@ -66,7 +66,7 @@ MAY_IMPORT = {
     "layers": set(),
     "models": {"layers", "text", "data"},
     "training": {"models", "layers", "text"},
-    "inference": {"models", "text"},
+    "inference": {"models", "layers", "text"},
     "tasks": {"inference", "training", "models", "text"},
     "evaluation": {"tasks", "inference", "models"},
     "project_models": {"paths", "inference", "models"},
