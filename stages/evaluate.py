@@ -34,8 +34,10 @@ def main(
         with console.quiet_imports():
             from pipelines.layers import threads
             from pipelines.training import device
-        searches = corpus.task == "translation"
-        (threads.use_search_threads if searches else threads.use_threads)(config.threads)
+        if corpus.task == "translation":
+            threads.use_search_threads(config.threads)
+        else:
+            threads.use_threads(config.threads)
         hardware = device.describe(entry)
     else:
         hardware = {"device": "cpu", "kernel": entry.kernel}

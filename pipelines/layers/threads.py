@@ -1,4 +1,4 @@
-"""Threads of TensorFlow: within an operation, or between the shards of a batch."""
+"""Threads of TensorFlow: within an operation, or between shards or batches."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def lstm_step(root: Path) -> str:
         node(axes, (7.9, 2.6), TIMES, shape="circle")
         node(axes, (9.7, 4.6), "sₜ", BLUE)
         node(axes, (9.7, 2.6), "hₜ")
-        label(axes, (3.5, 5.2), "the cell state meets no matrix and no tanh on its way", BLUE, 9)
+        label(axes, (3.5, 5.2), "no matrix and no tanh on the path of the cell state", BLUE, 9)
 
     return plots.svg(draw, (7.6, 4.1))
 

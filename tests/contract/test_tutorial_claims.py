@@ -232,23 +232,6 @@ def no_cure_is_the_best_for_every_task(outs: Path) -> None:
     assert min(simple, key=lambda cell: loss[cell]) == "relu-identity"
 
 
-# Chapter 5 ----------------------------------------------------------------------------------------
-
-
-def the_loss_of_contrasts_lstm_stays_at_that_of_a_guess_and_then_falls_to_almost_zero(
-    outs: Path,
-) -> None:
-    losses = np.load(outs / "models/contrasts-lstm/losses.npy")
-    assert np.abs(losses[:100] - np.log(2)).max() < 0.05
-    assert losses[-100:].mean() < 0.02
-
-
-CLAIMS_OF_XOR = [
-    two_layers_with_tanh_separate_xor_and_linear_networks_never_do,
-    the_loss_of_both_linear_networks_stays_near_log_2,
-    borders_of_linear_networks_are_straight_lines,
-    gradients_agree_with_gradient_tape_and_central_differences,
-]
 # Chapter 4 ----------------------------------------------------------------------------------------
 
 
@@ -343,6 +326,17 @@ def the_weights_of_the_verse_lie_near_the_diagonal(outs: Path) -> None:
     assert np.corrcoef(looked_at, np.arange(len(looked_at)))[0, 1] > 0.95
 
 
+# Chapter 5 ----------------------------------------------------------------------------------------
+
+
+def the_loss_of_contrasts_lstm_stays_at_that_of_a_guess_and_then_falls_to_almost_zero(
+    outs: Path,
+) -> None:
+    losses = np.load(outs / "models/contrasts-lstm/losses.npy")
+    assert np.abs(losses[:100] - np.log(2)).max() < 0.05
+    assert losses[-100:].mean() < 0.02
+
+
 # Class --------------------------------------------------------------------------------------------
 
 
@@ -360,6 +354,12 @@ def the_perceptron_has_three_weights_for_each_of_10004_inputs(outs: Path) -> Non
     assert json.loads(text)["parameters"] == 3 * 10_004 + 3
 
 
+CLAIMS_OF_XOR = [
+    two_layers_with_tanh_separate_xor_and_linear_networks_never_do,
+    the_loss_of_both_linear_networks_stays_near_log_2,
+    borders_of_linear_networks_are_straight_lines,
+    gradients_agree_with_gradient_tape_and_central_differences,
+]
 CLAIMS = [
     function
     for function in vars(sys.modules[__name__]).values()
