@@ -1,8 +1,11 @@
-"""Training callback that logs each epoch to MLflow."""
+"""Training callback that logs each epoch to MLflow, and to whoever waits for it."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.training.callbacks import Callback
@@ -10,6 +13,9 @@ from pipelines.training.samples import Sample
 
 if TYPE_CHECKING:
     from pipelines.tracking.runs import Run
+
+# Variable that names a file, which gets each row of the history as a line of JSON.
+EPOCHS = "SEQPROOF_EPOCHS"
 
 
 class EpochLogger(Callback):
@@ -25,11 +31,20 @@ class EpochLogger(Callback):
         self._run = run
 
     def on_epoch_end(self, row: Mapping[str, float], sample: Sample | None = None) -> None:
-        """Log a row of the history.
+        """Log the row of an epoch that has just ended.
+
+        Args:
+            row: as for `log_row`.
+            sample: not logged; the artifact `pictures/samples.md` has all samples.
+        """
+        self.log_row(row)
+        _append(row)
+
+    def log_row(self, row: Mapping[str, float]) -> None:
+        """Log a row of the history to MLflow.
 
         Args:
             row: `epoch`, `tokens` and the epoch's losses and scores; of a group also `seed`.
-            sample: not logged; the artifact `pictures/samples.md` has all samples.
         """
         prefix = f"seed-{row['seed']:.0f}/" if "seed" in row else ""
         values = {key: value for key, value in row.items() if key not in ("seed", "epoch")}
@@ -39,3 +54,11 @@ class EpochLogger(Callback):
         }
         self._run.log_metrics(by_epoch, step=int(row["epoch"]))
         self._run.log_metrics(by_tokens, step=int(row["tokens"]))
+
+
+def _append(row: Mapping[str, float]) -> None:
+    """Append a row to the file of the variable, if it is set."""
+    if file := os.environ.get(EPOCHS):
+        line = json.dumps({key: float(value) for key, value in row.items()})
+        with Path(file).open("a", encoding="utf-8") as stream:
+            stream.write(f"{line}\n")

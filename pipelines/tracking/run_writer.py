@@ -85,7 +85,8 @@ class RunWriter:
     def _start(self, event: LogEvent) -> None:
         """Reopen the newest run of this name that has the tag, or create it.
 
-        With a seed, the run is that of the seed, below the run that has the tag.
+        With a child, `seed 2` for example, the run is that of the child, below the run that has
+        the tag.
         """
         payload = event.payload
         self._client, self._experiment_id = connection.connect(
@@ -93,11 +94,14 @@ class RunWriter:
         )
         self._overwrite = payload["overwrite"]
         name, tag, value = payload["name"], payload["tag"], payload["value"]
+        child = payload.get("child")
+        if payload.get("seed") is not None:  # of an event that an earlier version queued
+            child = f"seed {payload['seed']}"
         run = self._find_run(name, tag, value)
-        if payload["seed"] is not None:
+        if child is not None:
             if run is None:
-                raise LookupError(f"the run of the seed group {name} does not exist yet")
-            name = f"{name}, seed {payload['seed']}"
+                raise LookupError(f"the run {name} does not exist yet")
+            name = f"{name}, {child}"
             tag, value = run_tags.PARENT, run.info.run_id
             run = self._find_run(name, tag, value)
         if run is not None:

@@ -29,6 +29,8 @@ from pipelines.tracking.run_writer import RunWriter
 ORIGIN = "seqproof.training"  # of a run without training: where its model comes from
 ATTEMPT = "seqproof.attempt"  # the same in all processes of a training run
 EXPERIMENT = "DVC_EXP_NAME"  # variable in which `dvc exp run` passes the experiment's name
+TRACKING = "SEQPROOF_TRACKING"  # variable; with the value OFF, stages log nothing to MLflow
+OFF = "off"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Run:
         self._queue: offline_queue.QueuedRun | None = None
         self._resources = ExitStack()
         self._lock = threading.RLock()  # system metrics are logged from another thread
+        self._is_off = os.environ.get(TRACKING) == OFF
 
     @property
     def id(self) -> str:
@@ -150,6 +153,8 @@ class Run:
 
     def _log_from_files(self, make_event: Callable[[], LogEvent]) -> None:
         """Log an event made from files; a file that cannot be read must not stop the stage."""
+        if self._is_off:
+            return
         try:
             event = make_event()
         except Exception as error:  # of Arrow or the system
@@ -159,6 +164,8 @@ class Run:
 
     def _log(self, event: LogEvent) -> None:
         """Send an event or, if the server is unreachable, queue it. Raises no errors."""
+        if self._is_off:
+            return
         with self._lock:
             if self.failure is None:
                 try:
@@ -205,7 +212,7 @@ class Run:
         value: str,
         tags: Mapping[str, str],
         overwrite: bool,
-        seed: int | None = None,
+        child: str | None = None,
     ) -> None:
         """Reopen the run of this name that has the tag, or create it.
 
@@ -216,8 +223,10 @@ class Run:
             value: the tag's value.
             tags: tags of a new run.
             overwrite: whether a new result replaces the previous one.
-            seed: opens the run of this seed, below the run that has the tag.
+            child: opens the run of this part, below the run that has the tag.
         """
+        if self._is_off:
+            return
         state = git.git_state(self._root)
         own_tags = {"corpus": self._identity.corpus, "task": self._identity.task}
         own_tags |= {COMMIT: state["git_commit"], DIRTY: state["git_dirty"]}
@@ -230,7 +239,7 @@ class Run:
             "value": value,
             "tags": connection.context_tags({**own_tags, **tags}),
             "overwrite": overwrite,
-            "seed": seed,
+            "child": child,
             "id": uuid.uuid4().hex,
         }
         self._start_event = LogEvent(log_events.START, payload)
@@ -298,7 +307,7 @@ def seed_evaluation(identity: RunIdentity, root: Path, model_hash: str, seed: in
         seed: the seed.
     """
     run = Run(identity, root, EVALUATION)
-    run.open(MODEL_HASH, model_hash, {}, overwrite=True, seed=seed)
+    run.open(MODEL_HASH, model_hash, {}, overwrite=True, child=f"seed {seed}")
     with _closing(run):
         yield run
 

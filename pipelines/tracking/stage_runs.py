@@ -242,7 +242,7 @@ def _log_provenance(run: Run, kind: str, inputs: Inputs, device: Mapping[str, st
 def _log_history(run: Run, history: pd.DataFrame) -> None:
     logger = EpochLogger(run)
     for row in history.to_dict("records"):
-        logger.on_epoch_end({str(key): float(value) for key, value in row.items()})
+        logger.log_row({str(key): float(value) for key, value in row.items()})
 
 
 def _log_description(

@@ -9,7 +9,7 @@ import yaml
 from pipelines import paths
 from pipelines.lineage import environment
 from pipelines.tracking import data_warnings, descriptions, run_writer, runs
-from tests.unit.tracking.work import CORPUS, METRICS, Work
+from tests.unit.tracking.work import CORPUS, METRICS, ROWS, Work
 
 
 def test_a_run_is_found_by_each_of_its_tags(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,3 +146,13 @@ def test_a_logged_model_has_signature_example_and_metrics(work: Work) -> None:
     assert json.loads((folder / "input_example.json").read_text(encoding="utf-8")) == ["in"]
     assert model.metrics
     assert {metric.key: metric.value for metric in model.metrics}["test_bleu"] == 20.5
+
+
+def test_epochs_reach_the_file_that_a_variable_names(work: Work, monkeypatch):
+    file = work.folder / "epochs.jsonl"
+    monkeypatch.setenv("SEQPROOF_EPOCHS", str(file))
+    monkeypatch.setenv("SEQPROOF_TRACKING", "off")
+    work.train()
+    work.evaluate()  # logs the history once more
+    assert [json.loads(line) for line in file.read_text().splitlines()] == ROWS
+    assert not (work.folder / "mlflow.db").exists()
