@@ -152,6 +152,7 @@ def test_epochs_reach_the_file_that_a_variable_names(work: Work, monkeypatch):
     file = work.folder / "epochs.jsonl"
     monkeypatch.setenv("SEQPROOF_EPOCHS", str(file))
     monkeypatch.setenv("SEQPROOF_TRACKING", "off")
+    (work.folder / "mlflow.db").unlink()
     work.train()
     work.evaluate()  # logs the history once more
     assert [json.loads(line) for line in file.read_text().splitlines()] == ROWS
