@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipelines.config.corpora import Corpus
@@ -115,13 +115,14 @@ def _rule(error: ErrorDetails) -> str:
     """Return what a value must be; pydantic's own messages speak of Python."""
     if error["type"].endswith("_type") and isinstance(error["input"], str) and _is_number(error):
         return "is text to YAML: write 4e-3 as 4.0e-3, 1e5 as 1.0e+5, and no quotes around a number"
+    least = error.get("ctx", {}).get("min_length", 1)
     words = isinstance(error["input"], bool)  # to YAML, so are yes, no, on and off
     rules = {
         "tuple_type": "must be a list",
         "dict_type": "must be a map",
         "model_type": "must be a map",
         "model_attributes_type": "must be a map",
-        "too_short": "must not be empty",
+        "too_short": "must not be empty" if least == 1 else f"must have at least {least} values",
         "finite_number": "must be a finite number",
         "int_type": "must be an integer",
         "float_type": "must be a number",
@@ -205,5 +206,7 @@ def _resolve_union(kind: Any, part: int | str) -> Any:
             tags = [get_args(field.annotation) for name, field in fields.items() if name in TAGS]
             if any(part in tag for tag in tags):
                 return choice
+            if Tag(str(part)) in getattr(choice, "__metadata__", ()):
+                return get_args(choice)[0]
         return choices[0] if len(choices) == 1 else kind
     return kind

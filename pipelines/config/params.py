@@ -67,9 +67,11 @@ from pipelines.config.models import (
     TaggerConfig,
     TrainableConfig,
     TrainableModel,
+    family_of,
     seeds_of,
     training_stage,
 )
+from pipelines.config.sweeps import Sweep, check_sweep
 from pipelines.data.readers.text_files import decode
 from pipelines.errors import UserError, suggest
 from pipelines.types import (
@@ -138,6 +140,7 @@ __all__ = [
     "Source",
     "SourceLength",
     "Split",
+    "Sweep",
     "SyntheticTask",
     "TaggerConfig",
     "Task",
@@ -203,6 +206,8 @@ class Params(ConfigModel):
         checks: rules of every corpus; `corpora.<name>.checks` has them, too.
         families: models by the stage that trains them.
         models: all models by name.
+        sweep_section: sweeps by name; None without any.
+        sweeps: the same; empty without any.
     """
 
     seed: Seed
@@ -216,6 +221,12 @@ class Params(ConfigModel):
     families: Annotated[ModelFamilies, Field(alias="models")]
     experiments: Experiments
     goals: Annotated[tuple[Goal, ...], Field(strict=False)]
+    sweep_section: Annotated[dict[Name, Sweep] | None, Field(alias="sweeps")] = None
+
+    @cached_property
+    def sweeps(self) -> dict[str, Sweep]:
+        """Sweeps by name."""
+        return self.sweep_section or {}
 
     @cached_property
     def models(self) -> dict[str, Model]:
@@ -272,21 +283,29 @@ class Params(ConfigModel):
                         f"{key}: {model.model} is trained by {training_stage(model)}: "
                         f"move the entry to models.{right}"
                     )
-                self._check_init_from(key, model)
-                corpus = self.corpora.get(model.corpus)
-                if corpus is None:
-                    hint = suggest(model.corpus, self.corpora)
-                    raise ValueError(f"{key}.corpus: there is no corpus '{model.corpus}'{hint}")
-                if TASK_OF[model.model] != corpus.task:
-                    raise ValueError(
-                        f"{key}.model: {model.model} is for {TASK_OF[model.model]}, "
-                        f"but the corpus '{model.corpus}' is for {corpus.task}"
-                    )
-                _check_translation(key, model, corpus)
-                _check_unknown_replacement(key, model, corpus)
+                self._check_model(name, model)
         self.experiments.check_references(self.corpora, self.models)
         check_goals(self.goals, self.models, self.corpora)
+        for name, sweep in self.sweeps.items():
+            key, check_model = f"sweeps.{name}", self._check_model
+            check_sweep(key, sweep, self.models, self.corpora, self.seed, check_model)
         return self
+
+    def _check_model(self, name: str, model: Model) -> None:
+        """Check that a model agrees with its corpus and with the model that it starts from."""
+        key = f"models.{family_of(model)}.{name}"
+        self._check_init_from(key, model)
+        corpus = self.corpora.get(model.corpus)
+        if corpus is None:
+            hint = suggest(model.corpus, self.corpora)
+            raise ValueError(f"{key}.corpus: there is no corpus '{model.corpus}'{hint}")
+        if TASK_OF[model.model] != corpus.task:
+            raise ValueError(
+                f"{key}.model: {model.model} is for {TASK_OF[model.model]}, "
+                f"but the corpus '{model.corpus}' is for {corpus.task}"
+            )
+        _check_translation(key, model, corpus)
+        _check_unknown_replacement(key, model, corpus)
 
     def _check_init_from(self, key: str, model: Model) -> None:
         """Check that a classifier starts from a language model of the same shape."""

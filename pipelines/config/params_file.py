@@ -1,4 +1,4 @@
-"""Writing of `params.yaml`: new entries among lines that stay as they are.
+"""Writing of `params.yaml`: new entries and values among lines that stay as they are.
 
 The only module that writes YAML.
 """
@@ -12,9 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
-from ruamel.yaml.nodes import MappingNode
+from ruamel.yaml.nodes import MappingNode, SequenceNode
+from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
+from pipelines.config import sweeps, yaml_tree
 from pipelines.config.experiments import Experiments
 from pipelines.config.models import FAMILIES
 from pipelines.errors import UserError
@@ -35,7 +37,7 @@ MODELS = """\
 # Models, grouped by the stage that trains them. Optional keys that are left out are off.
 models:
 """
-SECTIONS = ("corpora", "models", "experiments", "goals")
+SECTIONS = ("corpora", "models", "experiments", "goals", "sweeps")
 
 
 class Entry(NamedTuple):
@@ -51,7 +53,7 @@ class Entry(NamedTuple):
 
 
 def without_entries(text: str) -> str:
-    """Return a `params.yaml` without corpora, models, experiments and goals.
+    """Return a `params.yaml` without corpora, models, experiments, goals and sweeps.
 
     Args:
         text: of a valid `params.yaml`.
@@ -110,6 +112,102 @@ def add_entry(text: str, path: Sequence[str], entry: Entry) -> str:
     return "".join([*lines[:place], block, *lines[place:]])
 
 
+def set_values(text: str, path: Sequence[str], values: Mapping[str, Any]) -> str:
+    """Return a `params.yaml` with other values in one entry; comments and other lines stay.
+
+    Args:
+        text: of a valid `params.yaml`.
+        path: keys that lead to the entry, for instance `("models", "lstm", "diary-lstm")`.
+        values: by key of the entry, that of a section with a dot (`optimizer.learning_rate`); None
+            removes the key.
+
+    Raises:
+        UserError: the entry shares values with others by anchors of YAML.
+    """
+    before = yaml_tree.parse(text, "params.yaml").value
+    expected = sweeps.changed(before, {".".join((*path, key)): x for key, x in values.items()})
+    for key, value in values.items():
+        text = _set_value(text, [*path, *key.split(".")], value)
+    if yaml_tree.parse(text, "params.yaml").value != _plain(expected):
+        raise UserError(
+            f"params.yaml: {'.'.join(path)} shares values with other entries by an anchor (&) or "
+            "merge key (<<). Write them out in this entry."
+        )
+    return text
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with lists in place of tuples, as YAML reads it."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _set_value(text: str, path: Sequence[str], value: Any) -> str:
+    node: Any = _root(text)
+    for depth, name in enumerate(path):
+        position = next((n for n, (key, _) in enumerate(node.value) if key.value == name), None)
+        if position is None:
+            if value is None:
+                return text
+            for part in reversed(path[depth + 1 :]):
+                value = {part: value}
+            return _insert(text, node, name, value)
+        key, child = node.value[position]
+        if depth == len(path) - 1:
+            return (
+                _remove(text, node, position)
+                if value is None
+                else _replace(text, key, child, value)
+            )
+        if not isinstance(child, MappingNode):
+            return text
+        node = child
+    return text
+
+
+def _replace(text: str, key: Any, node: Any, value: Any) -> str:
+    colon = text.index(":", key.end_mark.index) + 1
+    return f"{text[:colon]} {flow(value)}{text[_last_mark(node) :]}"
+
+
+def _insert(text: str, section: Any, name: str, value: Any) -> str:
+    """Add a key at the end of a section."""
+    item = f"{flow(name)}: {flow(value)}"
+    if section.flow_style:
+        end = section.end_mark.index - 1
+        if section.value:
+            end, item = _last_mark(section.value[-1][1]), f", {item}"
+        return text[:end] + item + text[end:]
+    lines = _lines(text)
+    place = text.count("\n", 0, _last_mark(section)) + 1
+    lines.insert(place, f"{' ' * section.value[0][0].start_mark.column}{item}\n")
+    return "".join(lines)
+
+
+def _remove(text: str, section: Any, position: int) -> str:
+    key, value = section.value[position]
+    start, end = key.start_mark.index, _last_mark(value)
+    if not section.flow_style:
+        lines = _lines(text)
+        first, last = (text.count("\n", 0, index) for index in (start, end))
+        return "".join([*lines[:first], *lines[last + 1 :]])
+    if position > 0:
+        start = _last_mark(section.value[position - 1][1])
+    elif len(section.value) > 1:
+        end = section.value[1][0].start_mark.index
+    return text[:start] + text[end:]
+
+
+def _last_mark(node: Any) -> int:
+    """Return the end of a value, without the blank lines and comments after a block."""
+    while isinstance(node, MappingNode | SequenceNode) and node.value and not node.flow_style:
+        last = node.value[-1]
+        node = last[1] if isinstance(node, MappingNode) else last
+    index: int = node.end_mark.index
+    return index
+
+
 def _lines(text: str) -> list[str]:
     return [f"{line}\n" for line in text.removesuffix("\n").split("\n")]
 
@@ -166,9 +264,23 @@ def _one_line(text: str) -> str:
     return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
 
 
+class _Representer(RoundTripRepresenter):
+    """Writer of numbers that are numbers in YAML 1.1, too, where 1e-05 is text."""
+
+    def represent_float(self, data: float) -> Any:
+        """Write a decimal point in front of an exponent."""
+        node = super().represent_float(data)
+        node.value = re.sub(r"^(-?[0-9]+)e", r"\1.0e", node.value)
+        return node
+
+
+_Representer.add_representer(float, _Representer.represent_float)
+
+
 def flow(value: Any) -> str:
     """Return a value in one line of YAML, the same for YAML 1.1 and 1.2."""
     yaml = YAML()
+    yaml.Representer = _Representer
     yaml.default_flow_style = True
     yaml.width = 10**9
     written = io.StringIO()

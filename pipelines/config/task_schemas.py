@@ -25,6 +25,9 @@ class TaskSchema:
         required_keys: dotted keys of a corpus that no other task needs.
         optional_keys: dotted keys of a corpus that no other task may have.
         protocol_keys: keys of a published number's protocol that metrics of the task may need.
+        validation_score: score that chooses the best epoch, the column `valid_<score>` of the
+            history; None if the validation loss does.
+        validation_score_of_characters: the same for texts of characters, if it is another one.
     """
 
     name: Task
@@ -37,6 +40,8 @@ class TaskSchema:
     required_keys: tuple[str, ...] = ()
     optional_keys: tuple[str, ...] = ()
     protocol_keys: tuple[str, ...] = ()
+    validation_score: str | None = None
+    validation_score_of_characters: str | None = None
 
     @property
     def text_columns(self) -> tuple[str, ...]:
@@ -65,6 +70,7 @@ SCHEMAS: Mapping[str, TaskSchema] = {
             columns=("text", "label"),
             label_column="label",
             required_keys=("checks.labels.values",),
+            validation_score="macro_f1",
         ),
         TaskSchema(
             name="tagging",
@@ -72,6 +78,7 @@ SCHEMAS: Mapping[str, TaskSchema] = {
             label_column="tags",
             labels_per_token=True,
             label_pattern=r"O|[BI]-\S+",  # IOB: outside, beginning and inside of a span
+            validation_score="span_f1",
         ),
         TaskSchema(
             name="translation",
@@ -80,6 +87,8 @@ SCHEMAS: Mapping[str, TaskSchema] = {
             required_keys=("checks.length_ratio.max",),
             optional_keys=("search", "vocabulary.shared"),
             protocol_keys=("decoding", "tokens", "case", "teacher_forcing"),
+            validation_score="bleu",
+            validation_score_of_characters="exact_match",
         ),
     )
 }

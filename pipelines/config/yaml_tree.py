@@ -38,15 +38,15 @@ class YamlTree:
         """Return the line of a value, or of its nearest parent in the file.
 
         Args:
-            location: keys and indices with dots between them, as in `corpora.verses.source`.
+            location: keys and indices with dots between them, as in `corpora.verses.source`; a
+                key may hold dots itself.
         """
         line: int | None = None
         node: yaml.Node = self.node
-        for part in location.split("."):
-            matches = [child for child in _children(node) if child[0] == part]
-            if not matches:
-                break
-            _, line, node = matches[0]
+        rest = f"{location}."
+        while matches := [child for child in _children(node) if rest.startswith(f"{child[0]}.")]:
+            part, line, node = max(matches, key=lambda child: len(child[0]))
+            rest = rest.removeprefix(f"{part}.")
         return line
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from pipelines.config import corpora, experiments, models, params
+from pipelines.config import corpora, experiments, models, params, sweeps
 from pipelines.data.readers.lookup import find_readers
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +99,7 @@ def sections() -> list[type[BaseModel]]:
     """Every section of params.yaml."""
     found = {
         one
-        for module in (params, corpora, experiments, models)
+        for module in (params, corpora, experiments, models, sweeps)
         for one in vars(module).values()
         if isinstance(one, type) and issubclass(one, BaseModel)
     }

@@ -98,3 +98,63 @@ def test_without_entries_only_the_common_values_remain(tmp_path: Path) -> None:
     assert "seed: 1 # seed of models and experiments\n" in file.read_text(encoding="utf-8")
     assert "Shakespeare" not in file.read_text(encoding="utf-8")
     assert "plays" not in file.read_text(encoding="utf-8")
+
+
+LSTM = ("models", "lstm", "opinions-lstm")
+BLOCK = """\
+models:
+  lstm:
+    mine: # a comment
+      hidden: # widths
+        - 1
+        - 2 # second
+
+      # on the optimizer
+      optimizer:
+        name: adam # after Kingma
+        learning_rate: 0.1
+
+    # on the next
+    yours: {}
+"""
+
+
+def test_values_change_and_comments_stay() -> None:
+    values = {"units": 131, "optimizer.learning_rate": 1e-05, "optimizer.warmup_steps": 7}
+    text = params_file.set_values(TEXT, LSTM, values | {"seeds": [1, 2], "dropout": None})
+    old, new = TEXT.split("\n"), text.split("\n")
+    assert [line.strip() for line in new if line not in old] == [
+        "units: 131",
+        "optimizer: {name: adam, learning_rate: 1.0e-05, schedule: linear, clip_norm: 1.0, "
+        "warmup_steps: 7}",
+        "seeds: [1, 2]",
+    ]
+    assert len(new) == len(old)  # one line more, one less
+    entry = yaml.safe_load(text)["models"]["lstm"]["opinions-lstm"]
+    assert entry["optimizer"]["learning_rate"] == 1e-05
+    assert "dropout" not in entry
+
+
+def test_values_of_a_block() -> None:
+    path = ("models", "lstm", "mine")
+    values = {"hidden": (3,), "optimizer.learning_rate": None, "optimizer.clip_norm": 2.0}
+    text = params_file.set_values(BLOCK, path, values | {"cache.window": 9})
+    assert text == (
+        "models:\n  lstm:\n    mine: # a comment\n      hidden: [3] # second\n\n"
+        "      # on the optimizer\n      optimizer:\n        name: adam # after Kingma\n"
+        "        clip_norm: 2.0\n      cache: {window: 9}\n\n    # on the next\n    yours: {}\n"
+    )
+
+
+def test_removing_the_first_and_the_only_key_of_braces() -> None:
+    text = "models: {lstm: {mine: {a: 1, b: {c: 2}}}}\n"
+    path = ("models", "lstm", "mine")
+    assert "mine: {b: {c: 2}}" in params_file.set_values(text, path, {"a": None})
+    assert "mine: {a: 1, b: {}}" in params_file.set_values(text, path, {"b.c": None})
+    assert params_file.set_values(text, path, {"d": None, "b.d": None, "e.f": None}) == text
+
+
+def test_an_entry_that_shares_values_is_refused() -> None:
+    text = "base: &base {a: 1}\nmodels: {lstm: {mine: *base, yours: *base}}\n"
+    with pytest.raises(UserError, match=r"models\.lstm\.mine shares values .* Write them out"):
+        params_file.set_values(text, ("models", "lstm", "mine"), {"a": 2})
