@@ -36,6 +36,7 @@ ANALYSES = Path("analyses")
 EXPERIMENTS = Path("experiments")
 VERIFIED = Path("verified")
 EXPORTS = Path("exports")
+SWEEPS = Path("sweeps")
 REPORT = Path("report.html")
 
 
@@ -132,6 +133,11 @@ def verified(name: str) -> Path:
 def exported(name: str, kind: str) -> Path:
     """Return the folder of a model in another format: `saved-model` or `onnx`."""
     return EXPORTS / name / kind
+
+
+def sweep(name: str) -> Path:
+    """Return the file with the result of a sweep."""
+    return SWEEPS / f"{name}.json"
 
 
 def source_record(corpus: str) -> Path:

@@ -77,12 +77,15 @@ MAY_IMPORT = {
     "export": {"tasks", "inference", "models", "layers", "text"},
     "lineage": {"paths", "data"},
     "scheduling": {"lineage"},
+    "sweeps": {"paths", "lineage", "scheduling", "evaluation"},
     "tracking": {"paths", "lineage", "evaluation", "tasks", "inference", "training"},
     "experiments": {
         *("evaluation", "tasks", "inference", "training"),
         *("models", "layers", "text"),
     },
-    "reporting": {"paths", "experiments", "evaluation", "lineage", "tasks", "training", "data"},
+    "reporting": {
+        *("paths", "sweeps", "experiments", "evaluation", "lineage", "tasks", "training", "data"),
+    },
     "tutorial": {
         *("paths", "reporting", "experiments", "evaluation", "tasks", "inference", "training"),
         *("models", "layers", "text", "data"),
