@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from pipelines import files
 from pipelines.errors import UserError, redact
 from pipelines.lineage import dvc_project
+from pipelines.tracking import artifact_addresses
 
 # An unreachable server must cost seconds; by default MLflow retries seven times for two minutes.
 CLIENT_ENV = {
@@ -30,6 +31,8 @@ CLIENT_ENV = {
 SERVER_ENV = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 # For `ping`, whose answer no run depends on.
 PING_ENV = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+# https://host/path, or the host:path of SSH; no path, and no file:///path.
+_REMOTE_REPOSITORY = re.compile(r"(?!file:)[^/:]+:")
 DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
@@ -38,9 +41,15 @@ def tracking_uri(root: Path) -> str:
 
     In a queued experiment the default is the file of the project that queued it.
     """
-    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(
-        dvc_project.main_root(root) / "mlflow.db"
-    )
+    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(_database(root))
+
+
+def _database(root: Path) -> Path:
+    return dvc_project.main_root(root) / "mlflow.db"
+
+
+def _artifacts(root: Path) -> Path:
+    return dvc_project.main_root(root) / artifact_addresses.FOLDER
 
 
 def sqlite_uri(file: Path) -> str:
@@ -61,7 +70,7 @@ def sqlite_file(uri: str) -> Path | None:
 
 def ui_arguments(root: Path, host: str, port: int) -> list[str]:
     """Return the arguments of `mlflow` that show the runs of this project; see `ui_env`."""
-    artifacts = (dvc_project.main_root(root) / "mlartifacts").as_uri()
+    artifacts = _artifacts(root).as_uri()
     server = ["--host", host, "--port", str(port), "--workers", "1"]  # one user
     return ["ui", "--artifacts-destination", artifacts, *server]
 
@@ -124,15 +133,25 @@ def _describe_file(file: Path) -> str:
             return f"{file} does not exist yet: the first training creates it"
         raise UserError(f"{file} does not exist, and its folder is not writable.")
     try:
-        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as database:
-            tables = database.execute("SELECT name FROM sqlite_master").fetchall()
-            rows = database.execute("SELECT count(*) FROM runs") if ("runs",) in tables else [(0,)]
-            ((count,),) = rows
+        count = _count_runs(file)
     except sqlite3.Error as error:
         raise UserError(f"{file} is not a readable database: {error}.") from None
     if not os.access(file, os.W_OK):
         raise UserError(f"{file} is not writable.")
     return f"{file} holds {count:,} runs"
+
+
+def _count_runs(file: Path) -> int:
+    """Return the number of runs in a file, which is only read.
+
+    Raises:
+        sqlite3.Error: the file is no database.
+    """
+    with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        tables = database.execute("SELECT name FROM sqlite_master").fetchall()
+        rows = database.execute("SELECT count(*) FROM runs") if ("runs",) in tables else [(0,)]
+        ((count,),) = rows
+    return int(count)
 
 
 def _ping_database(uri: str, port: int) -> str:
@@ -153,12 +172,28 @@ def _ping_server(uri: str) -> str:
     return f"{redact(uri)} answers"
 
 
-def context_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Add the tags that MLflow gives every run: user, source and commit."""
+def context_tags(tags: Mapping[str, str], root: Path) -> dict[str, str]:
+    """Add the tags that MLflow gives every run: user, source and commit.
+
+    The source is relative to the project, and a repository of this machine is left out: runs are
+    shared, and then the paths of this machine mean nothing.
+
+    Args:
+        tags: other tags of the run.
+        root: the project's root.
+    """
     silence_mlflow()
     from mlflow.tracking.context import registry
+    from mlflow.utils import mlflow_tags
 
     resolved: dict[str, str] = registry.resolve_tags(dict(tags))
+    source = Path(resolved.get(mlflow_tags.MLFLOW_SOURCE_NAME, "")).resolve()
+    inside = source.is_relative_to(root.resolve())
+    resolved[mlflow_tags.MLFLOW_SOURCE_NAME] = (
+        source.relative_to(root.resolve()).as_posix() if inside else source.name
+    )
+    if not _REMOTE_REPOSITORY.match(resolved.get(mlflow_tags.MLFLOW_GIT_REPO_URL, "")):
+        resolved.pop(mlflow_tags.MLFLOW_GIT_REPO_URL, None)
     return resolved
 
 
@@ -172,8 +207,21 @@ def client(uri: str, root: Path) -> Any:
     with _creation_lock(uri, root):
         file = sqlite_file(uri)
         if file is not None and file.parent.is_dir() and not file.exists():
-            _create_tables(file, (dvc_project.main_root(root) / "mlartifacts").as_uri())
+            _create_tables(file, _artifacts(root).as_uri())
+        elif file is not None and file.exists():
+            _prepare_file(file, root)
         return MlflowClient(uri)
+
+
+def _prepare_file(file: Path, root: Path) -> None:
+    """Let the addresses of the project's own store follow it.
+
+    A file that is no database fails at once: MLflow would try for a minute.
+    """
+    if file.resolve() == _database(root):
+        artifact_addresses.update(file, _artifacts(root))
+    else:
+        _count_runs(file)
 
 
 def _create_tables(file: Path, artifacts: str) -> None:
@@ -205,11 +253,7 @@ def connect(uri: str, experiment: str, root: Path) -> tuple[Any, str]:
         root: the project's root.
     """
     mlflow_client = client(uri, root)
-    artifacts = (
-        (dvc_project.main_root(root) / "mlartifacts").as_uri()
-        if sqlite_file(uri) is not None
-        else None
-    )
+    artifacts = _artifacts(root).as_uri() if sqlite_file(uri) is not None else None
     with _creation_lock(uri, root):
         return mlflow_client, _experiment_id(mlflow_client, experiment, artifacts)
 

@@ -99,7 +99,7 @@ def save_model(folder: Path, run_id: str, logged_model: Any, event: LogEvent) ->
     from mlflow.models import Model
 
     mlflow_model = Model(
-        artifact_path=logged_model.artifact_location,
+        artifact_path=f"models:/{logged_model.model_id}",
         model_uuid=logged_model.model_id,
         model_id=logged_model.model_id,
         run_id=run_id,
@@ -118,11 +118,19 @@ def save_model(folder: Path, run_id: str, logged_model: Any, event: LogEvent) ->
         "serving_input_path": "serving_input_example.json",
         "type": "json_object",
     }
+    _remove_local_paths(mlflow_model.flavors["python_function"])
     example = event.payload["example"]
     _write_json(folder / "input_example.json", example)
     _write_json(folder / "serving_input_example.json", {"inputs": example})
     _write_json(folder / "output_example.json", event.payload["predictions"])
     mlflow_model.save(str(folder / "MLmodel"))
+
+
+def _remove_local_paths(flavor: dict[str, Any]) -> None:
+    """Remove the paths of the files that were copied into a model, which MLflow does not read."""
+    for copy in flavor["artifacts"].values():
+        del copy["uri"]
+    flavor["model_code_path"] = Path(flavor["model_code_path"]).name
 
 
 def _write_json(path: Path, content: object) -> None:

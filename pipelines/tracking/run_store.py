@@ -180,10 +180,14 @@ class RunStore:
                 warnings.simplefilter("ignore")
                 return function()
         except Exception as error:  # of MLflow, its transport or the system
+            reason = connection.summary(error)
+            file = connection.sqlite_file(self._server)
             raise UserError(
-                f"The runs of tracking server {self._server} cannot be read "
-                f"({connection.summary(error)}). Start the server, or set MLFLOW_TRACKING_URI to "
-                "another one."
+                f"The runs of tracking server {self._server} cannot be read ({reason}). Start the "
+                "server, or set MLFLOW_TRACKING_URI to another one."
+                if file is None
+                else f"The runs in {file} cannot be read ({reason}). Restore the file, or move it "
+                "away: the next training creates a new one."
             ) from None
 
 

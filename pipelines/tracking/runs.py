@@ -237,7 +237,7 @@ class Run:
             "name": self._identity.name,
             "tag": tag,
             "value": value,
-            "tags": connection.context_tags({**own_tags, **tags}),
+            "tags": connection.context_tags({**own_tags, **tags}, self._root),
             "overwrite": overwrite,
             "child": child,
             "id": uuid.uuid4().hex,

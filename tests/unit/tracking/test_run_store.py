@@ -67,8 +67,16 @@ def test_a_store_that_does_not_exist_has_no_runs_and_is_not_created(
 def test_a_damaged_store_is_a_user_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "mlflow.db").write_text("this is no database " * 100, encoding="utf-8")
-    with pytest.raises(UserError, match=r"sqlite:.*mlflow\.db .*MLFLOW_TRACKING_URI"):
+    message = r"^The runs in .*/mlflow\.db cannot be read \(file is not a database\)\. Restore"
+    with pytest.raises(UserError, match=message):
         _ = run_store.open_store(tmp_path).runs
+    (tmp_path / "mlflow.db").unlink()
+    (tmp_path / "mlflow.db").mkdir()
+    with pytest.raises(UserError, match="unable to open database file"):
+        _ = run_store.open_store(tmp_path).runs
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    with pytest.raises(UserError, match="cannot be read"):
+        _ = run_store.open_store(tmp_path / "other").runs
 
 
 def test_a_second_writer_waits_and_then_fails(
