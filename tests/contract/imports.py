@@ -17,6 +17,7 @@ OBSERVERS = frozenset(
     {
         "commands",
         "pipelines/api.py",
+        "pipelines/cluster",
         "pipelines/config",
         "pipelines/console.py",
         "pipelines/demo",

@@ -14,7 +14,8 @@ from tests.contract.imports import FIRST_PARTY, ROOT, closure, files, first_part
 # The only places that import each library.
 DOORS = {
     "datasketch": "pipelines/data/near_duplicates.py",
-    "distributed": "pipelines/data/engine.py",
+    "dask_jobqueue": "pipelines/cluster/slurm.py",
+    "distributed": ("pipelines/cluster/", "pipelines/data/engine.py"),
     "duckdb": (
         "commands/",
         "pipelines/data/selection.py",
@@ -78,6 +79,7 @@ MAY_IMPORT = {
     "lineage": {"paths", "data"},
     "scheduling": {"lineage"},
     "sweeps": {"paths", "lineage", "scheduling", "evaluation"},
+    "cluster": {"paths", "lineage", "scheduling", "training"},
     "tracking": {"paths", "lineage", "evaluation", "tasks", "inference", "training"},
     "experiments": {
         *("evaluation", "tasks", "inference", "training"),

@@ -1,0 +1,214 @@
+"""Dask workers as jobs of SLURM, started by dask-jobqueue.
+
+Queue, cores, memory, time and more come from Dask's configuration, section `jobqueue.slurm`.
+Connections are encrypted: whoever reaches a scheduler without certificates can run code there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from pipelines import console
+from pipelines.errors import UserError
+
+PERIOD = 5.0  # seconds between two looks at the jobs
+SECTION = "jobqueue.slurm"
+TLS = "distributed.comm.tls"
+INHERITED = "DASK_INTERNAL_INHERIT_CONFIG"  # Dask's variable for the configuration of a child
+EXAMPLE = (
+    "Write it to ~/.config/dask/jobqueue.yaml, for example "
+    "`jobqueue: {slurm: {queue: short, cores: 2, memory: 4GB, walltime: '04:00:00'}}`"
+)
+
+
+@contextmanager
+def slurm_scheduler(jobs: int, logs: Path) -> Iterator[str]:
+    """Start a scheduler in this process and its workers as jobs, which end with the context.
+
+    Args:
+        jobs: number of jobs, each with one worker, which runs a stage at a time. A job that ends
+            early, at its time limit for example, is replaced.
+        logs: folder for the output of the jobs, unless Dask's configuration names another.
+
+    Yields:
+        Address of the scheduler. A client in this context has its certificates.
+
+    Raises:
+        UserError: there is no SLURM, Dask's configuration is incomplete, or SLURM refuses a job.
+    """
+    try:
+        import dask
+        import distributed  # noqa: F401, its defaults
+        from dask_jobqueue import SLURMCluster
+    except ImportError:
+        raise UserError(
+            "`--slurm` needs dask-jobqueue: install seqproof[dask], as docs/scale.md shows."
+        ) from None
+    if shutil.which("sbatch") is None:
+        raise UserError(
+            "`--slurm` needs the command `sbatch`, which is not installed here. Run seqproof on a "
+            "login node of the cluster, or use `--scheduler ADDRESS`."
+        )
+    for key in ("cores", "memory"):
+        if dask.config.get(f"{SECTION}.{key}", None) is None:
+            raise UserError(f"Dask's configuration lacks {SECTION}.{key}. {EXAMPLE}.")
+    tls = dask.config.get(TLS)
+    if not tls["ca-file"]:
+        tls = {**tls, **_certificates()}
+    with dask.config.set({TLS: tls}), _inherited(dask.config.serialize(_nested(TLS, tls))):
+        cluster = _create(SLURMCluster, logs)
+        with cluster:
+            _check_script(cluster.job_script())
+            cluster.scale(jobs=jobs)
+            console.echo(f"Submitted {jobs} {'job' if jobs == 1 else 'jobs'} to SLURM.")
+            with _replaced_jobs(cluster, jobs):
+                yield str(cluster.scheduler_address)
+
+
+def _create(cluster: Any, logs: Path) -> Any:
+    """Return a cluster without jobs.
+
+    Raises:
+        UserError: Dask's configuration has an invalid value.
+    """
+    import dask
+
+    section = dask.config.get(SECTION)
+    arguments = [*(section.get("worker-extra-args") or []), "--nthreads", "1", "--no-dashboard"]
+    # What the dashboard shows is not encrypted.
+    options = {"dashboard_address": "127.0.0.1:0", **(section.get("scheduler-options") or {})}
+    try:
+        return cluster(
+            protocol="tls://",
+            processes=1,
+            nanny=False,  # it would not pass SIGTERM on, which announces the end of a job
+            worker_extra_args=arguments,
+            scheduler_options=options,
+            log_directory=section.get("log-directory") or str(logs.resolve()),
+        )
+    except (TypeError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(f"Dask's configuration {SECTION} is invalid: {reason}.") from None
+
+
+def _check_script(script: str) -> None:
+    """Let SLURM check the script of a job without running it.
+
+    Raises:
+        UserError: SLURM refuses it.
+    """
+    process = subprocess.run(
+        ["sbatch", "--test-only"], input=script, capture_output=True, text=True, check=False
+    )
+    if process.returncode:
+        lines = [line.removeprefix("sbatch: ") for line in process.stderr.splitlines()]
+        reason = "; ".join(line.removeprefix("error: ").rstrip(".") for line in lines if line)
+        raise UserError(
+            f"SLURM refuses the job: {reason}. Correct {SECTION} in Dask's configuration."
+        )
+
+
+def _certificates() -> dict[str, Any]:
+    """Return new certificates of scheduler, workers and client, as Dask's configuration."""
+    from distributed.security import Security
+
+    security = Security.temporary()
+    roles = {
+        role: {name: getattr(security, f"tls_{role}_{name}") for name in ("key", "cert")}
+        for role in ("client", "scheduler", "worker")
+    }
+    return {"ca-file": security.tls_ca_file, **roles}
+
+
+def _nested(path: str, value: object) -> dict[str, Any]:
+    for part in reversed(path.split(".")):
+        value = {part: value}
+    assert isinstance(value, dict)
+    return value
+
+
+@contextmanager
+def _inherited(configuration: str) -> Iterator[None]:
+    """Give Dask's configuration to the jobs, which get the environment of this process.
+
+    So the certificates are in no file.
+    """
+    earlier = os.environ.get(INHERITED)
+    os.environ[INHERITED] = configuration
+    try:
+        yield
+    finally:
+        del os.environ[INHERITED]
+        if earlier is not None:
+            os.environ[INHERITED] = earlier
+
+
+@contextmanager
+def _replaced_jobs(cluster: Any, jobs: int) -> Iterator[None]:
+    """Replace jobs that have ended, while the context is open."""
+    loop, end = cluster.loop.asyncio_loop, asyncio.Event()
+    task = asyncio.run_coroutine_threadsafe(_replace_jobs(cluster, jobs, end), loop)
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        task.result()
+
+
+async def _replace_jobs(cluster: Any, jobs: int, end: asyncio.Event) -> None:
+    connected = _connected_names(cluster.scheduler)
+    reported: set[str] = set()
+    while not end.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(end.wait(), PERIOD)
+        queue = await _queue()
+        if queue is None:
+            continue
+        for name, job in list(cluster.workers.items()):
+            if job.job_id is None or job.job_id in queue:
+                continue
+            if name in connected:
+                connected.remove(name)
+                del cluster.workers[name]  # `scale` submits it again
+            elif name not in reported:
+                reported.add(name)
+                console.echo(
+                    f"Job {job.job_id} of SLURM ended before its worker had connected. See its "
+                    f"output in {job.log_directory}.",
+                    error=True,
+                )
+        cluster.scale(jobs=jobs)
+
+
+def _connected_names(scheduler: Any) -> set[str]:
+    """Return a set to which the name of each worker that connects is added."""
+    from distributed.diagnostics.plugin import SchedulerPlugin
+
+    names: set[str] = set()
+
+    class Plugin(SchedulerPlugin):  # type: ignore[misc]
+        """Observer of connections."""
+
+        def add_worker(self, scheduler: Any, worker: str) -> None:
+            """Add the name of a worker."""
+            names.add(str(scheduler.workers[worker].name))
+
+    scheduler.add_plugin(Plugin(), name="seqproof-connected")
+    return names
+
+
+async def _queue() -> set[str] | None:
+    """Return the numbers of this user's jobs in the queue; None if SLURM does not answer."""
+    command = ("squeue", "--me", "--noheader", "--format=%A")
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    output, _ = await process.communicate()
+    return None if process.returncode else set(output.decode().split())

@@ -1,0 +1,143 @@
+"""Workers as jobs of a real SLURM: their number, their ends, and refused jobs."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask_jobqueue  # noqa: F401, its defaults
+import pytest
+from distributed import Client
+
+from pipelines.cluster import slurm
+from pipelines.errors import UserError
+from tests.cluster.slurm import Slurm
+
+ROOT = Path(__file__).parents[2]
+SMALL = {"cores": 1, "memory": "1GB"}
+
+
+@pytest.fixture
+def configured(slurm_server: Slurm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slurm]:
+    """The SLURM; Dask's configuration has what a job needs."""
+    for key, value in slurm_server.variables.items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setattr(slurm, "PERIOD", 0.2)
+    with dask.config.set({f"jobqueue.slurm.{key}": value for key, value in SMALL.items()}):
+        yield slurm_server
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait as long as it takes."""
+    while not condition():
+        time.sleep(0.1)
+
+
+def test_jobs_are_replaced_and_end_with_the_context(configured, tmp_path, capsys):
+    with slurm.slurm_scheduler(2, tmp_path) as address, Client(address) as client:
+        client.wait_for_workers(2)
+        first, second = sorted(configured.jobs(), key=int)
+        configured.call("scancel", first)
+        wait_for(lambda: len(set(configured.jobs("running")) - {first}) == 2)
+        third = max(configured.jobs(), key=int)
+        wait_for(lambda: third in client.run(os.getenv, "SLURM_JOB_ID").values())
+        numbers = client.run(os.getenv, "SLURM_JOB_ID").values()
+        assert set(numbers) == {second, third}
+        assert set(client.nthreads().values()) == {1}
+    wait_for(lambda: not configured.jobs())
+    assert capsys.readouterr().err == ""
+
+
+def test_connections_are_encrypted_and_need_the_certificate(configured, tmp_path):
+    with slurm.slurm_scheduler(1, tmp_path) as address:
+        assert address.startswith("tls://")
+        others = {**dask.config.get(slurm.TLS), **slurm._certificates()}
+        with dask.config.set({slurm.TLS: others}), pytest.raises(OSError, match="certificate"):
+            Client(address, timeout=5)
+    assert slurm.INHERITED not in os.environ
+    assert not any("BEGIN" in file.read_text() for file in tmp_path.rglob("*"))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Dask's, of memory
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"queue": "none"}, "SLURM refuses the job: invalid partition specified: none"),
+        ({"cores": 640}, "SLURM refuses the job: .*node configuration is not available"),
+        ({"walltime": "soon"}, "SLURM refuses the job: Invalid --time specification"),
+        ({"memory": "lots"}, "jobqueue.slurm is invalid: Could not interpret 'lots'"),
+        ({"memory": None}, "Dask's configuration lacks jobqueue.slurm.memory"),
+    ],
+)
+def test_a_refused_job_is_reported(
+    configured: Slurm, tmp_path: Path, values: dict[str, Any], message: str
+):
+    changes = {f"jobqueue.slurm.{key}": value for key, value in values.items()}
+    with (
+        dask.config.set(changes),
+        pytest.raises(UserError, match=message),
+        slurm.slurm_scheduler(1, tmp_path),
+    ):
+        pass
+    assert configured.jobs() == []
+
+
+def test_without_slurm(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        pytest.raises(UserError, match="needs the command `sbatch`, which is not installed here"),
+        slurm.slurm_scheduler(1, tmp_path),
+    ):
+        pass
+
+
+def test_a_job_whose_worker_does_not_start_is_reported(configured, tmp_path, capfd):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nsleep 1\nexit 1\n")
+    python.chmod(0o755)
+    output = ""
+
+    def has_reported() -> bool:
+        nonlocal output
+        output += capfd.readouterr().err
+        return output.endswith("\n")
+
+    with (
+        dask.config.set({"jobqueue.slurm.python": str(python)}),
+        slurm.slurm_scheduler(1, tmp_path),
+    ):
+        wait_for(configured.jobs)
+        (job,) = configured.jobs()
+        wait_for(has_reported)
+    assert output.startswith(f"Job {job} of SLURM ended before its worker had connected. See ")
+    assert output.count("\n") == 1
+
+
+def test_jobs_end_when_the_process_is_killed(configured, tmp_path):
+    script = (
+        "import sys, time; from pathlib import Path; from distributed import Client\n"
+        "from pipelines.cluster import slurm\n"
+        "with slurm.slurm_scheduler(1, Path(sys.argv[1])) as address, Client(address) as client:\n"
+        "    client.wait_for_workers(1)\n"
+        "    print('connected', flush=True)\n"
+        "    time.sleep(1000)\n"
+    )
+    variables = {f"DASK_JOBQUEUE__SLURM__{key.upper()}": str(value) for key, value in SMALL.items()}
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)],
+        env={**os.environ, **variables, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process.stdout as output:
+        while "connected" not in output.readline():
+            pass
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    wait_for(lambda: not configured.jobs())
