@@ -16,8 +16,9 @@ from pipelines.errors import Interrupted, UserError
 from pipelines.lineage import environment, lockfiles, reproduction
 from pipelines.lineage.reproduction import SurveyedStage
 from pipelines.scheduling import exclusive, gpus, plan
-from pipelines.scheduling.children import Children, Main, Send, StopSignals
-from pipelines.scheduling.runner import STARTED, Runner
+from pipelines.scheduling.children import Children, Send, StopSignals
+from pipelines.scheduling.local_jobs import LocalExecutor
+from pipelines.scheduling.runner import Runner
 from pipelines.scheduling.schedule import Schedule
 from pipelines.scheduling.screen import Screen, duration
 
@@ -98,20 +99,14 @@ def _run_stages(
 ) -> dict[str, float]:
     """Run the stages of a schedule; return the seconds of those that have run."""
     progress = {console.PROGRESS_SECONDS: "2"} if table.is_shown else {}
-
-    def work(name: str) -> Main:
-        def main(send: Send) -> None:
-            send(reproduction.reproduce(root, name, order, lambda: send(STARTED)))
-
-        return main
-
+    executor = LocalExecutor(root, children, order)
     with _server(bool(schedule.states)) as server:
 
         def variables(gpu: str | None) -> Mapping[str, str]:
             return {**server, **progress, **gpus.variables(gpu, gpu_count)}
 
-        screen = Screen(table, schedule, children.log)
-        runner = Runner(schedule, children, screen, stop, work, variables)
+        screen = Screen(table, schedule, executor.log)
+        runner = Runner(schedule, executor, screen, stop, variables)
         runner.run()
     return runner.seconds
 

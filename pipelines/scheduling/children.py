@@ -121,10 +121,11 @@ class Children:
             del self._children[name]
             yield name, [], child.close()
 
-    def send_signal(self, number: int) -> None:
-        """Send a signal to all children and their children."""
-        for child in self._children.values():
-            child.send_signal(number)
+    def send_signal(self, number: int, name: str | None = None) -> None:
+        """Send a signal to a child and its children, or to all children."""
+        for other, child in self._children.items():
+            if name in (None, other):
+                child.send_signal(number)
 
     def __enter__(self) -> Children:
         return self

@@ -1,32 +1,19 @@
-"""Running the stages of a schedule in child processes until all have ended."""
+"""Running the stages of a schedule until all have ended."""
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol, get_args
+from collections.abc import Callable, Mapping
+from typing import get_args
 
 from pipelines.lineage.reproduction import Reproduction
-from pipelines.scheduling.children import Main, StopSignals
+from pipelines.scheduling.children import StopSignals
+from pipelines.scheduling.jobs import STARTED, Executor, StageJob
 from pipelines.scheduling.schedule import Schedule, State
 from pipelines.scheduling.screen import Screen
 
-STARTED = "started"  # message of a child whose stage runs its command
 PERIOD = 0.25  # seconds between two drawings of the table
-
-
-class Executor(Protocol):
-    """Child processes by name."""
-
-    def start(self, name: str, main: Main, variables: Mapping[str, str] | None = None) -> None:
-        """Start a child."""
-
-    def wait(self, seconds: float) -> Iterable[tuple[str, list[str], int | None]]:
-        """Return what has happened: a child, its messages, and its exit code at its end."""
-
-    def send_signal(self, number: int) -> None:
-        """Send a signal to all children."""
 
 
 class Runner:
@@ -34,10 +21,9 @@ class Runner:
 
     Args:
         schedule: the stages.
-        children: the processes in which they run.
+        executor: runs them.
         screen: for messages.
         stop: the signals that have arrived: the first stops the stages, the second kills them.
-        work: returns the function that reproduces a stage.
         variables: returns the environment variables of a stage that has a GPU, or none.
 
     Attributes:
@@ -47,14 +33,13 @@ class Runner:
     def __init__(
         self,
         schedule: Schedule,
-        children: Executor,
+        executor: Executor,
         screen: Screen,
         stop: StopSignals,
-        work: Callable[[str], Main],
         variables: Callable[[str | None], Mapping[str, str]],
     ) -> None:
-        self._schedule, self._children, self._screen = schedule, children, screen
-        self._stop, self._work, self._variables = stop, work, variables
+        self._schedule, self._executor, self._screen = schedule, executor, screen
+        self._stop, self._variables = stop, variables
         self._signals_sent = 0
         self._start_times: dict[str, float] = {}
         self._newest_message: dict[str, str] = {}
@@ -70,24 +55,24 @@ class Runner:
                 return
             now = time.monotonic()
             self._screen.draw({name: now - begun for name, begun in self._start_times.items()})
-            for name, messages, code in self._children.wait(PERIOD):
+            for name, messages, code in self._executor.wait(PERIOD):
                 self._handle(name, messages, code)
 
     def _start_stages(self) -> None:
         while (choice := self._schedule.start_next()) is not None:
             name, gpu = choice
             self._start_times[name] = time.monotonic()
-            self._children.start(name, self._work(name), self._variables(gpu))
+            self._executor.start(name, StageJob(name), self._variables(gpu))
 
     def _pass_signals_on(self) -> None:
         new = len(self._stop.numbers) - self._signals_sent
         if new and not self._signals_sent:
             self._screen.stop(list(self._start_times))
-            self._children.send_signal(signal.SIGINT)
+            self._executor.send_signal(signal.SIGINT)
             new -= 1
             self._signals_sent += 1
         if new:
-            self._children.send_signal(signal.SIGKILL)
+            self._executor.send_signal(signal.SIGKILL)
             self._signals_sent += new
 
     def _handle(self, name: str, messages: list[str], code: int | None) -> None:

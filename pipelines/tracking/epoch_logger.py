@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.lineage import epoch_rows
 from pipelines.training.callbacks import Callback
 from pipelines.training.samples import Sample
 
 if TYPE_CHECKING:
     from pipelines.tracking.runs import Run
-
-# Variable that names a file, which gets each row of the history as a line of JSON.
-EPOCHS = "SEQPROOF_EPOCHS"
 
 
 class EpochLogger(Callback):
@@ -38,7 +33,7 @@ class EpochLogger(Callback):
             sample: not logged; the artifact `pictures/samples.md` has all samples.
         """
         self.log_row(row)
-        _append(row)
+        epoch_rows.append(row)
 
     def log_row(self, row: Mapping[str, float]) -> None:
         """Log a row of the history to MLflow.
@@ -54,11 +49,3 @@ class EpochLogger(Callback):
         }
         self._run.log_metrics(by_epoch, step=int(row["epoch"]))
         self._run.log_metrics(by_tokens, step=int(row["tokens"]))
-
-
-def _append(row: Mapping[str, float]) -> None:
-    """Append a row to the file of the variable, if it is set."""
-    if file := os.environ.get(EPOCHS):
-        line = json.dumps({key: float(value) for key, value in row.items()})
-        with Path(file).open("a", encoding="utf-8") as stream:
-            stream.write(f"{line}\n")

@@ -1,4 +1,4 @@
-"""The runner, with processes that only exist in the test."""
+"""The runner, with jobs that only exist in the test."""
 
 import signal
 from pathlib import Path
@@ -7,26 +7,28 @@ import pytest
 
 from pipelines.console import LiveTable
 from pipelines.scheduling.children import StopSignals
-from pipelines.scheduling.runner import STARTED, Runner
+from pipelines.scheduling.jobs import STARTED, StageJob
+from pipelines.scheduling.runner import Runner
 from pipelines.scheduling.schedule import Schedule, ScheduledStage
 from pipelines.scheduling.screen import Screen
 
 GRAPH = {"a": "", "b": "", "train_lstm@c": "a", "evaluate_lstm@c": "train_lstm@c", "d": "b c"}
 
 
-class FakeChildren:
-    """Processes that end one by one, in the order in which they started, as a script says.
+class FakeExecutor:
+    """Jobs that end one by one, in the order in which they started, as a script says.
 
     Args:
-        script: messages and exit code of each process; by default it has run.
+        script: messages and exit code of each job; by default it has run.
         on_wait: called before something happens.
     """
 
-    def __init__(self, script=None, on_wait=lambda children: None):
+    def __init__(self, script=None, on_wait=lambda executor: None):
         self.script, self.on_wait = script or {}, on_wait
         self.running, self.started, self.signals, self.variables = [], [], [], {}
 
-    def start(self, name, main, variables=None):
+    def start(self, name, job, variables):
+        assert job == StageJob(name)
         self.running.append(name)
         self.started.append(name)
         self.variables[name] = variables
@@ -39,11 +41,11 @@ class FakeChildren:
         messages, code = self.script.get(name, ([STARTED, "ran"], 0))
         return [(name, messages, None), (name, [], code)]
 
-    def send_signal(self, number):
+    def send_signal(self, number, name=None):
         self.signals.append(number)
 
 
-def run(tmp_path: Path, children: FakeChildren, stop=None, graph=GRAPH, jobs=2, gpus=()):
+def run(tmp_path: Path, executor: FakeExecutor, stop=None, graph=GRAPH, jobs=2, gpus=()):
     schedule = Schedule(
         {
             name: ScheduledStage(frozenset(needs.split()), 1.0, True, name.startswith("evaluate"))
@@ -56,10 +58,9 @@ def run(tmp_path: Path, children: FakeChildren, stop=None, graph=GRAPH, jobs=2, 
         screen = Screen(table, schedule, lambda name: tmp_path / f"{name}.log")
         runner = Runner(
             schedule,
-            children,
+            executor,
             screen,
             stop or StopSignals(),
-            lambda name: lambda send: None,
             lambda gpu: {} if gpu is None else {"GPU": gpu},
         )
         runner.run()
@@ -68,7 +69,7 @@ def run(tmp_path: Path, children: FakeChildren, stop=None, graph=GRAPH, jobs=2, 
 
 def test_all_stages_run_and_are_reported(tmp_path, capsys):
     (tmp_path / "evaluate_lstm@c.log").write_text("> python\nc: accuracy 0.7\nUpdating\n")
-    schedule, runner = run(tmp_path, FakeChildren())
+    schedule, runner = run(tmp_path, FakeExecutor())
     assert set(schedule.states.values()) == {"ran"}
     assert set(runner.seconds) == set(GRAPH)
     output = capsys.readouterr().out
@@ -90,7 +91,7 @@ def test_all_stages_run_and_are_reported(tmp_path, capsys):
     ],
 )
 def test_states_are_what_the_process_reports(tmp_path, capsys, messages, code, state):
-    schedule, runner = run(tmp_path, FakeChildren({"b": (messages, code)}))
+    schedule, runner = run(tmp_path, FakeExecutor({"b": (messages, code)}))
     assert schedule.states["b"] == state
     assert schedule.states["d"] == ("skipped" if state == "failed" else "ran")
     assert "b" not in runner.seconds
@@ -100,7 +101,7 @@ def test_states_are_what_the_process_reports(tmp_path, capsys, messages, code, s
 
 def test_a_failed_stage_shows_the_end_of_its_log(tmp_path, capsys):
     (tmp_path / "b.log").write_text("".join(f"line {number}\n\n" for number in range(99)))
-    run(tmp_path, FakeChildren({"b": (["failed"], 0)}))
+    run(tmp_path, FakeExecutor({"b": (["failed"], 0)}))
     output = capsys.readouterr().out
     assert "b.log:\n    line 84\n" in output
     assert "line 98\n" in output
@@ -110,14 +111,14 @@ def test_a_failed_stage_shows_the_end_of_its_log(tmp_path, capsys):
 def test_after_a_signal_nothing_starts_and_a_second_one_kills(tmp_path):
     stop = StopSignals()
 
-    def press(children):
+    def press(executor):
         stop.numbers.append(signal.SIGINT)
 
     script = {name: ([STARTED, "failed"], 0) for name in "ab"}
-    children = FakeChildren(script, press)
-    schedule, _ = run(tmp_path, children, stop)
-    assert children.started == ["a", "b"]
-    assert children.signals == [signal.SIGINT, signal.SIGKILL]
+    executor = FakeExecutor(script, press)
+    schedule, _ = run(tmp_path, executor, stop)
+    assert executor.started == ["a", "b"]
+    assert executor.signals == [signal.SIGINT, signal.SIGKILL]
     assert schedule.in_state("stopped") == ["b", "a"] or schedule.in_state("stopped") == ["a", "b"]
     assert len(schedule.in_state("waiting")) == 3
 
@@ -125,20 +126,20 @@ def test_after_a_signal_nothing_starts_and_a_second_one_kills(tmp_path):
 def test_a_stage_that_ends_well_after_a_signal_has_run(tmp_path):
     stop = StopSignals()
     stop.numbers.append(signal.SIGTERM)
-    children = FakeChildren()
-    schedule, _ = run(tmp_path, children, stop)
-    assert children.started == []
+    executor = FakeExecutor()
+    schedule, _ = run(tmp_path, executor, stop)
+    assert executor.started == []
     assert set(schedule.states.values()) == {"waiting"}
 
 
 def test_gpus_reach_the_processes(tmp_path):
-    children = FakeChildren()
-    run(tmp_path, children, jobs=9, gpus=["0", "1"])
-    assert [children.variables[name] for name in children.started[:2]] == [
+    executor = FakeExecutor()
+    run(tmp_path, executor, jobs=9, gpus=["0", "1"])
+    assert [executor.variables[name] for name in executor.started[:2]] == [
         {"GPU": "0"},
         {"GPU": "1"},
     ]
 
 
 def test_an_empty_schedule_ends(tmp_path):
-    run(tmp_path, FakeChildren(), graph={})
+    run(tmp_path, FakeExecutor(), graph={})

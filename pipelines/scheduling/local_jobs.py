@@ -1,0 +1,64 @@
+"""Executor of jobs on this machine: each is a forked process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pipelines.lineage import epoch_rows, reproduction
+from pipelines.lineage.epoch_rows import EpochRows
+from pipelines.scheduling.children import Children, Main, Send
+from pipelines.scheduling.jobs import EPOCH, STARTED, StageJob
+
+
+class LocalExecutor:
+    """Runs jobs in child processes of this one.
+
+    Args:
+        root: the project's root.
+        children: the processes.
+        order: names of all stages in the order of dvc.lock.
+    """
+
+    def __init__(self, root: Path, children: Children, order: Sequence[str]) -> None:
+        self._root, self._children, self._order = root, children, order
+        self._rows: dict[str, EpochRows] = {}
+
+    def start(self, name: str, job: StageJob, variables: Mapping[str, str]) -> None:
+        """Start a job."""
+        rows = self._rows[name] = EpochRows(self.log(name).with_suffix(".epochs"))
+        variables = {**variables, epoch_rows.VARIABLE: str(rows.file)}
+        self._children.start(name, self._main(job), variables)
+
+    def wait(self, seconds: float) -> Iterator[tuple[str, list[str], int | None]]:
+        """Yield what has happened, waiting for it for some seconds at most."""
+        reported = set()
+        for name, messages, code in self._children.wait(seconds):
+            reported.add(name)
+            rows = self._rows[name]
+            yield name, [*_epochs(rows), *messages], code  # the state comes last
+            if code is not None:
+                rows.file.unlink(missing_ok=True)
+                del self._rows[name]
+        for name in self._rows.keys() - reported:
+            messages = _epochs(self._rows[name])
+            if messages:
+                yield name, messages, None
+
+    def send_signal(self, number: int, name: str | None = None) -> None:
+        """Send a signal to the processes of a job, or of all."""
+        self._children.send_signal(number, name)
+
+    def log(self, name: str) -> Path:
+        """Return the log of a job."""
+        return self._children.log(name)
+
+    def _main(self, job: StageJob) -> Main:
+        def main(send: Send) -> None:
+            send(reproduction.reproduce(self._root, job.stage, self._order, lambda: send(STARTED)))
+
+        return main
+
+
+def _epochs(rows: EpochRows) -> list[str]:
+    return [EPOCH + row for row in rows.read()]
