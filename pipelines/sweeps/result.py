@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines import files
+from pipelines.config.sweeps import Direction
 from pipelines.errors import UserError
 
 State = Literal["complete", "pruned", "failed"]
-Direction = Literal["lower", "higher"]
+Failure = Literal["diverged", "error"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Trial:
     epochs: tuple[float, ...] = ()
     value: float | None = None
     outs: list[dict[str, Any]] = field(default_factory=list)
-    failure: Literal["diverged", "error"] | None = None
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True)

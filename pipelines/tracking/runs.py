@@ -277,7 +277,7 @@ def training(identity: RunIdentity, root: Path, attempt: str) -> Iterator[Run]:
     """
     run = Run(identity, root, TRAINING)
     run.open(ATTEMPT, attempt, {}, overwrite=False)
-    with _closing(run):
+    with closing(run):
         yield run
 
 
@@ -292,7 +292,7 @@ def evaluation(identity: RunIdentity, root: Path, model_hash: str) -> Iterator[R
     """
     run = Run(identity, root, EVALUATION)
     run.open(MODEL_HASH, model_hash, {ORIGIN: "taken from the cache"}, overwrite=True)
-    with _closing(run):
+    with closing(run):
         yield run
 
 
@@ -308,12 +308,12 @@ def seed_evaluation(identity: RunIdentity, root: Path, model_hash: str, seed: in
     """
     run = Run(identity, root, EVALUATION)
     run.open(MODEL_HASH, model_hash, {}, overwrite=True, child=f"seed {seed}")
-    with _closing(run):
+    with closing(run):
         yield run
 
 
 @contextmanager
-def _closing(run: Run) -> Iterator[None]:
+def closing(run: Run) -> Iterator[None]:
     """Close the run with the status that corresponds to the end of the stage."""
     status = "FAILED"
     try:

@@ -36,6 +36,7 @@ DOORS = {
     "networkx": "pipelines/lineage/",
     "onnx": "pipelines/export/",
     "onnxruntime": "pipelines/export/",
+    "optuna": "pipelines/sweeps/",
     "py3langid": "pipelines/data/languages.py",
     "rich": "pipelines/console.py",
     "ruamel": "pipelines/config/params_file.py",
