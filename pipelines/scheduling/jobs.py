@@ -22,19 +22,22 @@ class StageJob:
         stage: its name.
         params: text of another params.yaml; such a job runs in a copy of the project, and changes
             nothing in the project but DVC's cache.
+        entries: of dvc.lock by stage, of earlier jobs with the same `params`: an evaluation needs
+            that of the training.
     """
 
     stage: str
     params: str | None = None
+    entries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class LockedOuts:
-    """Results of a job with its own params.yaml that are in neither DVC's cache nor its run cache.
+    """Results of a job with its own params.yaml that its executor needs beside DVC's cache.
 
     Attributes:
         entry: the stage's entry in the dvc.lock of the copy.
-        files: text of the outs that DVC does not cache by path, for example metrics.
+        files: text of the metrics and plots (histories) among the outs, by path.
     """
 
     entry: Mapping[str, Any]
