@@ -47,7 +47,7 @@ class CheckpointExchange:
 
     def __init__(self, folder: Path, remote: RemoteFolder) -> None:
         self._folder, self._remote = folder, remote
-        self._manifest = Manifest([], [])
+        self._uploaded = ""  # index of a checkpoint
         self._failed = False
 
     @contextmanager
@@ -72,44 +72,45 @@ class CheckpointExchange:
 
     def download(self) -> None:
         """Download the newest checkpoint, unless this machine has one."""
-        content = self._remote.read(MANIFEST)
-        if content is None:
-            return
-        self._manifest = Manifest(**json.loads(content))
         if not newest_files(self._folder):
-            for name in self._manifest.checkpoint:
+            for name in self._read().checkpoint:
                 self._remote.download(name, self._folder / name)
 
     def upload(self) -> None:
-        """Upload the newest checkpoint, unless it is there."""
+        """Upload the newest checkpoint, unless it is there, or a newer one of another machine."""
         names = newest_files(self._folder)
-        earlier, others = self._manifest
-        if not names or names == earlier:
+        if not names or names[-1] == self._uploaded:
             return
-        new = [name for name in names if name not in earlier]
-        self._write(Manifest(earlier, sorted({*others, *new})))
-        for name in new:
-            self._remote.upload(self._folder / name, name)
-        obsolete = sorted({*others, *earlier} - set(names))
-        self._write(Manifest(names, obsolete))
-        self._remote.remove(obsolete)
+        earlier, others = self._read()
+        if not earlier or earlier[-1] < names[-1]:  # an index begins with its step
+            new = [name for name in names if name not in earlier]
+            self._write(Manifest(earlier, sorted({*others, *new})))
+            for name in new:
+                self._remote.upload(self._folder / name, name)
+            obsolete = sorted({*others, *earlier} - set(names))
+            self._write(Manifest(names, obsolete))
+            self._remote.remove(obsolete)
+        self._uploaded = names[-1]
 
     def clear(self) -> None:
         """Remove all files from the exchange: the training has finished."""
         self._try(self._clear)
 
     def _clear(self) -> None:
-        if any(self._manifest):
-            names = {*self._manifest.checkpoint, *self._manifest.others}
+        names = {name for part in self._read() for name in part}
+        if names:
             self._write(Manifest([], sorted(names)))  # stays where nothing can be removed
             self._remote.remove([*sorted(names), MANIFEST])
+
+    def _read(self) -> Manifest:
+        content = self._remote.read(MANIFEST)
+        return Manifest([], []) if content is None else Manifest(**json.loads(content))
 
     def _write(self, manifest: Manifest) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             file = Path(scratch) / MANIFEST
             write_json(file, manifest._asdict())
             self._remote.upload(file, MANIFEST)
-        self._manifest = manifest
 
     def _watch(self, end: threading.Event, period: float) -> None:
         while not end.wait(period):

@@ -145,6 +145,20 @@ def test_a_worker_that_dies_during_an_upload_leaves_the_earlier_one(
     assert names(storage / KEY) == set()
 
 
+def test_a_newer_checkpoint_of_another_machine_stays(tmp_path, remote):
+    """A machine that has lost its connection may still upload."""
+    first, second, third = folders(tmp_path, "first", "second", "third")
+    train(first, 1)
+    late = CheckpointExchange(first, remote)
+    late.upload()
+    train(first, 2)
+    with CheckpointExchange(second, remote).open(3600):
+        train(second, 3)
+    late.upload()
+    CheckpointExchange(third, remote).download()
+    assert latest_step(third) == 3
+
+
 def test_errors_are_reported_once_without_passwords(tmp_path, remote, monkeypatch, capsys):
     (first,) = folders(tmp_path, "first")
 
