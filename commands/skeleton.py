@@ -13,8 +13,8 @@ FOLDERS = ("pipelines", "stages", "commands")
 FILES = (
     *("dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "LICENSE", "Makefile"),
     *("requirements.lock", "requirements-gpu.lock", "texts/README.md", "verified/README.md"),
-    *("texts/minimal_pairs.tsv", "experiments/README.md", "Dockerfile", ".dockerignore"),
-    *(".devcontainer/devcontainer.json", ".github/workflows/compare.yml"),
+    *("sweeps/README.md", "texts/minimal_pairs.tsv", "experiments/README.md", "Dockerfile"),
+    *(".dockerignore", ".devcontainer/devcontainer.json", ".github/workflows/compare.yml"),
 )
 # Of the source only: a project has no templates, and no change log of its own at the top.
 TEMPLATES = "templates"

@@ -20,6 +20,7 @@ from pipelines.reporting.experiment_section import experiment_figures
 from pipelines.reporting.leader import leader_sentence
 from pipelines.reporting.lineage_section import ModelLineage, model_lineages
 from pipelines.reporting.model_differences import describe_differences
+from pipelines.reporting.sweep_section import HEADER, SweepSection, sweep_sections
 
 if TYPE_CHECKING:
     from pipelines.reporting.experiment_figure import ExperimentFigure
@@ -104,7 +105,8 @@ def write(config: Params, root: Path) -> None:
     lock = root / paths.DVC_LOCK
     stages = dvc_project.parse_lock(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
     sections = collect(config, root, model_lineages(config, stages))
-    files.write_text(root / paths.REPORT, render(sections, experiment_figures(config, root)))
+    figures, sweeps = experiment_figures(config, root), sweep_sections(root)
+    files.write_text(root / paths.REPORT, render(sections, figures, sweeps))
 
 
 def collect(
@@ -156,7 +158,11 @@ def collect(
     return sections
 
 
-def render(sections: Sequence[CorpusSection], experiments: Sequence[ExperimentFigure] = ()) -> str:
+def render(
+    sections: Sequence[CorpusSection],
+    experiments: Sequence[ExperimentFigure] = (),
+    sweeps: Sequence[SweepSection] = (),
+) -> str:
     """Render the page; the same sections and figures give the same bytes. All text is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -169,7 +175,11 @@ def render(sections: Sequence[CorpusSection], experiments: Sequence[ExperimentFi
         keep_trailing_newline=True,
     )
     return templates.get_template(TEMPLATE).render(
-        sections=sections, experiments=experiments, goal_texts=goal_results.texts
+        sections=sections,
+        experiments=experiments,
+        sweeps=sweeps,
+        sweep_header=HEADER,
+        goal_texts=goal_results.texts,
     )
 
 

@@ -67,38 +67,44 @@ def attention_map(
         finished_axes.append(axes)
 
     picture = svg(draw, (width, height))
-    position = finished_axes[0].get_position()
-    box = (position.x0, 1 - position.y1, position.width, position.height)
-    return _add_tooltips(picture, box, weights, source, target)
+    texts = [
+        [
+            f"{_visible(token)} ← {_visible(other)}: {weight:.2f}"
+            for other, weight in zip(source, row, strict=True)
+        ]
+        for token, row in zip(target, weights, strict=True)
+    ]
+    return add_tooltips(picture, box_of(finished_axes[0]), texts)
 
 
-def _add_tooltips(
-    picture: str,
-    box: tuple[float, float, float, float],
-    weights: np.ndarray,
-    source: Sequence[str],
-    target: Sequence[str],
+def box_of(axes: Axes) -> tuple[float, float, float, float]:
+    """Return left, top, width and height of axes, as fractions of the picture."""
+    position = axes.get_position()
+    return position.x0, 1 - position.y1, position.width, position.height
+
+
+def add_tooltips(
+    picture: str, box: tuple[float, float, float, float], texts: Sequence[Sequence[str]]
 ) -> str:
-    """Add an invisible rectangle with a tooltip (tokens and weight) to each cell of a map.
+    """Add an invisible rectangle with a tooltip to each cell of a grid over the axes.
 
     Args:
         picture: SVG.
         box: left, top, width and height of the axes, as fractions of the picture.
-        weights: (T, S).
-        source: S tokens.
-        target: T tokens.
+        texts: the rows of the grid, each of the same number of tooltips.
     """
     view_box = ElementTree.fromstring(picture).attrib["viewBox"].split()
     picture_width, picture_height = float(view_box[2]), float(view_box[3])
-    width, height = box[2] * picture_width / len(source), box[3] * picture_height / len(target)
+    width, height = box[2] * picture_width / len(texts[0]), box[3] * picture_height / len(texts)
     cells = []
-    for (row, column), weight in np.ndenumerate(weights):
-        left, top = box[0] * picture_width + column * width, box[1] * picture_height + row * height
-        text = escape(f"{_visible(target[row])} ← {_visible(source[column])}: {weight:.2f}")
-        cells.append(
-            f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" '
-            f'fill-opacity="0"><title>{text}</title></rect>'
-        )
+    for row, row_texts in enumerate(texts):
+        for column, text in enumerate(row_texts):
+            left = box[0] * picture_width + column * width
+            top = box[1] * picture_height + row * height
+            cells.append(
+                f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" '
+                f'fill-opacity="0"><title>{escape(text)}</title></rect>'
+            )
     head, end, tail = picture.rpartition("</svg>")
     return "".join([head, f'<g id="{CELLS_ID}">\n', "\n".join(cells), "\n</g>\n", end, tail])
 
@@ -194,7 +200,7 @@ def reliability_diagram(
         line = {"color": COLOURS[0], "marker": "o", "label": "accuracy"}
         axes.plot(confidence[filled], accuracy[filled], **line)
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="fraction")
-        _title_and_legend(axes, title, 3)
+        title_and_legend(axes, title, 3)
 
     return svg(draw, SIZE)
 
@@ -259,7 +265,7 @@ def gradient_norms(norms: np.ndarray, clip: float, title: str) -> str:
         axes.yaxis.get_major_locator().set_params(subs=(1,) if wide_range else (1, 2, 5))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.yaxis.set_minor_formatter(lambda value, _: "")
-        _title_and_legend(axes, title, 3)
+        title_and_legend(axes, title, 3)
 
     return svg(draw, SIZE)
 
@@ -303,6 +309,14 @@ def line_style(position: int) -> tuple[str, str]:
     return COLOURS[position % len(COLOURS)], MARKERS[position % len(MARKERS)]
 
 
+def shade(fraction: float) -> tuple[float, float, float, float]:
+    """Return the colour of a number from 0 to 1 on a scale from dark blue to light green."""
+    from matplotlib import colormaps
+
+    red, green, blue, alpha = colormaps["viridis"](0.9 * fraction)
+    return red, green, blue, alpha
+
+
 def _short_number(value: float, position: float | None = None) -> str:
     """Format 20000 as 20k and 3e6 as 3M."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
@@ -329,8 +343,14 @@ def _visible(token: str) -> str:
     )
 
 
-def _title_and_legend(axes: Any, title: str, columns: int) -> None:
-    """Set the title and put the legend below it, outside the axes, where it covers nothing."""
+def title_and_legend(axes: Any, title: str, columns: int) -> None:
+    """Set the title and put the legend below it, outside the axes, where it covers nothing.
+
+    Args:
+        axes: of the plot.
+        title: of the plot.
+        columns: of the legend.
+    """
     axes.set_title(title, pad=30)
     position = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "frameon": False}
     axes.legend(**position, ncols=columns, columnspacing=1.2, handlelength=1.6, fontsize=9)

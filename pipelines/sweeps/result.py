@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pipelines import files
 from pipelines.config.sweeps import Direction
 from pipelines.errors import UserError
+from pipelines.sweeps.comparison import Confirmation
 
 State = Literal["complete", "pruned", "failed"]
 Failure = Literal["diverged", "error"]
@@ -71,7 +72,7 @@ class SweepResult:
     stage: dict[str, Any]
     trials: tuple[Trial, ...]
     importances: dict[str, float]
-    comparison: dict[str, Any] | None = None
+    comparison: Confirmation | None = None
 
     @property
     def complete(self) -> tuple[Trial, ...]:
@@ -83,6 +84,12 @@ class SweepResult:
         """The complete trial with the best value, of equal ones the first; None without any."""
         sign = 1.0 if self.direction == "lower" else -1.0
         return min(self.complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
+
+    @property
+    def start_value(self) -> float | None:
+        """The metric of the starting point; None if no complete trial had its values."""
+        values = (trial.value for trial in self.complete if trial.values == self.start)
+        return next(values, None)
 
     def best_so_far(self) -> list[float | None]:
         """Return the best value of the complete trials up to each trial."""

@@ -26,7 +26,8 @@ TRAINER = {
     if file.parent.as_posix() == "pipelines/training" and file.name not in READ_BY_ALL
 }
 # Directories that users edit; no function of paths.py is needed for them.
-FOLDERS = {"texts", "verified", "experiments", "metrics", "predictions", "analyses", "plots"}
+FOLDERS = {"texts", "verified", "sweeps", "experiments", "metrics", "predictions", "analyses"}
+FOLDERS |= {"plots"}
 
 
 def module(stage: str) -> str:
@@ -157,7 +158,7 @@ def test_every_data_dependency_is_made_by_a_stage_or_a_user(stage):
         pattern = re.sub(r"\$\{.*?\}", "*", dep)
         assert (
             pattern in made
-            or dep in ("params.yaml", "texts", "verified", "${item.minimal_pairs}")
+            or dep in ("params.yaml", "texts", "verified", "sweeps", "${item.minimal_pairs}")
             or any(out.startswith(f"{dep}/") for out in made)
             or any(dep.startswith(f"{out}/") for out in made)
         ), dep

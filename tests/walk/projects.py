@@ -22,7 +22,7 @@ from tests.unit.corpus_entries import MOODS, PLAIN
 ROOT = Path(__file__).parents[2]
 DVC = Path(__file__).parent / "dvc" / "seqproof"
 PARTS = (
-    *("pipelines", "stages", "commands", "texts", "verified", "experiments"),
+    *("pipelines", "stages", "commands", "texts", "verified", "sweeps", "experiments"),
     *("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "pyproject.toml"),
 )
 OUTS = ("data", "models", "plots", "metrics", "predictions", "analyses", "experiments")
