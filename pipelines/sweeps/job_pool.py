@@ -13,6 +13,7 @@ from pipelines.scheduling import jobs
 from pipelines.scheduling.children import StopSignals
 from pipelines.scheduling.jobs import Executor, LockedOuts, StageJob
 
+ERROR = "seqproof: "  # begins the error of a command
 Row = Mapping[str, float]  # of a training history
 
 
@@ -72,6 +73,12 @@ class JobPool:
             return self._executor.log(name).read_text("utf-8", "replace").splitlines()
         except OSError:
             return []
+
+    def problem(self, name: str) -> str:
+        """Return what a failed job has printed as its error, or the end of its log."""
+        lines = [line.strip() for line in self.log_lines(name) if line.strip()]
+        errors = [line for line in lines if line.startswith(ERROR)]
+        return (errors or lines or ["it printed nothing."])[-1].removeprefix(ERROR)
 
     def wait(self, seconds: float) -> Iterator[tuple[str, Row | JobEnd]]:
         """Yield the epochs and ends of jobs, waiting for them for some seconds at most."""

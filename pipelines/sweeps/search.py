@@ -24,7 +24,6 @@ from pipelines.sweeps.space import Space
 
 PERIOD = 0.25  # seconds between two drawings of the progress
 DIVERGED = "The training diverged"  # in the log of a training whose loss is not finite
-ERROR = "seqproof: "  # begins the error of a command
 MAX_ERRORS = 3  # failures in a row, without one by divergence, after which the search gives up
 
 
@@ -125,7 +124,7 @@ class SweepSearch:
             name = self._job_name(next(iter(self._errors)))
             raise UserError(
                 f"{len(self._errors)} trials in a row have failed, the first one with: "
-                f"{self._problem(name)} After the repair, run the same command again."
+                f"{self._pool.problem(name)} After the repair, run the same command again."
             )
         if not self._pool.is_stopping:
             self._record_errors()
@@ -227,13 +226,7 @@ class SweepSearch:
             self._record(number, "failed", run, "diverged")
         elif not self._pool.is_stopping:
             self._errors[number] = run
-            self._observer.fail(number, self._problem(name))
-
-    def _problem(self, name: str) -> str:
-        """Return what a failed job has printed as its error, or the end of its log."""
-        lines = [line.strip() for line in self._pool.log_lines(name) if line.strip()]
-        errors = [line for line in lines if line.startswith(ERROR)]
-        return (errors or lines or ["it printed nothing."])[-1].removeprefix(ERROR)
+            self._observer.fail(number, self._pool.problem(name))
 
     def _record(self, number: int, state: State, run: _Run, failure: Failure | None = None) -> None:
         """Record the end of a trial; failures before it were those trials' own."""

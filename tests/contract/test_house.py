@@ -79,7 +79,7 @@ MAY_IMPORT = {
     "export": {"tasks", "inference", "models", "layers", "text"},
     "lineage": {"paths", "data"},
     "scheduling": {"lineage"},
-    "sweeps": {"paths", "lineage", "scheduling", "evaluation"},
+    "sweeps": {"paths", "data", "lineage", "scheduling", "evaluation"},
     "cluster": {"paths", "lineage", "scheduling", "training"},
     "tracking": {"paths", "lineage", "evaluation", "tasks", "inference", "training"},
     "experiments": {

@@ -1,14 +1,25 @@
 """The comparison of winner and starting point, corrected for the number of trials."""
 
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipelines.config import params
 from pipelines.config.params import Corpus
+from pipelines.config.sweeps import Range, Sweep
+from pipelines.console import LiveTable
+from pipelines.errors import UserError
 from pipelines.evaluation import significance
+from pipelines.scheduling.children import StopSignals
+from pipelines.scheduling.jobs import LockedOuts, StageJob
 from pipelines.sweeps import confirmation
 from pipelines.sweeps.comparison import Confirmation
+from pipelines.sweeps.confirmation import GroupTraining
+from pipelines.sweeps.job_pool import JobPool
 from tests.unit.config.shipped import PATH
 
 SEEDS = (11, 12, 13)
@@ -39,7 +50,15 @@ def compare(
     corpus: Corpus, start: float, winner: float, trials: int, metric: str = "valid_macro_f1"
 ) -> Confirmation:
     frames = {"start": predictions(start), "winner": predictions(winner)}
-    return confirmation.compare(frames, corpus, metric, SEEDS, trials, {"start": [], "winner": []})
+    sweep = Sweep(
+        model="m",
+        parameters={"units": Range(low=1, high=2)},
+        trials=30,
+        metric=metric,
+        seed=1,
+        confirm_seeds=SEEDS,
+    )
+    return confirmation.compare(frames, corpus, sweep, trials, {"start": [], "winner": []})
 
 
 def test_p_is_corrected_for_the_number_of_trials(corpus: Corpus) -> None:
@@ -71,3 +90,69 @@ def test_the_metric_of_the_sweep_decides(corpus: Corpus) -> None:
     assert [metric.key for metric in by_score.metrics] == ["test_macro_f1", "test_accuracy"]
     assert [metric.key for metric in by_loss.metrics] == ["test_accuracy", "test_macro_f1"]
     assert (by_score.items, by_score.seeds, by_score.trials) == (400, SEEDS, 2)
+
+
+class FakeExecutor:
+    """Ends each job at the first call of `wait` after its start."""
+
+    def __init__(self, folder: Path, failing: str = "") -> None:
+        self.folder, self.failing = folder, failing
+        self.started: list[tuple[str, StageJob]] = []
+        self.running: list[str] = []
+        self.most = 0
+
+    def start(self, name: str, job: StageJob, variables: Mapping[str, str]) -> None:
+        self.started.append((name, job))
+        self.running.append(name)
+        self.most = max(self.most, len(self.running))
+
+    def wait(self, seconds: float) -> Iterator[tuple[str, list[str], int | None]]:
+        running, self.running = self.running, []
+        for name in running:
+            if name == self.failing:
+                self.log(name).write_text("a line\nseqproof: The disk is full.\n")
+                yield name, ["failed"], None
+            else:
+                outs = LockedOuts({"outs": [{"path": name, "md5": "a"}]})
+                yield name, ['epoch {"epoch": 1, "seed": 11}', outs.message(), "ran"], None
+            yield name, [], 0
+
+    def send_signal(self, number: int, name: str | None = None) -> None:
+        self.running.clear()
+
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+
+def train(executor: FakeExecutor, jobs: int = 2, stop: StopSignals | None = None) -> Any:
+    pool = JobPool(executor, stop or StopSignals(), {})
+    texts = {"start": "text of start", "winner": "text of winner"}
+    stages = ("train_lstm@m", "evaluate_lstm@m")
+    return GroupTraining("tuning-m", stages, texts, pool, jobs, LiveTable()).run()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_both_groups_are_trained_and_evaluated(jobs: int, tmp_path: Path) -> None:
+    executor = FakeExecutor(tmp_path)
+    outs = train(executor, jobs)
+    assert {group: len(both) for group, both in outs.items()} == {"start": 2, "winner": 2}
+    assert executor.most == jobs
+    started = dict(executor.started)
+    assert len(started) == 4
+    training, evaluation = started["tuning-m-start-training"], started["tuning-m-start-evaluation"]
+    assert training == StageJob("train_lstm@m", "text of start")
+    entry = {"outs": [{"path": "tuning-m-start-training", "md5": "a"}]}
+    assert evaluation == StageJob("evaluate_lstm@m", "text of start", {"train_lstm@m": entry})
+
+
+def test_a_failure_is_one_sentence(tmp_path: Path) -> None:
+    executor = FakeExecutor(tmp_path, failing="tuning-m-winner-evaluation")
+    with pytest.raises(UserError, match=r"^The evaluation of the winner .*: The disk is full\.$"):
+        train(executor)
+
+
+def test_nothing_starts_after_a_signal(tmp_path: Path) -> None:
+    executor, stop = FakeExecutor(tmp_path), StopSignals()
+    stop.numbers.append(2)
+    assert train(executor, stop=stop) is None
+    assert executor.started == []
