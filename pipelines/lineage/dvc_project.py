@@ -1,6 +1,6 @@
 """DVC projects: stages of dvc.yaml, dvc.lock, experiments and the cache.
 
-With `reproduction`, the only module that imports DVC.
+With `reproduction` and `transfer`, the only module that imports DVC.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ __all__ = [
     "stage_names",
 ]
 
+COPIES = ((".dvc", "tmp", "exps"), (".seqproof", "copies"))  # folders of copies of a project
 HEADER = "schema: '2.0'\nstages:\n"  # of a dvc.lock
 _BLOCK = re.compile(r"^(?=  \S)", re.M)  # where the entry of a stage begins in it
 
@@ -48,13 +49,15 @@ _BLOCK = re.compile(r"^(?=  \S)", re.M)  # where the entry of a stage begins in 
 def main_root(root: Path) -> Path:
     """Return the project that a root belongs to.
 
-    DVC runs queued experiments in temporary copies below the project's `.dvc`. Files that must
-    outlive the copy (runs, checkpoints) go to the project itself.
+    DVC runs queued experiments in temporary copies below the project's `.dvc`, and jobs with
+    parameters of their own run in copies below `.seqproof`. Files that must outlive the copy (runs,
+    checkpoints) go to the project itself.
     """
     root = root.resolve()
     for folder in root.parents:
-        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
-            return folder.parents[2]
+        for place in COPIES:
+            if folder.parts[-len(place) :] == place:
+                return folder.parents[len(place) - 1]
     return root
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tempfile
@@ -21,6 +22,8 @@ DIFF = (
     *("--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "HEAD"),
 )
 TIMEOUT = 20  # seconds
+RECORD = Path(".seqproof/git.json")  # in a copy of a project: the state of the project
+PATCH = "patch"  # its key with the uncommitted changes
 
 
 def git_state(root: Path) -> dict[str, str]:
@@ -29,10 +32,34 @@ def git_state(root: Path) -> dict[str, str]:
     Returns:
         `git_commit`: 40 hexadecimal digits or "none"; `git_dirty`: "true", "false" or "none".
     """
+    record = _record(root)
+    if record is not None:
+        return {key: record[key] for key in ("git_commit", "git_dirty")}
     commit = _line(root, "rev-parse", "--verify", "HEAD")
     changes = _line(root, "status", "--porcelain", "--", *CODE) if commit else None
     dirty = "none" if changes is None else str(changes != "").lower()
     return {"git_commit": commit or "none", "git_dirty": dirty}
+
+
+def recorded(root: Path) -> dict[str, str]:
+    """Return commit and uncommitted changes, which a copy of the project has as `RECORD`."""
+    return {**git_state(root), PATCH: working_tree_patch(root)}
+
+
+def _record(root: Path) -> dict[str, str] | None:
+    """Return what a copy of a project knows of the project; None in the project itself."""
+    file = root / RECORD
+    if not file.is_file():
+        return None
+    content: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return content
+
+
+def listed_files(root: Path) -> list[str] | None:
+    """Return the files of a project that Git has or would add; None without a repository."""
+    kinds = ("--cached", "--others", "--exclude-standard")
+    output = _git(root, "ls-files", "-z", *kinds)
+    return None if output is None else sorted({path for path in output.split("\0") if path})
 
 
 def is_committed(file: Path) -> bool:
@@ -46,6 +73,9 @@ def working_tree_patch(root: Path) -> str:
     New files are included. The patch is empty if nothing was changed. Git's index stays unchanged:
     new files are added to a copy of it.
     """
+    record = _record(root)
+    if record is not None:
+        return record[PATCH]
     index = _line(root, "rev-parse", "--path-format=absolute", "--git-path", "index")
     if index is None:
         return ""

@@ -10,7 +10,7 @@ several processes work at a time and each of them may be killed:
 - DVC waits for its locks; by itself it gives up after three seconds.
 - The start of a stage's command is reported.
 
-With `dvc_project`, the only module that imports DVC.
+With `dvc_project` and `transfer`, the only module that imports DVC.
 """
 
 from __future__ import annotations
@@ -211,13 +211,14 @@ def modify_lock(
     content = parse_yaml(dvc_project.HEADER + texts.get(stage, ""), path) if blocks else {}
     content["stages"] = content.get("stages") or {}
     yield content
-    texts |= {name: _dump_block(name, entry) for name, entry in content["stages"].items()}
+    texts |= {name: dump_block(name, entry) for name, entry in content["stages"].items()}
     position = {name: number for number, name in enumerate(order)}
     names = sorted(texts, key=lambda name: position.get(name, len(position)))
     files.write_text(file, dvc_project.HEADER + "".join(texts[name] for name in names))
 
 
-def _dump_block(name: str, entry: Mapping[str, Any]) -> str:
+def dump_block(name: str, entry: Mapping[str, Any]) -> str:
+    """Return the text of a stage's entry in dvc.lock."""
     from dvc.utils.serialize import dumps_yaml
 
     return str(dumps_yaml({"stages": {name: entry}})).partition("\n")[2]

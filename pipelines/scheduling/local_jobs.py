@@ -1,12 +1,17 @@
-"""Executor of jobs on this machine: each is a forked process."""
+"""Executor of jobs on this machine: each is a forked process.
+
+A job with its own params.yaml runs in a copy of the project, which shares DVC's cache with it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipelines.lineage import epoch_rows, reproduction
+from pipelines import files
+from pipelines.lineage import epoch_rows, project_copy, reproduction
 from pipelines.lineage.epoch_rows import EpochRows
+from pipelines.scheduling import copies
 from pipelines.scheduling.children import Children, Main, Send
 from pipelines.scheduling.jobs import EPOCH, STARTED, StageJob
 
@@ -28,7 +33,7 @@ class LocalExecutor:
         """Start a job."""
         rows = self._rows[name] = EpochRows(self.log(name).with_suffix(".epochs"))
         variables = {**variables, epoch_rows.VARIABLE: str(rows.file)}
-        self._children.start(name, self._main(job), variables)
+        self._children.start(name, self._main(name, job), variables)
 
     def wait(self, seconds: float) -> Iterator[tuple[str, list[str], int | None]]:
         """Yield what has happened, waiting for it for some seconds at most."""
@@ -39,6 +44,7 @@ class LocalExecutor:
             yield name, [*_epochs(rows), *messages], code  # the state comes last
             if code is not None:
                 rows.file.unlink(missing_ok=True)
+                files.remove(self._copy(name))
                 del self._rows[name]
         for name in self._rows.keys() - reported:
             messages = _epochs(self._rows[name])
@@ -53,11 +59,18 @@ class LocalExecutor:
         """Return the log of a job."""
         return self._children.log(name)
 
-    def _main(self, job: StageJob) -> Main:
+    def _main(self, name: str, job: StageJob) -> Main:
         def main(send: Send) -> None:
-            send(reproduction.reproduce(self._root, job.stage, self._order, lambda: send(STARTED)))
+            if job.params is None:
+                stage, order = job.stage, self._order
+                send(reproduction.reproduce(self._root, stage, order, lambda: send(STARTED)))
+            else:
+                copies.run_locally(self._root, self._copy(name), job, send)
 
         return main
+
+    def _copy(self, name: str) -> Path:
+        return self._root.resolve() / project_copy.COPIES / self.log(name).stem
 
 
 def _epochs(rows: EpochRows) -> list[str]:

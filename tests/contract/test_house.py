@@ -22,7 +22,11 @@ DOORS = {
         "pipelines/proposals/",
         "pipelines/text/token_counts.py",
     ),
-    "dvc": ("pipelines/lineage/dvc_project.py", "pipelines/lineage/reproduction.py"),
+    "dvc": (
+        "pipelines/lineage/dvc_project.py",
+        "pipelines/lineage/reproduction.py",
+        "pipelines/lineage/transfer.py",
+    ),
     "fastapi": (
         "pipelines/demo/page.py",
         "pipelines/server/",
