@@ -86,11 +86,11 @@ def test_an_evaluation_takes_the_entry_of_its_training(project):
     assert project.commands() == ["train", "evaluate"]
 
 
-def test_what_a_copy_cannot_restore_is_a_sentence(project, capsys):
+def test_what_a_copy_cannot_restore_is_a_sentence(project, capfd):
     shutil.rmtree(project.folder / ".dvc" / "cache")
     messages = run(project, job=StageJob(TRAIN, "rate: 2\n"))["job"]
     assert messages == ["failed"]
-    assert capsys.readouterr().err == (
+    assert capfd.readouterr().err == (
         "seqproof: DVC's cache lacks out/prepare, which train reads. Run `seqproof run` or `dvc "
         "pull` first.\n"
     )
