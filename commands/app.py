@@ -197,6 +197,36 @@ def run_stages(
     command.run([inputs.utf8(target, "TARGET") for target in targets or ()], jobs, gpus, as_json)
 
 
+@app.command(rich_help_panel="Train")
+def sweep(
+    name: Annotated[
+        str,
+        Argument(
+            metavar="NAME",
+            help="a sweep of params.yaml, or a model that has one",
+            autocompletion=completion.sweeps,
+        ),
+    ],
+    jobs: Annotated[
+        int,
+        Option(min=1, help="trials at a time; with one, the same seed proposes the same trials"),
+    ] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Search for better parameters of a model.
+
+    See docs/sweeps.md. A sweep that was stopped goes on where it was.
+
+    \b
+    seqproof sweep opinions-units           a sweep of params.yaml
+    seqproof sweep opinions-lstm --jobs 4   the sweep of a model, with four trials at a time
+    """
+    from commands import inputs
+    from commands import sweep as command
+
+    command.sweep(inputs.utf8(name, "NAME"), jobs, as_json)
+
+
 @app.command(rich_help_panel="Use")
 def predict(
     name: Annotated[

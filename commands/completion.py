@@ -37,6 +37,11 @@ def synthetic_tasks(incomplete: str) -> list[str]:
     return _matching(_map(_map(_project(), "experiments"), "memory"), incomplete)
 
 
+def sweeps(incomplete: str) -> list[str]:
+    """Return the sweeps whose names begin with what was typed."""
+    return _matching(_map(_project(), "sweeps"), incomplete)
+
+
 def targets(incomplete: str) -> list[str]:
     """Return the models, corpora and groups of stages whose names begin with what was typed."""
     project = _project()

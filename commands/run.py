@@ -16,7 +16,7 @@ from pipelines.errors import Interrupted, UserError
 from pipelines.lineage import environment, lockfiles, reproduction
 from pipelines.lineage.reproduction import SurveyedStage
 from pipelines.scheduling import exclusive, gpus, plan
-from pipelines.scheduling.children import Children, Send, StopSignals
+from pipelines.scheduling.children import Children, Main, StopSignals
 from pipelines.scheduling.local_jobs import LocalExecutor
 from pipelines.scheduling.runner import Runner
 from pipelines.scheduling.schedule import Schedule
@@ -67,7 +67,7 @@ def _run(
         reproduction.release_locks(root)
         with Children(FOLDER / "logs") as children:
             table.draw([["Looking for outdated stages ..."]])
-            stages = _survey(root, children, stop)
+            stages = survey(root, children, stop)
             names = plan.select(targets, stages)
             scheduled = plan.schedule_stages(names, stages, console.costs(names))
             jobs = jobs or max(environment.cores() // plan.threads(stages), 1)
@@ -75,7 +75,10 @@ def _run(
             schedule = Schedule(scheduled, jobs, devices, has_result)
             seconds = _run_stages(root, schedule, list(stages), len(devices), children, table, stop)
     _print_summary(schedule, seconds, len(names), time.monotonic() - started, jobs)
-    _raise_if_stopped(stop, schedule.in_state("stopped"))
+    stopped = schedule.in_state("stopped")
+    raise_if_stopped(
+        stop, f"while {', '.join(stopped)} ran" if stopped else "before the next stage"
+    )
     return schedule, {
         "ok": not schedule.in_state("failed"),
         "selected": len(names),
@@ -126,32 +129,49 @@ def _parse_survey(root: Path, answer: str) -> dict[str, SurveyedStage]:
         raise
 
 
-def _survey(root: Path, children: Children, stop: StopSignals) -> dict[str, SurveyedStage]:
-    """Ask DVC for all stages, in a process of its own: DVC starts threads, which forks must not."""
+def survey(root: Path, children: Children, stop: StopSignals) -> dict[str, SurveyedStage]:
+    """Return all stages of a project by name, in the order of the graph."""
+    answer = ask(children, SURVEY, lambda send: send(reproduction.survey(root)), stop)
+    return _parse_survey(root, answer)
 
-    def main(send: Send) -> None:
-        send(reproduction.survey(root))
 
-    children.start(SURVEY, main)
+def ask(children: Children, name: str, main: Main, stop: StopSignals) -> str:
+    """Ask DVC, in a process of its own: DVC starts threads, which forks must not.
+
+    Args:
+        children: processes of this command.
+        name: of the process.
+        main: sends the answer.
+        stop: the signals that have arrived.
+
+    Raises:
+        UserError: there is no answer.
+        Interrupted: a signal has arrived.
+    """
+    children.start(name, main)
     answer = ""
     while True:
         for _, messages, code in children.wait(1.0):
             answer += "".join(messages)
             if code is not None:
                 if not answer:
-                    raise UserError(f"DVC failed. See {children.log(SURVEY)}.")
-                return _parse_survey(root, answer)
-        _raise_if_stopped(stop, [])
+                    raise UserError(f"DVC failed. See {children.log(name)}.")
+                return answer
+        raise_if_stopped(stop, "before the next stage")
 
 
-def _raise_if_stopped(stop: StopSignals, stages: Sequence[str]) -> None:
-    if not stop.numbers:
-        return
-    number = signal.Signals(stop.numbers[0])
-    running = f"while {', '.join(stages)} ran" if stages else "before the next stage"
-    raise Interrupted(
-        SIGNALS[number], 128 + number, f"{running}. Run the same command again to resume"
-    )
+def raise_if_stopped(stop: StopSignals, place: str) -> None:
+    """Raise Interrupted if a signal has arrived.
+
+    Args:
+        stop: the signals.
+        place: where it has stopped the command, for the message.
+    """
+    if stop.numbers:
+        number = signal.Signals(stop.numbers[0])
+        raise Interrupted(
+            SIGNALS[number], 128 + number, f"{place}. Run the same command again to resume"
+        )
 
 
 def _print_summary(

@@ -154,6 +154,7 @@ __all__ = [
     "WordOrder",
     "cell_names",
     "load",
+    "parse",
     "require",
     "seeds_of",
     "training_stage",
@@ -382,7 +383,21 @@ def load(path: Path, with_goals: bool = True) -> Params:
         raise UserError(f"{path} does not exist. Run this command in the project's root.") from None
     except IsADirectoryError:
         raise UserError(f"{path} is a folder, and must be a file.") from None
-    parsed = yaml_tree.parse(text, str(path))
+    return parse(text, str(path), with_goals)
+
+
+def parse(text: str, name: str, with_goals: bool = True) -> Params:
+    """Validate the text of a `params.yaml`.
+
+    Args:
+        text: of the file.
+        name: of the file, for messages.
+        with_goals: False to ignore its goals.
+
+    Raises:
+        UserError: it is not valid YAML or invalid; the message names file and key.
+    """
+    parsed = yaml_tree.parse(text, name)
     tree = parsed.value
     if not with_goals:
         tree["goals"] = []
@@ -394,7 +409,7 @@ def load(path: Path, with_goals: bool = True) -> Params:
         message = error_message(details, tree, Params)
         # A message begins with the place of the error: `corpora.verses.tokens is ...`.
         line = parsed.line_of(re.split(r"[\s:]", message, maxsplit=1)[0])
-        place = f"{path}:{line}" if line else path
+        place = f"{name}:{line}" if line else name
         raise UserError(f"{place}: {message}{'' if message.endswith('?') else '.'}") from None
 
 

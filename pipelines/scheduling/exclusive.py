@@ -15,14 +15,15 @@ POLL = 0.1  # seconds
 
 
 @contextmanager
-def only_run(file: Path) -> Iterator[None]:
-    """Hold the lock of a project while the context is open.
+def only_run(file: Path, command: str = "seqproof run") -> Iterator[None]:
+    """Hold the lock of a command in a project while the context is open.
 
     Forked child processes hold it, too: after the death of this process it is free when they have
     ended, for which the next one waits.
 
     Args:
         file: of the lock; it has the number of the process.
+        command: for messages.
 
     Raises:
         UserError: a living process holds the lock.
@@ -34,7 +35,7 @@ def only_run(file: Path) -> Iterator[None]:
             owner = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
             if owner.isdigit() and _is_alive(int(owner)):
                 raise UserError(
-                    f"Another `seqproof run` is running in this project (process {owner}). Wait "
+                    f"Another `{command}` is running in this project (process {owner}). Wait "
                     "for its end, or stop it with Ctrl-C."
                 )
             time.sleep(POLL)

@@ -68,6 +68,7 @@ class Run:
         self._resources = ExitStack()
         self._lock = threading.RLock()  # system metrics are logged from another thread
         self._is_off = os.environ.get(TRACKING) == OFF
+        self._reports_failure = True
 
     @property
     def id(self) -> str:
@@ -179,10 +180,11 @@ class Run:
     def _go_offline(self, reason: str) -> None:
         """Queue all events from now on, beginning with the one by which the run is found."""
         self.failure = reason
-        console.echo(
-            f"Tracking server {self._server} is unreachable ({reason}). The {self._kind} "
-            "continues, and its log is queued on disk."
-        )
+        if self._reports_failure:
+            console.echo(
+                f"Tracking server {self._server} is unreachable ({reason}). The {self._kind} "
+                "continues, and its log is queued on disk."
+            )
         if self._start_event is not None:
             key = self._start_event.payload["value" if self._kind == TRAINING else "id"]
             self._queue = offline_queue.open_run(self._root, key, self._server)
@@ -213,6 +215,7 @@ class Run:
         tags: Mapping[str, str],
         overwrite: bool,
         child: str | None = None,
+        failure: str | None = None,
     ) -> None:
         """Reopen the run of this name that has the tag, or create it.
 
@@ -224,6 +227,7 @@ class Run:
             tags: tags of a new run.
             overwrite: whether a new result replaces the previous one.
             child: opens the run of this part, below the run that has the tag.
+            failure: why the server is unreachable, if the user knows it already.
         """
         if self._is_off:
             return
@@ -243,7 +247,8 @@ class Run:
             "id": uuid.uuid4().hex,
         }
         self._start_event = LogEvent(log_events.START, payload)
-        failure = offline_queue.upload_quietly(self._root)
+        self._reports_failure = failure is None
+        failure = failure or offline_queue.upload_quietly(self._root)
         if failure is None:
             self._log(self._start_event)
         else:
@@ -257,7 +262,7 @@ class Run:
         """
         self._log(LogEvent(log_events.END, {"status": status}))
         self._resources.close()
-        if self._queue is not None:
+        if self._queue is not None and self._reports_failure:
             console.echo(
                 f"The log of this {self._kind} is stored in {self._queue.folder}. Run `seqproof "
                 f"sync` to upload it to {self._server}."

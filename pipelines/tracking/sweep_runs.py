@@ -50,7 +50,8 @@ class SweepRuns:
             results: its best values.
         """
         run = Run(self._identity, self._root, KIND)
-        run.open(SWEEP, self._key, {}, overwrite=True, child=f"trial {number}")
+        child, failure = f"trial {number}", self.run.failure
+        run.open(SWEEP, self._key, {}, overwrite=True, child=child, failure=failure)
         run.set_tags({"sweep": self._identity.name, "trial": str(number), "state": state})
         run.log_params(parameters)
         logger = EpochLogger(run)

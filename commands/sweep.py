@@ -1,0 +1,233 @@
+"""`seqproof sweep`: search for better parameters of a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from commands import run as stages
+from pipelines import console, fork_server, paths
+from pipelines.config import params, sweeps
+from pipelines.config.params import Params, Sweep
+from pipelines.console import LiveTable
+from pipelines.errors import UserError, suggest
+from pipelines.lineage import dvc_project, reproduction
+from pipelines.lineage.stages import Inputs
+from pipelines.scheduling import exclusive, plan
+from pipelines.scheduling.children import Children, Send, StopSignals
+from pipelines.scheduling.jobs import StageJob
+from pipelines.scheduling.local_jobs import LocalExecutor
+from pipelines.sweeps import result as results
+from pipelines.sweeps import variants
+from pipelines.sweeps.job_pool import JobPool, Row
+from pipelines.sweeps.journal import Journal
+from pipelines.sweeps.result import SweepResult, Trial
+from pipelines.sweeps.search import SweepSearch
+from pipelines.sweeps.search_screen import SearchScreen, value_text
+from pipelines.tracking import sweep_runs
+from pipelines.tracking.runs import OFF, TRACKING
+from pipelines.tracking.sweep_runs import SweepRuns
+
+SHOWN = 5  # trials in the table at the end
+
+
+def sweep(name: str, jobs: int, as_json: bool = False) -> None:
+    """Search for better parameters of a model.
+
+    Args:
+        name: of a sweep of params.yaml, or of a model that has one sweep.
+        jobs: number of trials at a time.
+        as_json: print JSON at the end, and all other messages on standard error.
+
+    Raises:
+        UserError: there is no such sweep, or trials fail.
+        Interrupted: a signal has stopped the search.
+        Exit: with 1, if a stage that the trials need has failed.
+    """
+    root = console.root()
+    config = params.load(paths.PARAMS)
+    name = select(config, name)
+    with console.only_json(as_json):
+        result = _Session(root, config, name, jobs).run()
+        _print_summary(result)
+    if as_json:
+        console.print_json(asdict(result))
+
+
+def select(config: Params, name: str) -> str:
+    """Return the name of a sweep.
+
+    Args:
+        config: params.yaml.
+        name: of the sweep, or of a model that has one.
+
+    Raises:
+        UserError: there is no such sweep, or the model has several.
+    """
+    if name in config.sweeps:
+        return name
+    matches = [other for other, entry in config.sweeps.items() if entry.model == name]
+    if len(matches) > 1:
+        raise UserError(f"'{name}' has several sweeps. Name one of them: {', '.join(matches)}.")
+    if not matches:
+        hint = suggest(name, config.sweeps)
+        raise UserError(f"params.yaml has no sweep '{name}'{hint}. docs/sweeps.md describes them.")
+    return matches[0]
+
+
+class _Session:
+    """A sweep of a project, from its first to its last job.
+
+    Args:
+        root: the project's root.
+        config: params.yaml.
+        name: of the sweep.
+        jobs: number of trials at a time.
+    """
+
+    def __init__(self, root: Path, config: Params, name: str, jobs: int) -> None:
+        self._root, self._config, self._name, self._jobs = root, config, name, jobs
+        self._sweep: Sweep = config.sweeps[name]
+        self._entry = config.models[self._sweep.model]
+        self._stage = paths.training_stage(config, self._sweep.model)
+        self._text = (root / paths.PARAMS).read_text(encoding="utf-8")
+        self._folder = stages.FOLDER / "sweeps" / name
+
+    def run(self) -> SweepResult:
+        """Run what is left of the sweep, and write its result."""
+        stop = StopSignals()
+        with (
+            exclusive.only_run(self._folder / "lock", f"seqproof sweep {self._name}"),
+            stop.recorded(),
+            Children(stages.FOLDER / "logs") as children,
+        ):
+            reproduction.load_dvc()
+            order = self._prepare(children, stop)
+            key = self._key(children, stop)
+            with self._pool(children, order, stop) as pool, LiveTable() as table:
+                result = self._search(key, pool, table)
+            stages.raise_if_stopped(stop, f"after {len(result.trials)} trials")
+        results.write(paths.sweep(self._name), result)
+        return result
+
+    def _prepare(self, children: Children, stop: StopSignals) -> list[str]:
+        """Run the outdated stages that the training needs; return the names of all stages."""
+        surveyed = stages.survey(self._root, children, stop)
+        needs = [name for name in plan.select([self._stage], surveyed) if name != self._stage]
+        if plan.schedule_stages(needs, surveyed, {}):
+            stages.run(needs, None, None)
+        return list(surveyed)
+
+    def _key(self, children: Children, stop: StopSignals) -> str:
+        """Return the key of the sweep; DVC hashes the inputs in a process of its own."""
+
+        def main(send: Send) -> None:
+            inputs = dvc_project.inputs(self._stage, self._root)
+            assert inputs is not None
+            send(json.dumps(asdict(inputs)))
+
+        answer = stages.ask(children, "inputs", main, stop)
+        return variants.key(self._config, self._sweep, Inputs(**json.loads(answer)))
+
+    @contextmanager
+    def _pool(
+        self, children: Children, order: Sequence[str], stop: StopSignals
+    ) -> Iterator[JobPool]:
+        executor = LocalExecutor(self._root, children, order)
+        with fork_server.serving() as server:
+            yield JobPool(executor, stop, {**server, TRACKING: OFF})
+
+    def _search(self, key: str, pool: JobPool, table: LiveTable) -> SweepResult:
+        space = sweeps.search_space(self._sweep, self._entry)
+        start = sweeps.starting_values(self._sweep, self._entry)
+        file = self._folder / f"{key}.journal"
+        journal = Journal(file, self._sweep, space, start, getattr(self._entry, "epochs", 1))
+        screen = SearchScreen(table, self._sweep, self._jobs, journal.results())
+        with sweep_runs.sweep_runs(self._config, self._name, key, self._root) as runs:
+            observer = _TrackedScreen(screen, runs, self._sweep, self._parameters)
+            SweepSearch(
+                self._name,
+                self._sweep,
+                space,
+                journal,
+                pool,
+                self._jobs,
+                self._job,
+                paths.history(self._sweep.model).as_posix(),
+                observer,
+            ).run()
+        return self._result(journal)
+
+    def _job(self, values: Mapping[str, Any]) -> StageJob:
+        """Return the training with some values."""
+        changes = sweeps.trial_values(values)
+        text = variants.variant(self._text, self._config, self._sweep.model, changes)
+        return StageJob(self._stage, text)
+
+    def _parameters(self, values: Mapping[str, Any]) -> dict[str, object]:
+        """Return the parameters of a trial's model."""
+        entry = self._entry.model_dump(mode="json", exclude_none=True)
+        return sweeps.changed(entry, sweeps.trial_values(values))
+
+    def _result(self, journal: Journal) -> SweepResult:
+        sweep = self._sweep
+        return SweepResult(
+            sweep=self._name,
+            model=sweep.model,
+            metric=sweep.metric,
+            direction=sweep.direction,
+            seed=sweep.seed,
+            pruner=sweep.pruner,
+            planned=sweep.trials,
+            space=sweep.model_dump(mode="json", exclude_none=True)["parameters"],
+            start=journal.start,
+            stage={"name": self._stage, **journal.stage},
+            trials=journal.results(),
+            importances=journal.importances(),
+        )
+
+
+class _TrackedScreen:
+    """Observer of a search that shows the trials, and logs them to MLflow."""
+
+    def __init__(
+        self,
+        screen: SearchScreen,
+        runs: SweepRuns,
+        sweep: Sweep,
+        parameters: Callable[[Mapping[str, Any]], Mapping[str, object]],
+    ) -> None:
+        self._screen, self._runs, self._sweep = screen, runs, sweep
+        self._parameters = parameters
+        self.draw, self.fail = screen.draw, screen.fail
+
+    def end(self, trial: Trial, rows: Sequence[Row], seconds: float) -> None:
+        """Report the end of a trial."""
+        self._screen.end(trial, rows, seconds)
+        metrics = {} if trial.value is None else {f"best_{self._sweep.metric}": trial.value}
+        self._runs.log_trial(
+            trial.number, trial.state, self._parameters(trial.values), rows, metrics
+        )
+
+
+def _print_summary(result: SweepResult) -> None:
+    """Print the best trials."""
+    counts = {
+        state: sum(trial.state == state for trial in result.trials)
+        for state in ("complete", "pruned", "failed")
+    }
+    words = {"complete": "complete", "pruned": "stopped early", "failed": "failed"}
+    text = ", ".join(f"{count} {words[state]}" for state, count in counts.items() if count)
+    console.echo(f"{len(result.trials)} of {result.planned} trials: {text}.")
+    sign = 1.0 if result.direction == "lower" else -1.0
+    ranked = sorted(result.complete, key=lambda trial: sign * (trial.value or 0.0))[:SHOWN]
+    columns = ["trial", result.metric, *result.space]
+    rows = [
+        [str(trial.number), f"{trial.value:.4g}", *map(value_text, trial.values.values())]
+        for trial in ranked
+    ]
+    console.out().print(console.text_table("Best trials", columns, rows))
