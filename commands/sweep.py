@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from pipelines.scheduling import exclusive, plan
 from pipelines.scheduling.children import Children, Send, StopSignals
 from pipelines.scheduling.jobs import StageJob
 from pipelines.scheduling.local_jobs import LocalExecutor
+from pipelines.sweeps import confirmation, variants
 from pipelines.sweeps import result as results
-from pipelines.sweeps import variants
 from pipelines.sweeps.job_pool import JobPool, Row
 from pipelines.sweeps.journal import Journal
 from pipelines.sweeps.result import SweepResult, Trial
@@ -110,7 +110,12 @@ class _Session:
             key = self._key(children, stop)
             with self._pool(children, order, stop) as pool, LiveTable() as table:
                 result = self._search(key, pool, table)
-            stages.raise_if_stopped(stop, f"after {len(result.trials)} trials")
+                stages.raise_if_stopped(stop, f"after {len(result.trials)} trials")
+                comparison = confirmation.confirm(
+                    self._config, result, self._root, pool, self._jobs, table, self._variant
+                )
+                stages.raise_if_stopped(stop, "before the comparison on the test split")
+        result = replace(result, comparison=comparison)
         results.write(paths.sweep(self._name), result)
         return result
 
@@ -164,9 +169,11 @@ class _Session:
 
     def _job(self, values: Mapping[str, Any]) -> StageJob:
         """Return the training with some values."""
-        changes = sweeps.trial_values(values)
-        text = variants.variant(self._text, self._config, self._sweep.model, changes)
-        return StageJob(self._stage, text)
+        return StageJob(self._stage, self._variant(sweeps.trial_values(values)))
+
+    def _variant(self, changes: Mapping[str, Any]) -> str:
+        """Return a params.yaml with changes of the model's entry."""
+        return variants.variant(self._text, self._config, self._sweep.model, changes)
 
     def _parameters(self, values: Mapping[str, Any]) -> dict[str, object]:
         """Return the parameters of a trial's model."""
