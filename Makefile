@@ -10,12 +10,20 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 install: .venv/installed
 
+# A moved or copied environment holds the paths of its first place: it is made again.
+PLACE := $(shell cd .venv 2> /dev/null && pwd -P)
+INSTALLED := $(shell cd .venv 2> /dev/null && test -f installed && read -r place < installed && echo "$$place")
+ifneq "$(PLACE)" "$(INSTALLED)"
+.PHONY: .venv/installed
+endif
+
 .venv/installed: $(LOCK) pyproject.toml
 	@# Use PYTHON, or the first suitable interpreter of this list. Recreate an environment of another version.
 	@for python in $(if $(PYTHON),'$(PYTHON)',$(BIN)/python python3.11 python3.12 python3.13 python3); do \
 	  "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2> /dev/null || continue; \
 	  version=$$("$$python" --version); clear=; \
 	  test "$$($(BIN)/python --version 2> /dev/null)" = "$$version" || clear=--clear; \
+	  test -z "$(INSTALLED)" || test "$(INSTALLED)" = "$(PLACE)" || clear=--clear; \
 	  echo "Making .venv with $$version ($$python)"; \
 	  exec "$$python" -m venv $$clear .venv; \
 	done; \
@@ -31,7 +39,8 @@ install: .venv/installed
 	  PIP_CONSTRAINT=.venv/versions $(PIP) --require-hashes --no-deps --requirement $(LOCK) \
 	  && $(PIP) --no-deps --no-build-isolation --editable .; \
 	fi
-	@touch $@
+	@seqproof merge-lock --install
+	@cd .venv && pwd -P > installed
 	@echo "Ready. To type seqproof and dvc yourself: source $(BIN)/activate"
 
 repro: install

@@ -691,6 +691,25 @@ def upgrade() -> None:
     command.upgrade()
 
 
+@app.command("merge-lock", rich_help_panel="Project", hidden=True)
+def merge_lock(
+    versions: Annotated[
+        tuple[Path, Path, Path] | None,
+        Argument(metavar="BASE OURS THEIRS", help="three versions; OURS becomes the merged one"),
+    ] = None,
+    install: Annotated[
+        bool, Option("--install", help="set the driver in this project's Git repository")
+    ] = False,
+) -> None:
+    """Merge dvc.lock entry by entry; Git runs this command."""
+    from commands import merge_lock as command
+
+    if install:
+        command.install(console.root())
+    if versions:
+        command.merge_lock(*versions)
+
+
 @app.command(rich_help_panel="Project")
 def doctor(
     quick: Annotated[

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from commands import project_files, repository, skeleton, templates
+from commands import merge_lock, project_files, repository, skeleton, templates
 from pipelines import console, files
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project, git
@@ -165,6 +165,7 @@ def _write(path: Path, text: str) -> None:
 def _init_repository(project: Path, message: str) -> None:
     """Initialise Git and DVC, and commit all files."""
     repository.git(project, ["init", "--quiet"])
+    merge_lock.install(project)
     dvc_project.initialise(project)
     project_files.write_record(project, templates.SOURCE)
     # Add all files, even those that the user's global gitignore excludes.

@@ -11,9 +11,10 @@ from pathlib import Path
 FOLDERS = ("pipelines", "stages", "commands")
 # What `make repro` and `dvc repro` need besides params.yaml, and what belongs to a project.
 FILES = (
-    *("dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "LICENSE", "Makefile"),
-    *("requirements.lock", "requirements-gpu.lock", "texts/README.md", "verified/README.md"),
-    *("sweeps/README.md", "texts/minimal_pairs.tsv", "experiments/README.md", "Dockerfile"),
+    *("dvc.yaml", ".dvcignore", ".gitignore", ".gitattributes", "pyproject.toml", "LICENSE"),
+    *("Makefile", "requirements.lock", "requirements-gpu.lock", "texts/README.md"),
+    *("verified/README.md", "sweeps/README.md", "texts/minimal_pairs.tsv"),
+    *("experiments/README.md", "Dockerfile"),
     *(".dockerignore", ".devcontainer/devcontainer.json", ".github/workflows/compare.yml"),
 )
 # Of the source only: a project has no templates, and no change log of its own at the top.

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from commands import project_files, repository, skeleton, templates
+from commands import merge_lock, project_files, repository, skeleton, templates
 from commands.project_files import Changes
 from pipelines import console, paths
 from pipelines.config import params
@@ -43,6 +43,7 @@ def upgrade() -> None:
     versions = [skeleton.version(root), skeleton.version(templates.SOURCE)]
     old_log = _read(root / skeleton.CHANGELOG_OF_A_PROJECT)
     changes = project_files.upgrade(root, templates.SOURCE)
+    merge_lock.install(root)
     lines = list(_file_lines(changes))
     if not lines:
         console.echo(f"The project has version {versions[1]} already.")

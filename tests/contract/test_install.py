@@ -129,7 +129,7 @@ case "$1" in
   --version) echo "Python 3.11.0" ;;
   -m) echo "python $* ${{PIP_CONSTRAINT:-}}" >> {note}
     case "$2" in
-      venv) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+      venv) mkdir -p .venv/bin; test "$0" -ef .venv/bin/python || cp "$0" .venv/bin/python ;;
       pip) exit {pip} ;;
     esac ;;
 esac
@@ -137,6 +137,10 @@ esac
     "uv": """\
 #!/bin/sh
 echo "uv $*" >> {note}; exit {uv}
+""",
+    "seqproof": """\
+#!/bin/sh
+echo "seqproof $*" >> {note}
 """,
 }
 MAKE_VENV = "python -m venv --clear .venv "
@@ -148,7 +152,19 @@ UV = "--python .venv/bin/python --compile-bytecode "
 UV_LOCK = (
     f"uv pip --quiet sync {UV}--require-hashes --build-constraints .venv/versions requirements.lock"
 )
+DRIVER = "seqproof merge-lock --install"
 WITH_UV = [UV_LOCK, f"uv pip --quiet install {UV}--no-deps --no-build-isolation --editable ."]
+
+
+def add_programs(project, programs, uv=0, pip=0):
+    """Put programs that note their words, and those of the system, into the folder."""
+    for name in (*programs, "seqproof"):
+        file = project / "bin" / name
+        text = WORKING[name].format(note=project / "note", uv=uv, pip=pip)
+        file.write_text(text, encoding="utf-8")
+        file.chmod(0o755)
+    for name in ("cp", "mkdir", "sed"):
+        (project / "bin" / name).symlink_to(shutil.which(name))
 
 
 @pytest.mark.parametrize(
@@ -163,18 +179,33 @@ WITH_UV = [UV_LOCK, f"uv pip --quiet install {UV}--no-deps --no-build-isolation 
 )
 def test_uv_installs_the_lock_where_it_is_and_else_pip(project, programs, uv, pip, code, calls):
     note = project / "note"
-    for name in programs:
-        file = project / "bin" / name
-        file.write_text(WORKING[name].format(note=note, uv=uv, pip=pip), encoding="utf-8")
-        file.chmod(0o755)
-    for name in ("cp", "mkdir", "sed", "touch"):
-        (project / "bin" / name).symlink_to(shutil.which(name))
+    add_programs(project, programs, uv, pip)
     lock = "# a comment\nidna==3.10 \\\n    --hash=sha256:00\n"
     (project / "requirements.lock").write_text(lock, encoding="utf-8")
     assert run_make(project).returncode == code
-    assert note.read_text(encoding="utf-8").splitlines() == [MAKE_VENV, *calls]
+    driver = [DRIVER] if code == 0 else []
+    assert note.read_text(encoding="utf-8").splitlines() == [MAKE_VENV, *calls, *driver]
     assert (project / ".venv" / "versions").read_text(encoding="utf-8") == "idna==3.10\n"
     assert (project / ".venv" / "installed").exists() == (code == 0)
+
+
+def test_an_environment_that_was_moved_is_made_anew(project):
+    first = project / "first"
+    first.mkdir()
+    for name in ("Makefile", "requirements.lock", "pyproject.toml", "bin"):
+        shutil.move(project / name, first / name)
+    add_programs(first, ("python3.11",))
+    assert run_make(first).returncode == 0
+    made = [MAKE_VENV, *WITH_PIP, DRIVER]
+    note = first / "note"
+    assert note.read_text(encoding="utf-8").splitlines() == made
+    assert run_make(first).returncode == 0  # it is up to date
+    assert note.read_text(encoding="utf-8").splitlines() == made
+    second = first.rename(project / "another place, 50% off")
+    note.parent.mkdir()
+    assert run_make(second).returncode == 0
+    assert note.read_text(encoding="utf-8").splitlines() == made
+    assert (second / ".venv" / "installed").read_text("utf-8") == f"{second / '.venv'}\n"
 
 
 def test_all_places_name_the_same_interpreters():

@@ -26,6 +26,8 @@ def _help(columns: int) -> list[str]:
 def _paths():
     for name, command in get_command(app).commands.items():
         children = getattr(command, "commands", None)
+        if command.hidden:
+            continue
         yield from [f"{name} {child}" for child in children] if children else [name]
 
 

@@ -12,7 +12,7 @@ from pipelines import console
 from tests.unit.tiny_project import EXPERIMENT, MODEL
 
 # Commands that print no facts: they run until they are stopped, or write files.
-WITHOUT = {*STAGES, "data add", "demo", "new", "publish", "serve", "ui", "upgrade"}
+WITHOUT = {*STAGES, "data add", "demo", "merge-lock", "new", "publish", "serve", "ui", "upgrade"}
 # Commands that read the tiny project, and the keys of their objects.
 READING = {
     "compare": ((MODEL, EXPERIMENT), {"comparisons", "level"}),

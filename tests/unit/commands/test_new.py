@@ -53,6 +53,11 @@ def test_the_whole_project_is_committed(project: Path) -> None:
     assert list(project.parent.iterdir()) == [project]
 
 
+def test_git_merges_its_dvc_lock_by_entries(project: Path) -> None:
+    assert git(project, "check-attr", "merge", "dvc.lock") == "dvc.lock: merge: dvc-lock"
+    assert "seqproof merge-lock" in git(project, "config", "merge.dvc-lock.driver")
+
+
 def test_dvc_reads_its_graph(project: Path) -> None:
     with dvc_project.open_project(project) as repo:
         stages = dvc_project.load_stages(repo)
