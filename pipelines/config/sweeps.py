@@ -144,8 +144,7 @@ def search_space(sweep: Sweep, entry: Model) -> dict[str, NumericRange | tuple[A
 
 def starting_values(sweep: Sweep, entry: Model) -> dict[str, Any]:
     """Return the values that the entry of the model has for the parameters of a sweep."""
-    tree = entry.model_dump(exclude_none=True)
-    return {key: _value_at(tree, key) for key in sweep.parameters}
+    return {key: value_at(entry, key) for key in sweep.parameters}
 
 
 def trial_values(values: Values) -> dict[str, Any]:
@@ -345,11 +344,12 @@ def changed(tree: Mapping[str, Any], values: Values) -> dict[str, Any]:
     return result
 
 
-def _value_at(tree: Any, key: str) -> Any:
-    """Return the value at a dotted key, or None."""
+def value_at(entry: Model, key: str) -> Any:
+    """Return the value of a model at a dotted key, as params.yaml may have it; None without it."""
+    value: Any = entry.model_dump(mode="json", exclude_none=True)
     for part in key.split("."):
-        tree = tree.get(part) if isinstance(tree, Mapping) else None
-    return tree
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 def _text(value: Any) -> str:
