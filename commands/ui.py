@@ -25,7 +25,8 @@ def ui(port: int) -> None:
         port: port on this machine.
 
     Raises:
-        UserError: the current folder is no project, or the port is in use.
+        UserError: the current folder is no project, the port is in use, or the store does not
+            answer.
     """
     root = console.root()
     config = params.load(root / paths.PARAMS)
@@ -36,6 +37,7 @@ def ui(port: int) -> None:
         _print_links(config, root, address.rstrip("/"))
         return
     _require_free(port)
+    connection.ping(root)  # MLflow alone would try for minutes, with its own log
     arguments = connection.ui_arguments(root, HOST, port)
     address = f"http://{HOST}:{port}"
     console.echo(f"MLflow starts in about ten seconds at {address}. Press Ctrl-C to stop it.")

@@ -5,19 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import re
-import socket
 import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pipelines import files
 from pipelines.errors import UserError, redact
 from pipelines.lineage import dvc_project
-from pipelines.tracking import artifact_addresses
+from pipelines.tracking import artifact_addresses, database
 
 # An unreachable server must cost seconds; by default MLflow retries seven times for two minutes.
 CLIENT_ENV = {
@@ -26,6 +25,7 @@ CLIENT_ENV = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # printed after each run
     "PGCONNECT_TIMEOUT": "5",  # seconds, of PostgreSQL's client library; endless by default
+    "AWS_MAX_ATTEMPTS": "2",  # of a request to S3
 }
 # Job execution serves MLflow's pages for traces only, and takes most of the server's start-up time.
 SERVER_ENV = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -33,7 +33,7 @@ SERVER_ENV = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXEC
 PING_ENV = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 # https://host/path, or the host:path of SSH; no path, and no file:///path.
 _REMOTE_REPOSITORY = re.compile(r"(?!file:)[^/:]+:")
-DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+S3 = ("boto3", "botocore")  # packages of its clients
 
 
 def tracking_uri(root: Path) -> str:
@@ -87,16 +87,32 @@ def ui_env(root: Path) -> dict[str, str]:
 def summary(error: BaseException) -> str:
     """Return a short reason: the system's if there is one ("Connection refused"), else MLflow's."""
     text = str(error)
-    inner: BaseException | None = error
-    while inner is not None:
+    for inner in _chain(error):
         if isinstance(inner, TimeoutError):
             text = "no answer in time"
         elif isinstance(inner, OSError) and inner.strerror:
             text = inner.strerror
-        inner = inner.__cause__ or inner.__context__
+        elif isinstance(response := getattr(inner, "response", None), dict):  # of S3
+            text = "{Code}: {Message}".format_map({"Code": "", "Message": ""} | response["Error"])
+    if is_of_s3(error):
+        text = f"S3: {text}"
+    text = database.NOISE.sub("", text)
     # MLflow's message may quote the address with its password.
     line = redact(" ".join(text.split())) or type(error).__name__
     return line if len(line) <= 160 else f"{line[:157]}..."
+
+
+def is_of_s3(error: BaseException) -> bool:
+    """Return True if S3, where the artifacts are, could not be reached or refused a request."""
+    return any(type(inner).__module__.partition(".")[0] in S3 for inner in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that caused it."""
+    inner: BaseException | None = error
+    while inner is not None:
+        yield inner
+        inner = inner.__cause__ or inner.__context__
 
 
 def ping(root: Path) -> str:
@@ -112,15 +128,18 @@ def ping(root: Path) -> str:
     file = sqlite_file(uri)
     if file is not None:
         return _describe_file(file)
-    kind = re.split(r"[+:]", uri)[0]
-    if kind not in (*DEFAULT_PORTS, "http", "https"):
+    if not database.is_database(uri) and not uri.startswith(("http://", "https://")):
         raise UserError(
             f"{redact(uri)} is no database and no server. Set MLFLOW_TRACKING_URI to an address "
             "that begins with sqlite, postgresql, mysql, mssql, http or https."
         )
     try:
-        if kind in DEFAULT_PORTS:
-            return _ping_database(uri, DEFAULT_PORTS[kind])
+        if database.is_database(uri):
+            silence_mlflow()
+            database.ping(uri)
+            location = artifact_location(uri, root) or ""
+            place = "on this machine only" if location.startswith("file:") else f"in {location}"
+            return f"{redact(uri)} accepts connections; artifacts are {place}"
         return _ping_server(uri)
     except Exception as error:  # of MLflow, its transport or the system
         reason = getattr(error, "strerror", None) or summary(error)
@@ -147,19 +166,11 @@ def _count_runs(file: Path) -> int:
     Raises:
         sqlite3.Error: the file is no database.
     """
-    with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as database:
-        tables = database.execute("SELECT name FROM sqlite_master").fetchall()
-        rows = database.execute("SELECT count(*) FROM runs") if ("runs",) in tables else [(0,)]
+    with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as opened:
+        tables = opened.execute("SELECT name FROM sqlite_master").fetchall()
+        rows = opened.execute("SELECT count(*) FROM runs") if ("runs",) in tables else [(0,)]
         ((count,),) = rows
     return int(count)
-
-
-def _ping_database(uri: str, port: int) -> str:
-    """Only open a connection: an MLflow client would create its tables."""
-    parts = urlsplit(uri)
-    address = (parts.hostname or "localhost", parts.port or port)
-    socket.create_connection(address, timeout=5).close()
-    return f"{redact(uri)} accepts connections"
 
 
 def _ping_server(uri: str) -> str:
@@ -202,12 +213,12 @@ def client(uri: str, root: Path) -> Any:
     silence_mlflow()
     from mlflow import MlflowClient
 
-    if re.split(r"[+:]", uri)[0] in DEFAULT_PORTS:
-        _connect_once(uri)
     with _creation_lock(uri, root):
         file = sqlite_file(uri)
-        if file is not None and file.parent.is_dir() and not file.exists():
-            _create_tables(file, _artifacts(root).as_uri())
+        if database.is_database(uri):
+            database.prepare(uri, artifact_location(uri, root))
+        elif file is not None and file.parent.is_dir() and not file.exists():
+            _create_tables(file, artifact_location(uri, root))
         elif file is not None and file.exists():
             _prepare_file(file, root)
         return MlflowClient(uri)
@@ -224,7 +235,7 @@ def _prepare_file(file: Path, root: Path) -> None:
         _count_runs(file)
 
 
-def _create_tables(file: Path, artifacts: str) -> None:
+def _create_tables(file: Path, artifacts: str | None) -> None:
     """Create MLflow's tables in a new file.
 
     A process that is killed meanwhile leaves no incomplete database, which MLflow could not open.
@@ -235,13 +246,31 @@ def _create_tables(file: Path, artifacts: str) -> None:
         SqlAlchemyStore(sqlite_uri(temporary), artifacts).engine.dispose()
 
 
-def _connect_once(uri: str) -> None:
-    """Connect to a database, because MLflow would try for two minutes before it fails."""
-    import sqlalchemy
+def artifact_location(uri: str, root: Path) -> str | None:
+    """Return where new experiments keep their artifacts; None lets a server choose.
 
-    engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool)
-    with engine.connect():
-        pass
+    `MLFLOW_DEFAULT_ARTIFACT_ROOT`, which `mlflow server` reads too, names a place that all machines
+    reach; the default is a folder of the project.
+
+    Args:
+        uri: the store's address.
+        root: the project's root.
+
+    Raises:
+        UserError: the address has a user, a password or a query: each run would record it.
+    """
+    if uri.startswith(("http://", "https://")):
+        return None
+    location = os.environ.get("MLFLOW_DEFAULT_ARTIFACT_ROOT")
+    if not location:
+        return _artifacts(root).as_uri()
+    if redact(location) != location:
+        raise UserError(
+            "MLFLOW_DEFAULT_ARTIFACT_ROOT has a user, a password or a query, which each run would "
+            f"record. Set it to {redact(location)}, and pass the credentials as AWS_ACCESS_KEY_ID "
+            "and AWS_SECRET_ACCESS_KEY."
+        )
+    return location.rstrip("/")
 
 
 def connect(uri: str, experiment: str, root: Path) -> tuple[Any, str]:
@@ -253,15 +282,15 @@ def connect(uri: str, experiment: str, root: Path) -> tuple[Any, str]:
         root: the project's root.
     """
     mlflow_client = client(uri, root)
-    artifacts = _artifacts(root).as_uri() if sqlite_file(uri) is not None else None
+    location = artifact_location(uri, root)
     with _creation_lock(uri, root):
-        return mlflow_client, _experiment_id(mlflow_client, experiment, artifacts)
+        return mlflow_client, _experiment_id(mlflow_client, experiment, location)
 
 
 @contextmanager
 def _creation_lock(uri: str, root: Path) -> Iterator[None]:
     """Let one process at a time create the tables: of two at once, one would fail."""
-    if sqlite_file(uri) is None:
+    if uri.startswith(("http://", "https://")):
         yield
         return
     from filelock import FileLock
@@ -277,7 +306,7 @@ def silence_mlflow() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mlflow  # noqa: F401
-    for name in ("mlflow", "alembic", "sqlalchemy", "urllib3.connectionpool"):
+    for name in ("mlflow", "alembic", "sqlalchemy", "urllib3.connectionpool", "psycopg"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

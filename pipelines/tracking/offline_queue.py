@@ -275,7 +275,9 @@ def _is_rejection(error: Exception, event: LogEvent, writer: RunWriter) -> bool:
     if hasattr(error, "get_http_status_code"):
         status = int(error.get_http_status_code())
         return 400 <= status < 500 and status not in RETRYABLE
-    return writer.is_reachable()
+    # S3 may be down, refuse the credentials or lack its package while the database answers.
+    is_temporary = isinstance(error, ImportError) or connection.is_of_s3(error)
+    return not is_temporary and writer.is_reachable()
 
 
 def _run_name(events: list[LogEvent]) -> list[str]:

@@ -1,7 +1,5 @@
 """An untrained project with an empty MLflow store, and tracking servers."""
 
-import os
-import shutil
 import subprocess
 import sys
 import warnings
@@ -52,10 +50,5 @@ def server(empty_store: Path, tmp_path: Path) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """An empty PostgreSQL database."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
-    initdb = shutil.which("initdb", path=":".join([*map(str, debian), os.environ["PATH"]]))
-    if initdb is None:
-        pytest.skip("PostgreSQL is not installed")
-    with Postgres(Path(initdb).parent) as started:
+    with Postgres() as started:
         yield started

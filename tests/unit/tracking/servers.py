@@ -1,4 +1,4 @@
-"""A real `mlflow server` and a real PostgreSQL on this machine."""
+"""A real `mlflow server`, a real PostgreSQL and a real S3 server on this machine."""
 
 import contextlib
 import os
@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
+
+import pytest
 
 from pipelines.tracking import connection
 
@@ -81,28 +83,46 @@ class Server:
 
 
 class Postgres:
-    """PostgreSQL server in a temporary folder; it never runs as root.
+    """PostgreSQL server with a password in a temporary folder; it never runs as root.
+
+    The test skips where it is not installed.
 
     Args:
-        programs: folder of `initdb` and `pg_ctl`.
+        password: of the user `test`.
     """
 
-    def __init__(self, programs: Path) -> None:
-        self._programs = programs
+    def __init__(self, password: str = "test") -> None:
+        pytest.importorskip("psycopg", reason="psycopg is not installed")
+        debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
+        initdb = shutil.which("initdb", path=":".join([*map(str, debian), os.environ["PATH"]]))
+        if initdb is None:
+            pytest.skip("PostgreSQL is not installed")
+        self._programs, self._password = Path(initdb).parent, password
         self._folder = tempfile.TemporaryDirectory(prefix="seqproof-postgres-", dir="/tmp")
         self._data = Path(self._folder.name) / "data"
         # PostgreSQL refuses to run as root; Debian's package creates this user.
         self._prefix = ["/usr/sbin/runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        self.address = f"postgresql://test@127.0.0.1:{closed_port()}/postgres"
+        self.address = f"postgresql://test:{password}@127.0.0.1:{closed_port()}/postgres"
 
     def _call(self, program: str, *arguments: str) -> None:
         command = [*self._prefix, str(self._programs / program), *arguments]
         subprocess.run(command, cwd=self._folder.name, check=True, stdout=subprocess.DEVNULL)
 
+    def create_database(self, name: str) -> str:
+        """Create an empty database; return its address."""
+        import psycopg
+
+        with psycopg.connect(self.address, autocommit=True) as opened:
+            opened.execute(f"CREATE DATABASE {name}")
+        return f"{self.address.rpartition('/')[0]}/{name}"
+
     def __enter__(self) -> Self:
         if self._prefix:
             shutil.chown(self._folder.name, "postgres")
-        self._call("initdb", "-D", str(self._data), "-U", "test", "-A", "trust", "--no-sync")
+        password = Path(self._folder.name) / "password"
+        password.write_text(self._password, encoding="utf-8")
+        login = ("-U", "test", "-A", "scram-sha-256", f"--pwfile={password}")
+        self._call("initdb", "-D", str(self._data), *login, "--no-sync")
         port = urlsplit(self.address).port
         options = f"-p {port} -F -c listen_addresses=127.0.0.1 -k {self._folder.name}"
         self._call(
@@ -118,3 +138,68 @@ class Postgres:
     ) -> None:
         self._call("pg_ctl", "-D", str(self._data), "-w", "-m", "immediate", "stop")
         self._folder.cleanup()
+
+
+class ObjectStore:
+    """S3 server that checks signatures and keeps its port and files while it is stopped.
+
+    The test skips where it is not installed.
+
+    Args:
+        folder: an empty folder, for its buckets.
+        password: secret key of the user `test`.
+
+    Attributes:
+        variables: those of its clients.
+    """
+
+    def __init__(self, folder: Path, password: str = "test") -> None:
+        pytest.importorskip("nanio", reason="the S3 server nanio is not installed")
+        self.folder, self._port = folder, closed_port()
+        self.variables = {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": password,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self._port}",
+        }
+        program = ("-m", "uvicorn", "--factory", "nanio.app:build_app")
+        options = ("--port", str(self._port), "--log-level", "error")
+        self._command = [sys.executable, *program, *options]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def make_bucket(self, name: str) -> None:
+        """Create a bucket."""
+        (self.folder / name).mkdir()
+
+    def start(self, password: str | None = None) -> None:
+        """Start the server, with another password if there is one, and wait until it answers."""
+        variables = {
+            "NANIO_ACCESS_KEY": self.variables["AWS_ACCESS_KEY_ID"],
+            "NANIO_SECRET_KEY": password or self.variables["AWS_SECRET_ACCESS_KEY"],
+            "NANIO_DATA_DIR": str(self.folder),
+        }
+        self._process = subprocess.Popen(self._command, env={**os.environ, **variables})
+        while self._process.poll() is None:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self._port), timeout=2).close()
+                return
+            time.sleep(0.1)
+        raise ChildProcessError(self._port)
+
+    def stop(self) -> None:
+        """Kill the server."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

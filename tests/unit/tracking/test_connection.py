@@ -163,14 +163,33 @@ def test_a_server_that_hangs_costs_seconds(monkeypatch):
     assert message.endswith("does not answer: no answer in time.")
 
 
-def test_a_database_is_only_connected_to(monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        address = f"127.0.0.1:{listening.getsockname()[1]}/runs"
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"postgresql://me:secret@{address}")
-        assert connection.ping(Path()) == f"postgresql://{address} accepts connections"
-        accepted, _ = listening.accept()
-        with accepted:
-            assert accepted.recv(1) == b""
+def test_a_database_is_only_connected_to(monkeypatch, postgres):
+    engine = sqlalchemy.create_engine(postgres.address)
+    tables = sqlalchemy.inspect(engine).get_table_names()
+    engine.dispose()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", postgres.address)
+    monkeypatch.delenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", raising=False)
+    address = redact(postgres.address)
+    ready = f"{address} accepts connections; artifacts are"
+    assert connection.ping(Path()) == f"{ready} on this machine only"
+    monkeypatch.setenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", "s3://bucket/runs/")
+    assert connection.ping(Path()) == f"{ready} in s3://bucket/runs"
+    assert sqlalchemy.inspect(engine).get_table_names() == tables
+    engine.dispose()
+    message = ping_error(monkeypatch, postgres.address.replace(":test@", ":secret@"))
+    assert message.startswith(f"{address} does not answer: connection failed: ")
+    assert message.endswith('FATAL: password authentication failed for user "test".')
+
+
+def test_a_place_of_artifacts_without_a_password(monkeypatch, tmp_path):
+    local = (tmp_path / "mlartifacts").as_uri()
+    monkeypatch.delenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", raising=False)
+    assert connection.artifact_location("postgresql://host/runs", tmp_path) == local
+    monkeypatch.setenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", "s3://me:secret@bucket/runs")
+    assert connection.artifact_location("https://host", tmp_path) is None  # the server's choice
+    with pytest.raises(UserError, match=r"Set it to s3://bucket/runs, .*AWS_") as error:
+        connection.artifact_location("postgresql://host/runs", tmp_path)
+    assert "secret" not in str(error.value)
 
 
 class _Server(BaseHTTPRequestHandler):

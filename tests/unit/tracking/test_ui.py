@@ -11,7 +11,7 @@ import pytest
 
 from commands.ui import ui
 from pipelines.errors import UserError
-from pipelines.tracking import runs
+from pipelines.tracking import connection, runs
 from tests.unit.chromium import needs_chromium, render
 from tests.unit.tracking.servers import Server, closed_port
 from tests.unit.tracking.work import CORPUS, Work
@@ -91,9 +91,12 @@ def test_a_password_is_in_no_argument_and_in_no_message(
 ) -> None:
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
-    port = closed_port()
-    address = f"postgresql+psycopg://me:secret@127.0.0.1:{port}/runs"
+    address = f"postgresql+psycopg://me:secret@127.0.0.1:{closed_port()}/runs"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    with pytest.raises(UserError, match=r"127\.0\.0\.1:\d+/runs does not answer") as error:
+        ui(closed_port())
+    assert "secret" not in str(error.value)
+    monkeypatch.setattr(connection, "ping", lambda root: "answers")
     ui(closed_port())  # the links need the database, which is refused in seconds
     ((*arguments, _, variable),) = exec_calls
     assert variable == address
