@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 from pipelines import console, paths
@@ -39,6 +41,7 @@ def train(
         command = f"seqproof {stage.replace('_', '-')} {name}"
         raise UserError(f"'{name}' is not under models.{family}. Run `{command}`.")
     entry = params.require(config.family(family), name, "model", f"models.{family}")
+    start_workers(entry)
     with console.quiet_imports():
         from pipelines.data import parquet
         from pipelines.lineage import dvc_project, provenance
@@ -58,18 +61,28 @@ def train(
     for frame in frames:
         encoding.require_columns(frame, vocabularies, spec.task)
     needs_tensorflow = isinstance(entry, params.TrainableConfig)
+    group = None
     if not needs_tensorflow:
         hardware = {"device": "cpu", "kernel": entry.kernel}
     else:
         with console.quiet_imports():
             from pipelines.layers import threads
-            from pipelines.training import device
+            from pipelines.training import device, workers
             from pipelines.training.tensorboard import TensorBoardWriter
         # Before the first operation of TensorFlow
-        threads.use_training_threads(config.threads, entry.batch_size)
+        threads.use_training_threads(config.threads, entry.batch_size, entry.workers or 1)
+        group = workers.connect(entry)
         hardware = device.describe(entry)
+        if entry.workers is not None:
+            hardware |= {"workers": str(entry.workers)}
         _warn_of_unknown_words(entry, vocabularies, frames[1])
     pretrained = read_pretrained(entry, vocabularies) if read_pretrained else None
+    task = lookup.get(spec.task)
+    if group is not None and not group.is_first:
+        shared = group.checkpoints(None, config.checkpoints.every)
+        with group.connected():
+            task.train(spec, frames, vocabularies, (), shared, pretrained, workers=group)
+        return
     inputs = provenance.inputs(paths.training_stage(config, name), console.root())
     with checkpoints.open_checkpoints(
         dvc_project.main_root(console.root()),
@@ -85,15 +98,50 @@ def train(
                 board = TensorBoardWriter.of(manager, vocabularies)
                 callbacks.append(board)
                 board_folder = board.folder
-            outcome = lookup.get(spec.task).train(
-                spec, frames, vocabularies, callbacks, manager, pretrained
-            )
+            with group.connected() if group else nullcontext():
+                outcome = task.train(
+                    spec,
+                    frames,
+                    vocabularies,
+                    callbacks,
+                    manager if group is None else group.checkpoints(manager, manager.interval),
+                    pretrained,
+                    workers=group,
+                )
             result.save(outcome, spec, paths.vocabulary(entry.corpus), paths.model(name))
             history.write_history(outcome.history, paths.history(name))
             stage_runs.log_training(run, config, name, outcome.seconds, board_folder)
         # Delete the checkpoints only after the run is closed: if the process is killed before that,
         # the next one resumes the same run.
         manager.clear()
+
+
+def start_workers(entry: params.Model) -> None:
+    """Train with several workers in processes of their own, if the model needs them.
+
+    Args:
+        entry: the model.
+
+    Raises:
+        SystemExit: these processes have trained the model.
+    """
+    if not isinstance(entry, params.TrainableConfig) or entry.workers is None:
+        return
+    from pipelines.scheduling import gpus
+    from pipelines.training import supervisor
+
+    if supervisor.CLUSTER in os.environ:
+        supervisor.end_with_supervisor()
+        return
+    devices = gpus.available()
+    if devices and len(devices) < entry.workers:
+        raise UserError(
+            f"'workers: {entry.workers}' needs as many GPUs, and this machine has {len(devices)}. "
+            "Lower 'workers', or set CUDA_VISIBLE_DEVICES=-1 to use the processor."
+        )
+    # One process drives all GPUs, but Keras accumulates gradients in one replica only.
+    if not devices or entry.gradient_accumulation_steps is not None:
+        supervisor.run_workers(entry.workers, devices)
 
 
 def _warn_of_unknown_words(

@@ -163,8 +163,9 @@ class TrainableConfig(ConfigModel):
     from successive seeds and averages their probabilities. `patience` stops after so many epochs
     without an improvement. `gradient_accumulation_steps` adds up the gradients of several batches
     before each step. `seeds` trains the same model from each seed, to measure how much of a result
-    is chance. `unknown_replacement` is the alpha with which rare words are read as `<unk>`
-    (Kiperwasser and Goldberg, 2016); a language model predicts `<unk>` there, too.
+    is chance. `workers` divides each batch among so many processes or GPUs.
+    `unknown_replacement` is the alpha with which rare words are read as `<unk>` (Kiperwasser and
+    Goldberg, 2016); a language model predicts `<unk>` there, too.
     """
 
     corpus: str
@@ -177,6 +178,7 @@ class TrainableConfig(ConfigModel):
     average_epochs: IntAtLeast2 | None = None
     ensemble_size: Annotated[int, Field(ge=2, le=16)] | None = None
     gradient_accumulation_steps: IntAtLeast2 | None = None
+    workers: Annotated[int, Field(ge=2, le=1024)] | None = None
     optimizer: Optimizer
 
     @model_validator(mode="after")
@@ -189,6 +191,16 @@ class TrainableConfig(ConfigModel):
             raise ValueError(
                 "'average_epochs' and 'optimizer.nonmonotone_interval' both average weights: "
                 "remove one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_workers(self) -> Self:
+        rows = getattr(self, "batch_size", None)
+        if self.workers is not None and rows is not None and rows < self.workers:
+            raise ValueError(
+                f"'workers: {self.workers}' needs a row of each batch for each worker: raise "
+                f"'batch_size: {rows}' or lower 'workers'"
             )
         return self
 

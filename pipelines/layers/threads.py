@@ -19,7 +19,7 @@ def use_threads(count: int) -> None:
     _set_threads(within=count, between=1)
 
 
-def use_training_threads(count: int, rows: int | None) -> None:
+def use_training_threads(count: int, rows: int | None, workers: int = 1) -> None:
     """Set the threads of a training, whose batches are divided into as many shards as possible.
 
     Small matrix products hardly gain from a second thread. A shard has a thread of its own, or
@@ -28,8 +28,9 @@ def use_training_threads(count: int, rows: int | None) -> None:
     Args:
         count: number of threads in all.
         rows: rows of a batch; None if batches have a number of tokens instead.
+        workers: number of processes that share a batch, each with so many threads.
     """
-    shards = count if rows is None else max(1, min(count, rows // LEAST_ROWS))
+    shards = count if rows is None else max(1, min(count, rows // workers // LEAST_ROWS))
     if tf.config.list_physical_devices("GPU"):
         shards = 1
     _set_threads(within=count // shards, between=shards)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipelines.training.objectives import Objective
     from pipelines.training.result import TrainingResult
     from pipelines.training.validation import MakeMetrics
+    from pipelines.training.workers import SharedCheckpoints, Workers
 
 # Training and validation split. Only the models that are fitted in one pass read all training rows
 # at once; the others read them in parts.
@@ -157,9 +158,10 @@ class Task(ABC):
         frames: Frames,
         vocabularies: Vocabularies,
         callbacks: Sequence[Callback] = (),
-        checkpoints: CheckpointManager | None = None,
+        checkpoints: CheckpointManager | SharedCheckpoints | None = None,
         pretrained: PretrainedWeights | None = None,
         make_metrics: MakeMetrics | None = None,
+        workers: Workers | None = None,
     ) -> TrainingResult:
         """Train a model, or all members of an ensemble or of a group of seeds.
 
@@ -173,6 +175,7 @@ class Task(ABC):
             checkpoints: the training's checkpoints, if it keeps any; it resumes from the latest.
             pretrained: weights that each member starts from.
             make_metrics: makes a function that computes further columns of the history.
+            workers: the workers that share each batch; None if this process trains alone.
         """
         if not isinstance(spec.entry, params.TrainableConfig):
             return self._fit_in_one_epoch(spec, frames, vocabularies, callbacks)
@@ -198,6 +201,7 @@ class Task(ABC):
             make_metrics=make_metrics,
             sample=None if sample is None else lambda model: sample(predictor.of(model)),
             prepare=None if pretrained is None else pretrained.apply,
+            workers=workers,
         )
 
     def fit(

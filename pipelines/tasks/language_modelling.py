@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipelines.training.objectives import Objective
     from pipelines.training.result import TrainingResult
     from pipelines.training.validation import MakeMetrics
+    from pipelines.training.workers import SharedCheckpoints, Workers
 
 # The sample of each epoch. It does not use `corpora.<name>.samples`, which only `evaluate` reads,
 # so that a longer sample there does not train a model again.
@@ -127,9 +128,10 @@ class LanguageModelling(Task):
         frames: Frames,
         vocabularies: Vocabularies,
         callbacks: Sequence[Callback] = (),
-        checkpoints: CheckpointManager | None = None,
+        checkpoints: CheckpointManager | SharedCheckpoints | None = None,
         pretrained: PretrainedWeights | None = None,
         make_metrics: MakeMetrics | None = None,
+        workers: Workers | None = None,
     ) -> TrainingResult:
         """Train a network by truncated backpropagation through time, or fit n-grams.
 
@@ -140,7 +142,7 @@ class LanguageModelling(Task):
         entry: params.LanguageModelConfig | params.NGramConfig = spec.entry
         common = (spec, frames, vocabularies, callbacks, checkpoints, pretrained)
         if isinstance(entry, params.NGramConfig) or not (entry.ngram or entry.cache):
-            return super().train(*common, make_metrics=make_metrics)
+            return super().train(*common, make_metrics=make_metrics, workers=workers)
         from pipelines.models import serialization
         from pipelines.models.mixture import Mixture
         from pipelines.training import mixtures
@@ -163,7 +165,9 @@ class LanguageModelling(Task):
             data = self.training_data(spec, network, frames, vocabularies, spec.seed)
             return Mixture({"network": network, **others}, make_fit(network, data)().weights)
 
-        result = super().train(*common, make_metrics=make_mixture_metrics)
+        result = super().train(*common, make_metrics=make_mixture_metrics, workers=workers)
+        if workers is not None and not workers.is_first:
+            return result  # the first one saves the model
         if isinstance(result.model, serialization.SeedGroup):
             members = [mixture(member) for member in result.model.members]
             return result._replace(model=serialization.SeedGroup(members))

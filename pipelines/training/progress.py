@@ -14,6 +14,7 @@ from pipelines.errors import UserError
 from pipelines.training.callbacks import Callback
 from pipelines.training.checkpoints import Arrays, Checkpoint, CheckpointManager
 from pipelines.training.samples import Sample
+from pipelines.training.workers import SharedCheckpoints
 
 
 class TrainingProgress:
@@ -40,7 +41,7 @@ class TrainingProgress:
     def __init__(
         self,
         callbacks: Sequence[Callback] = (),
-        checkpoints: CheckpointManager | None = None,
+        checkpoints: CheckpointManager | SharedCheckpoints | None = None,
         seeds: tuple[int, ...] = (),
         computation: Mapping[str, str] | None = None,
     ) -> None:

@@ -33,14 +33,41 @@ class Signals:
         signal.signal(number, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
+    @property
+    def number(self) -> int | None:
+        """The signal that was received; None if there is none."""
+        return self._received
+
     def check(self) -> None:
         """Stop the training if a signal was received.
 
         Raises:
             Interrupted: a signal was received.
         """
-        if self._received is not None:
-            raise Interrupted(SIGNALS[signal.Signals(self._received)], 128 + self._received)
+        if self.number is not None:
+            raise Interrupted(SIGNALS[signal.Signals(self.number)], 128 + self.number)
+
+
+class AgreedSignals(Signals):
+    """Signals of a training with several workers, which must stop after the same step.
+
+    Args:
+        own: the signals that this worker receives.
+    """
+
+    def __init__(self, own: Signals) -> None:
+        super().__init__()
+        self._own = own
+
+    @property
+    def request(self) -> float:
+        """1 if this worker was asked to stop; the sum over all workers is given to `agree`."""
+        return float(self._own.number is not None)
+
+    def agree(self, requests: float) -> None:
+        """Let all workers stop if there is a request."""
+        if requests:
+            self._received = self._own.number or signal.SIGTERM
 
 
 @contextmanager

@@ -32,6 +32,8 @@ from pipelines.training.schedules import LearningRate
 from pipelines.training.signals import Signals, handle_signals
 from pipelines.training.steps import MeanLoss, make_train_step
 from pipelines.training.validation import MakeMetrics, ValidationScore, Validator
+from pipelines.training.worker_steps import WorkerTrainStep
+from pipelines.training.workers import SharedCheckpoints, Workers
 
 Sampler = Callable[[keras.Model], str]  # writes a text with the current weights of a model
 
@@ -42,12 +44,13 @@ def train_model(
     objective: Objective,
     make_data: Callable[[keras.Model, int], TrainingData],
     callbacks: Sequence[Callback] = (),
-    checkpoints: CheckpointManager | None = None,
+    checkpoints: CheckpointManager | SharedCheckpoints | None = None,
     *,
     score: ValidationScore | None = None,
     make_metrics: MakeMetrics | None = None,
     sample: Sampler | None = None,
     prepare: Callable[[keras.Model], None] | None = None,
+    workers: Workers | None = None,
 ) -> TrainingResult:
     """Train one model, or the members of an ensemble or of a group of seeds one after the other.
 
@@ -62,6 +65,7 @@ def train_model(
         make_metrics: makes a function that computes further columns of the history.
         sample: writes a text after each epoch; in a group only the first member does.
         prepare: changes a new model before it is trained, for instance loads pretrained weights.
+        workers: the workers that share each batch; None if this process trains alone.
 
     Raises:
         UserError: the loss is not finite.
@@ -72,23 +76,25 @@ def train_model(
     progress.resume()
     for number, seed in enumerate(spec.member_seeds):
         seeding.seed_everything(seed)
-        model = serialization.build(spec.entry, vocabularies)
-        if number < len(progress.member_weights):
-            model.set_weights(progress.member_weights[number])
-            progress.models.append(model)
-            continue
-        if prepare is not None:
-            prepare(model)
-        fit(
-            model,
-            objective,
-            make_data(model, seed),
-            spec.entry,
-            progress,
-            score=score,
-            make_metrics=make_metrics,
-            sample=None if seeds and number else sample,
-        )
+        with nullcontext() if workers is None else workers.scope():
+            model = serialization.build(spec.entry, vocabularies)
+            if number < len(progress.member_weights):
+                model.set_weights(progress.member_weights[number])
+                progress.models.append(model)
+                continue
+            if prepare is not None:
+                prepare(model)
+            fit(
+                model,
+                objective,
+                make_data(model, seed),
+                spec.entry,
+                progress,
+                score=score,
+                make_metrics=make_metrics,
+                sample=None if seeds and number else sample,
+                workers=workers,
+            )
         progress.end_member(model)
     progress.end_training()
     history = pd.DataFrame(progress.rows)
@@ -115,6 +121,7 @@ def fit(
     score: ValidationScore | None = None,
     make_metrics: MakeMetrics | None = None,
     sample: Sampler | None = None,
+    workers: Workers | None = None,
 ) -> None:
     """Train a model; it ends with the weights of its best epoch, or the average of several.
 
@@ -129,14 +136,18 @@ def fit(
         score: chooses the best epoch; the validation loss does if it is None.
         make_metrics: makes a function that computes further columns of the history.
         sample: writes a text after each epoch.
+        workers: the workers that share each batch; None if this process trains alone.
 
     Raises:
         UserError: the loss is not finite.
         Interrupted: a signal was received; a checkpoint was written if the training keeps any.
     """
-    with handle_signals() as signals:  # also while TensorFlow traces the step
-        trainer = Trainer(model, objective, data, config, progress)
-        validator = Validator(model, objective, data, score, make_metrics)
+    if workers is not None and not workers.is_first:
+        sample = None
+    with handle_signals() as own_signals:  # also while TensorFlow traces the step
+        signals = own_signals if workers is None else workers.agree_on(own_signals)
+        trainer = Trainer(model, objective, data, config, progress, workers)
+        validator = Validator(model, objective, data, score, make_metrics, workers)
         progress.begin_member(trainer.graph)
         if progress.checkpoint is not None:
             trainer.restore(progress.checkpoint)
@@ -181,6 +192,7 @@ class Trainer:
         data: the batches.
         config: epochs, patience, weight averaging, gradient accumulation and the optimizer.
         progress: records every step.
+        workers: the workers that share each batch; None if this process trains alone.
 
     Attributes:
         best: the best epochs so far.
@@ -193,8 +205,12 @@ class Trainer:
         data: TrainingData,
         config: params.TrainableModel,
         progress: TrainingProgress,
+        workers: Workers | None = None,
     ) -> None:
         self.best = BestWeights(config.average_epochs or 1)
+        self._workers, self._all_states = workers, data.initial_state
+        if workers is not None:
+            data = workers.local_data(data)
         self._model, self._data, self._progress = model, data, progress
         self._epochs, self._patience = config.epochs, config.patience
         self._learning_rate = LearningRate(config.optimizer, config.epochs)
@@ -205,7 +221,8 @@ class Trainer:
             None if interval is None else TriggeredAverage(model.trainable_variables, interval)
         )
         clip_norm = None if self._optimizer.global_clipnorm else config.optimizer.clip_norm
-        self._step = make_train_step(model, self._optimizer, objective, data, clip_norm)
+        step = (model, self._optimizer, objective, data, clip_norm)
+        self._step = make_train_step(*step) if workers is None else WorkerTrainStep(*step, workers)
         self._steps = 0  # of this model
         self._bad_epochs = 0
         self.begin_epoch(1)
@@ -303,10 +320,13 @@ class Trainer:
             "mean_loss": [self._mean.nats, self._mean.count],
             "scores": [score for score, _ in self.best.epochs],
         }
+        states = tf.nest.flatten(self._states)
+        if self._workers is not None:
+            states = self._workers.gather(states, tf.nest.flatten(self._all_states))
         arrays: dict[str, Arrays] = {
             "model": [variable.numpy() for variable in self._model.variables],
             "optimizer": [variable.numpy() for variable in self._optimizer.variables],
-            "states": [state.numpy() for state in tf.nest.flatten(self._states)],
+            "states": [state.numpy() for state in states],
         }
         if self._average is not None:
             metadata["average"] = [self._average.scores, self._average.count]
@@ -328,6 +348,8 @@ class Trainer:
             scores, count = metadata["average"]
             self._average.restore(scores, count, arrays["average"])
         states = [tf.constant(state) for state in arrays["states"]]
+        if self._workers is not None:
+            states = self._workers.local(states)
         self._states = tf.nest.pack_sequence_as(self._data.initial_state, states)
         for owner, name in ((self._model, "model"), (self._optimizer, "optimizer")):
             for variable, value in zip(owner.variables, arrays[name], strict=True):

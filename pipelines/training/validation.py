@@ -13,6 +13,8 @@ from pipelines.training.objectives import Objective
 from pipelines.training.prefetch import batches_and_tensors
 from pipelines.training.signals import Signals
 from pipelines.training.steps import MeanLoss, make_validation_step
+from pipelines.training.worker_steps import WorkerValidationStep
+from pipelines.training.workers import Workers
 
 
 class ValidationScore(NamedTuple):
@@ -40,6 +42,7 @@ class Validator:
         data: its validation batches.
         score: chooses the best epoch; the validation loss does if it is None.
         make_metrics: makes a function that computes further columns of the history.
+        workers: the workers that share each batch; None if this process trains alone.
     """
 
     def __init__(
@@ -49,10 +52,19 @@ class Validator:
         data: TrainingData,
         score: ValidationScore | None,
         make_metrics: MakeMetrics | None = None,
+        workers: Workers | None = None,
     ) -> None:
-        self._model, self._data, self._score = model, data, score
-        self._metrics = None if make_metrics is None else make_metrics(model, data)
-        self._step = make_validation_step(model, objective, data)
+        self._model, self._score, self._workers = model, score, workers
+        self._is_first = workers is None or workers.is_first
+        self._metrics: Callable[[], Mapping[str, float]] | None = None
+        if make_metrics is not None and self._is_first:
+            self._metrics = make_metrics(model, data)
+        if workers is None:
+            self._step = make_validation_step(model, objective, data)
+        else:
+            data = workers.local_data(data)
+            self._step = WorkerValidationStep(model, objective, data, workers)
+        self._data = data
 
     def validate(self, signals: Signals) -> tuple[float, dict[str, float]]:
         """Validate the current weights.
@@ -74,5 +86,7 @@ class Validator:
             metrics.update(self._metrics())
         if self._score is None:
             return -mean.value, metrics
-        score = self._score.compute(self._model)
+        score = self._score.compute(self._model) if self._is_first else 0.0
+        if self._workers is not None:
+            score = self._workers.share(score)
         return score, metrics | {f"valid_{self._score.name}": score}

@@ -1,0 +1,191 @@
+"""Processes of several workers on this machine.
+
+The process of a stage starts itself once for each worker, as `TF_CONFIG` tells each, and waits for
+them. If a worker is lost, all others are ended and all start again from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import IO, NoReturn
+
+from pipelines import console
+from pipelines.errors import UserError
+
+CLUSTER = "TF_CONFIG"  # variable with the addresses of all workers and the number of this one
+SUPERVISED = "SEQPROOF_SUPERVISED"  # variable of workers that end with this process
+FRESH = "SEQPROOF_FRESH"  # variable instead of the option `--fresh`
+LOST = 75  # exit code of a worker that has lost another one; EX_TEMPFAIL
+MAX_RESTARTS = 5
+GRACE_SECONDS = 5.0  # in which workers end after another one has failed or ended
+PERIOD = 0.1  # seconds between two looks at the processes
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run_workers(count: int, gpus: Sequence[str] = ()) -> NoReturn:
+    """Run the program of this process in so many workers, and end as the first of them.
+
+    Args:
+        count: number of workers.
+        gpus: a GPU for each worker; none to use the processor.
+
+    Raises:
+        SystemExit: with the exit code of the first worker.
+        UserError: workers were lost too often.
+    """
+    with _recorded_signals() as received:
+        for attempt in range(MAX_RESTARTS + 1):
+            with _started(count, gpus, is_restart=attempt > 0) as workers:
+                code = _wait(workers, received)
+            if code is not None:
+                raise SystemExit(code)
+            if attempt < MAX_RESTARTS:
+                console.echo("A worker was lost. All start again from the last checkpoint.")
+    raise UserError(
+        f"A worker was lost {MAX_RESTARTS + 1} times. Is there enough memory for {count} workers? "
+        "Run the same command again to resume from the last checkpoint."
+    )
+
+
+def end_with_supervisor() -> None:
+    """Let the process of a worker end when its supervisor does, whatever ends that."""
+    if os.environ.pop(SUPERVISED, None):
+        threading.Thread(target=_wait_for_end_of_input, daemon=True).start()
+
+
+def _wait_for_end_of_input() -> None:
+    os.read(0, 1)  # the supervisor never writes: it returns when the supervisor ends
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class _Worker:
+    """The process of a worker; the first one alone writes to the terminal."""
+
+    def __init__(self, number: int, variables: Mapping[str, str], is_restart: bool) -> None:
+        self.number = number
+        self._errors: IO[bytes] | None = tempfile.TemporaryFile() if number else None  # noqa: SIM115
+        arguments = sys.orig_argv[1:]
+        environment = os.environ | variables | {SUPERVISED: "1"}
+        if is_restart:
+            arguments = [word for word in arguments if word != console.RESTART]
+            environment.pop(FRESH, None)
+        self.process = subprocess.Popen(
+            [sys.executable, *arguments],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL if number else None,
+            stderr=self._errors,
+            start_new_session=True,  # Ctrl-C in the terminal reaches it through this process only
+        )
+
+    def close(self) -> None:
+        """Kill the process if it still runs."""
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        if self._errors is not None:
+            self._errors.close()
+
+    def report(self) -> None:
+        """Print the last errors of a worker that does not write to the terminal itself."""
+        if self._errors is None:
+            return
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").splitlines()[-20:]
+        sys.stderr.write("".join(f"worker {self.number}: {line}\n" for line in lines))
+
+
+@contextmanager
+def _started(count: int, gpus: Sequence[str], is_restart: bool) -> Iterator[list[_Worker]]:
+    addresses = _free_addresses(count)
+    workers: list[_Worker] = []
+    try:
+        for number in range(count):
+            task = {"type": "worker", "index": number}
+            variables = {CLUSTER: json.dumps({"cluster": {"worker": addresses}, "task": task})}
+            if gpus:
+                variables["CUDA_VISIBLE_DEVICES"] = gpus[number]
+            workers.append(_Worker(number, variables, is_restart))
+        yield workers
+    finally:
+        for worker in workers:
+            worker.close()
+
+
+def _free_addresses(count: int) -> list[str]:
+    """Return addresses of this machine whose ports are free."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [f"127.0.0.1:{listener.getsockname()[1]}" for listener in sockets]
+    finally:
+        for listener in sockets:
+            listener.close()
+
+
+@contextmanager
+def _recorded_signals() -> Iterator[list[int]]:
+    """Record the signals that stop a training while the context is open."""
+    received: list[int] = []
+
+    def record(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+
+    handlers = {
+        number: signal.signal(number, record)
+        for number in SIGNALS
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    try:
+        yield received
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _wait(workers: Sequence[_Worker], received: Sequence[int]) -> int | None:
+    """Wait for the end of all workers, and pass signals on to them.
+
+    Returns:
+        The exit code of the training; None if it is to start again.
+    """
+    passed_on, deadline = 0, float("inf")
+    while True:
+        codes = [worker.process.poll() for worker in workers]
+        for number in received[passed_on:]:
+            for worker in workers:
+                worker.process.send_signal(number if not passed_on else signal.SIGKILL)
+            passed_on += 1
+        ended = [code for code in codes if code is not None]
+        if len(ended) == len(codes) or time.monotonic() > deadline:
+            break
+        if any(ended) or codes[0] == 0:
+            is_killed = any(code < 0 for code in ended) and not received
+            deadline = min(deadline, time.monotonic() + (0 if is_killed else GRACE_SECONDS))
+        time.sleep(PERIOD)
+    return _outcome(workers, received)
+
+
+def _outcome(workers: Sequence[_Worker], received: Sequence[int]) -> int | None:
+    """Return the exit code of a training whose workers have ended, or of which some failed."""
+    codes = [worker.process.poll() for worker in workers]
+    if codes[0] == 0 or received:
+        return codes[0] if codes[0] is not None and codes[0] >= 0 else 128 + signal.SIGKILL
+    if codes[0] not in (None, LOST) and codes[0] > 0:
+        return codes[0]
+    for worker, code in zip(workers, codes, strict=True):
+        if code is not None and code > 0 and code != LOST:
+            worker.report()
+            return code
+    return None
