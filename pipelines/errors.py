@@ -8,7 +8,10 @@ from collections.abc import Iterable
 
 # A password may hold blanks.
 _ADDRESS = re.compile(r"\b([a-z][\w+.-]*)://((?:[^\s/:@]*:[^@\n/]*@)?\S*)", re.IGNORECASE)
-_SECRET = re.compile(r"\b(passwo?r?d|pwd|token|secret|api_?key)=[^\s&;]+", re.IGNORECASE)
+_SECRET = re.compile(
+    r"\b(passwo?r?d|pwd|(?:\w+_)?token|\w*secret\w*|\w*access_key\w*|api_?key)=[^\s&;]+",
+    re.IGNORECASE,
+)
 _LOCAL = ("sqlite", "file")  # schemes whose addresses are paths, which may hold @ and ?
 # A host and a path of which a part may begin with @, as in https://host/npm/@scope/file.
 _WITHOUT_USER = re.compile(r"[\w.-]+(:\d+)?(/@?[^/@]*)*")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -27,6 +29,10 @@ from pipelines.types import (
     UnicodeForm,
 )
 
+# Names in the query of a URL whose values are secrets, those of signed addresses included.
+SECRET = re.compile(
+    r"token|secret|passw|pwd|signature|credential|(api|access).?key|^(sig|key|auth)$", re.I
+)
 Penalty = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
 
 # Sources -----------------------------------------------------------------------------------------
@@ -53,9 +59,15 @@ class Download(ConfigModel):
     @field_validator("url")
     @classmethod
     def _check_url(cls, url: str) -> str:
+        secret = None
         if "@" in url.partition("://")[2].partition("/")[0]:
+            secret = "a user or a password"
+        for name, _ in parse_qsl(urlsplit(url).query):
+            if SECRET.search(name):
+                secret = f"a secret, '{name}'"
+        if secret is not None:
             raise ValueError(
-                "the URL has a user or a password, which Git would keep: remove it, download the "
+                f"the URL has {secret}, which Git and MLflow would keep: remove it, download the "
                 "file yourself, and set SEQPROOF_MIRROR to its folder"
             )
         return url

@@ -293,11 +293,14 @@ def test_failed_downloads_are_one_message(tmp_path: Path, mirror: Path) -> None:
 
 
 def test_secrets_of_a_url_are_not_printed(tmp_path: Path) -> None:
-    message = error_of(urls(("http://127.0.0.1:1/a.txt?token=SECRET#SECRET", NO_HASH)), tmp_path)
+    message = error_of(urls(("http://127.0.0.1:1/a.txt?id=SECRET#SECRET", NO_HASH)), tmp_path)
     assert "127.0.0.1:1/a.txt could not be downloaded" in message
     assert "SECRET" not in message
     with pytest.raises(ValidationError, match="has a user or a password"):
         urls(("http://u:SECRET@127.0.0.1:1/a.txt", NO_HASH))
+    for name in ("token", "X-Amz-Signature", "sig", "api_key"):
+        with pytest.raises(ValidationError, match=f"has a secret, '{name}'"):
+            urls((f"http://127.0.0.1:1/a.txt?raw=true&{name}=SECRET", NO_HASH))
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused(

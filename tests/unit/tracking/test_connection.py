@@ -35,6 +35,7 @@ from pipelines.tracking import connection, run_store
         ("'https://host/a.csv?token=secret'.", "'https://host/a.csv'."),
         ("(mysql+pymysql://me:secret@host/db), no", "(mysql+pymysql://host/db), no"),
         ("user=me password=secret host=h", "user=me password=... host=h"),
+        ("aws_secret_access_key=secret, failed", "aws_secret_access_key=... failed"),
     ],
 )
 def test_only_the_password_is_redacted(address, redacted):
