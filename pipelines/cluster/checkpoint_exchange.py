@@ -18,6 +18,7 @@ from typing import NamedTuple
 from pipelines import console
 from pipelines.errors import redact
 from pipelines.files import write_json
+from pipelines.lineage import dvc_project, lockfiles, provenance
 from pipelines.lineage.remote_folder import RemoteFolder
 from pipelines.training.checkpoints import ATTEMPT, INDEX_NAME
 
@@ -54,7 +55,8 @@ class CheckpointExchange:
     def open(self, period: float = PERIOD) -> Iterator[None]:
         """Download the checkpoint, and upload new ones while the context is open.
 
-        Errors of the exchange are reported once: the training goes on without it.
+        They are removed from the exchange if the training has finished, unless the context ends by
+        an exception. Errors of the exchange are reported once: the training goes on without it.
 
         Args:
             period: seconds between two looks for a new checkpoint.
@@ -69,6 +71,8 @@ class CheckpointExchange:
             end.set()
             thread.join()
             self._try(self.upload)
+        if not newest_files(self._folder) and not self._failed:
+            self._try(self.clear)
 
     def download(self) -> None:
         """Download the newest checkpoint, unless this machine has one."""
@@ -93,10 +97,7 @@ class CheckpointExchange:
         self._uploaded = names[-1]
 
     def clear(self) -> None:
-        """Remove all files from the exchange: the training has finished."""
-        self._try(self._clear)
-
-    def _clear(self) -> None:
+        """Remove all files from the exchange."""
         names = {name for part in self._read() for name in part}
         if names:
             self._write(Manifest([], sorted(names)))  # stays where nothing can be removed
@@ -129,6 +130,25 @@ class CheckpointExchange:
                     f"other machines: {redact(str(error)) or type(error).__name__}",
                     error=True,
                 )
+
+
+@contextmanager
+def exchanged(folder: Path, stage: str) -> Iterator[None]:
+    """Exchange the checkpoints of a stage while the context is open, if it is a training.
+
+    Args:
+        folder: copy of the project, with the inputs of the stage.
+        stage: its name.
+    """
+    if lockfiles.stage_kind(stage) != lockfiles.TRAINING:
+        yield
+        return
+    key = provenance.inputs(stage, folder).input_hash
+    local = dvc_project.main_root(folder) / ".seqproof" / "checkpoints" / stage / key
+    with dvc_project.open_project(folder, wait=True) as repo:
+        remote = RemoteFolder(repo, f"checkpoints/{stage}/{key}")
+    with CheckpointExchange(local, remote).open():
+        yield
 
 
 def newest_files(folder: Path) -> list[str]:

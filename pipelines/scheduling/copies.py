@@ -51,7 +51,7 @@ def run(
         send: sends the messages of the job.
         pulls: True if data travel through the default remote, False if the copy has the cache of
             the project.
-        kept: returns a context for the time in which the stage runs.
+        kept: returns a context for the time until the outs of the stage are pushed.
     """
     os.chdir(folder)
     try:
@@ -59,13 +59,13 @@ def run(
             transfer.restore_inputs(repo, stage, pulls)
         with kept():
             state = reproduction.reproduce(folder, stage, [stage], lambda: send(STARTED))
-        if state in FINISHED:
-            entry = transfer.read_entry(folder, stage)
-            with dvc_project.open_project(folder, wait=True) as repo:
-                texts = transfer.result_files(repo, stage)
-                if pulls:
-                    transfer.push_outs(repo, entry)
-            send(LockedOuts(entry, texts).message())
+            if state in FINISHED:
+                entry = transfer.read_entry(folder, stage)
+                with dvc_project.open_project(folder, wait=True) as repo:
+                    texts = transfer.result_files(repo, stage)
+                    if pulls:
+                        transfer.push_outs(repo, entry)
+                send(LockedOuts(entry, texts).message())
     except UserError as error:
         sys.stderr.write(f"seqproof: {error}\n")
         state = "failed"

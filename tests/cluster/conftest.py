@@ -1,14 +1,18 @@
 """A real SLURM and machines that share no disk; both need Linux, root and Debian's packages."""
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from tests.cluster import machines, slurm
+from tests.cluster import machines, projects, slurm
 from tests.cluster.machines import Network
 from tests.cluster.slurm import Slurm
+from tests.walk.projects import Project
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +40,28 @@ def _require_root(missing: list[str], packages: str) -> None:
         pytest.skip(f"{', '.join(missing)} not installed (Debian's packages {packages})")
     if os.geteuid() != 0:
         pytest.skip("needs root")
+
+
+@pytest.fixture(scope="session")
+def untrained(shared_folder: Path, server: Mapping[str, str]) -> Project:
+    """A small project in which no stage has run; tests copy it."""
+    folder, end = shared_folder / "cluster", shared_folder / "cluster.end"
+    with FileLock(f"{folder}.lock"):
+        if not end.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+            projects.create(folder, server)
+            end.touch()
+    return Project(folder, server)
+
+
+@pytest.fixture(scope="session")
+def reference(untrained: Project, server: Mapping[str, str]) -> Project:
+    """The same project after `seqproof run` on this machine."""
+    folder = untrained.folder.with_name("cluster-reference")
+    with FileLock(f"{folder}.lock"):
+        end = folder.with_suffix(".end")
+        if not end.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            untrained.copy(folder).run("seqproof", "run", "--jobs", "2")
+            end.touch()
+    return Project(folder, server)

@@ -107,7 +107,12 @@ def test_the_remote_has_one_checkpoint_and_nothing_in_the_end(tmp_path, storage,
     with successor.open(3600):
         train(second, 4)
     assert len(names(storage / KEY)) == 5
-    successor.clear()
+    CheckpointManager(second, 1).clear()
+    with pytest.raises(ConnectionError), successor.open(3600):
+        raise ConnectionError("the outs cannot be pushed")
+    assert len(names(storage / KEY)) == 5
+    with successor.open(3600):
+        CheckpointManager(second, 1).clear()  # the training has finished
     assert names(storage / KEY) == set()
 
 
