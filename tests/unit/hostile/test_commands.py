@@ -24,6 +24,7 @@ from tests.unit.hostile.cases import (
     write_files,
     write_project,
 )
+from tests.unit.tracking.servers import Postgres
 
 ROOT = Path(__file__).parents[3]
 NEW = ("new", "made", "--yes", "--from")
@@ -195,14 +196,19 @@ def test_no_process_has_a_password_in_its_arguments(tmp_path):
         "print('address', os.environ['MLFLOW_BACKEND_STORE_URI'])\n",
         encoding="utf-8",
     )
-    address = "postgresql://me:secret@127.0.0.1:1/runs"
-    process = subprocess.run(
-        [sys.executable, "-c", "from commands.app import main; main()", "ui", "--port", "5999"],
-        cwd=tmp_path,
-        env={**os.environ, "MLFLOW_TRACKING_URI": address, "PYTHONPATH": f"{fake.parent}:{ROOT}"},
-        capture_output=True,
-        text=True,
-    )
+    with Postgres("secret") as database:
+        address = database.address
+        process = subprocess.run(
+            [sys.executable, "-c", "from commands.app import main; main()", "ui", "--port", "5999"],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "MLFLOW_TRACKING_URI": address,
+                "PYTHONPATH": f"{fake.parent}:{ROOT}",
+            },
+            capture_output=True,
+            text=True,
+        )
     assert process.returncode == 0, process.stderr
     *lines, last = process.stdout.splitlines()
     assert last == f"address {address}"
