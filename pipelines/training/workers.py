@@ -131,7 +131,7 @@ class Workers:
         """Return the bytes of the first process."""
         data = np.frombuffer(content if self.is_first else b"", np.uint8)
         size = int(self.share(len(data)))
-        words = np.zeros(-(-size // 4), np.int32)
+        words = np.zeros(size // 4 + 1, np.int32)  # a sum of empty arrays ends the process
         words.view(np.uint8)[: len(data)] = data
         return bytes(self._sum([words])[0].numpy().tobytes()[:size])
 
