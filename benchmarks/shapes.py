@@ -69,6 +69,11 @@ SHAPES = {
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
 
+def with_rows(shape: Shape, rows: int) -> Shape:
+    """Return the same model with so many rows in a batch."""
+    return shape._replace(entry=shape.entry | {"batch_size": rows})
+
+
 def make_batches(shape: Shape, count: int) -> list[Batch]:
     """Return random batches: ids (B, T), and next ids or labels; of translators, sources (B, S) and
     targets (B, T + 1) from `<s>` to `</s>`.

@@ -31,6 +31,7 @@ with console.quiet_imports():
     from pipelines.training.progress import TrainingProgress
     from pipelines.training.signals import Signals
     from pipelines.training.trainer import Trainer
+    from pipelines.training.workers import Workers
 
 OPTIMIZER = {"name": "adam", "learning_rate": 1e-3, "schedule": "constant", "clip_norm": 1.0}
 CONFIGS: dict[str, type[Any]] = {
@@ -48,7 +49,11 @@ def make_config(shape: shapes.Shape) -> Any:
 
 
 def make_trainer(
-    shape: shapes.Shape, read: Callable[[], Any], count: int, progress: TrainingProgress
+    shape: shapes.Shape,
+    read: Callable[[], Any],
+    count: int,
+    progress: TrainingProgress,
+    workers: Workers | None = None,
 ) -> tuple[Trainer, keras.Model]:
     """Return seqproof's trainer of a new model, and the model.
 
@@ -57,6 +62,7 @@ def make_trainer(
         read: returns the batches of an epoch.
         count: their number.
         progress: records every step.
+        workers: the workers that share each batch, if there are several.
     """
     config, size = make_config(shape), shape.vocabulary
     vocabulary = Vocabulary((*SPECIALS, *map(str, range(size - 4))), (1,) * size, "words")
@@ -83,15 +89,15 @@ def make_trainer(
         valid_signature=signature,
         unit="words",
     )
-    return Trainer(model, objective, data, config, progress), model
+    return Trainer(model, objective, data, config, progress, workers), model
 
 
-def seqproof_training(shape: shapes.Shape) -> Callable[[int], None]:
+def seqproof_training(shape: shapes.Shape, workers: Workers | None = None) -> Callable[[int], None]:
     """Return a function that trains on a number of batches with seqproof."""
     batches = itertools.cycle(shapes.make_batches(shape, 20))
     length = 1
     trainer, _ = make_trainer(
-        shape, lambda: itertools.islice(batches, length), 20, TrainingProgress()
+        shape, lambda: itertools.islice(batches, length), 20, TrainingProgress(), workers
     )
     silent_bar, signals = console.Progress(lambda amount, remark: None), Signals()
     epochs = itertools.count(1)

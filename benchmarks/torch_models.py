@@ -16,8 +16,9 @@ from typing import Any
 import shapes
 import torch
 import worker
-from torch import nn
+from torch import distributed, nn
 from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
@@ -155,12 +156,27 @@ def to_tensors(shape: shapes.Shape, batch: shapes.Batch) -> Any:
 
 
 def make_training(shape: shapes.Shape, bfloat16: bool) -> Callable[[int], None]:
-    """Return a function that trains on a number of batches."""
+    """Return a function that trains on a number of batches.
+
+    In a process group, this process has its part of the rows of each.
+    """
     torch.manual_seed(1)
-    model = MODELS[shape.entry["model"]](shape.entry, shape.vocabulary)
+    model: Any = MODELS[shape.entry["model"]](shape.entry, shape.vocabulary)
+    rows = slice(None)
+    if distributed.is_initialized():
+        model = DistributedDataParallel(model, gradient_as_bucket_view=True)
+        part, parts, size = (
+            distributed.get_rank(),
+            distributed.get_world_size(),
+            shape.entry["batch_size"],
+        )
+        rows = slice(size * part // parts, size * (part + 1) // parts)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     batches: Iterator[Any] = itertools.cycle(
-        [to_tensors(shape, batch) for batch in shapes.make_batches(shape, 20)]
+        [
+            to_tensors(shape, (first[rows], second[rows]))
+            for first, second in shapes.make_batches(shape, 20)
+        ]
     )
     state: Any = None
 

@@ -26,6 +26,12 @@ from pipelines.errors import UserError
 CLUSTER = "TF_CONFIG"  # variable with the addresses of all workers and the number of this one
 SUPERVISED = "SEQPROOF_SUPERVISED"  # variable of workers that end with this process
 FRESH = "SEQPROOF_FRESH"  # variable instead of the option `--fresh`
+# Memory that glibc keeps: otherwise large messages between workers get new pages each time.
+MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**32),
+    "MALLOC_TOP_PAD_": str(2**28),
+}
 LOST = 75  # exit code of a worker that has lost another one; EX_TEMPFAIL
 MAX_RESTARTS = 5
 GRACE_SECONDS = 5.0  # in which workers end after another one has failed or ended
@@ -113,8 +119,7 @@ def _started(count: int, gpus: Sequence[str], is_restart: bool) -> Iterator[list
     workers: list[_Worker] = []
     try:
         for number in range(count):
-            task = {"type": "worker", "index": number}
-            variables = {CLUSTER: json.dumps({"cluster": {"worker": addresses}, "task": task})}
+            variables = worker_variables(addresses, number)
             if gpus:
                 variables["CUDA_VISIBLE_DEVICES"] = gpus[number]
             workers.append(_Worker(number, variables, is_restart))
@@ -122,6 +127,12 @@ def _started(count: int, gpus: Sequence[str], is_restart: bool) -> Iterator[list
     finally:
         for worker in workers:
             worker.close()
+
+
+def worker_variables(addresses: Sequence[str], number: int) -> dict[str, str]:
+    """Return the environment variables of a worker, given the addresses of all."""
+    task = {"type": "worker", "index": number}
+    return MEMORY | {CLUSTER: json.dumps({"cluster": {"worker": list(addresses)}, "task": task})}
 
 
 def _free_addresses(count: int) -> list[str]:
