@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pipelines import console
 from pipelines.errors import UserError
+from pipelines.scheduling.children import Children, Send
 
 PERIOD = 5.0  # seconds between two looks at the jobs
+MAX_LOST_JOBS = 20  # of one stage: each may have ended at its time limit
+STDERR = 2
+CHILD = "slurm"  # process of the scheduler
 SECTION = "jobqueue.slurm"
 TLS = "distributed.comm.tls"
 INHERITED = "DASK_INTERNAL_INHERIT_CONFIG"  # Dask's variable for the configuration of a child
@@ -29,24 +33,27 @@ EXAMPLE = (
 
 
 @contextmanager
-def slurm_scheduler(jobs: int, logs: Path) -> Iterator[str]:
-    """Start a scheduler in this process and its workers as jobs, which end with the context.
+def open_scheduler(jobs: int, logs: Path, check: Callable[[], None]) -> Iterator[str]:
+    """Start a scheduler in a child process and its workers as jobs, which end with the context.
+
+    A child, because Dask starts threads, and this process forks.
 
     Args:
         jobs: number of jobs, each with one worker, which runs a stage at a time. A job that ends
             early, at its time limit for example, is replaced.
-        logs: folder for the output of the jobs, unless Dask's configuration names another.
+        logs: folder for the output of the child, and in `slurm` of the jobs, unless Dask's
+            configuration names another.
+        check: called while the scheduler starts; may raise.
 
     Yields:
-        Address of the scheduler. A client in this context has its certificates.
+        Address of the scheduler. Clients in this process and in its children have its certificates.
 
     Raises:
         UserError: there is no SLURM, Dask's configuration is incomplete, or SLURM refuses a job.
     """
     try:
         import dask
-        import distributed  # noqa: F401, its defaults
-        from dask_jobqueue import SLURMCluster
+        import dask_jobqueue  # noqa: F401, its defaults
     except ImportError:
         raise UserError(
             "`--slurm` needs dask-jobqueue: install seqproof[dask], as docs/scale.md shows."
@@ -62,14 +69,68 @@ def slurm_scheduler(jobs: int, logs: Path) -> Iterator[str]:
     tls = dask.config.get(TLS)
     if not tls["ca-file"]:
         tls = {**tls, **_certificates()}
-    with dask.config.set({TLS: tls}), _inherited(dask.config.serialize(_nested(TLS, tls))):
-        cluster = _create(SLURMCluster, logs)
+    terminal = os.dup(STDERR)
+    try:
+        with (
+            dask.config.set({TLS: tls}),
+            _inherited(dask.config.serialize(_nested(TLS, tls))),
+            Children(logs) as children,
+        ):
+            children.start(CHILD, lambda send: _hold_cluster(jobs, logs / "slurm", terminal, send))
+            address = _address(children, check)
+            try:
+                yield address
+            finally:
+                _end(children)
+    finally:
+        os.close(terminal)
+
+
+def _address(children: Children, check: Callable[[], None]) -> str:
+    """Return the address that the child sends."""
+    while True:
+        for _, messages, code in children.wait(0.25):
+            for message in messages:
+                kind, _, text = message.partition(" ")
+                if kind == "error":
+                    raise UserError(text)
+                return text
+            if code is not None:
+                raise UserError(f"The Dask scheduler did not start. See {children.log(CHILD)}.")
+        check()
+
+
+def _end(children: Children) -> None:
+    """Let the child cancel its jobs, and wait for its end."""
+    children.send_signal(signal.SIGTERM)
+    while all(code is None for _, _, code in children.wait(1.0)):
+        pass
+
+
+def _hold_cluster(jobs: int, logs: Path, terminal: int, send: Send) -> None:
+    """Hold scheduler and jobs until SIGTERM arrives; call it in a child process.
+
+    Args:
+        jobs: their number.
+        logs: folder for their output.
+        terminal: file descriptor for messages to the user.
+        send: sends the address of the scheduler, or an error.
+    """
+    import dask
+    from dask_jobqueue import SLURMCluster
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # of the threads, too
+    try:
+        with dask.config.set({"distributed.scheduler.allowed-failures": MAX_LOST_JOBS}):
+            cluster = _create(SLURMCluster, logs)
         with cluster:
             _check_script(cluster.job_script())
             cluster.scale(jobs=jobs)
-            console.echo(f"Submitted {jobs} {'job' if jobs == 1 else 'jobs'} to SLURM.")
-            with _replaced_jobs(cluster, jobs):
-                yield str(cluster.scheduler_address)
+            with _replaced_jobs(cluster, jobs, terminal):
+                send(f"address {cluster.scheduler_address}")
+                signal.sigwait([signal.SIGTERM])
+    except UserError as error:
+        send(f"error {error}")
 
 
 def _create(cluster: Any, logs: Path) -> Any:
@@ -82,14 +143,17 @@ def _create(cluster: Any, logs: Path) -> Any:
 
     section = dask.config.get(SECTION)
     arguments = [*(section.get("worker-extra-args") or []), "--nthreads", "1", "--no-dashboard"]
+    # SLURM sends SIGTERM to all processes of a job, and kills them when the script ends.
+    prologue = [*(section.get("job-script-prologue") or []), "trap : TERM"]
     # What the dashboard shows is not encrypted.
     options = {"dashboard_address": "127.0.0.1:0", **(section.get("scheduler-options") or {})}
     try:
         return cluster(
             protocol="tls://",
             processes=1,
-            nanny=False,  # it would not pass SIGTERM on, which announces the end of a job
+            nanny=False,  # another process that SIGTERM ends
             worker_extra_args=arguments,
+            job_script_prologue=prologue,
             scheduler_options=options,
             log_directory=section.get("log-directory") or str(logs.resolve()),
         )
@@ -151,10 +215,10 @@ def _inherited(configuration: str) -> Iterator[None]:
 
 
 @contextmanager
-def _replaced_jobs(cluster: Any, jobs: int) -> Iterator[None]:
+def _replaced_jobs(cluster: Any, jobs: int, terminal: int) -> Iterator[None]:
     """Replace jobs that have ended, while the context is open."""
     loop, end = cluster.loop.asyncio_loop, asyncio.Event()
-    task = asyncio.run_coroutine_threadsafe(_replace_jobs(cluster, jobs, end), loop)
+    task = asyncio.run_coroutine_threadsafe(_replace_jobs(cluster, jobs, terminal, end), loop)
     try:
         yield
     finally:
@@ -162,7 +226,7 @@ def _replaced_jobs(cluster: Any, jobs: int) -> Iterator[None]:
         task.result()
 
 
-async def _replace_jobs(cluster: Any, jobs: int, end: asyncio.Event) -> None:
+async def _replace_jobs(cluster: Any, jobs: int, terminal: int, end: asyncio.Event) -> None:
     connected = _connected_names(cluster.scheduler)
     reported: set[str] = set()
     while not end.is_set():
@@ -179,11 +243,8 @@ async def _replace_jobs(cluster: Any, jobs: int, end: asyncio.Event) -> None:
                 del cluster.workers[name]  # `scale` submits it again
             elif name not in reported:
                 reported.add(name)
-                console.echo(
-                    f"Job {job.job_id} of SLURM ended before its worker had connected. See its "
-                    f"output in {job.log_directory}.",
-                    error=True,
-                )
+                message = f"Job {job.job_id} of SLURM ended before its worker had connected."
+                os.write(terminal, f"{message} See its output in {job.log_directory}.\n".encode())
         cluster.scale(jobs=jobs)
 
 
