@@ -168,7 +168,8 @@ def run_stages(
         Option(
             min=1,
             show_default=False,
-            help="stages at a time; by default the cores divided by `threads` of params.yaml",
+            help="stages at a time; by default the cores divided by `threads` of params.yaml, or "
+            "the number of workers",
         ),
     ] = None,
     gpus: Annotated[
@@ -177,6 +178,14 @@ def run_stages(
             min=0,
             show_default=False,
             help="GPUs to use, each for one stage at a time; all by default, 0 for none",
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        Option(
+            metavar="ADDRESS",
+            show_default=False,
+            help="a Dask scheduler whose workers run the stages, for example tcp://host:8786",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -190,11 +199,17 @@ def run_stages(
     seqproof run train_lstm                   all stages of this group, and what they need
     seqproof run evaluate_lstm@opinions-lstm  one stage, and what it needs
     seqproof run opinions-lstm --jobs 1       the stages of one model, one at a time
+    seqproof run --scheduler tcp://host:8786  on the workers of a Dask cluster; see docs/scale.md
     """
     from commands import inputs
     from commands import run as command
 
-    command.run([inputs.utf8(target, "TARGET") for target in targets or ()], jobs, gpus, as_json)
+    names = [inputs.utf8(target, "TARGET") for target in targets or ()]
+    if scheduler is not None:
+        scheduler = inputs.utf8(scheduler, "--scheduler")
+        if gpus is not None:
+            raise UserError("--gpus cannot be combined with --scheduler: workers use their own.")
+    command.run(names, jobs, gpus, as_json, scheduler)
 
 
 @app.command(rich_help_panel="Train")

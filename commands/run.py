@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from pipelines import console, fork_server, paths
 from pipelines.config import params
 from pipelines.console import Exit, LiveTable
-from pipelines.errors import Interrupted, UserError
+from pipelines.errors import Interrupted, UserError, redact
 from pipelines.lineage import environment, lockfiles, reproduction
 from pipelines.lineage.reproduction import SurveyedStage
 from pipelines.scheduling import exclusive, gpus, plan
-from pipelines.scheduling.children import Children, Main, StopSignals
+from pipelines.scheduling.children import Children, Main, Send, StopSignals
+from pipelines.scheduling.jobs import Executor
 from pipelines.scheduling.local_jobs import LocalExecutor
 from pipelines.scheduling.runner import Runner
 from pipelines.scheduling.schedule import Schedule
@@ -28,15 +30,21 @@ SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "S
 
 
 def run(
-    targets: Sequence[str], jobs: int | None, gpu_count: int | None, as_json: bool = False
+    targets: Sequence[str],
+    jobs: int | None,
+    gpu_count: int | None,
+    as_json: bool = False,
+    scheduler: str | None = None,
 ) -> None:
     """Run the outdated stages among targets and what these need.
 
     Args:
         targets: stages, groups, models or corpora; none stands for all stages.
-        jobs: number of stages at a time; by default the cores divided by the threads of a stage.
+        jobs: number of stages at a time; by default the cores divided by the threads of a stage, or
+            the number of workers.
         gpu_count: number of GPUs to use; all by default.
         as_json: print JSON at the end, and all other messages on standard error.
+        scheduler: address of a Dask scheduler, whose workers run the stages.
 
     Raises:
         UserError: DVC reports an error, a target does not exist, or another process runs stages.
@@ -49,7 +57,8 @@ def run(
             f"{root.resolve()} has no {paths.DVC_YAML}. Run this command in the project's root."
         )
     with console.only_json(as_json):
-        schedule, content = _run(root, targets, jobs, gpus.choose(gpu_count))
+        devices = [] if scheduler else gpus.choose(gpu_count)
+        schedule, content = _run(root, targets, jobs, devices, scheduler)
     if as_json:
         console.print_json(content)
     if schedule.in_state("failed"):
@@ -57,7 +66,11 @@ def run(
 
 
 def _run(
-    root: Path, targets: Sequence[str], jobs: int | None, devices: Sequence[str]
+    root: Path,
+    targets: Sequence[str],
+    jobs: int | None,
+    devices: Sequence[str],
+    scheduler: str | None,
 ) -> tuple[Schedule, dict[str, Any]]:
     """Run the outdated stages; return them with their end as JSON."""
     stop = StopSignals()
@@ -66,14 +79,18 @@ def _run(
         reproduction.load_dvc()
         reproduction.release_locks(root)
         with Children(FOLDER / "logs") as children:
+            workers = count_workers(children, scheduler, stop) if scheduler else None
             table.draw([["Looking for outdated stages ..."]])
             stages = survey(root, children, stop)
             names = plan.select(targets, stages)
             scheduled = plan.schedule_stages(names, stages, console.costs(names))
-            jobs = jobs or max(environment.cores() // plan.threads(stages), 1)
+            jobs = jobs or workers or max(environment.cores() // plan.threads(stages), 1)
             has_result = any(map(plan.is_evaluation, set(names) - set(scheduled)))
             schedule = Schedule(scheduled, jobs, devices, has_result)
-            seconds = _run_stages(root, schedule, list(stages), len(devices), children, table, stop)
+            with executor(root, children, list(stages), scheduler, bool(scheduled)) as place:
+                seconds = _run_stages(schedule, *place, len(devices), table, stop)
+            if scheduler:
+                _upload_runs(root, children, stop)
     _print_summary(schedule, seconds, len(names), time.monotonic() - started, jobs)
     stopped = schedule.in_state("stopped")
     raise_if_stopped(
@@ -92,26 +109,52 @@ def _run(
 
 
 def _run_stages(
-    root: Path,
     schedule: Schedule,
-    order: Sequence[str],
+    jobs: Executor,
+    server: Mapping[str, str],
     gpu_count: int,
-    children: Children,
     table: LiveTable,
     stop: StopSignals,
 ) -> dict[str, float]:
     """Run the stages of a schedule; return the seconds of those that have run."""
     progress = {console.PROGRESS_SECONDS: "2"} if table.is_shown else {}
-    executor = LocalExecutor(root, children, order)
-    with _server(bool(schedule.states)) as server:
 
-        def variables(gpu: str | None) -> Mapping[str, str]:
-            return {**server, **progress, **gpus.variables(gpu, gpu_count)}
+    def variables(gpu: str | None) -> Mapping[str, str]:
+        return {**server, **progress, **gpus.variables(gpu, gpu_count)}
 
-        screen = Screen(table, schedule, executor.log)
-        runner = Runner(schedule, executor, screen, stop, variables)
-        runner.run()
+    runner = Runner(schedule, jobs, Screen(table, schedule, jobs.log), stop, variables)
+    runner.run()
     return runner.seconds
+
+
+@contextmanager
+def executor(
+    root: Path,
+    children: Children,
+    order: Sequence[str],
+    scheduler: str | None = None,
+    uses_server: bool = True,
+) -> Iterator[tuple[Executor, Mapping[str, str]]]:
+    """Open the executor of jobs.
+
+    Args:
+        root: the project's root.
+        children: processes of this command.
+        order: names of all stages in the order of dvc.lock.
+        scheduler: address of a Dask scheduler, whose workers run the jobs; None for this machine.
+        uses_server: start a fork server for the jobs of this machine.
+
+    Yields:
+        The executor, and environment variables for its jobs.
+    """
+    if scheduler is None:
+        with _server(uses_server) as server:
+            yield LocalExecutor(root, children, order), server
+        return
+    from pipelines.cluster.executor import DaskExecutor
+
+    with DaskExecutor(root, children, order, scheduler) as cluster:
+        yield cluster, {}
 
 
 def _server(needed: bool) -> AbstractContextManager[dict[str, str]]:
@@ -158,6 +201,40 @@ def ask(children: Children, name: str, main: Main, stop: StopSignals) -> str:
                     raise UserError(f"DVC failed. See {children.log(name)}.")
                 return answer
         raise_if_stopped(stop, "before the next stage")
+
+
+def count_workers(children: Children, scheduler: str, stop: StopSignals) -> int:
+    """Return the number of workers of a Dask scheduler, in a process of its own.
+
+    Raises:
+        UserError: the scheduler does not answer.
+    """
+    from pipelines.cluster import client
+
+    def main(send: Send) -> None:
+        try:
+            send(json.dumps({"workers": client.count_workers(scheduler)}))
+        except UserError as error:
+            send(json.dumps({"error": str(error)}))
+
+    answer = json.loads(ask(children, "scheduler", main, stop))
+    if "error" in answer:
+        raise UserError(answer["error"])
+    workers = int(answer["workers"])
+    if not workers:
+        console.echo(f"{redact(scheduler)} has no worker yet. Stages start as workers connect.")
+    return workers
+
+
+def _upload_runs(root: Path, children: Children, stop: StopSignals) -> None:
+    """Upload the runs that workers could not log, in a process of its own."""
+    from pipelines.tracking import offline_queue
+
+    def main(send: Send) -> None:
+        send(offline_queue.upload_quietly(root) or "uploaded")
+
+    if offline_queue.queued_runs(root) and not stop.numbers:
+        ask(children, "sync", main, stop)
 
 
 def raise_if_stopped(stop: StopSignals, place: str) -> None:

@@ -92,7 +92,11 @@ def parse_survey(text: str) -> dict[str, SurveyedStage]:
 
 
 def reproduce(
-    root: Path, stage: str, order: Sequence[str], on_start: Callable[[], None]
+    root: Path,
+    stage: str,
+    order: Sequence[str],
+    on_start: Callable[[], None],
+    elsewhere: Callable[[Any, Callable[[], None]], None] | None = None,
 ) -> Reproduction:
     """Let DVC reproduce a stage, without those that it needs; call it in a process of its own.
 
@@ -102,6 +106,8 @@ def reproduce(
         order: names of all stages in the order of dvc.lock.
         on_start: called before the command of the stage starts; not called if it is up to date, or
             if the run cache has its outs.
+        elsewhere: runs the command on another machine and writes its outs, instead of DVC. Its
+            arguments are the open project, and what it calls when the command starts.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
@@ -114,7 +120,7 @@ def reproduce(
         on_start()
 
     _print_messages()
-    _replace_functions(stage, order, start)
+    _replace_functions(stage, order, start, elsewhere)
     sys.argv = [MARK, stage]
     try:
         with Repo(str(root), _wait_for_lock=True) as repo:
@@ -142,7 +148,12 @@ def _print_messages() -> None:
     dvc.logger.setup()
 
 
-def _replace_functions(stage: str, order: Sequence[str], on_start: Callable[[], None]) -> None:
+def _replace_functions(
+    stage: str,
+    order: Sequence[str],
+    on_start: Callable[[], None],
+    elsewhere: Callable[[Any, Callable[[], None]], None] | None,
+) -> None:
     import dvc.dvcfile
     import dvc.lock
     import dvc.rwlock
@@ -151,8 +162,11 @@ def _replace_functions(stage: str, order: Sequence[str], on_start: Callable[[], 
     run = dvc.stage.run.cmd_run
 
     def report_and_run(stage: Any, dry: bool = False, run_env: Any = None) -> None:
-        on_start()
-        run(stage, dry=dry, run_env=run_env)
+        if elsewhere is None:
+            on_start()
+            run(stage, dry=dry, run_env=run_env)
+        else:
+            elsewhere(stage.repo, on_start)
         # The work is finished: Ctrl-C must not lose it now.
         signal.signal(signal.SIGINT, lambda number, frame: None)
 

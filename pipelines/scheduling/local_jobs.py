@@ -33,7 +33,7 @@ class LocalExecutor:
         """Start a job."""
         rows = self._rows[name] = EpochRows(self.log(name).with_suffix(".epochs"))
         variables = {**variables, epoch_rows.VARIABLE: str(rows.file)}
-        self._children.start(name, self._main(name, job), variables)
+        self._children.start(name, self.main(name, job), variables)
 
     def wait(self, seconds: float) -> Iterator[tuple[str, list[str], int | None]]:
         """Yield what has happened, waiting for it for some seconds at most."""
@@ -59,7 +59,9 @@ class LocalExecutor:
         """Return the log of a job."""
         return self._children.log(name)
 
-    def _main(self, name: str, job: StageJob) -> Main:
+    def main(self, name: str, job: StageJob) -> Main:
+        """Return the function that a child process runs for a job."""
+
         def main(send: Send) -> None:
             if job.params is None:
                 stage, order = job.stage, self._order

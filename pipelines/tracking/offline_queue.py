@@ -173,6 +173,25 @@ def queued_runs(root: Path) -> list[QueuedRun]:
     return [QueuedRun(folder, (folder / SERVER).read_text(encoding="utf-8")) for folder in folders]
 
 
+def take_over(root: Path, folder: Path) -> None:
+    """Add the queued runs of a copy of the project on another machine to those of the project.
+
+    Args:
+        root: the project's root.
+        folder: with all queued runs of the copy, which are moved.
+    """
+    server = redact(connection.tracking_uri(root))
+    numbers = (int(path.name.partition("-")[0]) for path in queue_folder(root).glob("[0-9]*-*"))
+    number = max(numbers, default=0)
+    for file in sorted(folder.glob(f"*/{EVENTS}")):
+        number += 1
+        key = file.parent.name.partition("-")[2]
+        files.write_text(file.parent / SERVER, server)
+        target = queue_folder(root) / f"{number:06}-{key}"
+        shutil.move(file.parent, target.with_name(f".{target.name}"))
+        target.with_name(f".{target.name}").rename(target)
+
+
 def upload(root: Path, any_server: bool = False, quiet: bool = False) -> SyncSummary:
     """Upload queued runs to the current tracking server.
 

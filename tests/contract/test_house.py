@@ -84,7 +84,7 @@ MAY_IMPORT = {
     "lineage": {"paths", "data"},
     "scheduling": {"lineage"},
     "sweeps": {"paths", "data", "lineage", "scheduling", "evaluation"},
-    "cluster": {"paths", "lineage", "scheduling", "training"},
+    "cluster": {"paths", "lineage", "scheduling", "tracking", "training"},
     "tracking": {"paths", "lineage", "evaluation", "tasks", "inference", "training"},
     "experiments": {
         *("evaluation", "tasks", "inference", "training"),

@@ -14,7 +14,7 @@ from pipelines.scheduling import gpus
 
 @pytest.mark.parametrize("failed", [[], ["train@a"]])
 def test_messages_go_to_standard_error_and_the_end_is_json(tmp_path, monkeypatch, capsys, failed):
-    def run_stages(root, targets, jobs, devices):
+    def run_stages(root, targets, jobs, devices, scheduler):
         console.echo("train@a: started")
         return SimpleNamespace(in_state=lambda state: failed), {"ok": not failed}
 

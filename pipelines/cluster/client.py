@@ -1,0 +1,199 @@
+"""Client of a Dask cluster: sends a job to a worker and follows it to its end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import signal
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from pipelines.cluster.worker_task import Answer, make_task
+from pipelines.errors import UserError, redact
+
+TIMEOUT = 10  # seconds until a scheduler that does not answer is an error
+PERIOD = 0.25  # seconds between two looks at signals
+
+
+@contextmanager
+def connect(address: str) -> Iterator[Any]:
+    """Connect to a scheduler.
+
+    Args:
+        address: of the scheduler. The certificates for an address that begins with `tls://` are in
+            Dask's configuration.
+
+    Raises:
+        UserError: it does not answer, or Dask is not installed.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UserError(
+            "`--scheduler` needs Dask: install seqproof[dask], as docs/scale.md shows."
+        ) from None
+    # A lost connection is reported by us.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        client = Client(address, timeout=TIMEOUT, set_as_default=False)
+    except Exception as error:  # of Dask, TLS or the system
+        reason = redact(" ".join(str(error).split())).rstrip(".") or type(error).__name__
+        raise UserError(
+            f"The Dask scheduler at '{address}' does not answer ({reason}). Correct the address, "
+            "or start one with `dask scheduler`."
+        ) from None
+    try:
+        yield client
+    finally:
+        with suppress(Exception):  # the scheduler may be gone
+            client.close(timeout=2)
+
+
+def count_workers(address: str) -> int:
+    """Return the number of workers that a scheduler has now.
+
+    Raises:
+        UserError: it does not answer.
+    """
+    with connect(address) as client:
+        return len(client.nthreads())
+
+
+class RemoteTask:
+    """A job that a worker runs.
+
+    Args:
+        client: of the cluster.
+        stage: name of the stage.
+        on_message: called with each message of the job.
+    """
+
+    def __init__(self, client: Any, stage: str, on_message: Callable[[str], None]) -> None:
+        self._client, self._stage, self._on_message = client, stage, on_message
+        self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._interrupted = False
+        self._signal_sent = False
+        self._process: tuple[str, int] | None = None  # worker and process that run the job
+
+    def shares_disk(self, token: str) -> bool:
+        """Return True if all workers see a file of this machine; wait for the first worker.
+
+        Args:
+            token: path of the file.
+        """
+        with self._recorded_interrupts():
+            while not self._client.nthreads():
+                self._raise_if_interrupted()
+                with suppress(queue.Empty):
+                    self._events.get(timeout=2 * PERIOD)
+        answers = self._client.run(os.path.exists, token, on_error="ignore")
+        return all(answers.values())
+
+    def run(self, job: dict[str, Any], archive: bytes) -> tuple[dict[str, Any], bytes]:
+        """Run the job on a worker; print its output.
+
+        Ctrl-C stops the stage on the worker. A job whose worker dies starts on another one.
+
+        Args:
+            job: the job.
+            archive: files of the copy.
+
+        Returns:
+            The result of the job, and its runs of MLflow.
+
+        Raises:
+            UserError: the job could not run to its end.
+            KeyboardInterrupt: Ctrl-C has come before a worker began.
+        """
+        name = f"seqproof-{self._stage}-{uuid.uuid4().hex}"
+        self._client.subscribe_topic(name, lambda event: self._events.put(event[1]))
+        with self._recorded_interrupts():
+            future = self._client.submit(
+                make_task(), json.dumps(job), archive, name, key=name, pure=False
+            )
+            future.add_done_callback(lambda _: self._events.put(None))
+            self._follow(future)
+            answer = self._result(future)
+        content = json.loads(answer[0])
+        if "error" in content:
+            raise UserError(content["error"])
+        result: dict[str, Any] = content["result"]
+        return result, answer[1]
+
+    def _follow(self, future: Any) -> None:
+        """Handle the events of a job until it has ended."""
+        while True:
+            if self._interrupted and not self._signal_sent:
+                self._signal_sent = True
+                if self._process is None:
+                    future.cancel()
+                    self._raise_if_interrupted()
+                self._stop_process()
+            try:
+                event = self._events.get(timeout=PERIOD)
+            except queue.Empty:
+                continue
+            if event is None:
+                return
+            self._handle(event)
+
+    def _handle(self, event: dict[str, Any]) -> None:
+        if "process" in event:
+            if self._process is not None:
+                _print(f"Worker {self._process[0]} was lost. ")
+            _print(f"Running {self._stage} on {event['address']}.\n")
+            self._process, self._signal_sent = (event["address"], event["process"]), False
+        elif "log" in event:
+            _print(event["log"])
+        elif "message" in event:
+            self._on_message(event["message"])
+
+    def _stop_process(self) -> None:
+        assert self._process is not None
+        worker, process = self._process
+        with suppress(Exception):  # the worker or the process may be gone
+            self._client.run(os.kill, process, signal.SIGINT, workers=[worker])
+
+    def _result(self, future: Any) -> Answer:
+        from distributed import CancelledError, KilledWorker
+
+        try:
+            answer: Answer = future.result()
+        except KilledWorker as error:
+            raise UserError(
+                f"{self._stage} was tried on several workers, and each of them died, the last one "
+                f"at {error.last_worker.address}. Their memory may be too small."
+            ) from None
+        except (CancelledError, OSError):
+            raise UserError("The connection to the Dask scheduler was lost.") from None
+        except Exception as error:  # of Dask on the worker
+            reason = redact(" ".join(str(error).split())).rstrip(".") or type(error).__name__
+            raise UserError(f"Dask could not run {self._stage}: {reason}.") from None
+        return answer
+
+    @contextmanager
+    def _recorded_interrupts(self) -> Iterator[None]:
+        """Record Ctrl-C while the context is open."""
+
+        def record(number: int, frame: object) -> None:
+            self._interrupted = True
+
+        handler = signal.signal(signal.SIGINT, record)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, handler)
+
+    def _raise_if_interrupted(self) -> None:
+        if self._interrupted:
+            raise KeyboardInterrupt
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

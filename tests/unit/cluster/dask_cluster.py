@@ -1,0 +1,84 @@
+"""A Dask cluster of this machine: its scheduler and its workers are processes with own folders."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.unit.tracking.servers import closed_port
+
+DASK = (sys.executable, "-m", "dask")
+
+
+class DaskCluster:
+    """The cluster; the context ends it.
+
+    Args:
+        folder: for the files of its processes.
+        variables: environment of the processes.
+        options: of scheduler and workers, certificates for example.
+        protocol: of its address.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        variables: Mapping[str, str],
+        options: tuple[str, ...] = (),
+        protocol: str = "tcp",
+    ) -> None:
+        self._folder, self._variables, self._options = folder, variables, options
+        self.address = f"{protocol}://127.0.0.1:{closed_port()}"
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def add_worker(self, name: str) -> None:
+        """Start a worker."""
+        folder = self._folder / name
+        options = ("--nthreads", "1", "--no-nanny", "--local-directory", str(folder))
+        self._start(name, "worker", self.address, "--name", name, *options)
+
+    def kill(self, name: str) -> None:
+        """Kill a worker, or the scheduler."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def _start(self, name: str, *arguments: str) -> None:
+        (self._folder / name).mkdir(parents=True)
+        with (self._folder / f"{name}.log").open("wb") as log:
+            self._processes[name] = subprocess.Popen(
+                [*DASK, *arguments, "--no-dashboard", *self._options],
+                cwd=self._folder / name,
+                env=dict(self._variables),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def log(self, name: str) -> str:
+        """Return the output of a process."""
+        return (self._folder / f"{name}.log").read_text()
+
+    def __enter__(self) -> Self:
+        protocol, _, host = self.address.partition("://")
+        options = ("--host", host.partition(":")[0], "--port", host.partition(":")[2])
+        self._start("scheduler", "scheduler", "--protocol", protocol, *options)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for name in list(self._processes):
+            self.kill(name)
+
+
+def wait_until(condition) -> None:
+    """Wait as long as it takes."""
+    while not condition():
+        time.sleep(0.05)
