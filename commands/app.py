@@ -226,6 +226,13 @@ def sweep(
         int,
         Option(min=1, help="trials at a time; with one, the same seed proposes the same trials"),
     ] = 1,
+    apply: Annotated[
+        bool,
+        Option("--apply", help="write the winner's parameters into params.yaml; nothing is run"),
+    ] = False,
+    force: Annotated[
+        bool, Option("--force", help="with --apply: even if the winner is not better")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Search for better parameters of a model.
@@ -235,11 +242,18 @@ def sweep(
     \b
     seqproof sweep opinions-units           a sweep of params.yaml
     seqproof sweep opinions-lstm --jobs 4   the sweep of a model, with four trials at a time
+    seqproof sweep opinions-lstm --apply    its winner becomes the model
     """
     from commands import inputs
     from commands import sweep as command
 
-    command.sweep(inputs.utf8(name, "NAME"), jobs, as_json)
+    name = inputs.utf8(name, "NAME")
+    if force and not apply:
+        raise UserError("--force needs --apply.")
+    if apply:
+        command.apply(name, force, as_json)
+    else:
+        command.sweep(name, jobs, as_json)
 
 
 @app.command(rich_help_panel="Use")

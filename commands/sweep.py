@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from commands import run as stages
+from commands import sweep_apply
 from pipelines import console, fork_server, paths
 from pipelines.config import params, sweeps
 from pipelines.config.params import Params, Sweep
@@ -17,6 +18,7 @@ from pipelines.console import LiveTable
 from pipelines.errors import UserError, suggest
 from pipelines.lineage import dvc_project, reproduction
 from pipelines.lineage.stages import Inputs
+from pipelines.reporting import sweep_section
 from pipelines.scheduling import exclusive, plan
 from pipelines.scheduling.children import Children, Send, StopSignals
 from pipelines.scheduling.jobs import StageJob
@@ -27,7 +29,7 @@ from pipelines.sweeps.job_pool import JobPool, Row
 from pipelines.sweeps.journal import Journal
 from pipelines.sweeps.result import SweepResult, Trial
 from pipelines.sweeps.search import SweepSearch
-from pipelines.sweeps.search_screen import SearchScreen, value_text
+from pipelines.sweeps.search_screen import SearchScreen
 from pipelines.tracking import sweep_runs
 from pipelines.tracking.runs import OFF, TRACKING
 from pipelines.tracking.sweep_runs import SweepRuns
@@ -36,7 +38,7 @@ SHOWN = 5  # trials in the table at the end
 
 
 def sweep(name: str, jobs: int, as_json: bool = False) -> None:
-    """Search for better parameters of a model.
+    """Search for better parameters of a model, and compare the best with the starting point.
 
     Args:
         name: of a sweep of params.yaml, or of a model that has one sweep.
@@ -56,6 +58,21 @@ def sweep(name: str, jobs: int, as_json: bool = False) -> None:
         _print_summary(result)
     if as_json:
         console.print_json(asdict(result))
+
+
+def apply(name: str, force: bool, as_json: bool = False) -> None:
+    """Write the winner's parameters into params.yaml.
+
+    Args:
+        name: of a sweep, or of a model that has one.
+        force: write them although the winner is not better than the starting point.
+        as_json: print JSON instead of text.
+
+    Raises:
+        UserError: there is no such sweep, or nothing to write.
+    """
+    config = params.load(paths.PARAMS)
+    sweep_apply.apply(config, select(config, name), console.root(), force, as_json)
 
 
 def select(config: Params, name: str) -> str:
@@ -222,19 +239,15 @@ class _TrackedScreen:
 
 
 def _print_summary(result: SweepResult) -> None:
-    """Print the best trials."""
-    counts = {
-        state: sum(trial.state == state for trial in result.trials)
-        for state in ("complete", "pruned", "failed")
-    }
-    words = {"complete": "complete", "pruned": "stopped early", "failed": "failed"}
-    text = ", ".join(f"{count} {words[state]}" for state, count in counts.items() if count)
-    console.echo(f"{len(result.trials)} of {result.planned} trials: {text}.")
+    """Print the best trials and what the comparison says."""
     sign = 1.0 if result.direction == "lower" else -1.0
     ranked = sorted(result.complete, key=lambda trial: sign * (trial.value or 0.0))[:SHOWN]
     columns = ["trial", result.metric, *result.space]
     rows = [
-        [str(trial.number), f"{trial.value:.4g}", *map(value_text, trial.values.values())]
+        [str(trial.number), f"{trial.value:.4g}", *map(sweep_section.text, trial.values.values())]
         for trial in ranked
     ]
-    console.out().print(console.text_table("Best trials", columns, rows))
+    if rows:
+        console.out().print(console.text_table("Best trials", columns, rows))
+    for sentence in (*sweep_section.summary(result), *sweep_section.verdict(result)):
+        console.echo(sentence)
