@@ -223,9 +223,22 @@ def sweep(
         ),
     ],
     jobs: Annotated[
-        int,
-        Option(min=1, help="trials at a time; with one, the same seed proposes the same trials"),
-    ] = 1,
+        int | None,
+        Option(
+            min=1,
+            show_default=False,
+            help="trials at a time; by default one, so that the same seed proposes the same "
+            "trials, or the number of workers",
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        Option(
+            metavar="ADDRESS",
+            show_default=False,
+            help="a Dask scheduler whose workers run the trials, for example tcp://host:8786",
+        ),
+    ] = None,
     apply: Annotated[
         bool,
         Option("--apply", help="write the winner's parameters into params.yaml; nothing is run"),
@@ -240,9 +253,9 @@ def sweep(
     See docs/sweeps.md. A sweep that was stopped goes on where it was.
 
     \b
-    seqproof sweep opinions-units           a sweep of params.yaml
-    seqproof sweep opinions-lstm --jobs 4   the sweep of a model, with four trials at a time
-    seqproof sweep opinions-lstm --apply    its winner becomes the model
+    seqproof sweep opinions-lstm           the sweep of this name, or of this model
+    seqproof sweep opinions-lstm --jobs 4  four trials at a time
+    seqproof sweep opinions-lstm --apply   the winner becomes the model
     """
     from commands import inputs
     from commands import sweep as command
@@ -252,8 +265,10 @@ def sweep(
         raise UserError("--force needs --apply.")
     if apply:
         command.apply(name, force, as_json)
-    else:
-        command.sweep(name, jobs, as_json)
+        return
+    if scheduler is not None:
+        scheduler = inputs.utf8(scheduler, "--scheduler")
+    command.sweep(name, jobs, as_json, scheduler)
 
 
 @app.command(rich_help_panel="Use")

@@ -15,7 +15,6 @@ GROUPS = ("Data", "Train", "Compare", "Prove", "Use", "Project")
 EXAMPLES = """\
 seqproof new reviews --from reviews.csv         a project of your text
 seqproof run                                    train and evaluate its models
-seqproof compare opinions-mlp opinions-lstm     test their difference
 seqproof predict opinions-lstm "what a film"    apply a trained model
 seqproof verify --all                           check all results"""
 # What other tools call a command of this one.
@@ -27,6 +26,7 @@ SYNONYMS = {
     "metrics": "results",
     "repro": "run",
     "train": "run",
+    "tune": "sweep",
 }
 MARGIN, GAP = 2, 2  # blanks at the beginning of a line, and between columns
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from commands import run as stages
 from commands import sweep_apply
-from pipelines import console, fork_server, paths
+from pipelines import console, paths
 from pipelines.config import params, sweeps
 from pipelines.config.params import Params, Sweep
 from pipelines.console import LiveTable
@@ -19,10 +19,9 @@ from pipelines.errors import UserError, suggest
 from pipelines.lineage import dvc_project, reproduction
 from pipelines.lineage.stages import Inputs
 from pipelines.reporting import sweep_section
-from pipelines.scheduling import exclusive, plan
+from pipelines.scheduling import exclusive, gpus, plan
 from pipelines.scheduling.children import Children, Send, StopSignals
 from pipelines.scheduling.jobs import StageJob
-from pipelines.scheduling.local_jobs import LocalExecutor
 from pipelines.sweeps import confirmation, variants
 from pipelines.sweeps import result as results
 from pipelines.sweeps.job_pool import JobPool, Row
@@ -37,13 +36,14 @@ from pipelines.tracking.sweep_runs import SweepRuns
 SHOWN = 5  # trials in the table at the end
 
 
-def sweep(name: str, jobs: int, as_json: bool = False) -> None:
+def sweep(name: str, jobs: int | None, as_json: bool = False, scheduler: str | None = None) -> None:
     """Search for better parameters of a model, and compare the best with the starting point.
 
     Args:
         name: of a sweep of params.yaml, or of a model that has one sweep.
-        jobs: number of trials at a time.
+        jobs: number of trials at a time; by default one, or the number of workers.
         as_json: print JSON at the end, and all other messages on standard error.
+        scheduler: address of a Dask scheduler, whose workers run the trials.
 
     Raises:
         UserError: there is no such sweep, or trials fail.
@@ -54,7 +54,7 @@ def sweep(name: str, jobs: int, as_json: bool = False) -> None:
     config = params.load(paths.PARAMS)
     name = select(config, name)
     with console.only_json(as_json):
-        result = _Session(root, config, name, jobs).run()
+        result = _Session(root, config, name, jobs, scheduler).run()
         _print_summary(result)
     if as_json:
         console.print_json(asdict(result))
@@ -103,11 +103,19 @@ class _Session:
         root: the project's root.
         config: params.yaml.
         name: of the sweep.
-        jobs: number of trials at a time.
+        jobs: number of trials at a time; None for one, or the number of workers.
+        scheduler: address of a Dask scheduler; None for this machine.
     """
 
-    def __init__(self, root: Path, config: Params, name: str, jobs: int) -> None:
-        self._root, self._config, self._name, self._jobs = root, config, name, jobs
+    def __init__(
+        self, root: Path, config: Params, name: str, jobs: int | None, scheduler: str | None
+    ) -> None:
+        self._root, self._config, self._name = root, config, name
+        self._jobs, self._scheduler = jobs or 1, scheduler
+        self._counts_workers = scheduler is not None and jobs is None
+        self._devices = [] if scheduler else gpus.choose(None)
+        if self._devices:  # each trial has one to itself
+            self._jobs = min(self._jobs, len(self._devices))
         self._sweep: Sweep = config.sweeps[name]
         self._entry = config.models[self._sweep.model]
         self._stage = paths.training_stage(config, self._sweep.model)
@@ -123,6 +131,8 @@ class _Session:
             Children(stages.FOLDER / "logs") as children,
         ):
             reproduction.load_dvc()
+            if self._scheduler and self._counts_workers:
+                self._jobs = stages.count_workers(children, self._scheduler, stop)
             order = self._prepare(children, stop)
             key = self._key(children, stop)
             with self._pool(children, order, stop) as pool, LiveTable() as table:
@@ -141,7 +151,7 @@ class _Session:
         surveyed = stages.survey(self._root, children, stop)
         needs = [name for name in plan.select([self._stage], surveyed) if name != self._stage]
         if plan.schedule_stages(needs, surveyed, {}):
-            stages.run(needs, None, None)
+            stages.run(needs, None, None, scheduler=self._scheduler)
         return list(surveyed)
 
     def _key(self, children: Children, stop: StopSignals) -> str:
@@ -159,9 +169,8 @@ class _Session:
     def _pool(
         self, children: Children, order: Sequence[str], stop: StopSignals
     ) -> Iterator[JobPool]:
-        executor = LocalExecutor(self._root, children, order)
-        with fork_server.serving() as server:
-            yield JobPool(executor, stop, {**server, TRACKING: OFF})
+        with stages.executor(self._root, children, order, self._scheduler) as (executor, server):
+            yield JobPool(executor, stop, {**server, TRACKING: OFF}, self._devices)
 
     def _search(self, key: str, pool: JobPool, table: LiveTable) -> SweepResult:
         space = sweeps.search_space(self._sweep, self._entry)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from pipelines.lineage.reproduction import Reproduction
-from pipelines.scheduling import jobs
+from pipelines.scheduling import gpus, jobs
 from pipelines.scheduling.children import StopSignals
 from pipelines.scheduling.jobs import Executor, LockedOuts, StageJob
 
@@ -39,10 +39,18 @@ class JobPool:
         executor: runs them.
         stop: the signals that have arrived: the first stops all jobs, the second kills them.
         variables: environment variables of all jobs.
+        devices: names of the GPUs, of which each job has one to itself; no more jobs run at a time.
     """
 
-    def __init__(self, executor: Executor, stop: StopSignals, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        stop: StopSignals,
+        variables: Mapping[str, str],
+        devices: Sequence[str] = (),
+    ) -> None:
         self._executor, self._stop, self._variables = executor, stop, variables
+        self._free_devices, self._device_of = sorted(devices, reverse=True), dict[str, str]()
         self._signals_sent = 0
         self._start_times: dict[str, float] = {}
         self._outs: dict[str, LockedOuts] = {}
@@ -61,7 +69,11 @@ class JobPool:
     def start(self, name: str, job: StageJob) -> None:
         """Start a job."""
         self._start_times[name] = time.monotonic()
-        self._executor.start(name, job, self._variables)
+        variables = {**self._variables}
+        if self._free_devices:
+            self._device_of[name] = self._free_devices.pop()
+            variables |= gpus.variables(self._device_of[name], 1)
+        self._executor.start(name, job, variables)
 
     def stop(self, name: str) -> None:
         """Stop a job, whose result is not needed."""
@@ -96,6 +108,8 @@ class JobPool:
                 yield name, self._end(name, code)
 
     def _end(self, name: str, code: int) -> JobEnd:
+        if name in self._device_of:
+            self._free_devices.append(self._device_of.pop(name))
         states: dict[str, Reproduction] = {state: state for state in get_args(Reproduction)}
         state = states.get(self._newest_message.pop(name, ""), "failed")
         return JobEnd(

@@ -31,7 +31,17 @@ READING = {
     "verify": ((MODEL,), {"ok", "verdicts"}),
 }
 # Their objects are tested beside their texts, that of `run` in tests/faults/test_run.py.
-ELSEWHERE = {"predict", "translate", "generate", "export", "data docs", "doctor", "figure", "run"}
+ELSEWHERE = {
+    "predict",
+    "translate",
+    "generate",
+    "export",
+    "data docs",
+    "doctor",
+    "figure",
+    "run",
+    "sweep",
+}
 
 
 def _commands():
