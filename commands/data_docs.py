@@ -24,7 +24,7 @@ def docs(open_browser: bool, as_json: bool = False) -> None:
     checked = sorted(paths.DATA_CHECKS.glob("*.json"))
     if not checked:
         raise UserError(
-            f"{paths.DATA_CHECKS} has no results yet. Run `dvc repro preprocess` first."
+            f"{paths.DATA_CHECKS} has no results yet. Run `seqproof run preprocess` first."
         )
     results = {path.stem: [asdict(check) for check in data_checks.read(path)] for path in checked}
     times = {

@@ -138,7 +138,7 @@ def _rows(
     elif all(paths.frame(name, split).is_file() for split in SPLITS):
         yield _prepared_rows(name, entry), str(paths.frame(name, "train").parent)
     else:
-        raise UserError(f"{paths.raw(name)} does not exist. Run `dvc repro fetch@{name}` first.")
+        raise UserError(f"{paths.raw(name)} does not exist. Run `seqproof run fetch@{name}` first.")
 
 
 def _prepared_rows(name: str, entry: params.Corpus) -> Iterator[Row]:

@@ -99,16 +99,16 @@ def add(sources: Sequence[str], name: str, options: Options, yes: bool) -> None:
             raise
     models = ", ".join(model.name for model in proposal.models)
     console.echo(f"Added the corpus {name} and the models {models} to {PARAMS}. Next:")
-    console.echo("  dvc repro")
+    console.echo("  seqproof run")
     _echo_baseline(proposal)
 
 
 def _echo_baseline(proposal: Proposal) -> None:
-    """Print the command of the first results: DVC trains all models before it evaluates one."""
+    """Print the command that gives the first results."""
     for model in proposal.models:
         if model.family == "baseline":
             console.echo("Or the baseline alone, for first results:")
-            console.echo(f"  dvc repro evaluate_baseline@{model.name}")
+            console.echo(f"  seqproof run {model.name}")
 
 
 @contextlib.contextmanager

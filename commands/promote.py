@@ -47,7 +47,8 @@ def _run_of_model(name: str, store: RunStore) -> RunRecord:
         run = target.run_of(stage)
     if run is None:
         raise UserError(
-            f"No run has evaluated model '{name}' as it is in this folder. Run `dvc repro {stage}`."
+            f"No run has evaluated model '{name}' as it is in this folder. "
+            f"Run `seqproof run {stage}`."
         )
     return run
 

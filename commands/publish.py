@@ -84,7 +84,7 @@ def _collect(project: Path, origin: dict[str, str]) -> benchmark_results.Benchma
     # Results of earlier code are marked on the page.
     outdated = dvc_project.outdated(list(evaluations.values()), project, earlier_code=CODE)
     if outdated:
-        raise UserError(f"{project}: {outdated[0]} is not up to date. Run `dvc repro` there.")
+        raise UserError(f"{project}: {outdated[0]} is not up to date. Run `seqproof run` there.")
     stages = {paths.training_stage(config, model): model for model in models}
     costs = console.costs(stages, project)
     lock = project / paths.DVC_LOCK
@@ -138,7 +138,7 @@ def _load_unchanged(project: Path, template: str) -> params.Params:
         more = f" and {len(changed) - 1} more differ" if changed[1:] else " differs"
         raise UserError(
             f"{project / paths.PARAMS}: {changed[0]}{more} from the template '{template}'. "
-            "Restore the template's values and run `dvc repro`, or create a new project."
+            "Restore the template's values and run `seqproof run`, or create a new project."
         )
     return expected
 

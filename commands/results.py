@@ -40,13 +40,13 @@ def results(stages: Iterable[str], as_json: bool = False) -> None:
         _print_table(table)
         for name in table.missing:
             stage = paths.evaluation_stage(config, name)
-            console.echo(f"{name} has no metrics yet. Run `dvc repro {stage}`.")
+            console.echo(f"{name} has no metrics yet. Run `seqproof run {stage}`.")
         console.echo("")
     _print_costs(console.costs(stages))
     if report.is_file():
         console.echo(f"The report: {report.as_uri()}")
     else:
-        console.echo("There is no report yet. Run `dvc repro report`.")
+        console.echo("There is no report yet. Run `seqproof run report`.")
 
 
 def _facts(table: CorpusTable, root: Path) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _markup(cell: TableCell) -> str:
 def _print_costs(costs: dict[str, dict[str, float]]) -> None:
     """Print seconds and peak memory; the last row has the sum of seconds and the highest peak."""
     if not costs:
-        console.echo("No stage has run here yet. Run `dvc repro`.")
+        console.echo("No stage has run here yet. Run `seqproof run`.")
         return
     rows = [
         [stage, f"{cost['seconds']:,.1f}", f"{cost['peak_mib']:,.0f}"]

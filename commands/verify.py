@@ -44,7 +44,7 @@ def verify(name: str | None, level: int, as_json: bool = False) -> None:
         names = list(models) if name is None else [name]
         results = [_verify(name, name in models, root, workspace, runs, level) for name in names]
         if any(result.saved for result in results):
-            console.echo("Run `dvc repro report` to show the verdict in the report.")
+            console.echo("Run `seqproof run report` to show the verdict in the report.")
     passed = not any(result.verdict.findings for result in results)
     if as_json:
         verdicts = [

@@ -55,7 +55,7 @@ def read(
 def _raw_files(folder: Path, order: Sequence[str]) -> list[Path]:
     files = [file for file in folder.rglob("*") if file.is_file()]
     if not files:
-        raise UserError(f"{folder} has no files. Run `dvc repro fetch@{folder.name}` first.")
+        raise UserError(f"{folder} has no files. Run `seqproof run fetch@{folder.name}` first.")
     return user_files.sort_files(files, folder, order)
 
 

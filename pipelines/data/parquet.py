@@ -30,11 +30,11 @@ def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
             yield file
     except FileNotFoundError:
         raise UserError(
-            f"{path} does not exist. Run `dvc repro` for the stage that writes it."
+            f"{path} does not exist. Run `seqproof run` for the stage that writes it."
         ) from None
     except (OSError, pa.ArrowException):
         raise UserError(
-            f"{path} is not a valid Parquet file. Delete it and run `dvc repro` for its stage."
+            f"{path} is not a valid Parquet file. Delete it and run `seqproof run` for its stage."
         ) from None
 
 

@@ -112,10 +112,13 @@ def read(path: Path) -> dict[str, Any]:
         tree = files.read_json(path, dict[str, Any])
         compare(tree, tree)
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist. Run `dvc repro preprocess@{path.stem}`.") from None
+        raise UserError(
+            f"{path} does not exist. Run `seqproof run preprocess@{path.stem}`."
+        ) from None
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         raise UserError(
-            f"{path} is not a valid profile. Delete it and run `dvc repro preprocess@{path.stem}`."
+            f"{path} is not a valid profile. Delete it and run "
+            f"`seqproof run preprocess@{path.stem}`."
         ) from None
     return tree
 

@@ -119,7 +119,7 @@ def read_analysis(path: Path) -> Analysis:
         problem = "is missing"
     except ValueError:
         problem = "is damaged"
-    raise UserError(f"{path} {problem}. Run `dvc repro` to write it again.")
+    raise UserError(f"{path} {problem}. Run `seqproof run` to write it again.")
 
 
 class _LengthsFile(ConfigModel):

@@ -44,5 +44,5 @@ def read(path: Path, columns: Collection[str]) -> pd.DataFrame:
     except ValueError:
         table = pd.DataFrame()
     if table.empty or not set(columns) <= set(table.columns):
-        raise UserError(f"{path} is damaged. Delete it and run `dvc repro`.")
+        raise UserError(f"{path} is damaged. Delete it and run `seqproof run`.")
     return table

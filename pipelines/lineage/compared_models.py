@@ -91,7 +91,7 @@ def _evaluations(name: str, target: Target) -> dict[str, str]:
     if target.lock is None:
         raise UserError(
             f"No dvc.lock of the workspace, of its commit or of an experiment has the inputs of "
-            f"'{name}'. Check out the commit of the run, and run `dvc repro`."
+            f"'{name}'. Check out the commit of the run, and run `seqproof run`."
         )
     models = {instance(stage) for stage in target.stages if stage_kind(stage)}
     evaluations = {
@@ -101,7 +101,7 @@ def _evaluations(name: str, target: Target) -> dict[str, str]:
     }
     if not evaluations:
         raise UserError(
-            f"'{name}' has no evaluated model (it is {target.description}). Run `dvc repro`, or "
+            f"'{name}' has no evaluated model (it is {target.description}). Run `seqproof run`, or "
             "choose a model, run, commit or experiment."
         )
     return evaluations
@@ -174,7 +174,7 @@ def _corpus(entry: LockedStage, name: str) -> Corpus:
     except ValidationError:
         raise UserError(
             f"'{name}' was evaluated by a version of seqproof with other keys in params.yaml. Run "
-            "`dvc repro` there, and compare again."
+            "`seqproof run` there, and compare again."
         ) from None
 
 
@@ -184,7 +184,8 @@ def _predictions(model: str, entry: LockedStage, name: str, workspace: ProjectSn
     md5 = entry.outs.get(path)
     if md5 is None:
         raise UserError(
-            f"The dvc.lock of '{name}' has no {path}. Run `dvc repro {entry.inputs.stage}` there."
+            f"The dvc.lock of '{name}' has no {path}. "
+            f"Run `seqproof run {entry.inputs.stage}` there."
         )
     content = workspace.file_hash(path)
     if content is not None and content.md5 == md5:
@@ -193,7 +194,7 @@ def _predictions(model: str, entry: LockedStage, name: str, workspace: ProjectSn
         return workspace.cache_path(md5)
     raise UserError(
         f"The predictions of '{name}' ({path}, {md5[: lockfiles.SHORT]}) are neither in the "
-        "workspace nor in DVC's cache. Run `dvc pull`, or `dvc repro` to predict again."
+        "workspace nor in DVC's cache. Run `dvc pull`, or `seqproof run` to predict again."
     )
 
 

@@ -113,7 +113,7 @@ def parse_lock(text: str) -> dict[str, LockedStage]:
         return {name: _locked_stage(name, entry) for name, entry in stages.items()}
     except (DvcException, KeyError, TypeError, AttributeError, ValueError):
         raise UserError(
-            "dvc.lock is damaged. Restore it from Git, or delete it and run `dvc repro`."
+            "dvc.lock is damaged. Restore it from Git, or delete it and run `seqproof run`."
         ) from None
 
 

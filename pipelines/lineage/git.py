@@ -125,7 +125,7 @@ def worktree(root: Path, commit: str, patch: str) -> Iterator[Path]:
         if _git(top, *add, str(tree), commit) is None:
             raise UserError(
                 f"This Git repository does not have commit {commit}, which the run was made at. "
-                "Fetch the commit, or run `dvc repro` again."
+                "Fetch the commit, or run `seqproof run` again."
             )
         try:
             if patch and _git(tree, "apply", "--whitespace=nowarn", "-", stdin=patch) is None:

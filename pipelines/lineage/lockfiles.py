@@ -40,7 +40,7 @@ def current(root: Path) -> Lockfile:
     """
     path = root / paths.DVC_LOCK
     if not path.is_file():
-        raise UserError(f"{path.name} is missing. Run `dvc repro`.")
+        raise UserError(f"{path.name} is missing. Run `seqproof run`.")
     return Lockfile("", dvc_project.parse_lock(path.read_text(encoding="utf-8")), None)
 
 

@@ -57,7 +57,7 @@ class StageGraph:
         except nx.NetworkXUnfeasible:
             raise UserError(
                 "dvc.lock is damaged: its stages depend on each other in a circle. Restore it from "
-                "Git, or delete it and run `dvc repro`."
+                "Git, or delete it and run `seqproof run`."
             ) from None
 
     def producers(self, path: str) -> list[str]:

@@ -199,7 +199,7 @@ class LineageBuilder:
         """
         stage = traced.stage
         if stage not in self.lock.entries:
-            yield f"{stage} never ran. Run `dvc repro {stage}`."
+            yield f"{stage} never ran. Run `seqproof run {stage}`."
             return
         in_workspace = self.lock.commit is None
         for file in traced.outs if in_workspace else ():
@@ -210,7 +210,7 @@ class LineageBuilder:
                 yield f"{file.path} was modified after {stage} wrote it. Run `seqproof verify`."
         for file in traced.deps if in_workspace else ():
             if file.state != UNCHANGED:
-                yield f"{file.path} is {file.state} since {stage} read it. Run `dvc repro`."
+                yield f"{file.path} is {file.state} since {stage} read it. Run `seqproof run`."
         for file in traced.outs:
             if file.cached is False:
                 yield f"{file.path} ({file.md5[:SHORT]}) is missing from DVC's cache."

@@ -88,7 +88,7 @@ class LogisticRegression:
         columns = [f"weight_{label}" for label in range(labels)]
         if list(table.columns) != ["ngram", "idf", *columns] or len(table) < 2:
             raise UserError(
-                f"{folder / FILE} is damaged. Run `dvc repro` to train the model again."
+                f"{folder / FILE} is damaged. Run `seqproof run` to train the model again."
             )
         rows = table[columns].to_numpy(np.float32)
         vectorizer = _vectorizer(entry, vocabulary=list(table["ngram"][1:]))

@@ -127,7 +127,7 @@ class NGram:
         problem = _problem(table, order, vocabulary)
         if problem:
             raise UserError(
-                f"{file} is damaged ({problem}). Run `dvc repro` to train the model again."
+                f"{file} is damaged ({problem}). Run `seqproof run` to train the model again."
             )
         parts = [table[table["n"] == k] for k in range(1, order + 1)]
         codes, counts = ([part[key].to_numpy() for part in parts] for key in ("code", "count"))

@@ -327,7 +327,7 @@ def _load_spec(folder: Path) -> ModelSpec[Any]:
     try:
         content = _SpecFile.model_validate_json((folder / SPEC).read_bytes())
     except FileNotFoundError:
-        raise UserError(f"{folder} contains no model. Run `dvc repro` to train it.") from None
+        raise UserError(f"{folder} contains no model. Run `seqproof run` to train it.") from None
     except ValidationError as error:
         raise _damaged(folder / SPEC, first_problem(error)) from None
     if params.TASK_OF[content.model.model] != content.task:
@@ -347,7 +347,7 @@ def _check_spec(spec: ModelSpec[Any], expected: ModelSpec[Any], folder: Path) ->
             keys = [key for key, value in fields if value != getattr(other, key, None)]
             raise UserError(
                 f"The model in {folder} was trained with other parameters than params.yaml has "
-                f"({'.'.join([name, *keys[:1]])}). Run `dvc repro` to train it again."
+                f"({'.'.join([name, *keys[:1]])}). Run `seqproof run` to train it again."
             )
 
 
@@ -367,4 +367,4 @@ def _check_vocabularies(spec: ModelSpec[Any], vocabularies: Vocabularies, folder
 
 def _damaged(file: Path, reason: str = "") -> UserError:
     problem = f"damaged ({reason})" if reason else "missing or damaged"
-    return UserError(f"{file} is {problem}. Run `dvc repro` to train the model again.")
+    return UserError(f"{file} is {problem}. Run `seqproof run` to train the model again.")

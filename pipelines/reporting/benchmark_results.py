@@ -99,11 +99,11 @@ def read_metrics(path: Path, stage: str) -> dict[str, Any]:
     try:
         metrics = files.read_json(path, dict[str, Any])
     except FileNotFoundError:
-        raise UserError(f"{path} is missing. Run `dvc repro {stage}`.") from None
+        raise UserError(f"{path} is missing. Run `seqproof run {stage}`.") from None
     except ValueError:
         metrics = None
     if not isinstance(metrics, dict):
-        raise UserError(f"{path} is not a JSON object. Delete it and run `dvc repro {stage}`.")
+        raise UserError(f"{path} is not a JSON object. Delete it and run `seqproof run {stage}`.")
     return metrics
 
 

@@ -121,4 +121,4 @@ def _read(path: Path, stage: str) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError):
-        raise UserError(f"{path} is damaged. Delete it and run `dvc repro {stage}`.") from None
+        raise UserError(f"{path} is damaged. Delete it and run `seqproof run {stage}`.") from None

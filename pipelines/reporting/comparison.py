@@ -119,12 +119,12 @@ def _read(path: Path, stage: str) -> Metrics | None:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise UserError(f"{path} is not a JSON object. Delete it and run `dvc repro {stage}`.")
+        raise UserError(f"{path} is not a JSON object. Delete it and run `seqproof run {stage}`.")
     for key, value in content.items():
         is_metric = key.startswith("test_") and not key.endswith("_signature")
         if is_metric and isinstance(value, str):
             raise UserError(
-                f"{path}: {key} is no number. Delete the file and run `dvc repro {stage}`."
+                f"{path}: {key} is no number. Delete the file and run `seqproof run {stage}`."
             )
     return {key: value for key, value in content.items() if isinstance(value, int | float | str)}
 

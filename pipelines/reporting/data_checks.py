@@ -71,7 +71,7 @@ def read(path: Path) -> tuple[DataCheck, ...]:
     try:
         checks = files.read_json(path, list[DataCheck])
     except (ValueError, TypeError):
-        raise UserError(f"{path} is damaged. Delete it and run `dvc repro`.") from None
+        raise UserError(f"{path} is damaged. Delete it and run `seqproof run`.") from None
     order = [FAILED, WARNING, PASSED]
     return tuple(sorted(checks, key=lambda check: order.index(check.result)))
 

@@ -71,7 +71,7 @@ def build(
                 _add(context, f"{corpus}.{frame}", entries, run)
         except (GreatExpectationsError, ValueError, TypeError, KeyError):
             raise UserError(
-                f"data/checks/{corpus}.json is damaged. Delete it and run `dvc repro`."
+                f"data/checks/{corpus}.json is damaged. Delete it and run `seqproof run`."
             ) from None
     context.build_data_docs(site_names=[_SITE])
 

@@ -260,7 +260,7 @@ def _value(metrics: Mapping[str, Any], goal: Goal, model: str) -> float:
     if not isinstance(value, int | float):
         part = "" if goal.part is None else f" of part {goal.part}"
         numbers = [key for key, number in metrics.items() if isinstance(number, int | float)]
-        known = f"Choose from {', '.join(numbers)}." if numbers else "Run `dvc repro` again."
+        known = f"Choose from {', '.join(numbers)}." if numbers else "Run `seqproof run` again."
         raise UserError(f"The metrics of {model} have no {goal.metric}{part}. {known}")
     return float(value)
 

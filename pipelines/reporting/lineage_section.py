@@ -69,7 +69,7 @@ def model_lineages(
     for model in config.models:
         stage = paths.evaluation_stage(config, model)
         names = [*graph.ancestors([stage]), stage] if stage in lock else []
-        problems = [] if names else [f"dvc.lock has no stage {stage}. Run `dvc repro {stage}`."]
+        problems = [] if names else [f"dvc.lock has no stage {stage}. Run `seqproof run {stage}`."]
         lineages[model] = ModelLineage(
             path=paths.metrics(model).as_posix(),
             stages=tuple(_lineage_stages(names, lock)),
@@ -136,12 +136,12 @@ def _problems(
             if not producers and any(within(path, folder) for folder in STAGE_OUTPUTS):
                 yield (
                     f"dvc.lock has no stage that wrote {path}, which {name} read. "
-                    f"Run `dvc repro {name}`."
+                    f"Run `seqproof run {name}`."
                 )
             for producer in producers:
                 written = lock[producer].outs.get(path, md5)
                 if written != md5:
                     yield (
                         f"{producer} wrote {path} with MD5 {written[:MD5_DIGITS]}, but {name} read "
-                        f"it with MD5 {md5[:MD5_DIGITS]}. Run `dvc repro {name}`."
+                        f"it with MD5 {md5[:MD5_DIGITS]}. Run `seqproof run {name}`."
                     )

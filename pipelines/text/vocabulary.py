@@ -334,13 +334,13 @@ def load(path: Path) -> Vocabularies:
         return Vocabularies(columns, content.labels or ())
     except FileNotFoundError:
         raise UserError(
-            f"{path} does not exist. Run `dvc repro build_vocab@{path.stem}`."
+            f"{path} does not exist. Run `seqproof run build_vocab@{path.stem}`."
         ) from None
     except (ValueError, RuntimeError) as error:  # of pydantic, base64 or SentencePiece
         problem = first_problem(error) if isinstance(error, ValidationError) else str(error)
         raise UserError(
             f"{path} is not a valid vocabulary ({problem}). Delete it and run "
-            f"`dvc repro build_vocab@{path.stem}`."
+            f"`seqproof run build_vocab@{path.stem}`."
         ) from None
 
 

@@ -39,7 +39,7 @@ def read_history(path: Path) -> pd.DataFrame:
     try:
         history = pd.read_csv(path)
     except FileNotFoundError:
-        raise UserError(f"{path} is missing. Run `dvc repro` to train the model.") from None
+        raise UserError(f"{path} is missing. Run `seqproof run` to train the model.") from None
     except ValueError:
         history = pd.DataFrame()
     if history.empty or not set(history.columns) >= COLUMNS:

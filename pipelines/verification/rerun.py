@@ -79,7 +79,7 @@ def _repeat_first_steps(target: VerifyTarget, stage: str) -> tuple[list[str], li
             if not copy.restore_to(recorded_model, folder, target.entries[stage].outs[folder]):
                 return [
                     f"{folder} is neither in DVC's cache nor unchanged in the workspace. Run "
-                    f"`dvc repro {stage}`."
+                    f"`seqproof run {stage}`."
                 ], []
             recorded = step_metrics.read_losses(recorded_model)
             if not len(recorded):

@@ -52,7 +52,7 @@ class VerifyTarget:
 
     def repro_command(self, stage: str) -> str:
         """Return the command that runs a stage again, for messages."""
-        command = f"`dvc repro {stage}`"
+        command = f"`seqproof run {stage}`"
         return f"{command} in {self.location}" if self.location else command
 
 
@@ -88,7 +88,7 @@ def of_run(
     if match is None:
         raise UserError(
             f"No dvc.lock of the workspace, of its commit or of an experiment has the inputs of "
-            f"run {run.short_id} ({run.name}). Check out its commit, and run `dvc repro`."
+            f"run {run.short_id} ({run.name}). Check out its commit, and run `seqproof run`."
         )
     lock, stage = match
     if lock.commit is None:

@@ -101,7 +101,7 @@ def test_no_checks_or_damaged_ones_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"data/checks has no results yet. Run `dvc repro prepro"):
+    with pytest.raises(UserError, match=r"no results yet. Run `seqproof run prepro"):
         data_docs.docs(open_browser=False)
     paths.DATA_CHECKS.mkdir(parents=True)
     paths.data_checks("mood").write_text('[{"frame": "x"}]', encoding="utf-8")

@@ -159,7 +159,7 @@ def test_prepared_rows_where_the_raw_ones_are_missing(
     tree["corpora"]["mood"]["source"] = source
     (project / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     with pytest.raises(
-        UserError, match=r"data/raw/mood does not exist. Run `dvc repro fetch@mood`"
+        UserError, match=r"data/raw/mood does not exist. Run `seqproof run fetch@mood`"
     ):
         data_profile.profile("mood")
     data_profile.profile(None)  # of all corpora: the others are shown

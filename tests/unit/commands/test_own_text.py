@@ -196,7 +196,7 @@ def test_a_corpus_is_added_and_no_other_line_changes(project: Path, reviews: Pat
     assert loaded.corpora["films"].task == "classification"
     assert {"films-logistic", "films-lstm"} <= set(loaded.models)
     assert (project / "texts" / "My reviews.csv").read_text(encoding="utf-8") == REVIEWS
-    assert "dvc repro" in output
+    assert "seqproof run" in output
 
 
 def test_a_file_in_texts_stays_where_it_is(project: Path) -> None:

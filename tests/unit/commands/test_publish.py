@@ -181,7 +181,7 @@ def test_missing_metrics_name_the_file_and_nothing_is_written(
     before = data.read_bytes(), page.read_bytes()
     (talk / "metrics" / "verses-attention.json").unlink()
     with pytest.raises(
-        UserError, match=r"verses-attention\.json is missing.*`dvc repro evaluate\w*@verses-att"
+        UserError, match=r"verses-attention\.json is missing.*`seqproof run evaluate\w*@verses-att"
     ):
         publish([plays, talk], data, page)
     assert (data.read_bytes(), page.read_bytes()) == before
@@ -226,7 +226,7 @@ def test_outdated_results_are_not_published(
 
     monkeypatch.setattr(command.dvc_project, "outdated", outdated)
     with pytest.raises(
-        UserError, match=r"evaluate\w*@shakespeare-rnn is not up to date.*`dvc repro`"
+        UserError, match=r"evaluate\w*@shakespeare-rnn is not up to date.*`seqproof run`"
     ):
         publish([plays], data, page)
     assert not data.parent.exists()

@@ -216,7 +216,7 @@ def test_bad_bytes_are_refused_with_their_line(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="Run `dvc repro fetch"):
+    with pytest.raises(UserError, match="Run `seqproof run fetch"):
         read_frame(tmp_path, LINES, "language_modelling")
 
 

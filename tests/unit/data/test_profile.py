@@ -119,5 +119,5 @@ def test_a_missing_or_damaged_profile_is_named(text, tmp_path) -> None:
     path = tmp_path / "mood.json"
     if text is not None:
         path.write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=r"mood.json .*dvc repro preprocess@mood"):
+    with pytest.raises(UserError, match=r"mood.json .*seqproof run preprocess@mood"):
         profile.read(path)

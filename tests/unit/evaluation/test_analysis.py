@@ -99,5 +99,5 @@ def test_values_of_other_types_or_sizes_are_refused(tmp_path, keys, value):
         node = node[key]
     node[keys[-1]] = value
     path.write_text(json.dumps(tree), encoding="utf-8")
-    with pytest.raises(UserError, match=r"m\.json is damaged. Run `dvc repro`"):
+    with pytest.raises(UserError, match=r"m\.json is damaged. Run `seqproof run`"):
         read_analysis(path)

@@ -126,7 +126,7 @@ CASES = {
     "data profile of nothing": Command(
         ("data", "profile", "moot"), "no corpus 'moot'; did you mean 'mood'"
     ),
-    "data docs before any check": Command(("data", "docs"), "no results yet. Run `dvc repro"),
+    "data docs before any check": Command(("data", "docs"), "no results yet. Run `seqproof run"),
     "predict of no model": Command(("predict", "moot", "x"), "no model 'moot'; there is none"),
     "predict of nothing": Command(("predict", "moot"), "There is no text. Pass it"),
     "predict of blank lines": Command(

@@ -74,7 +74,7 @@ def test_parsing_by_blocks_gives_the_same_as_parsing_the_whole_file():
     ],
 )
 def test_a_damaged_lock_is_an_error(text):
-    with pytest.raises(UserError, match=r"dvc\.lock is damaged.*dvc repro"):
+    with pytest.raises(UserError, match=r"dvc\.lock is damaged.*seqproof run"):
         dvc_project.parse_lock(text)
 
 

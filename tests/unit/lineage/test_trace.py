@@ -162,7 +162,7 @@ def test_missing_and_modified_files_are_reported(project, capsys):
     ]
     assert any(line.startswith(f"  {ANALYSIS} ({analysis[:8]}) is missing") for line in problems)
     assert sum("No MLflow run has the inputs of" in line for line in problems) == 2
-    assert "  report never ran. Run `dvc repro report`." in problems
+    assert "  report never ran. Run `seqproof run report`." in problems
 
 
 def test_the_text_output_is_a_tree(project, capsys):

@@ -210,5 +210,5 @@ def test_a_damaged_file_is_an_error(make, tmp_path, damage):
         file.write_text('{"c": 3.0}', encoding="utf-8")
     else:
         parquet.write_parquet(parquet.read_parquet(file).drop(columns="idf"), file)
-    with pytest.raises(UserError, match=rf"{file.name}.*dvc repro"):
+    with pytest.raises(UserError, match=rf"{file.name}.*seqproof run"):
         serialization.load(tmp_path / "model")

@@ -103,7 +103,7 @@ def test_a_damaged_model_is_refused(make, tmp_path, name, content):
         (tmp_path / "model" / name).unlink()
     else:
         (tmp_path / "model" / name).write_bytes(content)
-    with pytest.raises(UserError, match=r"dvc repro"):
+    with pytest.raises(UserError, match=r"seqproof run"):
         serialization.load(tmp_path / "model", vocabulary_file)
 
 

@@ -138,7 +138,7 @@ def test_missing_or_damaged_metrics_name_the_stage(tmp_path: Path, text: str | N
     file = tmp_path / "a.json"
     if text is not None:
         file.write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=r"a\.json is .*`dvc repro evaluate@a`"):
+    with pytest.raises(UserError, match=r"a\.json is .*`seqproof run evaluate@a`"):
         benchmark_results.read_metrics(file, "evaluate@a")
 
 

@@ -125,7 +125,7 @@ def test_without_any_metrics(project: Path) -> None:
 
 def test_a_damaged_file_is_named(project: Path) -> None:
     (project / "metrics" / "opinions-rnn.json").write_text("{", encoding="utf-8")
-    with pytest.raises(UserError, match=r"opinions-rnn\.json .*`dvc repro evaluate"):
+    with pytest.raises(UserError, match=r"opinions-rnn\.json .*`seqproof run evaluate"):
         tables(project)
 
 

@@ -93,5 +93,5 @@ def test_a_damaged_table_is_named(project: Path) -> None:
     for content in ("", "cell,lag\nx,1\n"):
         file = project / paths.experiment("memory", "adding")
         file.write_text(content, encoding="utf-8")
-        with pytest.raises(UserError, match=r"adding\.csv is damaged.*`dvc repro"):
+        with pytest.raises(UserError, match=r"adding\.csv is damaged.*`seqproof run"):
             experiment_section.experiment_figures(CONFIG, project)

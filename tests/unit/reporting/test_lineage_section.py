@@ -107,7 +107,7 @@ def test_the_order_of_dvc_lock_has_no_influence(lock: dict[str, LockedStage]) ->
 @pytest.mark.parametrize(
     ("removed", "problem", "remaining"),
     [
-        (EVALUATE, f"has no stage {EVALUATE}. Run `dvc repro {EVALUATE}`", 0),
+        (EVALUATE, f"has no stage {EVALUATE}. Run `seqproof run {EVALUATE}`", 0),
         (TRAIN, f"has no stage that wrote models/{MODEL}, which {EVALUATE} read", 1),
         ("fetch@verses", "no stage that wrote data/raw/verses, which preprocess@verses read", 4),
     ],
@@ -136,4 +136,4 @@ def test_a_file_that_changed_after_its_stage_wrote_it_is_reported(
     assert f"models/{MODEL}" in problem
     assert "66666666" in problem
     assert "dddddddd" in problem
-    assert f"`dvc repro {EVALUATE}`" in problem
+    assert f"`seqproof run {EVALUATE}`" in problem

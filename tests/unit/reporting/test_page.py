@@ -197,7 +197,7 @@ def test_damaged_predictions_are_named(project: Path) -> None:
     (project / paths.PREDICTIONS).mkdir()
     for name in ("opinions-perceptron", "opinions-mlp"):
         (project / paths.predictions(name)).write_text("no parquet", encoding="utf-8")
-    with pytest.raises(UserError, match=r"opinions-perceptron\.parquet is damaged.*`dvc repro"):
+    with pytest.raises(UserError, match=r"opinions-perceptron\.parquet is damaged.*`seqproof run"):
         render(project)
 
 

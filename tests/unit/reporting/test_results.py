@@ -42,7 +42,7 @@ def test_models_and_remarks_are_printed(output: list[str]) -> None:
 
 def test_missing_metrics_name_the_command_that_writes_them(output: list[str]) -> None:
     for model in ("contrasts-perceptron", "contrasts-lstm", "dates-attention"):
-        assert line_with(output, "no metrics yet", "`dvc repro evaluate", model)
+        assert line_with(output, "no metrics yet", "`seqproof run evaluate", model)
 
 
 def test_seconds_of_each_stage_and_their_sum(output: list[str]) -> None:
@@ -70,4 +70,4 @@ def test_before_any_stage_has_run(
     output = capsys.readouterr().out
     assert "shakespeare-lstm has no metrics yet" in output
     assert "No stage has run here yet" in output
-    assert "There is no report yet. Run `dvc repro report`." in output
+    assert "There is no report yet. Run `seqproof run report`." in output

@@ -65,8 +65,8 @@ def test_a_missing_out_and_an_additional_file_are_reported(project, target):
 def test_a_modified_metric_is_compared_with_mlflow(project, target):
     project.replace(f"metrics/{MODEL}.json", "4.5", "4.4")
     findings = hash_checks.check_hashes(target)
-    assert only(findings, f"metrics/{MODEL}.json was modified after {EVALUATE}", "dvc repro")
-    assert only(findings, "has test_perplexity = 4.4, but run", "has 4.5. Run `dvc repro")
+    assert only(findings, f"metrics/{MODEL}.json was modified after {EVALUATE}", "seqproof run")
+    assert only(findings, "has test_perplexity = 4.4, but run", "has 4.5. Run `seqproof run")
     assert len(findings) == 2
 
 
@@ -121,7 +121,7 @@ def test_edited_sources_are_reported(project, sealed, path, old, new, start):
     project.replace(path, old, new)
     findings = check(project, sealed)
     assert findings[0].startswith(start) or findings[-1].startswith(start), findings
-    assert all("`dvc repro" in finding for finding in findings)
+    assert all("`seqproof run" in finding for finding in findings)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_stage_that_never_ran_is_reported(project, sealed):
     head, _, _ = lock.partition(f"\n  {EVALUATE}:")
     (project.root / "dvc.lock").write_text(f"{head}\n", encoding="utf-8")
     findings = check(project, sealed)
-    assert findings == [f"{EVALUATE} is missing from dvc.lock. Run `dvc repro {EVALUATE}`."]
+    assert findings == [f"{EVALUATE} is missing from dvc.lock. Run `seqproof run {EVALUATE}`."]
 
 
 def test_a_run_of_an_experiment_is_compared_with_the_lockfile_of_the_experiment(project):

@@ -237,5 +237,5 @@ def test_an_unreachable_server_is_an_error_without_its_password(project, monkeyp
 
 def test_a_missing_dvc_lock_is_an_error(project):
     (project.root / "dvc.lock").unlink()
-    with pytest.raises(UserError, match=r"dvc\.lock is missing.*dvc repro"):
+    with pytest.raises(UserError, match=r"dvc\.lock is missing.*seqproof run"):
         seal()

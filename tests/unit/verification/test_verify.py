@@ -14,7 +14,7 @@ from pipelines.verification import verify as verification
 from pipelines.verification.check_result import CheckResult
 from tests.unit.tiny_project import MODEL
 
-SHOW = "Run `dvc repro report` to show the verdict in the report."
+SHOW = "Run `seqproof run report` to show the verdict in the report."
 
 
 @pytest.fixture
