@@ -138,6 +138,7 @@ class _Session:
             with self._pool(children, order, stop) as pool, LiveTable() as table:
                 result = self._search(key, pool, table)
                 stages.raise_if_stopped(stop, f"after {len(result.trials)} trials")
+                results.write(paths.sweep(self._name), result)  # the comparison may fail
                 comparison = confirmation.confirm(
                     self._config, result, self._root, pool, self._jobs, table, self._variant
                 )
@@ -260,3 +261,6 @@ def _print_summary(result: SweepResult) -> None:
         console.out().print(console.text_table("Best trials", columns, rows))
     for sentence in (*sweep_section.summary(result), *sweep_section.verdict(result)):
         console.echo(sentence)
+    if result.comparison is not None and result.comparison.is_better:
+        command = f"seqproof sweep {result.sweep} --apply"
+        console.echo(f"`{command}` writes the winner's parameters into params.yaml.")

@@ -56,6 +56,13 @@ TESTS: dict[str, dict[str, tuple[str, ...]]] = {
             "seqproof serve --port",
         ),
     },
+    "walk/test_sweeps.py": {
+        "test_the_winner_is_compared_reported_and_written": (
+            "seqproof sweep",
+            "seqproof sweep --apply",
+            "seqproof sweep --jobs",
+        ),
+    },
     "walk/test_verification.py": {
         "test_results_are_sealed_traced_and_verified": (
             "seqproof seal",

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from commands import sweep_apply
+from commands import sweep as command
 from pipelines import paths
-from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.sweeps import result as results
 from pipelines.sweeps.comparison import ComparedMetric, Confirmation, Verdict
@@ -58,8 +57,13 @@ def write(root: Path, verdict: Verdict | None, trials: tuple[Trial, ...] | None 
     return file
 
 
-def apply(root: Path, force: bool = False, as_json: bool = False) -> None:
-    sweep_apply.apply(params.load(root / "params.yaml"), "tuning", root, force, as_json)
+@pytest.fixture(autouse=True)
+def _root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def apply(force: bool = False, as_json: bool = False) -> None:
+    command.apply("opinions-lstm", force, as_json)
 
 
 def test_the_winner_is_written_and_comments_stay(
@@ -67,7 +71,7 @@ def test_the_winner_is_written_and_comments_stay(
 ) -> None:
     file = write(tmp_path, "better")
     before = file.read_text(encoding="utf-8")
-    apply(tmp_path)
+    apply()
     after = file.read_text(encoding="utf-8")
     entry = yaml.safe_load(after)["models"]["lstm"]["opinions-lstm"]
     assert (entry["units"], entry["word_dropout"]) == (200, 0.1)
@@ -79,7 +83,7 @@ def test_the_winner_is_written_and_comments_stay(
     assert "models.lstm.opinions-lstm.units: 200 (was 100)\n" in output
     assert "models.lstm.opinions-lstm.word_dropout: 0.1 (was off)\n" in output
     assert "`seqproof run opinions-lstm`, which takes its training from DVC's cache" in output
-    apply(tmp_path)
+    apply()
     assert "has the winner's parameters already" in capsys.readouterr().out
     assert file.read_text(encoding="utf-8") == after
 
@@ -98,9 +102,9 @@ def test_a_winner_that_is_not_better_needs_force(
     file = write(tmp_path, verdict)
     before = file.read_bytes()
     with pytest.raises(UserError, match=rf"^{reason}.* Use --force to write its parameters"):
-        apply(tmp_path)
+        apply()
     assert file.read_bytes() == before
-    apply(tmp_path, force=True)
+    apply(force=True)
     assert b"units: 200" in file.read_bytes()
 
 
@@ -108,10 +112,10 @@ def test_without_a_result_or_a_winner_nothing_is_written(tmp_path: Path) -> None
     file = write(tmp_path, None, trials=())
     before = file.read_bytes()
     with pytest.raises(UserError, match="has no complete trial, so it has no winner"):
-        apply(tmp_path, force=True)
+        apply(force=True)
     (tmp_path / paths.sweep("tuning")).unlink()
     with pytest.raises(UserError, match=r"does not exist\. Run `seqproof sweep tuning` first"):
-        apply(tmp_path, force=True)
+        apply(force=True)
     assert file.read_bytes() == before
 
 
@@ -123,12 +127,12 @@ def test_values_that_the_entry_no_longer_takes_are_not_written(tmp_path: Path) -
     file.write_text(head + name + tail.replace("cell: lstm", "cell: gru", 1), encoding="utf-8")
     before = file.read_bytes()
     with pytest.raises(UserError, match="'forget_bias' has no effect with 'cell: gru'"):
-        apply(tmp_path, force=True)
+        apply(force=True)
     assert file.read_bytes() == before
 
 
 def test_json_has_the_changes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, "better")
-    apply(tmp_path, as_json=True)
+    apply(as_json=True)
     content = json.loads(capsys.readouterr().out)
     assert content == {"sweep": "tuning", "model": "opinions-lstm", "changes": WINNER}
