@@ -39,7 +39,7 @@ def demo(names: list[str], port: int) -> None:
         )
     # TensorFlow warns of every function that it compiles anew, and each model has its own.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    with bind(HOST, port) as listener:
+    with bind(HOST, port, "--port") as listener:
         console.echo("Loading the models takes about ten seconds.")
         with console.quiet_imports():
             import uvicorn

@@ -25,6 +25,7 @@ from pipelines.scheduling.schedule import Schedule
 from pipelines.scheduling.screen import Screen, duration
 
 FOLDER = Path(".seqproof")  # for the lock and the logs
+CHECK = Path("stages", "check.py")  # would fail with invalid parameters, and print more
 SURVEY = "survey"  # the process that asks DVC which stages are outdated
 SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
@@ -165,11 +166,14 @@ def _server(needed: bool) -> AbstractContextManager[dict[str, str]]:
 def _parse_survey(root: Path, answer: str) -> dict[str, SurveyedStage]:
     """Return DVC's answer; our own message names the line of an error in `params.yaml`."""
     try:
-        return reproduction.parse_survey(answer)
+        stages = reproduction.parse_survey(answer)
     except UserError:
         if (root / paths.PARAMS).is_file():
             params.load(root / paths.PARAMS)
         raise
+    if (root / CHECK).is_file():
+        params.load(root / paths.PARAMS)
+    return stages
 
 
 def survey(root: Path, children: Children, stop: StopSignals) -> dict[str, SurveyedStage]:

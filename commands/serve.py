@@ -73,8 +73,13 @@ def serve(
             uvicorn.Server(settings).run(sockets=[listener])
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, options: str = "--host or --port") -> socket.socket:
     """Reserve a port; connections are refused until the server listens.
+
+    Args:
+        host: address to listen on.
+        port: port; 0 for a free one.
+        options: the options that choose another address, for the message.
 
     Raises:
         UserError: the port is in use, or the address is not one of this machine.
@@ -93,7 +98,7 @@ def bind(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:  # UnicodeError: a host's name with an empty label
         reason = getattr(error, "strerror", None) or error
         raise UserError(
-            f"{host}:{port} is not available ({reason}). Set another --host or --port."
+            f"{host}:{port} is not available ({reason}). Set another {options}."
         ) from None
     return listener
 

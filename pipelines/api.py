@@ -183,7 +183,7 @@ class Project:
             folder: the folder; a model in it is replaced.
 
         Raises:
-            UserError: the folder holds something else.
+            UserError: the folder holds something else, or the model's vocabulary is missing.
         """
         target = Path(folder)
         is_model = (target / "model.json").is_file()
@@ -193,6 +193,10 @@ class Project:
         spec = model.predictors[0].spec
         whole = SeedGroup(members) if params.seeds_of(spec.entry) else members[0]
         vocabulary = self.root / paths.vocabulary(spec.entry.corpus)
+        if not vocabulary.is_file():
+            raise UserError(
+                f"{vocabulary} does not exist. Run `seqproof run build_vocab@{spec.entry.corpus}`."
+            )
         serialization.save(whole, spec, vocabulary, target)
 
     def _split(self, corpus: str, split: str) -> pd.DataFrame:

@@ -218,8 +218,9 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
 
     result = Table(title=title, title_justify="left")
     for position, column in enumerate(columns):
+        words = Text.from_markup(column).split()  # a header may be wrapped, and not cut
         lines = (line for row in rows for line in Text.from_markup(row[position]).split())
-        widest = max((line.cell_len for line in lines), default=0)
+        widest = max((part.cell_len for part in (*words, *lines)), default=0)
         result.add_column(column, justify="left" if position == 0 else "right", min_width=widest)
     for row in rows:
         result.add_row(*row)

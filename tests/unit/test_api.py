@@ -97,4 +97,12 @@ def test_texts_are_a_list_and_a_folder_of_other_files_is_not_replaced(folder, tm
     (tmp_path / "notes.txt").touch()
     with pytest.raises(api.UserError, match="holds something else"):
         project.save(model, tmp_path)
+    vocabulary_file = folder / paths.vocabulary("contrasts")
+    hidden = vocabulary_file.rename(vocabulary_file.with_suffix(".hidden"))
+    try:
+        with pytest.raises(api.UserError, match=r"seqproof run build_vocab@contrasts"):
+            project.save(model, tmp_path / "new")
+    finally:
+        hidden.rename(vocabulary_file)
+    assert not (tmp_path / "new").exists()
     assert (tmp_path / "notes.txt").is_file()

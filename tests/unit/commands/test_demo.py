@@ -39,5 +39,5 @@ def test_unknown_corpora_and_ports_in_use():
         demo.demo(["verse"], 0)
     with socket.create_server((demo.HOST, 0)) as listener:
         port = listener.getsockname()[1]
-        with pytest.raises(UserError, match=f"{port} is not available"):
+        with pytest.raises(UserError, match=rf"{port} is not available .*\. Set another --port\.$"):
             demo.demo([], port)

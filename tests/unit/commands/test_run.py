@@ -38,6 +38,20 @@ def test_error_of_params_has_a_line(tmp_path):
         run._parse_survey(tmp_path, json.dumps({"error": "DVC cannot read it."}))
 
 
+@pytest.mark.parametrize("checked", [True, False])
+def test_an_unknown_key_of_a_project_is_one_sentence(tmp_path, checked):
+    (tmp_path / "params.yaml").write_text("sed: 1\n", encoding="utf-8")
+    if checked:
+        (tmp_path / "stages").mkdir()
+        (tmp_path / "stages" / "check.py").touch()
+    answer = json.dumps({"stages": {}})
+    if not checked:  # the parameters of another pipeline
+        assert run._parse_survey(tmp_path, answer) == {}
+        return
+    with pytest.raises(UserError, match=r"params\.yaml:1: sed is not a valid key"):
+        run._parse_survey(tmp_path, answer)
+
+
 def test_other_errors_are_those_of_dvc(tmp_path):
     params = Path(__file__).parents[3] / "params.yaml"
     (tmp_path / "params.yaml").write_bytes(params.read_bytes())
