@@ -188,6 +188,9 @@ def run_stages(
             help="a Dask scheduler whose workers run the stages, for example tcp://host:8786",
         ),
     ] = None,
+    slurm: Annotated[
+        bool, Option("--slurm", help="run the stages in SLURM jobs, as many as --jobs says")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run what has changed, several stages at a time.
@@ -200,6 +203,7 @@ def run_stages(
     seqproof run evaluate_lstm@opinions-lstm  one stage, and what it needs
     seqproof run opinions-lstm --jobs 1       the stages of one model, one at a time
     seqproof run --scheduler tcp://host:8786  on the workers of a Dask cluster; see docs/scale.md
+    seqproof run --slurm --jobs 8             in 8 jobs of SLURM
     """
     from commands import inputs
     from commands import run as command
@@ -207,9 +211,13 @@ def run_stages(
     names = [inputs.utf8(target, "TARGET") for target in targets or ()]
     if scheduler is not None:
         scheduler = inputs.utf8(scheduler, "--scheduler")
-        if gpus is not None:
-            raise UserError("--gpus cannot be combined with --scheduler: workers use their own.")
-    command.run(names, jobs, gpus, as_json, scheduler)
+    if slurm and scheduler is not None:
+        raise UserError("--slurm cannot be combined with --scheduler: it starts a scheduler.")
+    if slurm and jobs is None:
+        raise UserError("--slurm needs --jobs, the number of SLURM jobs, for example `--jobs 4`.")
+    if gpus is not None and (slurm or scheduler is not None):
+        raise UserError("--gpus is for this machine: workers of a cluster use their own.")
+    command.run(names, jobs, gpus, as_json, scheduler, slurm)
 
 
 @app.command(rich_help_panel="Train")

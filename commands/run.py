@@ -36,6 +36,7 @@ def run(
     gpu_count: int | None,
     as_json: bool = False,
     scheduler: str | None = None,
+    slurm: bool = False,
 ) -> None:
     """Run the outdated stages among targets and what these need.
 
@@ -46,6 +47,7 @@ def run(
         gpu_count: number of GPUs to use; all by default.
         as_json: print JSON at the end, and all other messages on standard error.
         scheduler: address of a Dask scheduler, whose workers run the stages.
+        slurm: run the stages in jobs of SLURM.
 
     Raises:
         UserError: DVC reports an error, a target does not exist, or another process runs stages.
@@ -58,8 +60,8 @@ def run(
             f"{root.resolve()} has no {paths.DVC_YAML}. Run this command in the project's root."
         )
     with console.only_json(as_json):
-        devices = [] if scheduler else gpus.choose(gpu_count)
-        schedule, content = _run(root, targets, jobs, devices, scheduler)
+        devices = [] if scheduler or slurm else gpus.choose(gpu_count)
+        schedule, content = _run(root, targets, jobs, devices, scheduler, slurm)
     if as_json:
         console.print_json(content)
     if schedule.in_state("failed"):
@@ -72,6 +74,7 @@ def _run(
     jobs: int | None,
     devices: Sequence[str],
     scheduler: str | None,
+    slurm: bool,
 ) -> tuple[Schedule, dict[str, Any]]:
     """Run the outdated stages; return them with their end as JSON."""
     stop = StopSignals()
@@ -88,9 +91,14 @@ def _run(
             jobs = jobs or workers or max(environment.cores() // plan.threads(stages), 1)
             has_result = any(map(plan.is_evaluation, set(names) - set(scheduled)))
             schedule = Schedule(scheduled, jobs, devices, has_result)
-            with executor(root, children, list(stages), scheduler, bool(scheduled)) as place:
+            with (
+                (
+                    slurm_scheduler(jobs, stop) if slurm and scheduled else nullcontext(scheduler)
+                ) as address,
+                executor(root, children, list(stages), address, bool(scheduled)) as place,
+            ):
                 seconds = _run_stages(schedule, *place, len(devices), table, stop)
-            if scheduler:
+            if scheduler or slurm:
                 _upload_runs(root, children, stop)
     _print_summary(schedule, seconds, len(names), time.monotonic() - started, jobs)
     stopped = schedule.in_state("stopped")
@@ -156,6 +164,27 @@ def executor(
 
     with DaskExecutor(root, children, order, scheduler) as cluster:
         yield cluster, {}
+
+
+@contextmanager
+def slurm_scheduler(jobs: int, stop: StopSignals) -> Iterator[str]:
+    """Start a Dask scheduler whose workers are jobs of SLURM; both end with the context.
+
+    Args:
+        jobs: number of jobs.
+        stop: the signals that have arrived.
+
+    Yields:
+        Address of the scheduler.
+    """
+    from pipelines.cluster import slurm
+
+    def check() -> None:
+        raise_if_stopped(stop, "before the next stage")
+
+    with slurm.open_scheduler(jobs, FOLDER / "logs", check) as address:
+        console.echo(f"Submitted {jobs} {'job' if jobs == 1 else 'jobs'} to SLURM.")
+        yield address
 
 
 def _server(needed: bool) -> AbstractContextManager[dict[str, str]]:

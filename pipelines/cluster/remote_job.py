@@ -14,9 +14,11 @@ import sys
 import tarfile
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipelines.cluster.checkpoint_exchange import exchanged
 from pipelines.cluster.worker_task import RUNS
 from pipelines.lineage.project_copy import CopyContent, complete
 from pipelines.scheduling import copies
@@ -46,7 +48,11 @@ class CopyExecutor(LocalExecutor):
         """Return the function that a child process runs for a job."""
 
         def main(send: Send) -> None:
-            copies.run(self._folder, job.stage, send, self._pulls)
+            # SLURM sends SIGTERM to all processes. The parent passes it on as SIGINT, and a second
+            # signal would end a training at once. The program of the stage inherits the mask.
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+            checkpoints = partial(exchanged, self._folder, job.stage)
+            copies.run(self._folder, job.stage, send, self._pulls, checkpoints)
 
         return main
 

@@ -26,6 +26,7 @@ def make_task() -> Task:
             archive: files of the copy.
             topic: of Dask's events, for the messages of the job.
         """
+        import atexit
         import contextlib
         import io
         import json
@@ -74,6 +75,14 @@ def make_task() -> Task:
             variables.update(job["variables"])
             return variables
 
+        def stop(process: subprocess.Popen[bytes]) -> None:
+            """Stop the stage before the worker ends, because of SIGTERM for example."""
+            assert process.stdin is not None
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(60)
+
         different = differences()
         if different:
             more = f" and {len(different) - 3} more" if len(different) > 3 else ""
@@ -85,6 +94,7 @@ def make_task() -> Task:
             return fail(
                 "does not see the disk of the project, and others do. Use workers of one kind."
             )
+        process = None
         folder = Path(tempfile.mkdtemp(prefix="seqproof-", dir=worker.local_directory)).resolve()
         try:
             with tarfile.open(fileobj=io.BytesIO(archive)) as files:
@@ -100,6 +110,7 @@ def make_task() -> Task:
             )
             assert process.stdin is not None
             assert process.stdout is not None
+            atexit.register(stop, process)
             worker.log_event(topic, {"address": worker.address, "process": process.pid})
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(job_text.encode() + b"\n")
@@ -136,6 +147,11 @@ def make_task() -> Task:
         except OSError as error:
             return fail(f"cannot run the stage: {error}.")
         finally:
+            atexit.unregister(stop)
+            if process is not None and process.poll() is None:  # an event could not be sent
+                assert process.stdout is not None
+                process.stdout.close()
+                stop(process)
             shutil.rmtree(folder, ignore_errors=True)
 
     return run_job

@@ -12,10 +12,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 PATH = f"{os.environ['PATH']}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
-PROGRAMS = ("ip", "mount", "unshare")
+PROGRAMS = ("ip", "mount", "setpriv", "unshare")
+END_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 # The disk takes the place of the folder of all disks.
 ENTER = """\
 set -e
@@ -63,43 +64,39 @@ class Machine:
     ) -> "subprocess.Popen[str]":
         """Start a command; killing its process kills all that it has started.
 
+        Its output is in `<program>.log` of the disk.
+
         Args:
             command: program and arguments.
             folder: below the disk.
             variables: environment variables.
         """
         home = self.inner_disk / "home"
-        options: dict[str, Any] = {}
         env = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
         env |= {"PATH": PATH, "HOME": str(home), "TMPDIR": str(home)} | dict(variables or {})
         inside = ("env", "-C", str(self.inner_disk / folder), *command)
-        options["env"] = env
-        process = subprocess.Popen(
-            [*self._enter, *self._unshare, *self._shell, *inside],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            **options,
-        )
+        with self.log(command[0]).open("wb") as log:
+            process = subprocess.Popen(
+                [*END_WITH_PARENT, *self._enter, *self._unshare, *self._shell, *inside],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
         self._processes.append(process)
         return process
 
-    def run(self, *command: str, folder: str = "", ok: bool = True, **variables: str) -> str:
-        """Run a command to its end; return its output and errors."""
-        process = self.start(command, folder, variables)
-        output, _ = process.communicate()
-        assert (process.returncode == 0) == ok, output
-        return output
+    def log(self, program: str) -> Path:
+        """Return the file with the output of a program."""
+        return self.disk / f"{Path(program).name}.log"
 
     def kill(self) -> None:
         """Kill all processes of the machine, as the loss of its power does."""
         for process in self._processes:
             process.kill()
             process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
         self._processes.clear()
 
 

@@ -9,7 +9,7 @@ from tests.walk.projects import Project
 
 MODEL = "plain-lstm"
 TRAINING, EVALUATION = f"train_lstm@{MODEL}", f"evaluate_lstm@{MODEL}"
-EPOCHS = 40
+EPOCHS = 24
 
 
 def _reduce(tree: dict[str, Any]) -> None:

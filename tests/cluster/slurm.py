@@ -12,7 +12,7 @@ from typing import Self
 
 from tests.unit.tracking.servers import SYSTEM_RANDOM, closed_port
 
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "scontrol", "squeue")
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "scontrol", "squeue", "setpriv")
 # Debian's package has the daemons in /usr/sbin, which is not in every user's PATH.
 PATH = f"{os.environ['PATH']}{os.pathsep}/usr/sbin"
 CONFIGURATION = """\
@@ -137,7 +137,7 @@ class Slurm:
         with (self.folder / f"{command[0]}.output").open("wb") as output:
             self._daemons.append(
                 subprocess.Popen(
-                    command,
+                    ["setpriv", "--pdeathsig", "KILL", *command],  # if this process is killed
                     env={**os.environ, **self.variables},
                     stdin=subprocess.DEVNULL,
                     stdout=output,

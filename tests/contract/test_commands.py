@@ -27,6 +27,9 @@ TESTS: dict[str, dict[str, tuple[str, ...]]] = {
             "seqproof run --jobs",
         ),
     },
+    "cluster/test_run.py": {
+        "test_preempted_jobs_of_slurm": ("seqproof run --jobs --slurm",),
+    },
     "walk/test_documented_commands.py": {
         "test_commands_of_dvc": (
             "dvc metrics show",

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from commands import run
+from commands import app, run
 from pipelines import console
 from pipelines.errors import UserError
 from pipelines.scheduling import gpus
@@ -14,7 +14,7 @@ from pipelines.scheduling import gpus
 
 @pytest.mark.parametrize("failed", [[], ["train@a"]])
 def test_messages_go_to_standard_error_and_the_end_is_json(tmp_path, monkeypatch, capsys, failed):
-    def run_stages(root, targets, jobs, devices, scheduler):
+    def run_stages(root, targets, jobs, devices, scheduler, slurm):
         console.echo("train@a: started")
         return SimpleNamespace(in_state=lambda state: failed), {"ok": not failed}
 
@@ -57,3 +57,17 @@ def test_other_errors_are_those_of_dvc(tmp_path):
     (tmp_path / "params.yaml").write_bytes(params.read_bytes())
     with pytest.raises(UserError, match="DVC cannot read it"):
         run._parse_survey(tmp_path, json.dumps({"error": "DVC cannot read it."}))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--slurm", "--slurm needs --jobs, the number of SLURM jobs"),
+        ("--slurm --jobs 2 --scheduler tcp://h:1", "--slurm cannot be combined with --scheduler"),
+        ("--slurm --jobs 2 --gpus 1", "--gpus is for this machine"),
+        ("--scheduler tcp://h:1 --gpus 1", "--gpus is for this machine"),
+    ],
+)
+def test_options_that_contradict_each_other(options, message):
+    with pytest.raises(UserError, match=message):
+        app.app(["run", *options.split()], standalone_mode=False)

@@ -1,0 +1,132 @@
+"""`seqproof run` on several machines and under SLURM: all bytes as on one machine."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from tests.cluster.machines import Machine, Network
+from tests.cluster.projects import MODEL, TRAINING
+from tests.cluster.slurm import Slurm
+from tests.walk.projects import Project
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+MANIFEST = f"checkpoints/{TRAINING}/*/manifest.json"
+
+
+def wait_for(
+    condition: Callable[[], object], process: "subprocess.Popen[str]", output: Path
+) -> None:
+    """Wait as long as it takes, and no longer than a process lives."""
+    while not condition():
+        assert process.poll() is None, output.read_text(encoding="utf-8")
+        time.sleep(0.02)
+
+
+def checkpoint(storage: Path) -> list[str]:
+    """Return the files of the checkpoint in a remote."""
+    for file in storage.rglob(MANIFEST):
+        names: list[str] = json.loads(file.read_text(encoding="utf-8"))["checkpoint"]
+        return names
+    return []
+
+
+def log(project: Path) -> str:
+    """Return the log of the training."""
+    return (project / f".seqproof/logs/{TRAINING}.log").read_text(encoding="utf-8")
+
+
+def compare(folder: Path, reference: Project) -> None:
+    """Compare all outs and dvc.lock with those of one machine."""
+    outs = Project(folder).outs()
+    assert outs.keys() == reference.outs().keys()
+    assert [name for name, content in reference.outs().items() if outs[name] != content] == []
+    lock = (folder / "dvc.lock").read_text(encoding="utf-8")
+    assert lock == (reference.folder / "dvc.lock").read_text(encoding="utf-8")
+
+
+def start(machine: Machine, *command: str, folder: str = "") -> "subprocess.Popen[str]":
+    """Start a command of the environment of the tests on a machine."""
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    variables = {"PATH": path, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "true"}
+    return machine.start(command, folder, variables)
+
+
+def test_a_machine_dies_in_the_middle_of_a_training(untrained, reference, network: Network):
+    client, storage, *workers = (network.machine() for _ in range(4))
+    start(
+        storage,
+        *(sys.executable, "-m", "tests.unit.cluster.http_remote"),
+        *(str(storage.inner_disk / "remote"), storage.address, "8000"),
+    )
+    address = f"tcp://{client.address}:8786"
+    start(client, "dask", "scheduler", "--host", client.address, "--no-dashboard")
+    for worker in workers:
+        start(worker, "dask", "worker", address, "--nthreads", "1", "--no-dashboard")
+    shutil.copytree(untrained.folder, client.disk / "project", symlinks=True)
+    (client.disk / "project/.dvc/config").write_text(
+        "[core]\nanalytics = false\nremote = there\n['remote \"there\"']\n"
+        f"url = http://{storage.address}:8000\nmethod = PUT\n",
+        encoding="utf-8",
+    )
+    run = start(client, "seqproof", "run", "--scheduler", address, "--jobs", "2", folder="project")
+    output = client.log("seqproof")
+    wait_for(lambda: checkpoint(storage.disk), run, output)
+    (victim,) = (
+        worker for worker in workers if list(worker.disk.rglob(f"checkpoints/{TRAINING}/*/*.json"))
+    )
+    victim.kill()
+    assert run.wait() == 0, output.read_text(encoding="utf-8")
+    assert "Resumed from the checkpoint" in log(client.disk / "project")
+    compare(client.disk / "project", reference)
+    assert checkpoint(storage.disk) == []
+
+
+def training_job() -> str | None:
+    """Return the number of the job that runs the training."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if {"stages.train_lstm", MODEL} <= set(process.cmdline()):
+                return process.environ().get("SLURM_JOB_ID")
+    return None
+
+
+def test_preempted_jobs_of_slurm(untrained, reference, slurm_server: Slurm, tmp_path):
+    """The first gets SIGTERM, the second is put into the queue again."""
+    folder = tmp_path / "project"
+    shutil.copytree(untrained.folder, folder, symlinks=True)
+    variables = {"DASK_JOBQUEUE__SLURM__CORES": "1", "DASK_JOBQUEUE__SLURM__MEMORY": "2GB"}
+    path = f"{BIN}{os.pathsep}{slurm_server.variables['PATH']}"
+    output = tmp_path / "output"
+    with output.open("wb") as file:
+        run = subprocess.Popen(
+            ["seqproof", "run", "--slurm", "--jobs", "2"],
+            cwd=folder,
+            env={**os.environ, **slurm_server.variables, **variables, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            text=True,
+        )
+    jobs = []
+    for command in (("scancel", "--signal=TERM", "--full"), ("scontrol", "requeue")):
+        earlier = checkpoint(folder)
+        wait_for(lambda earlier=earlier: checkpoint(folder)[-1:] > earlier[-1:], run, output)
+        wait_for(training_job, run, output)
+        jobs.append(training_job())
+        slurm_server.call(*command, jobs[-1])
+        wait_for(lambda: training_job() not in (None, jobs[-1]), run, output)
+    assert run.wait() == 0, output.read_text(encoding="utf-8")
+    assert "Resumed from the checkpoint" in log(folder)
+    compare(folder, reference)
+    assert checkpoint(folder) == []
+    while slurm_server.jobs():
+        time.sleep(0.1)
