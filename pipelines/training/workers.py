@@ -29,7 +29,6 @@ from pipelines.training.signals import AgreedSignals, Signals
 from pipelines.training.supervisor import CLUSTER, LOST
 
 HEARTBEAT_SECONDS = 120  # without a sign of a worker, it counts as lost
-RESUME = "and can be resumed: run the same command again"
 CONNECTION_ERRORS = (  # of a collective operation
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -79,7 +78,7 @@ class Workers:
         except CONNECTION_ERRORS as error:
             if self.count == 1:
                 raise
-            raise Interrupted("the loss of another worker", LOST, RESUME) from error
+            raise Interrupted("the loss of another worker", LOST, "between two steps") from error
 
     def checkpoints(self, manager: CheckpointManager | None, interval: int) -> SharedCheckpoints:
         """Return the checkpoints of the first process for all."""
