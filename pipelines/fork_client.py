@@ -25,7 +25,7 @@ READ_AT_IMPORT = (
     *("LD_", "MALLOC_", "MKL_", "MLFLOW_CONFIGURE_", "MLFLOW_DISABLE_", "MLFLOW_LOGGING_", "MPL"),
     *("NPY_", "NUMEXPR_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTHON", "TF_", "TQDM_", "XDG_", "XLA_"),
 )
-READ_LATER = ("CUDA_VISIBLE_DEVICES", "TF_CONFIG")  # when TensorFlow runs its first operation
+READ_LATER = "CUDA_VISIBLE_DEVICES"  # when TensorFlow runs its first operation
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 KILLED = "The fork server ended while it ran this program. Run the command again."
 
@@ -36,7 +36,7 @@ def identity() -> list[Any]:
     variables = {
         key: value
         for key, value in os.environ.items()
-        if key.startswith(READ_AT_IMPORT) and key not in READ_LATER
+        if key.startswith(READ_AT_IMPORT) and key != READ_LATER
     }
     groups = Path("/proc/self/cgroup").read_text(encoding="utf-8")
     return [sys.executable, sys.version, namespaces, groups, variables]

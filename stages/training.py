@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
@@ -41,7 +40,11 @@ def train(
         command = f"seqproof {stage.replace('_', '-')} {name}"
         raise UserError(f"'{name}' is not under models.{family}. Run `{command}`.")
     entry = params.require(config.family(family), name, "model", f"models.{family}")
-    start_workers(entry)
+    if isinstance(entry, params.TrainableConfig) and entry.workers is not None:
+        from pipelines.scheduling import gpus
+        from pipelines.training import supervisor
+
+        supervisor.start(entry, gpus.available())
     with console.quiet_imports():
         from pipelines.data import parquet
         from pipelines.lineage import dvc_project, provenance
@@ -114,34 +117,6 @@ def train(
         # Delete the checkpoints only after the run is closed: if the process is killed before that,
         # the next one resumes the same run.
         manager.clear()
-
-
-def start_workers(entry: params.Model) -> None:
-    """Train with several workers in processes of their own, if the model needs them.
-
-    Args:
-        entry: the model.
-
-    Raises:
-        SystemExit: these processes have trained the model.
-    """
-    if not isinstance(entry, params.TrainableConfig) or entry.workers is None:
-        return
-    from pipelines.scheduling import gpus
-    from pipelines.training import supervisor
-
-    if supervisor.CLUSTER in os.environ:
-        supervisor.end_with_supervisor()
-        return
-    devices = gpus.available()
-    if devices and len(devices) < entry.workers:
-        raise UserError(
-            f"'workers: {entry.workers}' needs as many GPUs, and this machine has {len(devices)}. "
-            "Lower 'workers', or set CUDA_VISIBLE_DEVICES=-1 to use the processor."
-        )
-    # One process drives all GPUs, but Keras accumulates gradients in one replica only.
-    if not devices or entry.gradient_accumulation_steps is not None:
-        supervisor.run_workers(entry.workers, devices)
 
 
 def _warn_of_unknown_words(

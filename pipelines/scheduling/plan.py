@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from pipelines.errors import UserError, close_match
 from pipelines.lineage import lockfiles
@@ -85,7 +86,7 @@ def schedule_stages(
         name: ScheduledStage(
             needs=frozenset(stages[name].needs) & pending,
             seconds=costs[name]["seconds"] if name in costs else _typical_seconds(name),
-            uses_gpu=THREADS in stages[name].params,
+            gpus=_gpus(stages[name].params),
             evaluates=is_evaluation(name),
         )
         for name in names
@@ -101,6 +102,13 @@ def is_evaluation(name: str) -> bool:
 def threads(stages: Mapping[str, SurveyedStage]) -> int:
     """Return the largest number of threads that a stage uses."""
     return max((int(stage.params.get(THREADS, 1)) for stage in stages.values()), default=1)
+
+
+def _gpus(params: Mapping[str, Any]) -> int:
+    """Return the number of GPUs of a stage, given its parameters: one for each worker."""
+    models = [value for value in params.values() if isinstance(value, Mapping)]
+    workers = max((model.get("workers", 1) for model in models), default=1)
+    return int(workers) if THREADS in params else 0
 
 
 def _typical_seconds(name: str) -> float:

@@ -21,13 +21,13 @@ class ScheduledStage:
     Attributes:
         needs: stages that must end first.
         seconds: its duration, as far as one can tell before.
-        uses_gpu: True if it needs a GPU to itself where there are GPUs.
+        gpus: number of GPUs that it needs to itself where there are GPUs.
         evaluates: True if it gives the result of a model.
     """
 
     needs: frozenset[str]
     seconds: float
-    uses_gpu: bool = False
+    gpus: int = 0
     evaluates: bool = False
 
 
@@ -58,8 +58,8 @@ class Schedule:
         self._stages, self._jobs = stages, jobs
         self._needs = {name: stage.needs & stages.keys() for name, stage in stages.items()}
         self._free_gpus = sorted(gpus, reverse=True)
-        self._has_gpus = bool(gpus)
-        self._gpu_of: dict[str, str] = {}
+        self._gpu_count = len(gpus)
+        self._gpus_of: dict[str, list[str]] = {}
         self._has_result = has_result
         self._expected = self._measured = 0.0  # seconds of the stages that have run
         self.states: dict[str, State] = dict.fromkeys(stages, "waiting")
@@ -70,7 +70,7 @@ class Schedule:
         return [name for name, state in self.states.items() if state in states]
 
     def start_next(self) -> tuple[str, str | None] | None:
-        """Start a stage; return it with the name of its GPU, if it has one, or None."""
+        """Start a stage; return it with the names of its GPUs, if it has any, or None."""
         if len(self.in_state("running")) >= self._jobs:
             return None
         ready = [name for name in self.in_state("waiting") if self._is_ready(name)]
@@ -86,9 +86,8 @@ class Schedule:
             ),
         )
         self.states[name] = "running"
-        if self._has_gpus and self._stages[name].uses_gpu:
-            self._gpu_of[name] = self._free_gpus.pop()
-        return name, self._gpu_of.get(name)
+        self._gpus_of[name] = [self._free_gpus.pop() for _ in range(self._needed_gpus(name))]
+        return name, ",".join(self._gpus_of[name]) or None
 
     def end(self, name: str, state: State, seconds: float = 0.0) -> list[str]:
         """End a stage; return the stages that are skipped because they depend on it.
@@ -102,9 +101,7 @@ class Schedule:
         if state == "ran":
             self._expected += self._stages[name].seconds
             self._measured += seconds
-        gpu = self._gpu_of.pop(name, None)
-        if gpu is not None:
-            self._free_gpus.append(gpu)
+        self._free_gpus += reversed(self._gpus_of.pop(name, []))
         if state in FINISHED:
             self._has_result |= self._stages[name].evaluates
             return []
@@ -140,9 +137,13 @@ class Schedule:
         return max(ends.values(), default=0.0)
 
     def _is_ready(self, name: str) -> bool:
-        if self._has_gpus and self._stages[name].uses_gpu and not self._free_gpus:
+        if self._needed_gpus(name) > len(self._free_gpus):
             return False
         return all(self.states[need] in FINISHED for need in self._needs[name])
+
+    def _needed_gpus(self, name: str) -> int:
+        """Return the GPUs of a stage; one that needs more than there are says so itself."""
+        return min(self._stages[name].gpus, self._gpu_count)
 
     def _first_result(self) -> set[str]:
         """Return the cheapest evaluation that can still end, with all that it waits for."""

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import IO, NoReturn
 
 from pipelines import console
+from pipelines.config import params
 from pipelines.errors import UserError
 
 CLUSTER = "TF_CONFIG"  # variable with the addresses of all workers and the number of this one
@@ -37,6 +38,33 @@ MAX_RESTARTS = 5
 GRACE_SECONDS = 5.0  # in which workers end after another one has failed or ended
 PERIOD = 0.1  # seconds between two looks at the processes
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def start(config: params.TrainableConfig, gpus: Sequence[str]) -> None:
+    """Train in a process for each worker, if this process is none of them and cannot be all.
+
+    It must run before this process imports TensorFlow.
+
+    Args:
+        config: a model with `workers`.
+        gpus: the GPUs of this machine.
+
+    Raises:
+        SystemExit: the workers have ended.
+        UserError: there are fewer GPUs than workers.
+    """
+    assert config.workers is not None
+    if CLUSTER in os.environ:
+        _end_with_supervisor()
+        return
+    if gpus and len(gpus) < config.workers:
+        raise UserError(
+            f"'workers: {config.workers}' needs as many GPUs, and this stage has {len(gpus)}. "
+            "Lower 'workers', or set CUDA_VISIBLE_DEVICES=-1 to use the processor."
+        )
+    # One process drives all GPUs, but Keras cannot accumulate gradients there.
+    if not gpus or config.gradient_accumulation_steps is not None:
+        run_workers(config.workers, gpus)
 
 
 def run_workers(count: int, gpus: Sequence[str] = ()) -> NoReturn:
@@ -64,7 +92,7 @@ def run_workers(count: int, gpus: Sequence[str] = ()) -> NoReturn:
     )
 
 
-def end_with_supervisor() -> None:
+def _end_with_supervisor() -> None:
     """Let the process of a worker end when its supervisor does, whatever ends that."""
     if os.environ.pop(SUPERVISED, None):
         threading.Thread(target=_wait_for_end_of_input, daemon=True).start()

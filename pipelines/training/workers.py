@@ -245,7 +245,7 @@ def sum_over_replicas(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
     return replica.all_reduce(tf.distribute.ReduceOp.SUM, placed)
 
 
-def connect(config: params.TrainableModel) -> Workers | None:
+def connect(config: params.TrainableConfig) -> Workers | None:
     """Connect this process with the other workers of a training, if it has any.
 
     It must run before the first operation of TensorFlow.

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pipelines import console, paths
 from pipelines.config import params
 from pipelines.console import Argument, Option
+from pipelines.errors import UserError
 
 with console.quiet_imports():
     import numpy as np
@@ -21,8 +22,10 @@ with console.quiet_imports():
     from pipelines.data import parquet
     from pipelines.layers import threads
     from pipelines.models import pretrained, serialization
+    from pipelines.scheduling import gpus
     from pipelines.tasks import lookup
     from pipelines.text import vocabulary as vocabularies
+    from pipelines.training import supervisor, workers
     from pipelines.training.callbacks import Callback
 
 
@@ -54,13 +57,16 @@ class FirstSteps(Callback):
             raise StopTraining
 
 
-def first_losses(config: params.Params, name: str, steps: int) -> Any:
+def first_losses(
+    config: params.Params, name: str, steps: int, group: workers.Workers | None = None
+) -> Any:
     """Return the losses (N,) of a training run's first steps, in nats.
 
     Args:
         config: params.yaml.
         name: name of the model.
         steps: number of steps; all steps if the training has fewer.
+        group: the workers that share each batch, if the model has any.
     """
     spec = serialization.ModelSpec.of(config, name)
     corpus = spec.entry.corpus
@@ -77,7 +83,7 @@ def first_losses(config: params.Params, name: str, steps: int) -> Any:
     first_steps = FirstSteps(steps)
     with suppress(StopTraining):
         task = lookup.get(spec.task)
-        task.train(spec, frames, vocabulary, [first_steps], pretrained=weights)
+        task.train(spec, frames, vocabulary, [first_steps], pretrained=weights, workers=group)
     return np.array(first_steps.losses)
 
 
@@ -88,9 +94,16 @@ def main(
 ) -> None:
     """Train the first steps of a model."""
     config = params.load(paths.PARAMS)
-    threads.use_training_threads(config.threads, getattr(config.models[name], "batch_size", None))
-    losses = first_losses(config, name, steps)
-    np.save(file, losses[:steps], allow_pickle=False)
+    entry = config.models[name]
+    if not isinstance(entry, params.TrainableConfig):
+        raise UserError(f"{name} has no training steps.")
+    if entry.workers is not None:
+        supervisor.start(entry, gpus.available())
+    threads.use_training_threads(config.threads, entry.batch_size, entry.workers or 1)
+    group = workers.connect(entry)
+    losses = first_losses(config, name, steps, group)
+    if group is None or group.is_first:
+        np.save(file, losses[:steps], allow_pickle=False)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ MAY_IMPORT = {
         *("models", "layers", "text", "data"),
     },
     "verification": {
-        *("paths", "tracking", "lineage", "evaluation", "tasks", "training"),
+        *("paths", "tracking", "lineage", "scheduling", "evaluation", "tasks", "training"),
         *("models", "layers", "text", "data"),
     },
     "server": {"tracking", "tasks", "inference"},

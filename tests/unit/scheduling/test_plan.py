@@ -87,9 +87,15 @@ def test_durations_are_those_of_the_last_run_or_typical():
     assert scheduled["fetch@plain"].seconds == plan.OTHER_SECONDS
 
 
+def test_a_model_with_workers_uses_a_gpu_for_each():
+    model = stage("check", outdated=True, threads=1, **{"models.lstm.a": {"workers": 3}})
+    scheduled = plan.schedule_stages(["a"], {"a": model}, {})
+    assert scheduled["a"].gpus == 3
+
+
 def test_stages_with_threads_use_a_gpu_and_evaluations_give_results():
     stages = {name: SurveyedStage(x.needs, True, x.params) for name, x in STAGES.items()}
     scheduled = plan.schedule_stages(list(stages), stages, {})
-    assert [name for name, x in scheduled.items() if x.uses_gpu] == list(STAGES)[3:7]
+    assert [name for name, x in scheduled.items() if x.gpus == 1] == list(STAGES)[3:7]
     assert [name for name, x in scheduled.items() if x.evaluates] == list(STAGES)[5:7]
     assert plan.threads(stages) == 2

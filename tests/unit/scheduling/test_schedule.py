@@ -101,7 +101,7 @@ def test_a_stopped_stage_skips_nothing_and_nothing_starts_after_it():
 
 
 def test_a_gpu_is_given_to_one_stage_at_a_time():
-    stages = {name: stage(uses_gpu=True) for name in "abc"} | {"data": stage(seconds=0.1)}
+    stages = {name: stage(gpus=1) for name in "abc"} | {"data": stage(seconds=0.1)}
     schedule = Schedule(stages, jobs=9, gpus=["0", "1"])
     choices = dict(filter(None, (schedule.start_next() for _ in range(9))))
     assert choices == {"a": "0", "b": "1", "data": None}
@@ -109,8 +109,16 @@ def test_a_gpu_is_given_to_one_stage_at_a_time():
     assert schedule.start_next() == ("c", "1")
 
 
+def test_a_model_with_several_workers_waits_for_as_many_gpus():
+    schedule = Schedule({"a": stage(gpus=1), "b": stage(gpus=2)}, jobs=9, gpus=["0", "1"])
+    assert schedule.start_next() == ("a", "0")
+    assert schedule.start_next() is None
+    schedule.end("a", "ran")
+    assert schedule.start_next() == ("b", "0,1")
+
+
 def test_without_a_gpu_stages_run_side_by_side():
-    stages = {name: stage(uses_gpu=True) for name in "abc"}
+    stages = {name: stage(gpus=1) for name in "abc"}
     assert len(started(Schedule(stages, jobs=9))) == 3
 
 
@@ -142,7 +150,7 @@ def test_random_graphs_run_to_their_end(seed):
         name: stage(
             " ".join(generator.sample(names[:number], min(number, generator.randrange(4)))),
             seconds=generator.random(),
-            uses_gpu=generator.random() < 0.5,
+            gpus=int(generator.random() < 0.5),
             evaluates=generator.random() < 0.2,
         )
         for number, name in enumerate(names)
@@ -156,7 +164,7 @@ def test_random_graphs_run_to_their_end(seed):
             name, gpu = choice
             assert all(schedule.states[need] in FINISHED for need in stages[name].needs)
             assert gpu is None or gpu not in running.values()
-            assert (gpu is not None) == (stages[name].uses_gpu and bool(gpus))
+            assert (gpu is not None) == (bool(stages[name].gpus and gpus))
             running[name] = gpu
             assert len(running) <= jobs
         if not running:

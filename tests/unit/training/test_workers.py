@@ -47,7 +47,7 @@ def test_workers_have_the_losses_of_one_process_on_the_same_batches(
 ):
     """With the same dropout: a worker has that of a shard."""
     monkeypatch.setattr(steps, "shard_count", lambda: COUNT)
-    frames = (make.frame(model), make.frame(model))
+    frames = worker_training.frames(model)
     spec = make.spec(model, **CASES[model])
     worker_training.save(
         train_on_loss(spec, frames, make.vocabularies(model)), tmp_path / f"{model}.npz"
