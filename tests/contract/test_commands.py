@@ -21,6 +21,11 @@ TESTS: dict[str, dict[str, tuple[str, ...]]] = {
             "seqproof translate",
         ),
     },
+    "unit/tracking/test_object_store.py": {
+        "test_a_server_has_the_passwords_of_its_clients": (
+            "mlflow --artifacts-destination --host",
+        ),
+    },
     "walk/conftest.py": {
         "finished": (
             "seqproof run",
@@ -64,6 +69,20 @@ TESTS: dict[str, dict[str, tuple[str, ...]]] = {
             "seqproof sweep",
             "seqproof sweep --apply",
             "seqproof sweep --jobs",
+        ),
+    },
+    "walk/test_sharing.py": {
+        "team": (  # runs the commands of docs/sharing.md
+            "dvc pull --run-cache",
+            "dvc push --run-cache",
+            "dvc remote --default",
+            "export",
+            "git add",
+            "git clone",
+            "git commit --message",
+            "git push",
+            "seqproof doctor --quick",
+            "seqproof verify --all",
         ),
     },
     "walk/test_verification.py": {

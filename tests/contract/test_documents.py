@@ -80,7 +80,7 @@ def test_every_command_is_documented():
 def test_stages_and_their_items_exist(name):
     items = {**CONFIG.models, **CONFIG.corpora}
     experiments = {item for stage in PARAMS["experiments"].values() for item in stage}
-    for stage, item in re.findall(r"\b([a-z_0-9]+)@([a-z][a-z-]*)", TEXTS[name]):
+    for stage, item in re.findall(r"(?<!//)\b([a-z_0-9]+)@([a-z][a-z-]*)", TEXTS[name]):
         if item != "champion" and stage != "stage":
             assert stage in GRAPH, f"{name}: {stage}@{item}"
             assert item in items or item in experiments, f"{name}: {stage}@{item}"

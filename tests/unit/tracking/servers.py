@@ -20,6 +20,7 @@ import pytest
 
 from pipelines.tracking import connection
 
+ROOT = Path(__file__).resolve().parents[3]
 SYSTEM_RANDOM = random.SystemRandom()  # trainings seed the other generator
 
 
@@ -35,13 +36,13 @@ def closed_port() -> int:
 class Server:
     """MLflow server that keeps its port and files while it is stopped."""
 
-    def __init__(self, folder: Path, database: str) -> None:
+    def __init__(self, folder: Path, database: str, artifacts: str = "") -> None:
         port = closed_port()
         self.address = f"http://127.0.0.1:{port}"
         self.folder = folder
         command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
-        files = ["--artifacts-destination", str(folder / "served")]
-        self._command = [*command, "--backend-store-uri", database, *files]
+        files = ["--artifacts-destination", artifacts or str(folder / "served")]
+        self._command, self._database = [*command, *files], database
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -49,7 +50,11 @@ class Server:
         self._process = subprocess.Popen(
             self._command,
             cwd=self.folder,
-            env={**connection.SERVER_ENV, **os.environ},
+            env={
+                **connection.SERVER_ENV,
+                **os.environ,
+                "MLFLOW_BACKEND_STORE_URI": self._database,
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -162,7 +167,7 @@ class ObjectStore:
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self._port}",
         }
-        program = ("-m", "uvicorn", "--factory", "nanio.app:build_app")
+        program = ("-m", "uvicorn", "--factory", "tests.unit.tracking.object_store:app")
         options = ("--port", str(self._port), "--log-level", "error")
         self._command = [sys.executable, *program, *options]
         self._process: subprocess.Popen[bytes] | None = None
@@ -178,7 +183,7 @@ class ObjectStore:
             "NANIO_SECRET_KEY": password or self.variables["AWS_SECRET_ACCESS_KEY"],
             "NANIO_DATA_DIR": str(self.folder),
         }
-        self._process = subprocess.Popen(self._command, env={**os.environ, **variables})
+        self._process = subprocess.Popen(self._command, cwd=ROOT, env={**os.environ, **variables})
         while self._process.poll() is None:
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", self._port), timeout=2).close()

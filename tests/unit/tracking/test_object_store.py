@@ -11,7 +11,7 @@ import pytest
 from commands.sync import sync
 from pipelines.console import Exit
 from pipelines.tracking import connection, mlflow_format, offline_queue, run_store
-from tests.unit.tracking.servers import ObjectStore, Postgres
+from tests.unit.tracking.servers import ObjectStore, Postgres, Server
 from tests.unit.tracking.work import CORPUS, NAME, Work
 
 PASSWORD = "s3-secret"
@@ -122,6 +122,23 @@ def test_two_machines_come_first(shared: Work, tmp_path: Path) -> None:
         thread.join()
     assert failures == []
     assert len(shared.client().search_experiments()) == 2
+
+
+def test_a_server_has_the_passwords_of_its_clients(
+    shared: Work, monkeypatch: pytest.MonkeyPatch, objects: ObjectStore
+) -> None:
+    database = connection.tracking_uri(shared.folder)
+    monkeypatch.delenv("MLFLOW_DEFAULT_ARTIFACT_ROOT")
+    with Server(shared.folder, database, "s3://team/served") as server:
+        for name in objects.variables:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
+        shared.train()
+        (run,) = shared.runs()
+        assert run.info.artifact_uri.startswith("mlflow-artifacts:/")
+        assert "provenance" in _artifacts(shared)
+    files = (objects.folder / "team" / "served").rglob("training.json*")
+    assert run.info.run_id in str(next(files))
 
 
 def _names(queued: list[offline_queue.QueuedRun]) -> list[str]:
