@@ -175,8 +175,9 @@ def test_a_narrow_table_wraps_headers_and_never_cells(monkeypatch, capsys):
     output = capsys.readouterr().out
     for cell in ("a-long-model-name", "1,161,803", "2,345,678"):
         assert cell in output
-    rows = [["another-model-name-of-a-group", "1", "2"]]
-    console.out().print(console.table("t", ["model", "parameters", "tokens"], rows))
+    rows = [["contrasts", "0.500", "0.422", "238"]]
+    columns = ["model", "accuracy ↑", "macro F1 ↑", "parameters"]
+    console.out().print(console.table("t", columns, rows))
     assert "parameters" in capsys.readouterr().out
 
 
