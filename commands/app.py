@@ -209,12 +209,7 @@ def run_stages(
     from commands import run as command
 
     names = [inputs.utf8(target, "TARGET") for target in targets or ()]
-    if scheduler is not None:
-        scheduler = inputs.utf8(scheduler, "--scheduler")
-    if slurm and scheduler is not None:
-        raise UserError("--slurm cannot be combined with --scheduler: it starts a scheduler.")
-    if slurm and jobs is None:
-        raise UserError("--slurm needs --jobs, the number of SLURM jobs, for example `--jobs 4`.")
+    scheduler = _checked_scheduler(scheduler, slurm, jobs)
     if gpus is not None and (slurm or scheduler is not None):
         raise UserError("--gpus is for this machine: workers of a cluster use their own.")
     command.run(names, jobs, gpus, as_json, scheduler, slurm)
@@ -247,6 +242,9 @@ def sweep(
             help="a Dask scheduler whose workers run the trials, for example tcp://host:8786",
         ),
     ] = None,
+    slurm: Annotated[
+        bool, Option("--slurm", help="run the trials in SLURM jobs, as many as --jobs says")
+    ] = False,
     apply: Annotated[
         bool,
         Option("--apply", help="write the winner's parameters into params.yaml; nothing is run"),
@@ -274,9 +272,19 @@ def sweep(
     if apply:
         command.apply(name, force, as_json)
         return
-    if scheduler is not None:
-        scheduler = inputs.utf8(scheduler, "--scheduler")
-    command.sweep(name, jobs, as_json, scheduler)
+    scheduler = _checked_scheduler(scheduler, slurm, jobs)
+    command.sweep(name, jobs, as_json, scheduler, slurm)
+
+
+def _checked_scheduler(scheduler: str | None, slurm: bool, jobs: int | None) -> str | None:
+    """Return the address of a scheduler; raise UserError if the options contradict each other."""
+    from commands import inputs
+
+    if slurm and scheduler is not None:
+        raise UserError("--slurm cannot be combined with --scheduler: it starts a scheduler.")
+    if slurm and jobs is None:
+        raise UserError("--slurm needs --jobs, the number of SLURM jobs, for example `--jobs 4`.")
+    return None if scheduler is None else inputs.utf8(scheduler, "--scheduler")
 
 
 @app.command(rich_help_panel="Use")

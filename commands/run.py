@@ -167,12 +167,12 @@ def executor(
 
 
 @contextmanager
-def slurm_scheduler(jobs: int, stop: StopSignals) -> Iterator[str]:
+def slurm_scheduler(jobs: int, stop: StopSignals | None = None) -> Iterator[str]:
     """Start a Dask scheduler whose workers are jobs of SLURM; both end with the context.
 
     Args:
         jobs: number of jobs.
-        stop: the signals that have arrived.
+        stop: the signals that have arrived, if they are recorded.
 
     Yields:
         Address of the scheduler.
@@ -180,7 +180,8 @@ def slurm_scheduler(jobs: int, stop: StopSignals) -> Iterator[str]:
     from pipelines.cluster import slurm
 
     def check() -> None:
-        raise_if_stopped(stop, "before the next stage")
+        if stop is not None:
+            raise_if_stopped(stop, "before the next stage")
 
     with slurm.open_scheduler(jobs, FOLDER / "logs", check) as address:
         console.echo(f"Submitted {jobs} {'job' if jobs == 1 else 'jobs'} to SLURM.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,13 @@ from pipelines.tracking.sweep_runs import SweepRuns
 SHOWN = 5  # trials in the table at the end
 
 
-def sweep(name: str, jobs: int | None, as_json: bool = False, scheduler: str | None = None) -> None:
+def sweep(
+    name: str,
+    jobs: int | None,
+    as_json: bool = False,
+    scheduler: str | None = None,
+    slurm: bool = False,
+) -> None:
     """Search for better parameters of a model, and compare the best with the starting point.
 
     Args:
@@ -44,6 +50,7 @@ def sweep(name: str, jobs: int | None, as_json: bool = False, scheduler: str | N
         jobs: number of trials at a time; by default one, or the number of workers.
         as_json: print JSON at the end, and all other messages on standard error.
         scheduler: address of a Dask scheduler, whose workers run the trials.
+        slurm: run the trials in jobs of SLURM, as many as `jobs` says.
 
     Raises:
         UserError: there is no such sweep, or trials fail.
@@ -54,7 +61,9 @@ def sweep(name: str, jobs: int | None, as_json: bool = False, scheduler: str | N
     config = params.load(paths.PARAMS)
     name = select(config, name)
     with console.only_json(as_json):
-        result = _Session(root, config, name, jobs, scheduler).run()
+        cluster = stages.slurm_scheduler(jobs or 1) if slurm else nullcontext(scheduler)
+        with cluster as address:
+            result = _Session(root, config, name, jobs, address).run()
         _print_summary(result)
     if as_json:
         console.print_json(asdict(result))

@@ -1,12 +1,13 @@
 """`seqproof run --json`; tests/faults runs real stages."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from commands import app, run
+from commands import app, run, sweep
 from pipelines import console
 from pipelines.errors import UserError
 from pipelines.scheduling import gpus
@@ -60,14 +61,37 @@ def test_other_errors_are_those_of_dvc(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("command", "message"),
     [
-        ("--slurm", "--slurm needs --jobs, the number of SLURM jobs"),
-        ("--slurm --jobs 2 --scheduler tcp://h:1", "--slurm cannot be combined with --scheduler"),
-        ("--slurm --jobs 2 --gpus 1", "--gpus is for this machine"),
-        ("--scheduler tcp://h:1 --gpus 1", "--gpus is for this machine"),
+        ("run --slurm", "--slurm needs --jobs, the number of SLURM jobs"),
+        ("sweep a --slurm", "--slurm needs --jobs, the number of SLURM jobs"),
+        (
+            "run --slurm --jobs 2 --scheduler tcp://h:1",
+            "--slurm cannot be combined with --scheduler",
+        ),
+        ("run --slurm --jobs 2 --gpus 1", "--gpus is for this machine"),
+        ("run --scheduler tcp://h:1 --gpus 1", "--gpus is for this machine"),
     ],
 )
-def test_options_that_contradict_each_other(options, message):
+def test_options_that_contradict_each_other(command, message):
     with pytest.raises(UserError, match=message):
-        app.app(["run", *options.split()], standalone_mode=False)
+        app.app(command.split(), standalone_mode=False)
+
+
+def test_a_sweep_in_jobs_of_slurm_uses_their_scheduler(monkeypatch):
+    addresses = []
+
+    class Session:
+        def __init__(self, root, config, name, jobs, scheduler):
+            addresses.append(scheduler)
+
+        def run(self):
+            return None
+
+    monkeypatch.setattr(run, "slurm_scheduler", lambda jobs: nullcontext(f"tls://{jobs}-jobs"))
+    monkeypatch.setattr(sweep, "_Session", Session)
+    monkeypatch.setattr(sweep, "select", lambda config, name: name)
+    monkeypatch.setattr(sweep, "_print_summary", lambda result: None)
+    app.app(["sweep", "a", "--slurm", "--jobs", "3"], standalone_mode=False)
+    app.app(["sweep", "a", "--scheduler", "tcp://h:1"], standalone_mode=False)
+    assert addresses == ["tls://3-jobs", "tcp://h:1"]
