@@ -60,6 +60,7 @@ def _run_in_environment(root: Path) -> None:
     python, script = environment / "bin" / "python", root / SCRIPT
     is_complete = (environment / "pyvenv.cfg").is_file() and script.is_file()
     if is_complete and environment.resolve() != Path(sys.prefix).resolve():
+        _require_own_place(environment)
         try:
             os.execv(python, [str(python), str(script), *sys.argv[1:]])
         except OSError as error:
@@ -67,6 +68,17 @@ def _run_in_environment(root: Path) -> None:
                 f"seqproof: {python} cannot be started ({error.strerror}). Run `make install` in "
                 f"{root}."
             )
+
+
+def _require_own_place(environment: Path) -> None:
+    """Exit with a sentence if an environment was moved: its programs name the first folder."""
+    record = environment / "installed"  # `make install` writes the folder's path into it
+    place = record.read_text(encoding="utf-8").strip() if record.is_file() else ""
+    if place and not Path(place).exists():
+        sys.exit(
+            f"seqproof: {environment} was made in {place}, which does not exist any more. Run "
+            f"`make install` in {environment.parent}."
+        )
 
 
 def _add_programs() -> None:

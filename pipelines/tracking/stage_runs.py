@@ -5,6 +5,8 @@ Tracking only observes: nothing here influences what a stage writes.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -107,13 +109,23 @@ def log_training(
     run.log_metrics({SECONDS: seconds, TOKENS_PER_SECOND: rate})
     run.log_file(paths.history(name), "history")
     if tensorboard is not None and tensorboard.is_dir():
-        run.log_folder(tensorboard, "tensorboard")
+        _log_tensorboard(run, tensorboard)
     _log_description(run, config, name, history)
     results = [f"{history['valid_loss'].min():.3f} nats"]
     results += [f"{title} {value:.4g}" for title, value in histories.best_values(history).items()]
     console.echo(
         f"{name}: best validation {', '.join(results)}; {seconds:,.0f} s, {rate:,.0f} tokens/s"
     )
+
+
+def _log_tensorboard(run: Run, folder: Path) -> None:
+    """Log TensorBoard files; the names of their copies are without this machine and process."""
+    with tempfile.TemporaryDirectory() as temporary:
+        copy = shutil.copytree(folder, Path(temporary) / folder.name)
+        for path in copy.glob("events.out.tfevents.*"):
+            seconds = path.name.split(".")[3]
+            path.rename(copy / f"events.out.tfevents.{seconds}.v2")
+        run.log_folder(copy, "tensorboard")
 
 
 def log_evaluation(

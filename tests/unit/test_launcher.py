@@ -72,6 +72,19 @@ def replaced(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return calls
 
 
+def test_an_environment_that_was_moved_is_refused(project, launch, replaced) -> None:
+    environment = project / ".venv"
+    make_environment(environment)
+    record = environment / "installed"
+    record.write_text(f"{environment}\n", encoding="utf-8")
+    launch("results")
+    assert len(replaced) == 1
+    record.write_text("/home/another/project/.venv\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"made in /home/another/.*Run `make install` in "):
+        launch("results")
+    assert len(replaced) == 1
+
+
 def test_a_project_runs_in_its_own_environment(project, launch, replaced) -> None:
     make_environment(project / ".venv")
     launch("predict", "a-model")

@@ -126,6 +126,20 @@ def test_no_run_names_a_path_of_this_machine(tracked: Work) -> None:
         assert [text for text in (*texts, *contents) if word in text] == []
 
 
+def test_tensorboard_files_do_not_name_the_machine(work: Work, tmp_path: Path) -> None:
+    board = tmp_path / "board"
+    board.mkdir()
+    (board / "events.out.tfevents.1795713557.my.host.23650.0.v2").write_bytes(b"events")
+    (board / "text-words.tsv").write_bytes(b"words")
+    work.train(tensorboard=board)
+    logged = list(tmp_path.glob("mlartifacts/*/artifacts/tensorboard/*"))
+    assert {path.name: path.read_bytes() for path in logged} == {
+        "events.out.tfevents.1795713557.v2": b"events",
+        "text-words.tsv": b"words",
+    }
+    assert (board / "events.out.tfevents.1795713557.my.host.23650.0.v2").is_file()
+
+
 @pytest.mark.parametrize(
     ("url", "recorded"),
     [

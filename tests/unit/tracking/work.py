@@ -53,7 +53,7 @@ class Work:
         """Write the table of the model's epochs."""
         histories.write_history(pd.DataFrame(rows), paths.history(NAME))
 
-    def train(self, stop_after: int = len(ROWS)) -> None:
+    def train(self, stop_after: int = len(ROWS), tensorboard: Path | None = None) -> None:
         """Log a training, resumed from its checkpoints; interrupt it after some epochs."""
         inputs = provenance.inputs(f"train_seq2seq@{NAME}", self.folder)
         device = {"device": "cpu", "kernel": "blocks"}
@@ -66,7 +66,7 @@ class Work:
                     logger.on_epoch_end(row)
                 if stop_after < len(ROWS):
                     raise KeyboardInterrupt
-                stage_runs.log_training(run, self.config, NAME, 2.0)
+                stage_runs.log_training(run, self.config, NAME, 2.0, tensorboard)
             saved.clear()
 
     def evaluate(
