@@ -9,6 +9,7 @@ import queue
 import signal
 import sys
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -40,18 +41,28 @@ def connect(address: str) -> Iterator[Any]:
     # A lost connection is reported by us.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        client = Client(address, timeout=TIMEOUT, set_as_default=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of versions, which are compared by us
+            client = Client(address, timeout=TIMEOUT, set_as_default=False)
     except Exception as error:  # of Dask, TLS or the system
-        reason = redact(" ".join(str(error).split())).rstrip(".") or type(error).__name__
         raise UserError(
-            f"The Dask scheduler at '{address}' does not answer ({reason}). Correct the address, "
-            "or start one with `dask scheduler`."
+            f"The Dask scheduler at '{address}' does not answer ({_reason(error, address)}). "
+            "Correct the address, or start one with `dask scheduler`."
         ) from None
     try:
         yield client
     finally:
         with suppress(Exception):  # the scheduler may be gone
             client.close(timeout=2)
+
+
+def _reason(error: Exception, address: str) -> str:
+    """Return the message of an error, without the password of an address."""
+    _, slashes, location = address.partition("://")
+    text = " ".join(str(error).split())
+    if slashes and location:
+        text = text.replace(location, redact(address).partition("://")[2])
+    return redact(text).rstrip(".") or type(error).__name__
 
 
 def count_workers(address: str) -> int:

@@ -210,7 +210,10 @@ def _load(repo: Any, stage: str) -> Any:
 
 
 def _inputs(repo: Any, stage: str) -> list[Any]:
-    """Return the outs of other stages that a stage reads."""
+    """Return the outs of the stages that a stage needs.
+
+    It may read only some of them; the others are logged with its run.
+    """
     from dvc.dependency import ParamsDependency
 
     deps = _load(repo, stage).deps
@@ -218,9 +221,8 @@ def _inputs(repo: Any, stage: str) -> list[Any]:
     return [
         out
         for other in repo.index.stages
-        if other.name != stage
+        if other.name != stage and any(overlaps(out.def_path, paths) for out in other.outs)
         for out in other.outs
-        if overlaps(out.def_path, paths)
     ]
 
 

@@ -28,6 +28,7 @@ from pipelines.tracking.run_writer import RunWriter
 # Tags of a run.
 ORIGIN = "seqproof.training"  # of a run without training: where its model comes from
 ATTEMPT = "seqproof.attempt"  # the same in all processes of a training run
+MLFLOW_COMMIT = "mlflow.source.git.commit"
 EXPERIMENT = "DVC_EXP_NAME"  # variable in which `dvc exp run` passes the experiment's name
 # Variable; with the value OFF, stages log nothing to MLflow, and with QUEUE on disk only.
 TRACKING = "SEQPROOF_TRACKING"
@@ -235,6 +236,8 @@ class Run:
         state = git.git_state(self._root)
         own_tags = {"corpus": self._identity.corpus, "task": self._identity.task}
         own_tags |= {COMMIT: state["git_commit"], DIRTY: state["git_dirty"]}
+        if state["git_commit"] != "none":  # MLflow does not see it in a copy of the project
+            own_tags[MLFLOW_COMMIT] = state["git_commit"]
         experiment = os.environ.get(EXPERIMENT)
         own_tags |= {} if experiment is None else {"experiment": experiment}
         payload = {

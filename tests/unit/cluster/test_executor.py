@@ -1,25 +1,33 @@
 """Stages on Dask workers: outs and dvc.lock are those of `dvc repro`."""
 
 import os
+import re
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import dask
 import pytest
+from distributed.security import Security
 
+from commands import run
+from pipelines.cluster import client, executor
 from pipelines.cluster.client import RemoteTask
 from pipelines.cluster.executor import DaskExecutor
-from pipelines.scheduling.children import Children
-from pipelines.scheduling.jobs import StageJob
-from tests.unit.cluster.dask_cluster import DaskCluster
+from pipelines.errors import UserError
+from pipelines.scheduling import jobs
+from pipelines.scheduling.children import Children, StopSignals
+from pipelines.scheduling.jobs import STARTED, StageJob
+from tests.unit.cluster.dask_cluster import DaskCluster, wait_until
 from tests.unit.scheduling.shell_project import STAGES, Project
 from tests.unit.scheduling.test_local_jobs import wait
+from tests.unit.tracking.servers import closed_port
 
 DVC = (sys.executable, "-m", "dvc")
 ROOT = Path(__file__).parents[3]
-NAMES = ("prepare", "train", "evaluate")  # in the order in which they need each other
 
 
 @pytest.fixture(scope="module")
@@ -44,17 +52,23 @@ def plain(tmp_path_factory) -> Project:
     return project
 
 
-@pytest.fixture
-def project(plain, tmp_path) -> Project:
-    """A copy of the project in which only `fetch` has run."""
-    folder = tmp_path.resolve() / "project"
-    shutil.copytree(plain.folder, folder, symlinks=True)
-    project = Project(folder)
-    for path in ("out", "dvc.lock", ".dvc/cache"):
-        shutil.rmtree(folder / path) if (folder / path).is_dir() else (folder / path).unlink()
-    project.call(*DVC, "repro", "-q", "fetch")
-    project.commands()
+@pytest.fixture(scope="module")
+def begun(plain) -> Project:
+    """The project in which nothing is trained."""
+    project = Project(plain.folder.with_name("begun"))
+    shutil.copytree(plain.folder, project.folder, symlinks=True)
+    for path in ("out", ".dvc/cache"):
+        shutil.rmtree(project.folder / path)
+    (project.folder / "dvc.lock").unlink()
+    project.call(*DVC, "repro", "-q", "prepare")
     return project
+
+
+@pytest.fixture
+def project(begun, tmp_path) -> Project:
+    """A copy of that project."""
+    shutil.copytree(begun.folder, tmp_path.resolve() / "project", symlinks=True)
+    return Project(tmp_path.resolve() / "project")
 
 
 @pytest.fixture(params=["disk", "remote"])
@@ -111,11 +125,175 @@ def on_workers(project, cluster, monkeypatch) -> Iterator[Run]:
 
 
 def test_outs_and_lock_are_those_of_dvc_repro(project_of_each_kind, plain, on_workers):
-    for name in NAMES:
+    for name in ("train", "evaluate", "report"):  # the report is written here
         assert on_workers.run(name)[-1] == "ran", on_workers.log(name)
-    assert on_workers.run("report")[-1] == "ran"  # here
     assert project_of_each_kind.files() == plain.files()
-    assert sorted(project_of_each_kind.commands()) == sorted([*NAMES, "report"])
+    assert sorted(project_of_each_kind.commands()) == ["evaluate", "report", "train"]
     assert "Running train on tcp://127.0.0.1:" in on_workers.log("train")
     assert "work on train" in on_workers.log("train")
     assert project_of_each_kind.call(*DVC, "status", "-q") == ""
+
+
+def test_a_job_with_parameters_changes_nothing_but_the_cache(project_of_each_kind, on_workers):
+    before = project_of_each_kind.files()
+    messages = on_workers.run("train", "rate: 2\n")
+    assert project_of_each_kind.files() == before
+    assert messages[-1] == "ran"
+    assert STARTED in messages
+    assert [row for message in messages if (row := jobs.epoch_row(message))] == [{"epoch": 1.0}]
+    (outs,) = (outs for message in messages if (outs := jobs.locked_outs(message)))
+    assert outs.files == {"out/history.csv": "epoch\n"}
+    project_of_each_kind.commands()
+    (project_of_each_kind.folder / "params.yaml").write_text("rate: 2\n")
+    project_of_each_kind.call(*DVC, "repro", "-q", "train")  # takes the outs from the run cache
+    assert project_of_each_kind.commands() == []
+    assert (
+        (project_of_each_kind.folder / "out" / "train" / "model")
+        .read_text()
+        .startswith("rate: 2\n")
+    )
+
+
+def test_what_the_cache_has_does_not_reach_a_worker(on_workers, plain):
+    cache = Path(".dvc", "cache")
+    shutil.copytree(plain.folder / cache, on_workers.project.folder / cache, dirs_exist_ok=True)
+    assert on_workers.run("train") == ["restored"]
+    assert on_workers.run("train") == ["unchanged"]
+    assert "Running" not in on_workers.log("train")
+
+
+def test_a_stage_that_fails_on_a_worker(on_workers):
+    on_workers.project.trace.with_name(f"{on_workers.project.trace.name}.fail-train").touch()
+    assert on_workers.run("train") == [STARTED, "failed"]
+    log = on_workers.log("train")
+    assert "exited with 3" in log
+    assert "train failed on its worker" in log
+    assert "Traceback" not in log
+
+
+def begin_training(on_workers: Run, params: str | None = None) -> None:
+    """Start a training, and wait until it runs on a worker."""
+    on_workers.project.trace.with_name(f"{on_workers.project.trace.name}.wait").touch()
+    on_workers.start("train", params)
+    beats = on_workers.project.trace.with_name(f"{on_workers.project.trace.name}.beats")
+    wait_until(beats.exists)
+
+
+def end_training(on_workers: Run) -> None:
+    """Let the training end by itself."""
+    on_workers.project.trace.with_name(f"{on_workers.project.trace.name}.wait").unlink()
+
+
+def stages_on_workers(on_workers: Run) -> list[int]:
+    """Return the processes that work in copies of the project."""
+    processes = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            folder, command = (process / "cwd").readlink(), (process / "cmdline").read_text()
+        except OSError:
+            continue
+        if folder.name.startswith("seqproof-") and "cluster" in str(folder) and command:
+            processes.append(int(process.name))
+    return processes
+
+
+@pytest.mark.parametrize("params", [None, "rate: 3\n"])
+def test_a_signal_stops_the_stage_on_its_worker(on_workers, params):
+    begin_training(on_workers, params)
+    on_workers.executor.send_signal(signal.SIGINT, "train")
+    assert on_workers.finish("train")[-1] in ("stopped", "failed")
+    wait_until(lambda: not stages_on_workers(on_workers))
+
+
+def test_a_worker_ends_the_stage_of_a_killed_client(on_workers):
+    begin_training(on_workers)
+    assert stages_on_workers(on_workers)
+    on_workers.executor.send_signal(signal.SIGKILL)
+    _, codes = wait(on_workers.executor, ["train"])
+    assert codes == {"train": -signal.SIGKILL}
+    wait_until(lambda: not stages_on_workers(on_workers))  # it would run for ever
+
+
+def test_a_stage_goes_on_where_its_worker_has_died(on_workers, cluster, plain):
+    begin_training(on_workers)
+    wait_until(lambda: "Running train on" in on_workers.log("train"))
+    (address,) = re.findall("Running train on (.*)[.]", on_workers.log("train"))
+    name = next(name for name in ("one", "two") if address in cluster.log(name))
+    cluster.kill(name)
+    wait_until(lambda: on_workers.log("train").count("Running train on") == 2)
+    end_training(on_workers)
+    assert on_workers.finish("train")[-1] == "ran"
+    assert f"Worker {address} was lost. Running train on " in on_workers.log("train")
+    outs = {path: text for path, text in plain.files().items() if path.startswith("out/train/")}
+    assert outs.items() <= on_workers.project.files().items()
+    cluster.add_worker(f"{name}-again")
+
+
+def test_inputs_that_change_meanwhile_are_an_error(on_workers):
+    begin_training(on_workers)
+    with (on_workers.project.folder / "work.sh").open("a") as file:
+        file.write("true\n")
+    end_training(on_workers)
+    assert on_workers.finish("train")[-1] == "failed"
+    assert "work.sh changed while train ran on a worker" in on_workers.log("train")
+
+
+def test_other_versions_are_an_error(on_workers, monkeypatch):
+    monkeypatch.setattr(executor, "PACKAGES", ("numpy",))
+    monkeypatch.setattr(executor.metadata, "version", lambda name: "0.1")
+    assert on_workers.run("train")[-1] == "failed"
+    log = on_workers.log("train")
+    assert re.search(r"Worker tcp://\S+ has other versions: numpy \d\S+ \(here 0.1\)\.", log)
+
+
+def test_without_a_common_disk_and_a_remote(on_workers, monkeypatch):
+    monkeypatch.setattr(RemoteTask, "shares_disk", lambda self, token: False)
+    assert on_workers.run("train")[-1] == "failed"
+    assert "The project has no default DVC remote" in on_workers.log("train")
+    assert "Traceback" not in on_workers.log("train")
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:{}", "nonsense", "tls://127.0.0.1:{}", ""])
+def test_wrong_addresses_are_a_sentence(address, tmp_path, monkeypatch):
+    monkeypatch.setattr(client, "TIMEOUT", 0.3)
+    with (
+        Children(tmp_path) as children,
+        pytest.raises(UserError, match=r"^The Dask scheduler at '.*' does not answer [(].*[)]"),
+    ):
+        run.count_workers(children, address.format(closed_port()), StopSignals())
+
+
+def test_a_password_of_an_address_is_not_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(client, "TIMEOUT", 0.3)
+    address = f"tcp://me:secret@127.0.0.1:{closed_port()}"
+    with Children(tmp_path) as children, pytest.raises(UserError) as error:
+        run.count_workers(children, address, StopSignals())
+    assert "secret" not in str(error.value)
+
+
+def test_an_address_with_certificates(tmp_path, monkeypatch):
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    security = Security.temporary()
+    options = []
+    for kind in ("ca_file", "scheduler_key", "scheduler_cert", "client_key", "client_cert"):
+        (folder / kind).write_text(getattr(security, f"tls_{kind}"))
+    for option, kind in {
+        "ca-file": "ca_file",
+        "cert": "scheduler_cert",
+        "key": "scheduler_key",
+    }.items():
+        options += [f"--tls-{option}", str(folder / kind)]
+    settings = dask.config.get("distributed.comm.tls") | {
+        "ca-file": str(folder / "ca_file"),
+        "client": {"key": str(folder / "client_key"), "cert": str(folder / "client_cert")},
+    }
+    with (
+        DaskCluster(tmp_path / "cluster", os.environ, tuple(options), "tls") as cluster,
+        Children(tmp_path) as children,
+    ):
+        with dask.config.set({"distributed.comm.tls": settings}):
+            assert run.count_workers(children, cluster.address, StopSignals()) == 0
+        monkeypatch.setattr(client, "TIMEOUT", 1)
+        with pytest.raises(UserError, match="does not answer"):
+            run.count_workers(children, cluster.address, StopSignals())

@@ -16,14 +16,14 @@ STAGES = {
         "outs": ["out/prepare"],
     },
     "train": {
-        "cmd": "sh work.sh train out/prepare",
-        "deps": ["work.sh", "out/prepare"],
+        "cmd": "sh work.sh train out/prepare out/fetch/b",
+        "deps": ["work.sh", "out/prepare", "out/fetch"],
         "params": ["rate"],
         "outs": ["out/train"],
         "plots": ["out/history.csv"],
     },
     "evaluate": {
-        "cmd": "sh work.sh evaluate out/train out/history.csv",
+        "cmd": "sh work.sh evaluate out/train/model out/history.csv",
         "deps": ["work.sh", "out/train", "out/history.csv"],
         "metrics": [{"out/metrics.json": {"cache": False}}],
     },
@@ -42,7 +42,7 @@ echo "work on $name"
 test -e "$TRACE.fail-$name" && exit 3
 case $name in
 fetch) mkdir out/fetch; cat texts/* > out/fetch/a; echo b > out/fetch/b;;
-train) cat params.yaml "$@" > out/train
+train) mkdir out/train; cat params.yaml "$@" > out/train/model; echo 1 > out/train/step
   echo '{"epoch": 1.0}' >> "${SEQPROOF_EPOCHS:-/dev/null}"
   while test -e "$TRACE.wait"; do echo beat >> "$TRACE.beats"; sleep 0.05; done
   echo epoch > out/history.csv;;

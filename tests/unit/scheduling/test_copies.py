@@ -59,7 +59,7 @@ def test_a_job_with_parameters_changes_nothing_but_the_cache(project):
     (project.folder / "params.yaml").write_text("rate: 2\n")
     project.call(*DVC, "repro", "-q", TRAIN)  # takes the outs from the run cache
     assert project.commands() == []
-    assert (project.folder / "out" / "train").read_text().startswith("rate: 2\n")
+    assert (project.folder / "out" / "train" / "model").read_text().startswith("rate: 2\n")
     assert transfer.read_entry(project.folder, TRAIN) == outs.entry
 
 
@@ -81,7 +81,7 @@ def test_an_evaluation_takes_the_entry_of_its_training(project):
     job = StageJob(EVALUATE, "rate: 2\nmore: 1\n", {TRAIN: training.entry})
     messages = run(project, job=job)["job"]
     (outs,) = (outs for message in messages if (outs := jobs.locked_outs(message)))
-    assert outs.files == {"out/metrics.json": '{"lines": 5}\n'}  # one more than in the project
+    assert outs.files == {"out/metrics.json": '{"lines": 6}\n'}  # one more than in the project
     assert messages[-1] == "ran"
     assert project.commands() == ["train", "evaluate"]
 
@@ -91,8 +91,8 @@ def test_what_a_copy_cannot_restore_is_a_sentence(project, capfd):
     messages = run(project, job=StageJob(TRAIN, "rate: 2\n"))["job"]
     assert messages == ["failed"]
     assert capfd.readouterr().err == (
-        "seqproof: DVC's cache lacks out/prepare, which train reads. Run `seqproof run` or `dvc "
-        "pull` first.\n"
+        "seqproof: DVC's cache lacks out/fetch, out/prepare, which train reads. Run `seqproof run` "
+        "or `dvc pull` first.\n"
     )
 
 
