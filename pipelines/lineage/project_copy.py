@@ -44,7 +44,7 @@ class CopyContent:
     """Content of a copy that differs from the project, or that Git does not have.
 
     Attributes:
-        lock: text of dvc.lock.
+        lock: text of dvc.lock; empty if nothing has run.
         files: text of other files by path.
         git: commit and uncommitted changes of the project.
         cache: folder of the cache that the project and the copy share; None if they share none.
@@ -139,7 +139,7 @@ def complete(folder: Path, values: CopyContent, cache: Path) -> None:
     )
     texts = {
         ".dvc/config.local": settings,
-        paths.DVC_LOCK.as_posix(): values.lock,
+        **({paths.DVC_LOCK.as_posix(): values.lock} if values.lock else {}),
         git.RECORD.as_posix(): json.dumps(dict(values.git)),
         **values.files,
     }

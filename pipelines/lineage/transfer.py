@@ -39,10 +39,13 @@ def merge_entries(text: str, entries: Mapping[str, Entry]) -> str:
     Args:
         text: of the file; empty if there is none.
         entries: by stage.
+
+    Returns:
+        The new text; empty if there is no entry.
     """
-    blocks = _blocks(text or dvc_project.HEADER)
+    blocks = _blocks(text) if text else {}
     blocks |= {name: reproduction.dump_block(name, entry) for name, entry in entries.items()}
-    return dvc_project.HEADER + "".join(blocks.values())
+    return dvc_project.HEADER + "".join(blocks.values()) if blocks else ""
 
 
 def _blocks(text: str) -> dict[str, str]:

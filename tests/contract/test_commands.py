@@ -95,6 +95,9 @@ TESTS: dict[str, dict[str, tuple[str, ...]]] = {
     "faults/test_faults.py": {
         "test_fresh_starts_anew_in_a_run_of_its_own": ("seqproof train-lstm --fresh",),
     },
+    "unit/cluster/test_sweep_on_workers.py": {
+        "test_trials_on_workers_have_the_same_results": ("seqproof sweep --scheduler",),
+    },
     "unit/commands/test_compare.py": {
         "test_markdown_has_a_part_for_each_changed_model": ("seqproof compare --markdown",),
         "test_sentences_are_the_most_different_items": ("seqproof compare --sentences",),
@@ -150,6 +153,13 @@ TESTS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "unit/commands/test_publish.py": {
         "test_results_are_compared_with_published_numbers": ("seqproof publish",),
+    },
+    "unit/commands/test_sweep.py": {
+        "test_a_sweep_is_killed_stopped_finished_and_applied": (
+            "seqproof sweep",
+            "seqproof sweep --apply",
+            "seqproof sweep --jobs",
+        ),
     },
     "unit/commands/test_translate.py": {
         "test_attention_of_a_sentence_of_the_user": ("seqproof translate --attention",),

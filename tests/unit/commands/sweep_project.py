@@ -103,10 +103,13 @@ class SweepProject:
 
     Args:
         folder: its root.
+
+    Attributes:
+        errors: what the last command has printed for errors.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.errors = folder, ""
         self.trace = folder.parent / f"{folder.name}.trace"
         self._wait = Path(f"{self.trace}.wait")
 
@@ -143,12 +146,12 @@ class SweepProject:
             text=True,
         )
 
-    def run(self, *arguments: str, code: int = 0) -> str:
-        """Run `seqproof`; return its output, or that for errors."""
+    def run(self, *arguments: str) -> str:
+        """Run `seqproof`; return its output."""
         process = self.start(*arguments)
-        out, errors = process.communicate()
-        assert process.returncode == code, out + errors
-        return errors if code else out
+        out, self.errors = process.communicate()
+        assert process.returncode == 0, out + self.errors
+        return out
 
     def stop(self, number: int, trainings: int) -> str:
         """Send a signal to a sweep while it trains; return its output for errors.

@@ -1,7 +1,6 @@
 """`seqproof sweep` from the first trial to params.yaml."""
 
 import json
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -30,7 +29,7 @@ def test_a_sweep_is_killed_stopped_finished_and_applied(project: SweepProject) -
     assert "Stopped by Ctrl-C after 4 trials. Run the same command again to resume." in errors
     assert not (project.folder / "sweeps").exists()
 
-    output = json.loads(project.run("sweep", MODEL, "--json"))
+    output = json.loads(project.run("sweep", MODEL, "--jobs", "1", "--json"))
     trials = output["trials"]
     assert len(trials) == SWEEP["trials"]
     assert {trial["state"] for trial in trials} == {"complete", "pruned", "failed"}
@@ -49,19 +48,9 @@ def test_a_sweep_is_killed_stopped_finished_and_applied(project: SweepProject) -
     assert json.loads(file.read_text(encoding="utf-8")) == output
     assert not list((project.folder / ".seqproof" / "copies").iterdir())
     assert not (project.folder / "models").exists()  # the project's own files stay as they are
+    assert "7 trials of 7 planned" in project.errors
+    assert "The winner is better than the starting point on the test split" in project.errors
     _check_runs(project, trials)
-
-    # With the models of DVC's cache an uninterrupted sweep ends with the same bytes.
-    content = file.read_bytes()
-    shutil.rmtree(project.folder / ".seqproof" / "sweeps")
-    project.trace.unlink()
-    output_again = project.run("sweep", "tuning")
-    assert file.read_bytes() == content
-    again = [entry["dropout"] for entry in project.entries("train")]
-    assert 0.9 in again  # a training that failed is in no cache
-    assert len(again) <= sum(trial["state"] != "complete" for trial in trials)
-    assert "7 trials of 7 planned" in output_again
-    assert "on the test split" in output_again
 
     project.trace.unlink()
     project.run("sweep", "tuning", "--apply", "--force")
