@@ -154,6 +154,9 @@ class _Session:
                 stages.raise_if_stopped(stop, "before the comparison on the test split")
         result = replace(result, comparison=comparison)
         results.write(paths.sweep(self._name), result)
+        if comparison is not None:
+            with sweep_runs.sweep_runs(self._config, self._name, key, self._root) as runs:
+                runs.run.log_metrics(confirmation.metrics(comparison))
         return result
 
     def _prepare(self, children: Children, stop: StopSignals) -> list[str]:

@@ -213,6 +213,15 @@ def compare(
     )
 
 
+def metrics(comparison: Confirmation) -> dict[str, float]:
+    """Return the numbers of a comparison by name, as the run of the sweep shows them."""
+    numbers: dict[str, float] = {}
+    for metric in comparison.metrics:
+        values = {START: metric.start, WINNER: metric.winner, "corrected_p": metric.corrected_p}
+        numbers |= {f"{name}_{metric.key}": value for name, value in values.items()}
+    return numbers
+
+
 def _progress(row: Row) -> str:
     if "epoch" not in row:
         return ""

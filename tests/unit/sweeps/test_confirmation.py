@@ -92,6 +92,14 @@ def test_the_metric_of_the_sweep_decides(corpus: Corpus) -> None:
     assert (by_score.items, by_score.seeds, by_score.trials) == (400, SEEDS, 2)
 
 
+def test_the_run_of_the_sweep_has_the_numbers(corpus: Corpus) -> None:
+    comparison = compare(corpus, 0.70, 0.72, 25)
+    numbers = confirmation.metrics(comparison)
+    assert numbers["start_test_macro_f1"] == comparison.metrics[0].start
+    assert numbers["corrected_p_test_macro_f1"] == comparison.metrics[0].corrected_p
+    assert len(numbers) == 6
+
+
 class FakeExecutor:
     """Ends each job at the first call of `wait` after its start."""
 

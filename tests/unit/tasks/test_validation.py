@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from pipelines.config import task_schemas
 from pipelines.evaluation.evaluate import evaluate
 from pipelines.inference.predictor import Predictor
+from pipelines.inference.scores import translation_score
 from pipelines.models import serialization
-from pipelines.tasks import classification, language_modelling, translation
+from pipelines.tasks import classification, language_modelling, lookup, translation
 from tests.unit.inference.toy import translator
 
 
@@ -84,6 +86,18 @@ def test_a_language_model_is_scored_by_its_loss(make):
     spec, vocabularies = make.spec("language_model"), make.vocabularies("language_model")
     frame = make.frame("language_model")
     assert language_modelling.TASK.validation_score(spec, vocabularies, frame) is None
+
+
+@pytest.mark.parametrize("kind", ["language_model", "classifier", "tagger", "seq2seq"])
+def test_the_table_of_the_tasks_has_the_score(make, kind):
+    """Sweeps of params.yaml name it, and are checked without the tasks."""
+    spec, vocabularies, frame = make.spec(kind), make.vocabularies(kind), make.frame(kind)
+    score = lookup.get(spec.task).validation_score(spec, vocabularies, frame)
+    schema = task_schemas.get(spec.task)
+    assert schema.validation_score == (None if score is None else score[0])
+    if kind == "seq2seq":
+        name, _ = translation_score("characters", lowercase=True)
+        assert schema.validation_score_of_characters == name.replace(" ", "_")
 
 
 # Samples ----------------------------------------------------------------------------------------
