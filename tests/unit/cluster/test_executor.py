@@ -21,6 +21,7 @@ from pipelines.errors import UserError
 from pipelines.scheduling import jobs
 from pipelines.scheduling.children import Children, StopSignals
 from pipelines.scheduling.jobs import STARTED, StageJob
+from tests.faults.forked_run import ForkedRun
 from tests.unit.cluster.dask_cluster import DaskCluster, wait_until
 from tests.unit.scheduling.shell_project import STAGES, Project
 from tests.unit.scheduling.test_local_jobs import wait
@@ -227,6 +228,28 @@ def test_a_stage_goes_on_where_its_worker_has_died(on_workers, cluster, plain):
     outs = {path: text for path, text in plain.files().items() if path.startswith("out/train/")}
     assert outs.items() <= on_workers.project.files().items()
     cluster.add_worker(f"{name}-again")
+
+
+def test_ctrl_c_and_the_next_command(project, cluster, plain):
+    (project.folder / "trace.env").write_text(f"TRACE='{project.trace}'\n")
+    wait_file, beats = (Path(f"{project.trace}.{name}") for name in ("wait", "beats"))
+    wait_file.touch()
+    arguments = ("--scheduler", cluster.address)
+    process = ForkedRun(project.folder, arguments)
+    wait_until(beats.exists)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate()
+    assert process.returncode == 128 + signal.SIGINT
+    assert "Stopping train." in output
+    assert "while train ran. Run the same command again to resume." in output
+    wait_file.unlink()
+    process = ForkedRun(project.folder, arguments)
+    output = process.communicate()
+    assert process.returncode == 0, output
+    assert "3 ran, 2 up to date, in " in output
+    assert "with 2 at a time" in output
+    assert project.files() == plain.files()
+    assert list((project.folder / ".seqproof" / "exchange").iterdir()) == []
 
 
 def test_inputs_that_change_meanwhile_are_an_error(on_workers):

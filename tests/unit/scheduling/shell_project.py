@@ -35,6 +35,7 @@ STAGES = {
 }
 WORK = """\
 set -e
+if test -e trace.env; then . ./trace.env; fi
 name=$1; shift
 mkdir -p out
 echo $name >> "$TRACE"
