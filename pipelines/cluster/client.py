@@ -130,21 +130,12 @@ class RemoteTask:
             future.add_done_callback(lambda _: self._events.put(None))
             self._follow(future)
             answer = self._result(future)
-        content = json.loads(answer[0])
-        if "error" in content:
-            raise UserError(content["error"])
-        result: dict[str, Any] = content["result"]
-        return result, answer[1]
+        return self._parse(answer)
 
     def _follow(self, future: Any) -> None:
         """Handle the events of a job until it has ended."""
         while True:
-            if self._interrupted and not self._signal_sent:
-                self._signal_sent = True
-                if self._process is None:
-                    future.cancel()
-                    self._raise_if_interrupted()
-                self._stop_process()
+            self._stop_if_interrupted(future)
             try:
                 event = self._events.get(timeout=PERIOD)
             except queue.Empty:
@@ -156,19 +147,44 @@ class RemoteTask:
     def _handle(self, event: dict[str, Any]) -> None:
         if "process" in event:
             if self._process is not None:
-                _print(f"Worker {self._process[0]} was lost. ")
-            _print(f"Running {self._stage} on {event['address']}.\n")
+                write_log(f"Worker {self._process[0]} was lost. ")
+            write_log(f"Running {self._stage} on {event['address']}.\n")
             self._process, self._signal_sent = (event["address"], event["process"]), False
         elif "log" in event:
-            _print(event["log"])
+            write_log(event["log"])
         elif "message" in event:
             self._on_message(event["message"])
 
-    def _stop_process(self) -> None:
-        assert self._process is not None
-        worker, process = self._process
+    def _stop_if_interrupted(self, future: Any) -> None:
+        """Pass Ctrl-C on to the worker.
+
+        Raises:
+            KeyboardInterrupt: no worker has begun.
+        """
+        if self._interrupted and not self._signal_sent:
+            self._signal_sent = True
+            if self._process is None:
+                future.cancel()
+                self._raise_if_interrupted()
+            else:
+                self._signal(self._process, signal.SIGINT)
+
+    def _signal(self, process: tuple[str, int], number: int) -> None:
+        """Send a signal to the process of a job on a worker."""
         with suppress(Exception):  # the worker or the process may be gone
-            self._client.run(os.kill, process, signal.SIGINT, workers=[worker])
+            self._client.run(os.kill, process[1], number, workers=[process[0]])
+
+    def _parse(self, answer: Answer) -> tuple[dict[str, Any], bytes]:
+        """Return result and runs of MLflow.
+
+        Raises:
+            UserError: the job could not run to its end.
+        """
+        content = json.loads(answer[0])
+        if "error" in content:
+            raise UserError(content["error"])
+        result: dict[str, Any] = content["result"]
+        return result, answer[1]
 
     def _result(self, future: Any) -> Answer:
         from distributed import CancelledError, KilledWorker
@@ -205,6 +221,7 @@ class RemoteTask:
             raise KeyboardInterrupt
 
 
-def _print(text: str) -> None:
+def write_log(text: str) -> None:
+    """Write to the log of the job, which is the output of this process."""
     sys.stdout.write(text)
     sys.stdout.flush()

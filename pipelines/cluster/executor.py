@@ -17,8 +17,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Self, get_args
 
-from pipelines import files
+from pipelines import files, paths
 from pipelines.cluster.client import RemoteTask, connect
+from pipelines.cluster.worker_groups import WorkerGroup, worker_count
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project, project_copy, reproduction, transfer
 from pipelines.lineage.lockfiles import truncated
@@ -141,7 +142,7 @@ class RemoteStage:
         """
         job = self._job
         with connect(self._address) as client:
-            task = RemoteTask(client, job.stage, lambda message: _send_unless_state(message, send))
+            task = self._task(client, repo, lambda message: _send_unless_state(message, send))
             shares_disk = task.shares_disk(self._token)
             content = project_copy.content(repo, job.stage, job.params, job.entries, shares_disk)
             if not shares_disk:
@@ -169,6 +170,13 @@ class RemoteStage:
                 transfer.record_run(repo, outs.entry)
                 send(result["lock"])
         return str(result["state"])
+
+    def _task(self, client: Any, repo: Any, on_message: Callable[[str], None]) -> RemoteTask:
+        text = self._job.params or Path(repo.root_dir, paths.PARAMS).read_text(encoding="utf-8")
+        count = worker_count(text, self._job.stage)
+        if count > 1:
+            return WorkerGroup(client, self._job.stage, on_message, count)
+        return RemoteTask(client, self._job.stage, on_message)
 
     def _check_inputs(self, repo: Any, entry: transfer.Entry) -> None:
         changed = transfer.changed_inputs(repo, self._job.stage, entry)

@@ -20,11 +20,14 @@ from typing import Any
 
 from pipelines.cluster.checkpoint_exchange import exchanged
 from pipelines.cluster.worker_task import RUNS
+from pipelines.errors import UserError
+from pipelines.lineage import dvc_project, transfer
 from pipelines.lineage.project_copy import CopyContent, complete
 from pipelines.scheduling import copies
 from pipelines.scheduling.children import Children, Main, Send, StopSignals
 from pipelines.scheduling.jobs import LOCK, StageJob
 from pipelines.scheduling.local_jobs import LocalExecutor
+from pipelines.training.supervisor import LOST
 
 PERIOD = 0.25  # seconds between two looks at messages and output
 GRACE = 20.0  # seconds in which a stopped stage may end
@@ -38,11 +41,14 @@ class CopyExecutor(LocalExecutor):
         folder: the copy.
         children: the processes.
         pulls: True if data travel through the default remote.
+        assists: True if another worker runs the stage, which this one helps.
     """
 
-    def __init__(self, folder: Path, children: Children, pulls: bool) -> None:
+    def __init__(
+        self, folder: Path, children: Children, pulls: bool, assists: bool = False
+    ) -> None:
         super().__init__(folder, children, [])
-        self._folder, self._pulls = folder, pulls
+        self._folder, self._pulls, self._assists = folder, pulls, assists
 
     def main(self, name: str, job: StageJob) -> Main:
         """Return the function that a child process runs for a job."""
@@ -51,6 +57,9 @@ class CopyExecutor(LocalExecutor):
             # SLURM sends SIGTERM to all processes. The parent passes it on as SIGINT, and a second
             # signal would end a training at once. The program of the stage inherits the mask.
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+            if self._assists:
+                assist(self._folder, job.stage, send, self._pulls)
+                return
             checkpoints = partial(exchanged, self._folder, job.stage)
             copies.run(self._folder, job.stage, send, self._pulls, checkpoints)
 
@@ -77,7 +86,9 @@ class RemoteJob:
         complete(self._folder, content, self._folder.parent / "seqproof-cache")
         stop = StopSignals()
         with stop.recorded(), Children(self._folder / ".seqproof" / "logs") as children:
-            executor = CopyExecutor(self._folder, children, content.cache is None)
+            executor = CopyExecutor(
+                self._folder, children, content.cache is None, self._job.get("assists", False)
+            )
             executor.start(JOB, StageJob(stage), {})
             while not self._wait(executor):
                 self._pass_signals_on(executor, stop)
@@ -126,6 +137,29 @@ class RemoteJob:
         if folder.is_dir():
             with tarfile.open(self._folder / RUNS, "w:gz", compresslevel=1) as archive:
                 archive.add(folder, ".")
+
+
+def assist(folder: Path, stage: str, send: Send, pulls: bool) -> None:
+    """Run the command of a stage in a copy, for a training that another worker records.
+
+    Args:
+        folder: the copy.
+        stage: its name.
+        send: sends the state: `lost` if another worker was lost, or if a signal ended the command.
+        pulls: True if data travel through the default remote.
+    """
+    os.chdir(folder)
+    try:
+        with dvc_project.open_project(folder, wait=True) as repo:
+            transfer.restore_inputs(repo, stage, pulls)
+            code = transfer.run_command(repo, stage)
+        is_lost = code == LOST or not 0 <= code < 128
+        send("ran" if code == 0 else "lost" if is_lost else "failed")
+    except UserError as error:
+        sys.stderr.write(f"seqproof: {error}\n")
+        send("failed")
+    except KeyboardInterrupt:
+        send("stopped")
 
 
 def main() -> None:

@@ -197,6 +197,18 @@ def changed_inputs(repo: Any, stage: str, entry: Entry) -> list[str]:
     )
 
 
+def run_command(repo: Any, stage: str) -> int:
+    """Run the command of a stage, without records; return its exit code, negative for a signal."""
+    from dvc.stage.exceptions import StageCmdFailedError
+    from dvc.stage.run import cmd_run
+
+    try:
+        cmd_run(_load(repo, stage))
+    except StageCmdFailedError as error:
+        return int(str(error).rpartition(" ")[2])
+    return 0
+
+
 def cache_folder(repo: Any) -> Path:
     """Return the folder of the cache, with the run cache in it."""
     return Path(repo.cache.legacy.path)
