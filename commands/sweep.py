@@ -120,6 +120,7 @@ class _Session:
         self, root: Path, config: Params, name: str, jobs: int | None, scheduler: str | None
     ) -> None:
         self._root, self._config, self._name = root, config, name
+        self._stop = StopSignals()
         self._jobs, self._scheduler = jobs or 1, scheduler
         self._counts_workers = scheduler is not None and jobs is None
         self._devices = [] if scheduler else gpus.choose(None)
@@ -133,7 +134,7 @@ class _Session:
 
     def run(self) -> SweepResult:
         """Run what is left of the sweep, and write its result."""
-        stop = StopSignals()
+        stop = self._stop
         with (
             exclusive.only_run(self._folder / "lock", f"seqproof sweep {self._name}"),
             stop.recorded(),
@@ -146,7 +147,6 @@ class _Session:
             key = self._key(children, stop)
             with self._pool(children, order, stop) as pool, LiveTable() as table:
                 result = self._search(key, pool, table)
-                stages.raise_if_stopped(stop, f"after {len(result.trials)} trials")
                 results.write(paths.sweep(self._name), result)  # the comparison may fail
                 comparison = confirmation.confirm(
                     self._config, result, self._root, pool, self._jobs, table, self._variant
@@ -204,6 +204,7 @@ class _Session:
                 paths.history(self._sweep.model).as_posix(),
                 observer,
             ).run()
+            stages.raise_if_stopped(self._stop, f"after {len(journal.results())} trials")
         return self._result(journal)
 
     def _job(self, values: Mapping[str, Any]) -> StageJob:

@@ -29,7 +29,7 @@ from pipelines.errors import UserError
 Arrays = Sequence[npt.NDArray[Any]]
 
 MAX_TO_KEEP = 2  # checkpoints of a training run: the newest, and the one before in case it is torn
-MAX_UNFINISHED = 3  # unfinished training runs of one stage that can be resumed
+MAX_UNFINISHED = 16  # unfinished training runs of one stage that can be resumed, as of a sweep
 FORMAT = 3  # increased whenever the content of a checkpoint changes its meaning
 ATTEMPT, LOCK, INDEX_SUFFIX, ARRAYS_SUFFIX = "attempt", "lock", ".json", ".npys"
 INDEX_NAME = re.compile(rf"\d{{12}}-[0-9a-f]{{64}}{INDEX_SUFFIX}")

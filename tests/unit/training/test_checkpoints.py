@@ -191,14 +191,14 @@ def test_another_key_has_no_checkpoint_and_fresh_removes_it(tmp_path):
 
 def test_finished_trainings_and_old_unfinished_ones_are_removed(tmp_path):
     stage = tmp_path / ".seqproof" / "checkpoints" / "train_lstm@x"
-    for number in range(6):
+    for number in range(MAX_UNFINISHED + 3):
         with open_checkpoints(tmp_path, "train_lstm@x", f"key-{number}", 1) as manager:
             manager.save(1, make_checkpoint(number))
         os.utime(stage / f"key-{number}", (number, number))
     assert len(list(stage.iterdir())) == MAX_UNFINISHED
-    with open_checkpoints(tmp_path, "train_lstm@x", "key-5", 1) as manager:
+    with open_checkpoints(tmp_path, "train_lstm@x", f"key-{number}", 1) as manager:
         manager.clear()
-    assert not (stage / "key-5").exists()
+    assert not (stage / f"key-{number}").exists()
 
 
 def test_the_folder_is_named_by_stage_and_key(tmp_path):
