@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from commands import run as stages
 from commands import sweep_apply
-from pipelines import console, paths
+from pipelines import console, files, paths
 from pipelines.config import params, sweeps
 from pipelines.config.params import Params, Sweep
 from pipelines.console import LiveTable
@@ -144,9 +145,9 @@ class _Session:
             if self._scheduler and self._counts_workers:
                 self._jobs = stages.count_workers(children, self._scheduler, stop)
             order = self._prepare(children, stop)
-            key = self._key(children, stop)
+            inputs = self._inputs(children, stop)
             with self._pool(children, order, stop) as pool, LiveTable() as table:
-                result = self._search(key, pool, table)
+                result = self._search(inputs, pool, table)
                 results.write(paths.sweep(self._name), result)  # the comparison may fail
                 comparison = confirmation.confirm(
                     self._config, result, self._root, pool, self._jobs, table, self._variant
@@ -167,16 +168,15 @@ class _Session:
             stages.run(needs, None, None, scheduler=self._scheduler)
         return list(surveyed)
 
-    def _key(self, children: Children, stop: StopSignals) -> str:
-        """Return the key of the sweep; DVC hashes the inputs in a process of its own."""
+    def _inputs(self, children: Children, stop: StopSignals) -> Inputs:
+        """Return the inputs of the training; DVC hashes them in a process of its own."""
 
         def main(send: Send) -> None:
             inputs = dvc_project.inputs(self._stage, self._root)
             assert inputs is not None
             send(json.dumps(asdict(inputs)))
 
-        answer = stages.ask(children, "inputs", main, stop)
-        return variants.key(self._config, self._sweep, Inputs(**json.loads(answer)))
+        return Inputs(**json.loads(stages.ask(children, "inputs", main, stop)))
 
     @contextmanager
     def _pool(
@@ -185,14 +185,17 @@ class _Session:
         with stages.executor(self._root, children, order, self._scheduler) as (executor, server):
             yield JobPool(executor, stop, {**server, TRACKING: OFF}, self._devices)
 
-    def _search(self, key: str, pool: JobPool, table: LiveTable) -> SweepResult:
+    def _search(self, inputs: Inputs, pool: JobPool, table: LiveTable) -> SweepResult:
+        key = variants.key(self._config, self._sweep, inputs)
         space = sweeps.search_space(self._sweep, self._entry)
         start = sweeps.starting_values(self._sweep, self._entry)
         file = self._folder / f"{key}.journal"
         journal = Journal(file, self._sweep, space, start, getattr(self._entry, "epochs", 1))
         screen = SearchScreen(table, self._sweep, self._jobs, journal.results())
         with sweep_runs.sweep_runs(self._config, self._name, key, self._root) as runs:
-            observer = _TrackedScreen(screen, runs, self._sweep, self._parameters)
+            observer = _TrackedScreen(
+                screen, runs, self._sweep, self._parameters, partial(self._discard, inputs)
+            )
             SweepSearch(
                 self._name,
                 self._sweep,
@@ -206,6 +209,11 @@ class _Session:
             ).run()
             stages.raise_if_stopped(self._stop, f"after {len(journal.results())} trials")
         return self._result(journal)
+
+    def _discard(self, inputs: Inputs, values: Mapping[str, Any]) -> None:
+        """Remove the checkpoint that a training has written when it was stopped."""
+        trial = variants.trial_inputs(self._config, self._sweep.model, inputs, values)
+        files.remove(stages.FOLDER / "checkpoints" / self._stage / trial.input_hash)
 
     def _job(self, values: Mapping[str, Any]) -> StageJob:
         """Return the training with some values."""
@@ -247,10 +255,11 @@ class _TrackedScreen:
         runs: SweepRuns,
         sweep: Sweep,
         parameters: Callable[[Mapping[str, Any]], Mapping[str, object]],
+        discard: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self._screen, self._runs, self._sweep = screen, runs, sweep
         self._parameters = parameters
-        self.draw, self.fail = screen.draw, screen.fail
+        self.draw, self.fail, self.discard = screen.draw, screen.fail, discard
 
     def end(self, trial: Trial, rows: Sequence[Row], seconds: float) -> None:
         """Report the end of a trial."""

@@ -39,6 +39,9 @@ class Observer(Protocol):
     def fail(self, number: int, problem: str) -> None:
         """Report a failure that may have nothing to do with the values of the trial."""
 
+    def discard(self, values: Mapping[str, Any]) -> None:
+        """Remove what a training that was stopped early has left."""
+
 
 @dataclass
 class _Run:
@@ -198,6 +201,8 @@ class SweepSearch:
         run = self._runs.pop(number)
         run.seconds = end.seconds
         if run.is_hopeless:
+            drawn = self._journal.trials[number].params
+            self._observer.discard(spaces.decode(self._space, drawn))
             return
         if end.state in ("failed", "stopped"):
             self._fail(number, run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pipelines.config import models, params, params_file, sweeps, yaml_tree
@@ -42,6 +43,20 @@ def variant(text: str, config: Params, model: str, values: Mapping[str, Any]) ->
     changed_text = params_file.flow({**tree, "goals": []}) + "\n"
     params.parse(changed_text, NAME)
     return changed_text
+
+
+def trial_inputs(config: Params, model: str, inputs: Inputs, values: Mapping[str, Any]) -> Inputs:
+    """Return the inputs of a trial's training.
+
+    Args:
+        config: params.yaml.
+        model: name of the model.
+        inputs: of its training with params.yaml as it is.
+        values: of the trial's parameters.
+    """
+    place = ".".join(section(config, model))
+    entry = sweeps.changed(inputs.params[place], sweeps.trial_values(values))
+    return replace(inputs, params={**inputs.params, place: entry})
 
 
 def key(config: Params, sweep: Sweep, inputs: Inputs) -> str:

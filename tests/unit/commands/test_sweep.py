@@ -12,6 +12,8 @@ import pytest
 from commands import sweep as command
 from pipelines.config import params
 from pipelines.errors import UserError
+from pipelines.lineage import dvc_project
+from pipelines.sweeps import variants
 from tests.unit.commands.sweep_project import MODEL, SWEEP, TRAIN, SweepProject
 from tests.unit.config.shipped import TEXT
 
@@ -52,6 +54,9 @@ def test_a_sweep_is_killed_stopped_finished_and_applied(project: SweepProject) -
     assert "The winner is better than the starting point on the test split" in project.errors
     _check_runs(project, trials)
 
+    config = params.load(project.folder / "params.yaml")
+    before = dvc_project.inputs(TRAIN, project.folder)
+    assert before is not None
     project.trace.unlink()
     project.run("sweep", "tuning", "--apply", "--force")
     subprocess.run(["dvc", "repro", "-q", TRAIN], cwd=project.folder, check=True)
@@ -60,6 +65,8 @@ def test_a_sweep_is_killed_stopped_finished_and_applied(project: SweepProject) -
     best = max(t["value"] for t in trials if t["state"] == "complete")
     (values,) = [t["values"] for t in trials if t["state"] == "complete" and t["value"] == best]
     assert winner.dropout == values["dropout"]
+    after = variants.trial_inputs(config, MODEL, before, values)
+    assert after == dvc_project.inputs(TRAIN, project.folder)  # so its checkpoints are known
 
 
 def _check_runs(project: SweepProject, trials: list[dict]) -> None:

@@ -40,7 +40,7 @@ class Observer:
     """Records what it is told."""
 
     def __init__(self):
-        self.ended, self.problems, self.drawn = [], [], 0
+        self.ended, self.problems, self.discarded, self.drawn = [], [], [], 0
 
     def draw(self, running, elapsed):
         assert running.keys() == elapsed.keys()
@@ -48,6 +48,9 @@ class Observer:
 
     def end(self, trial, rows, seconds):
         self.ended.append(trial)
+
+    def discard(self, values):
+        self.discarded.append(values)
 
     def fail(self, number, problem):
         self.problems.append((number, problem))
@@ -100,8 +103,10 @@ def test_the_same_seed_proposes_the_same_trials(world, tmp_path):
 
 @pytest.mark.parametrize("pruner", ["median", "hyperband"])
 def test_a_search_that_is_killed_at_any_point_ends_like_any_other(world, tmp_path, pruner):
-    expected, *_ = search(world, pruner=pruner)
+    expected, _, observer = search(world, pruner=pruner)
     assert {"pruned", "complete"} == {trial.state for trial in expected.results()}
+    pruned = [trial.values for trial in expected.results() if trial.state == "pruned"]
+    assert observer.discarded == pruned
     assert world.epochs_run < 5 * ENTRY["trials"]
     killed = World(curve, tmp_path)
     deaths = 0
