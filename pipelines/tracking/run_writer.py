@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ PROCESS = "seqproof.begun"  # tag: id of the last process that wrote to the run
 RESUMED = "seqproof.resumed"  # tag: how often the training was resumed
 CONTENT = "seqproof.content"  # tag of a logged model: hash of its content
 SYSTEM = "system/"  # prefix of system metrics
+UPLOADS = 8  # files at a time
 
 
 class RunWriter:
@@ -224,9 +226,29 @@ class RunWriter:
             with tempfile.TemporaryDirectory() as temporary:
                 folder = Path(temporary) / "model"
                 mlflow_format.save_model(folder, self.id, model, event)
-                self._client.log_model_artifacts(model.model_id, str(folder))
+                self._upload_model(model, folder)
             self._client.finalize_logged_model(model.model_id, "READY")
         self._log_model_results(run, model.model_id)
+
+    def _upload_model(self, model: Any, folder: Path) -> None:
+        """Upload the files of a model; to S3 several at a time.
+
+        Most are small files of its code, and S3 takes a request for each.
+        """
+        if not model.artifact_location.startswith("s3:"):
+            self._client.log_model_artifacts(model.model_id, str(folder))
+            return
+
+        def upload(file: Path) -> None:
+            parent = file.parent.relative_to(folder).as_posix()
+            self._client.log_model_artifact(
+                model.model_id, str(file), None if parent == "." else parent
+            )
+
+        first, *others = (file for file in sorted(folder.rglob("*")) if file.is_file())
+        upload(first)  # MLflow keeps its connection to the store
+        with ThreadPoolExecutor(UPLOADS) as pool:
+            list(pool.map(upload, others))  # raises the first error
 
     def _log_model_results(self, run: Any, model_id: str) -> None:
         """Log the run's test metrics as metrics of the model on the test dataset, too."""
