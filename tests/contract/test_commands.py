@@ -148,6 +148,9 @@ TESTS: dict[str, dict[str, tuple[str, ...]]] = {
     "unit/commands/test_new.py": {
         "test_the_whole_project_is_committed": ("seqproof new --template",),
     },
+    "faults/test_workers.py": {
+        "test_the_first_of_two_workers_writes_the_model": ("python -m",),
+    },
     "unit/commands/test_predict.py": {
         "test_check_passes_texts_like_the_training_text": ("seqproof predict --check <",),
         "test_json_has_the_texts_as_typed_and_null_for_a_blank_one": ("seqproof predict --json <",),

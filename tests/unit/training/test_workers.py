@@ -59,7 +59,7 @@ def test_workers_have_the_losses_of_one_process_on_the_same_batches(
         np.testing.assert_allclose(computed[name], values, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("model", CASES)
+@pytest.mark.parametrize("model", worker_training.IN_PROCESSES)
 def test_processes_have_the_bytes_of_devices_even_if_one_was_killed(trainings, model):
     computed, expected = (numbers(trainings[kind], model) for kind in ("processes", "devices"))
     assert computed.keys() == expected.keys()
