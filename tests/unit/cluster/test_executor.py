@@ -82,11 +82,18 @@ def project_of_each_kind(request, project, tmp_path, monkeypatch) -> Project:
 
 
 class Run:
-    """Jobs of a project on the workers."""
+    """Jobs of a project on the workers, in a context."""
 
     def __init__(self, project: Project, children: Children, address: str) -> None:
         self.project = project
         self.executor = DaskExecutor(project.folder, children, list(STAGES), address)
+
+    def __enter__(self) -> "Run":
+        self.executor.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.executor.__exit__(*error)
 
     def start(self, name: str, params: str | None = None) -> None:
         """Start a stage, with its output in the log instead of with that of the tests."""
@@ -119,10 +126,8 @@ def on_workers(project, cluster, monkeypatch) -> Iterator[Run]:
     """The project's jobs on the workers."""
     monkeypatch.chdir(project.folder)
     logs = project.folder / ".seqproof" / "logs"
-    with Children(logs) as children:
-        run = Run(project, children, cluster.address)
-        with run.executor:
-            yield run
+    with Children(logs) as children, Run(project, children, cluster.address) as started:
+        yield started
 
 
 def test_outs_and_lock_are_those_of_dvc_repro(project_of_each_kind, plain, on_workers):
@@ -185,7 +190,7 @@ def end_training(on_workers: Run) -> None:
     on_workers.project.trace.with_name(f"{on_workers.project.trace.name}.wait").unlink()
 
 
-def stages_on_workers(on_workers: Run) -> list[int]:
+def stages_on_workers() -> list[int]:
     """Return the processes that work in copies of the project."""
     processes = []
     for process in Path("/proc").glob("[0-9]*"):
@@ -198,21 +203,20 @@ def stages_on_workers(on_workers: Run) -> list[int]:
     return processes
 
 
-@pytest.mark.parametrize("params", [None, "rate: 3\n"])
-def test_a_signal_stops_the_stage_on_its_worker(on_workers, params):
-    begin_training(on_workers, params)
+def test_a_signal_stops_a_job_with_parameters_on_its_worker(on_workers):
+    begin_training(on_workers, "rate: 3\n")
     on_workers.executor.send_signal(signal.SIGINT, "train")
     assert on_workers.finish("train")[-1] in ("stopped", "failed")
-    wait_until(lambda: not stages_on_workers(on_workers))
+    wait_until(lambda: not stages_on_workers())
 
 
 def test_a_worker_ends_the_stage_of_a_killed_client(on_workers):
     begin_training(on_workers)
-    assert stages_on_workers(on_workers)
+    assert stages_on_workers()
     on_workers.executor.send_signal(signal.SIGKILL)
     _, codes = wait(on_workers.executor, ["train"])
     assert codes == {"train": -signal.SIGKILL}
-    wait_until(lambda: not stages_on_workers(on_workers))  # it would run for ever
+    wait_until(lambda: not stages_on_workers())  # it would run for ever
 
 
 def test_a_stage_goes_on_where_its_worker_has_died(on_workers, cluster, plain):
@@ -228,6 +232,21 @@ def test_a_stage_goes_on_where_its_worker_has_died(on_workers, cluster, plain):
     outs = {path: text for path, text in plain.files().items() if path.startswith("out/train/")}
     assert outs.items() <= on_workers.project.files().items()
     cluster.add_worker(f"{name}-again")
+
+
+def test_a_lost_scheduler_is_a_sentence(project, tmp_path, monkeypatch):
+    monkeypatch.chdir(project.folder)
+    with (
+        DaskCluster(tmp_path / "cluster", os.environ) as cluster,
+        Children(project.folder / ".seqproof" / "logs") as children,
+        Run(project, children, cluster.address) as on_worker,
+    ):
+        cluster.add_worker("one")
+        begin_training(on_worker)
+        cluster.kill("scheduler")
+        assert on_worker.finish("train")[-1] == "failed"
+        assert "The connection to the Dask scheduler was lost." in on_worker.log("train")
+        wait_until(lambda: not stages_on_workers())
 
 
 def test_ctrl_c_and_the_next_command(project, cluster, plain):

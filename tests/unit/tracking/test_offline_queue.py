@@ -10,7 +10,7 @@ import pytest
 from commands.sync import sync
 from pipelines import paths
 from pipelines.console import Exit
-from pipelines.tracking import connection, log_events, offline_queue, run_writer
+from pipelines.tracking import connection, log_events, offline_queue, run_writer, runs
 from pipelines.tracking.log_events import LogEvent
 from tests.unit.tracking.work import METRICS, NAME, Work
 
@@ -50,6 +50,30 @@ def _state(work: Work) -> dict[str, Any]:
         "files": sorted(str(file.relative_to(folder)) for file in folder.rglob("*.*")),
         "resumed": run.data.tags[run_writer.RESUMED],
     }
+
+
+def test_runs_of_another_machine_are_taken_over(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(runs.TRACKING, runs.QUEUE)
+    with pytest.raises(KeyboardInterrupt):
+        work.train(stop_after=1)
+    work.train()
+    work.evaluate()
+    assert not work.client().search_experiments(filter_string="name LIKE 'seqproof/%'")
+    other = tmp_path / "other"  # the copy of the project there
+    offline_queue.queue_folder(work.folder).rename(other)
+    (offline_queue.queue_folder(work.folder) / "000001-mine").mkdir(parents=True)
+    offline_queue.take_over(work.folder, other)
+    monkeypatch.delenv(runs.TRACKING)
+    sync(any_server=False)
+    output = capsys.readouterr().out
+    assert "Uploaded 2 queued runs to" in output
+    assert "unreachable" not in output
+    state = _state(work)
+    assert state["status"] == "FINISHED"
+    assert state["points"]["test_bleu"] == [(0, 20.5)]
+    assert state["models"] == [("READY", 2)]
 
 
 def test_queued_training_and_evaluation_become_one_run(
