@@ -12,8 +12,9 @@ from pathlib import Path
 
 import psutil
 
+from pipelines.lineage import dvc_project
 from tests.cluster.machines import Machine, Network
-from tests.cluster.projects import MODEL, TRAINING
+from tests.cluster.projects import EVALUATION, MODEL, TRAINING
 from tests.cluster.slurm import Slurm
 from tests.walk.projects import Project
 
@@ -99,10 +100,24 @@ def training_job() -> str | None:
     return None
 
 
-def test_preempted_jobs_of_slurm(untrained, reference, slurm_server: Slurm, tmp_path):
+def forget_training(folder: Path) -> None:
+    """Remove what the training and the stages after it have left."""
+    lock = folder / "dvc.lock"
+    blocks = dvc_project.split_lock(lock.read_text(encoding="utf-8"))
+    assert blocks is not None
+    lost = tuple(f"  {name}:" for name in (TRAINING, EVALUATION, "report"))
+    text = "".join(block for block in blocks if not block.startswith(lost))
+    lock.write_text(dvc_project.HEADER + text, encoding="utf-8")
+    for name in ("models", "plots", "metrics", "predictions", "analyses", ".dvc/cache/runs"):
+        shutil.rmtree(folder / name)
+    (folder / "report.html").unlink()
+
+
+def test_preempted_jobs_of_slurm(reference, slurm_server: Slurm, tmp_path):
     """The first gets SIGTERM, the second is put into the queue again."""
     folder = tmp_path / "project"
-    shutil.copytree(untrained.folder, folder, symlinks=True)
+    shutil.copytree(reference.folder, folder, symlinks=True)
+    forget_training(folder)
     variables = {"DASK_JOBQUEUE__SLURM__CORES": "1", "DASK_JOBQUEUE__SLURM__MEMORY": "2GB"}
     path = f"{BIN}{os.pathsep}{slurm_server.variables['PATH']}"
     output = tmp_path / "output"
