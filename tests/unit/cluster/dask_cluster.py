@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from tests.unit.tracking.servers import closed_port
 
 DASK = (sys.executable, "-m", "dask")
@@ -45,6 +47,18 @@ class DaskCluster:
         process = self._processes.pop(name)
         process.kill()
         process.wait()
+
+    def terminate(self, name: str) -> None:
+        """Send SIGTERM to a worker and to all that it has started, and wait for its end."""
+        process = self._processes.pop(name)
+        worker = psutil.Process(process.pid)
+        for each in (worker, *worker.children(recursive=True)):
+            each.terminate()
+        process.wait()
+
+    def names(self) -> list[str]:
+        """Return the names of the workers."""
+        return [name for name in self._processes if name != "scheduler"]
 
     def _start(self, name: str, *arguments: str) -> None:
         (self._folder / name).mkdir(parents=True)

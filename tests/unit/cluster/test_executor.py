@@ -223,7 +223,7 @@ def test_a_stage_goes_on_where_its_worker_has_died(on_workers, cluster, plain):
     begin_training(on_workers)
     wait_until(lambda: "Running train on" in on_workers.log("train"))
     (address,) = re.findall("Running train on (.*)[.]", on_workers.log("train"))
-    name = next(name for name in ("one", "two") if address in cluster.log(name))
+    name = next(name for name in cluster.names() if address in cluster.log(name))
     cluster.kill(name)
     wait_until(lambda: on_workers.log("train").count("Running train on") == 2)
     end_training(on_workers)
@@ -269,6 +269,23 @@ def test_ctrl_c_and_the_next_command(project, cluster, plain):
     assert "with 2 at a time" in output
     assert project.files() == plain.files()
     assert list((project.folder / ".seqproof" / "exchange").iterdir()) == []
+
+
+def test_a_worker_that_gets_sigterm_lets_the_stage_end(on_workers, cluster):
+    """SLURM sends it to all processes of a job, and kills them when the worker has ended."""
+    last = on_workers.project.trace.with_name(f"{on_workers.project.trace.name}.last")
+    script = on_workers.project.folder / "work.sh"
+    text = script.read_text().replace("sleep 0.05", "sleep 0.05 || true")  # SIGINT reaches it, too
+    script.write_text(f"trap '' TERM\ntrap 'sleep 1; touch {last}; exit 1' INT\n{text}")
+    begin_training(on_workers)
+    wait_until(lambda: "Running train on" in on_workers.log("train"))
+    (address,) = re.findall("Running train on (.*)[.]", on_workers.log("train"))
+    name = next(name for name in cluster.names() if address in cluster.log(name))
+    cluster.terminate(name)
+    assert last.exists()
+    end_training(on_workers)
+    assert on_workers.finish("train")[-1] == "ran"
+    cluster.add_worker(f"{name}-after")
 
 
 def test_inputs_that_change_meanwhile_are_an_error(on_workers):
