@@ -156,6 +156,7 @@ class _Session:
         result = replace(result, comparison=comparison)
         results.write(paths.sweep(self._name), result)
         if comparison is not None:
+            key = variants.key(self._config, self._sweep, inputs)
             with sweep_runs.sweep_runs(self._config, self._name, key, self._root) as runs:
                 runs.run.log_metrics(confirmation.metrics(comparison))
         return result
