@@ -189,7 +189,7 @@ def run_stages(
         ),
     ] = None,
     slurm: Annotated[
-        bool, Option("--slurm", help="run the stages in SLURM jobs, as many as --jobs says")
+        bool, Option("--slurm", help="run the stages in SLURM jobs: --jobs of them, or 4")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -209,7 +209,7 @@ def run_stages(
     from commands import run as command
 
     names = [inputs.utf8(target, "TARGET") for target in targets or ()]
-    scheduler = _checked_scheduler(scheduler, slurm, jobs)
+    scheduler = _checked_scheduler(scheduler, slurm)
     if gpus is not None and (slurm or scheduler is not None):
         raise UserError("--gpus is for this machine: workers of a cluster use their own.")
     command.run(names, jobs, gpus, as_json, scheduler, slurm)
@@ -243,7 +243,7 @@ def sweep(
         ),
     ] = None,
     slurm: Annotated[
-        bool, Option("--slurm", help="run the trials in SLURM jobs, as many as --jobs says")
+        bool, Option("--slurm", help="run the trials in SLURM jobs: --jobs of them, or one")
     ] = False,
     apply: Annotated[
         bool,
@@ -272,18 +272,16 @@ def sweep(
     if apply:
         command.apply(name, force, as_json)
         return
-    scheduler = _checked_scheduler(scheduler, slurm, jobs)
+    scheduler = _checked_scheduler(scheduler, slurm)
     command.sweep(name, jobs, as_json, scheduler, slurm)
 
 
-def _checked_scheduler(scheduler: str | None, slurm: bool, jobs: int | None) -> str | None:
+def _checked_scheduler(scheduler: str | None, slurm: bool) -> str | None:
     """Return the address of a scheduler; raise UserError if the options contradict each other."""
     from commands import inputs
 
     if slurm and scheduler is not None:
         raise UserError("--slurm cannot be combined with --scheduler: it starts a scheduler.")
-    if slurm and jobs is None:
-        raise UserError("--slurm needs --jobs, the number of SLURM jobs, for example `--jobs 4`.")
     return None if scheduler is None else inputs.utf8(scheduler, "--scheduler")
 
 

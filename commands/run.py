@@ -27,6 +27,7 @@ from pipelines.scheduling.screen import Screen, duration
 FOLDER = Path(".seqproof")  # for the lock and the logs
 CHECK = Path("stages", "check.py")  # would fail with invalid parameters, and print more
 SURVEY = "survey"  # the process that asks DVC which stages are outdated
+SLURM_JOBS = 4  # by default
 SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
@@ -42,8 +43,8 @@ def run(
 
     Args:
         targets: stages, groups, models or corpora; none stands for all stages.
-        jobs: number of stages at a time; by default the cores divided by the threads of a stage, or
-            the number of workers.
+        jobs: number of stages at a time; by default the cores divided by the threads of a stage,
+            the number of workers, or 4 jobs of SLURM.
         gpu_count: number of GPUs to use; all by default.
         as_json: print JSON at the end, and all other messages on standard error.
         scheduler: address of a Dask scheduler, whose workers run the stages.
@@ -88,7 +89,7 @@ def _run(
             stages = survey(root, children, stop)
             names = plan.select(targets, stages)
             scheduled = plan.schedule_stages(names, stages, console.costs(names))
-            jobs = jobs or workers or max(environment.cores() // plan.threads(stages), 1)
+            jobs = jobs or workers or (SLURM_JOBS if slurm else _default_jobs(stages))
             has_result = any(map(plan.is_evaluation, set(names) - set(scheduled)))
             schedule = Schedule(scheduled, jobs, devices, has_result)
             with (
@@ -115,6 +116,11 @@ def _run(
             for name, state in schedule.states.items()
         ],
     }
+
+
+def _default_jobs(stages: Mapping[str, SurveyedStage]) -> int:
+    """Return the number of stages that the cores of this machine run at a time."""
+    return max(environment.cores() // plan.threads(stages), 1)
 
 
 def _run_stages(

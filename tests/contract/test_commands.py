@@ -33,7 +33,7 @@ TESTS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "cluster/test_run.py": {
-        "test_preempted_jobs_of_slurm": ("seqproof run --jobs --slurm",),
+        "test_preempted_jobs_of_slurm": ("seqproof run --jobs --slurm", "seqproof run --slurm"),
     },
     "walk/test_documented_commands.py": {
         "test_commands_of_dvc": (

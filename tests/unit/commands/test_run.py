@@ -63,8 +63,7 @@ def test_other_errors_are_those_of_dvc(tmp_path):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("run --slurm", "--slurm needs --jobs, the number of SLURM jobs"),
-        ("sweep a --slurm", "--slurm needs --jobs, the number of SLURM jobs"),
+        ("sweep a --slurm --scheduler tcp://h:1", "--slurm cannot be combined"),
         (
             "run --slurm --jobs 2 --scheduler tcp://h:1",
             "--slurm cannot be combined with --scheduler",
@@ -93,5 +92,6 @@ def test_a_sweep_in_jobs_of_slurm_uses_their_scheduler(monkeypatch):
     monkeypatch.setattr(sweep, "select", lambda config, name: name)
     monkeypatch.setattr(sweep, "_print_summary", lambda result: None)
     app.app(["sweep", "a", "--slurm", "--jobs", "3"], standalone_mode=False)
+    app.app(["sweep", "a", "--slurm"], standalone_mode=False)
     app.app(["sweep", "a", "--scheduler", "tcp://h:1"], standalone_mode=False)
-    assert addresses == ["tls://3-jobs", "tcp://h:1"]
+    assert addresses == ["tls://3-jobs", "tls://1-jobs", "tcp://h:1"]
