@@ -26,7 +26,7 @@ CASES = {
     "language_model": {
         **DROPOUT,
         "batch_size": 5,
-        "bptt_steps": 5,
+        "bptt_steps": 4,
         "epochs": 4,
         "activation_regularization": 2.0,
         "temporal_activation_regularization": 1.0,
