@@ -282,7 +282,12 @@ def _checked_scheduler(scheduler: str | None, slurm: bool) -> str | None:
 
     if slurm and scheduler is not None:
         raise UserError("--slurm cannot be combined with --scheduler: it starts a scheduler.")
-    return None if scheduler is None else inputs.utf8(scheduler, "--scheduler")
+    if scheduler is None:
+        return None
+    if not scheduler.strip():
+        raise UserError("--scheduler needs an address, for example tcp://host:8786.")
+    address = inputs.utf8(scheduler, "--scheduler")
+    return address if "://" in address else f"tcp://{address}"
 
 
 @app.command(rich_help_panel="Use")

@@ -62,6 +62,8 @@ def serve(
         settings = uvicorn.Config(
             app.make_app(model, limits, refresh, refresh_seconds),
             log_level="warning",
+            http="h11",  # the same parser whatever else is installed
+            loop="asyncio",
             access_log=False,
             server_header=False,
             backlog=BACKLOG,

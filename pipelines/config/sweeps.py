@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import combinations, product
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
@@ -47,7 +47,11 @@ class Range(ConfigModel):
             raise ValueError("'log' and 'step' exclude each other: remove one of them")
         if self.step is not None:
             low, high, step = (Decimal(repr(x)) for x in (self.low, self.high, self.step))
-            if (high - low) % step:
+            try:
+                is_multiple = (high - low) % step == 0
+            except InvalidOperation:  # more steps than digits
+                is_multiple = False
+            if not is_multiple:
                 raise ValueError(
                     f"'high: {self.high:g}' is not 'low: {self.low:g}' plus a multiple of "
                     f"'step: {self.step:g}'"

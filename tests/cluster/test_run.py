@@ -114,7 +114,7 @@ def forget_training(folder: Path) -> None:
 
 
 def test_preempted_jobs_of_slurm(reference, slurm_server: Slurm, tmp_path):
-    """The first gets SIGTERM, the second is put into the queue again."""
+    """The job of the training gets SIGTERM; the training goes on in another job."""
     folder = tmp_path / "project"
     shutil.copytree(reference.folder, folder, symlinks=True)
     forget_training(folder)
@@ -131,14 +131,9 @@ def test_preempted_jobs_of_slurm(reference, slurm_server: Slurm, tmp_path):
             stderr=file,
             text=True,
         )
-    jobs = []
-    for command in (("scancel", "--signal=TERM", "--full"), ("scontrol", "requeue")):
-        earlier = checkpoint(folder)
-        wait_for(lambda earlier=earlier: checkpoint(folder)[-1:] > earlier[-1:], run, output)
-        wait_for(training_job, run, output)
-        jobs.append(training_job())
-        slurm_server.call(*command, jobs[-1])
-        wait_for(lambda: training_job() not in (None, jobs[-1]), run, output)
+    wait_for(lambda: checkpoint(folder), run, output)
+    wait_for(training_job, run, output)
+    slurm_server.call("scancel", "--signal=TERM", "--full", training_job())
     assert run.wait() == 0, output.read_text(encoding="utf-8")
     assert "Resumed from the checkpoint" in log(folder)
     compare(folder, reference)

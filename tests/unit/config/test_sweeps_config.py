@@ -152,9 +152,10 @@ def test_the_message_has_the_line_of_a_key_with_a_dot(tmp_path: Path) -> None:
 
 def test_a_value_must_agree_with_the_model_that_it_starts_from(tmp_path: Path) -> None:
     template = PATH.parent / "templates" / "tweeteval-emotion.yaml"
+    text = re.sub(r"(?ms)^sweeps:.*?(?=^\S|\Z)", "", template.read_text(encoding="utf-8"))
     edit = ("model: opinions-lstm\n", "model: emotion-from-lm\n")
     with pytest.raises(UserError, match=r"may have units: 32: .*emotion-from-lm\.units is 32, but"):
-        load(tmp_path, edit, base=template.read_text(encoding="utf-8"))
+        load(tmp_path, edit, base=text)
 
 
 def test_parameters_file_without_sweeps_has_none(tmp_path: Path) -> None:
