@@ -13,6 +13,7 @@ from pipelines.training.datasets import Batch, TrainingData
 from pipelines.training.objectives import Objective
 from pipelines.training.optimizers import clip, global_norm
 from pipelines.training.shards import sharded_loss
+from pipelines.training.steps import state_specs
 from pipelines.training.worker_seeds import WorkerSeeds
 from pipelines.training.workers import Workers, sum_over_replicas
 
@@ -145,8 +146,3 @@ def _rows_per_own_row(batch: Batch, part: int, parts: int) -> tf.Tensor:
     rows = tf.shape(tf.nest.flatten(batch)[0])[0]
     own_rows = rows * (part + 1) // parts - rows * part // parts
     return tf.cast(rows, tf.float32) / tf.cast(own_rows, tf.float32)
-
-
-def state_specs(states: Any) -> Any:
-    """Return the tensor specs of carried states."""
-    return tf.nest.map_structure(lambda state: tf.TensorSpec(state.shape, state.dtype), states)
