@@ -147,11 +147,11 @@ def make_task() -> Task:
         except OSError as error:
             return fail(f"cannot run the stage: {error}.")
         finally:
-            atexit.unregister(stop)
             if process is not None and process.poll() is None:  # an event could not be sent
                 assert process.stdout is not None
                 process.stdout.close()
                 stop(process)
+            atexit.unregister(stop)  # a worker that ends waits for the stage until here
             shutil.rmtree(folder, ignore_errors=True)
 
     return run_job

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -53,7 +54,8 @@ class DaskCluster:
         process = self._processes.pop(name)
         worker = psutil.Process(process.pid)
         for each in (worker, *worker.children(recursive=True)):
-            each.terminate()
+            with suppress(psutil.NoSuchProcess):  # short commands of a stage
+                each.terminate()
         process.wait()
 
     def names(self) -> list[str]:
