@@ -3,66 +3,30 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import queue
 import signal
 import sys
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from pipelines.cluster.worker_task import Answer, make_task
+from pipelines.data import dask_client
 from pipelines.errors import UserError, redact
 
-TIMEOUT = 10  # seconds until a scheduler that does not answer is an error
 PERIOD = 0.25  # seconds between two looks at signals
 
 
-@contextmanager
-def connect(address: str) -> Iterator[Any]:
-    """Connect to a scheduler.
-
-    Args:
-        address: of the scheduler. The certificates for an address that begins with `tls://` are in
-            Dask's configuration.
+def connect(address: str) -> AbstractContextManager[Any]:
+    """Return the connection to a scheduler as a context.
 
     Raises:
         UserError: it does not answer, or Dask is not installed.
     """
-    try:
-        from distributed import Client
-    except ImportError:
-        raise UserError(
-            "`--scheduler` needs Dask: install seqproof[dask], as docs/scale.md shows."
-        ) from None
-    # A lost connection is reported by us.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of versions, which are compared by us
-            client = Client(address, timeout=TIMEOUT, set_as_default=False)
-    except Exception as error:  # of Dask, TLS or the system
-        raise UserError(
-            f"The Dask scheduler at '{address}' does not answer ({_reason(error, address)}). "
-            "Correct the address, or start one with `dask scheduler`."
-        ) from None
-    try:
-        yield client
-    finally:
-        with suppress(Exception):  # the scheduler may be gone
-            client.close(timeout=2)
-
-
-def _reason(error: Exception, address: str) -> str:
-    """Return the message of an error, without the password of an address."""
-    _, slashes, location = address.partition("://")
-    text = " ".join(str(error).split())
-    if slashes and location:
-        text = text.replace(location, redact(address).partition("://")[2])
-    return redact(text).rstrip(".") or type(error).__name__
+    fix = "Correct the address, or start one with `dask scheduler`."
+    return dask_client.connect(address, "`--scheduler`", fix)
 
 
 def count_workers(address: str) -> int:

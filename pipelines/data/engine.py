@@ -17,10 +17,10 @@ from itertools import islice
 from typing import Any, Self, TypeVar
 
 from pipelines.config.params import DataConfig
+from pipelines.data import dask_client
 from pipelines.errors import UserError
 
 MAX_IN_PROCESS = 4  # so few items take less time than the start of workers
-TIMEOUT = 10  # seconds until a scheduler that does not answer is an error
 
 Item = TypeVar("Item")
 
@@ -94,7 +94,13 @@ class Engine:
             pool = ProcessPoolExecutor(workers, context, _start_worker)
             self._executor = self._stack.enter_context(pool)
         elif self._executor is None:
-            client = self._stack.enter_context(_client(str(self._config.scheduler)))
+            connection = dask_client.connect(
+                str(self._config.scheduler),
+                "'data.engine: dask'",
+                "Correct 'data.scheduler', start it with `dask scheduler`, or set 'data.engine: "
+                "local'.",
+            )
+            client = self._stack.enter_context(connection)
             self._executor = self._stack.enter_context(client.get_executor(pure=False))
         return self._executor
 
@@ -110,19 +116,3 @@ def _end_with_parent() -> None:
     assert parent is not None  # of a worker
     multiprocessing.connection.wait([parent.sentinel])
     os._exit(1)  # the main thread may wait for work that nobody sends
-
-
-def _client(scheduler: str) -> Any:
-    try:
-        from distributed import Client
-    except ImportError:
-        raise UserError(
-            "'data.engine: dask' needs Dask: install seqproof[dask], or set 'engine: local'."
-        ) from None
-    try:
-        return Client(scheduler, timeout=TIMEOUT, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"The Dask scheduler at '{scheduler}' does not answer ({error}). Correct "
-            "'data.scheduler', start it with `dask scheduler`, or set 'data.engine: local'."
-        ) from None

@@ -15,7 +15,7 @@ from tests.contract.imports import FIRST_PARTY, ROOT, closure, files, first_part
 DOORS = {
     "datasketch": "pipelines/data/near_duplicates.py",
     "dask_jobqueue": "pipelines/cluster/slurm.py",
-    "distributed": ("pipelines/cluster/", "pipelines/data/engine.py"),
+    "distributed": ("pipelines/cluster/", "pipelines/data/dask_client.py"),
     "duckdb": (
         "commands/",
         "pipelines/data/selection.py",
@@ -84,7 +84,7 @@ MAY_IMPORT = {
     "lineage": {"paths", "data"},
     "scheduling": {"lineage"},
     "sweeps": {"paths", "data", "lineage", "scheduling", "evaluation"},
-    "cluster": {"paths", "lineage", "scheduling", "tracking", "training"},
+    "cluster": {"paths", "data", "lineage", "scheduling", "tracking", "training"},
     "tracking": {"paths", "lineage", "evaluation", "tasks", "inference", "training"},
     "experiments": {
         *("evaluation", "tasks", "inference", "training"),

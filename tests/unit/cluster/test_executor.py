@@ -4,9 +4,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 import dask
@@ -14,9 +16,10 @@ import pytest
 from distributed.security import Security
 
 from commands import run
-from pipelines.cluster import client, executor
+from pipelines.cluster import executor
 from pipelines.cluster.client import RemoteTask
 from pipelines.cluster.executor import DaskExecutor
+from pipelines.data import dask_client
 from pipelines.errors import UserError
 from pipelines.scheduling import jobs
 from pipelines.scheduling.children import Children, StopSignals
@@ -312,18 +315,47 @@ def test_without_a_common_disk_and_a_remote(on_workers, monkeypatch):
     assert "Traceback" not in on_workers.log("train")
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:{}", "nonsense", "tls://127.0.0.1:{}", ""])
-def test_wrong_addresses_are_a_sentence(address, tmp_path, monkeypatch):
-    monkeypatch.setattr(client, "TIMEOUT", 0.3)
-    with (
-        Children(tmp_path) as children,
-        pytest.raises(UserError, match=r"^The Dask scheduler at '.*' does not answer [(].*[)]"),
-    ):
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("tcp://127.0.0.1:{}", ".+"),
+        ("tcp://[::1]:{}", ".+"),
+        ("tls://127.0.0.1:{}", "Dask's configuration has no certificates, distributed.comm.tls"),
+        ("tcp://host.invalid:8786", "the host 'host.invalid' is unknown"),
+        *(
+            (address, "an address is tcp://HOST:PORT or tls://HOST:PORT, with .*")
+            for address in ("nonsense", "", "tcp://::1:{}", "tcp://:abc", "inproc://a", "tcp://a:0")
+        ),
+    ],
+)
+def test_wrong_addresses_are_a_sentence(address, reason, tmp_path, monkeypatch):
+    monkeypatch.setattr(dask_client, "TIMEOUT", 0.3)
+    message = f"^The Dask scheduler at '.*' does not answer [(]{reason}[)]. Correct"
+    with Children(tmp_path) as children, pytest.raises(UserError, match=message):
         run.count_workers(children, address.format(closed_port()), StopSignals())
 
 
+@pytest.mark.parametrize("answer", ["", "HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_another_server_is_a_sentence(answer, tmp_path, monkeypatch):
+    monkeypatch.setattr(dask_client, "TIMEOUT", 0.3)
+    message = "does not answer [(]the server there is not one of Dask[)]"
+    with socket.create_server(("127.0.0.1", 0)) as server, Children(tmp_path) as children:
+
+        def serve() -> None:
+            with server.accept()[0] as connection, suppress(ConnectionError):
+                connection.sendall(answer.encode())
+                while connection.recv(1024):
+                    pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(UserError, match=message):
+            run.count_workers(children, f"tcp://127.0.0.1:{server.getsockname()[1]}", StopSignals())
+        thread.join()
+
+
 def test_a_password_of_an_address_is_not_shown(tmp_path, monkeypatch):
-    monkeypatch.setattr(client, "TIMEOUT", 0.3)
+    monkeypatch.setattr(dask_client, "TIMEOUT", 0.3)
     address = f"tcp://me:secret@127.0.0.1:{closed_port()}"
     with Children(tmp_path) as children, pytest.raises(UserError) as error:
         run.count_workers(children, address, StopSignals())
@@ -353,6 +385,6 @@ def test_an_address_with_certificates(tmp_path, monkeypatch):
     ):
         with dask.config.set({"distributed.comm.tls": settings}):
             assert run.count_workers(children, cluster.address, StopSignals()) == 0
-        monkeypatch.setattr(client, "TIMEOUT", 1)
+        monkeypatch.setattr(dask_client, "TIMEOUT", 1)
         with pytest.raises(UserError, match="does not answer"):
             run.count_workers(children, cluster.address, StopSignals())

@@ -114,7 +114,7 @@ def test_dask_writes_the_same_bytes_when_a_worker_is_killed(
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_scheduler_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.data.engine.TIMEOUT", 0.2)
+    monkeypatch.setattr("pipelines.data.dask_client.TIMEOUT", 0.2)
     config = DataConfig(engine="dask", scheduler="tcp://127.0.0.1:1")
     message = r"scheduler at 'tcp://127\.0\.0\.1:1' does not answer"
     with Engine(config) as pool, pytest.raises(UserError, match=message):
