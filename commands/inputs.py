@@ -1,4 +1,4 @@
-"""Text from the command line or standard input."""
+"""Text and addresses from the command line, and text from standard input."""
 
 from __future__ import annotations
 
@@ -144,3 +144,23 @@ def folder(name: str) -> Path:
     if not name.strip():
         raise UserError("The folder's name is empty. Pass a name, or . for the current folder.")
     return Path(name)
+
+
+def scheduler(address: str | None, slurm: bool) -> str | None:
+    """Return the address of a Dask scheduler, with a protocol.
+
+    Args:
+        address: the option `--scheduler`.
+        slurm: the option `--slurm`.
+
+    Raises:
+        UserError: the address is blank or no text, or the options contradict each other.
+    """
+    if slurm and address is not None:
+        raise UserError("--slurm cannot be combined with --scheduler: it starts a scheduler.")
+    if address is None:
+        return None
+    if not address.strip():
+        raise UserError("--scheduler needs an address, for example tcp://host:8786.")
+    address = utf8(address, "--scheduler")
+    return address if "://" in address else f"tcp://{address}"

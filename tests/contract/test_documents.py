@@ -5,7 +5,8 @@ import re
 import pytest
 import yaml
 
-from commands.app import STAGES, app
+from commands.app import app
+from commands.groups.stages import STAGES
 from pipelines.config import params
 from tests.contract.imports import ROOT, sections
 

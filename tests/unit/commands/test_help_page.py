@@ -8,7 +8,8 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from commands.app import STAGES, app
+from commands.app import app
+from commands.groups.stages import STAGES
 from commands.help_page import EXAMPLES, GROUPS, SYNONYMS
 from pipelines import console
 from pipelines.config import params

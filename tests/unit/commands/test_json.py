@@ -7,7 +7,8 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from commands.app import STAGES, app
+from commands.app import app
+from commands.groups.stages import STAGES
 from pipelines import console
 from tests.unit.tiny_project import EXPERIMENT, MODEL
 

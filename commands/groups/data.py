@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from commands import completion
-from commands import own_text_options as own
+from commands.groups import own_text_options as own
 from pipelines import console
 from pipelines.console import Argument, AsJson, Context, Option, Typer
 

@@ -1,0 +1,1 @@
+"""Commands by their group in `seqproof --help`: arguments and options, and the module to call."""
