@@ -14,6 +14,8 @@ from pipelines.scheduling.schedule import Schedule, State
 
 TAIL = 15  # lines of a failed stage's log
 TAIL_BYTES = 65536
+ERROR = "seqproof: "  # begins the error message of a stage
+LINES_OF_DVC = ("Running stage ", "> ", "ERROR: failed to reproduce ")
 LISTED = 3  # names of waiting stages
 SECONDS_LEFT = re.compile(r", (\d+) s left")
 PERCENTAGE = re.compile(r"\d+%")
@@ -126,8 +128,13 @@ def _result(log: Path, stage: str) -> str:
 
 
 def _failure(name: str, seconds: float, log: Path) -> str:
-    lines = "".join(f"\n    {line}" for line in _last_lines(log, TAIL))
-    return f"{name} failed after {duration(seconds)}. The end of {log}:{lines}"
+    """Return what a failed stage has printed: its error message alone if there is nothing else."""
+    lines = _last_lines(log, TAIL)
+    own_lines = [line for line in lines if not line.startswith(LINES_OF_DVC)]
+    if len(own_lines) == 1 and own_lines[0].startswith(ERROR):
+        return f"{name} failed after {duration(seconds)}: {own_lines[0].removeprefix(ERROR)}"
+    text = "".join(f"\n    {line}" for line in lines)
+    return f"{name} failed after {duration(seconds)}. The end of {log}:{text}"
 
 
 def _last_lines(log: Path, count: int) -> list[str]:

@@ -11,8 +11,8 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from tests.unit.service import Service
 
 PATH = f"{os.environ['PATH']}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
 PROGRAMS = ("ip", "mount", "setpriv", "unshare")
@@ -100,7 +100,7 @@ class Machine:
         self._processes.clear()
 
 
-class Network:
+class Network(Service):
     """Machines that reach each other, and nothing else; the context ends them all."""
 
     def __init__(self) -> None:
@@ -140,25 +140,14 @@ class Network:
         if process.returncode:
             raise ChildProcessError(f"ip {' '.join(arguments)}: {process.stderr.strip()}")
 
-    def __enter__(self) -> Self:
-        try:
-            self._add(self._bridge)
-            self._ip("-n", self._bridge, "link", "add", "bridge", "type", "bridge")
-            self._ip("-n", self._bridge, "link", "set", "bridge", "up")
-        except BaseException:
-            self._close()
-            raise
-        return self
+    def start(self) -> None:
+        """Make the bridge."""
+        self._add(self._bridge)
+        self._ip("-n", self._bridge, "link", "add", "bridge", "type", "bridge")
+        self._ip("-n", self._bridge, "link", "set", "bridge", "up")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()
-
-    def _close(self) -> None:
+    def stop(self) -> None:
+        """Kill all machines, and remove their networks and disks."""
         for machine in self._machines:
             machine.kill()
         for name in self._names:

@@ -7,9 +7,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from tests.unit.service import Service
 from tests.unit.tracking.servers import SYSTEM_RANDOM, closed_port
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "scontrol", "squeue", "setpriv")
@@ -51,7 +50,7 @@ def missing_programs() -> list[str]:
     return [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
 
 
-class Slurm:
+class Slurm(Service):
     """Controller and node of a SLURM; the context ends both, and all jobs.
 
     Args:
@@ -93,30 +92,8 @@ class Slurm:
         options = ["--states", ",".join(states)] if states else []
         return self.call("squeue", "--noheader", "--format=%A", *options).split()
 
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self._stop()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        subprocess.run(
-            ["scancel", "--signal=KILL", "--full", *self.jobs()],
-            env={**os.environ, **self.variables},
-            check=False,
-            capture_output=True,
-        )
-        self._wait_until(lambda: not self.jobs())
-        self._stop()
-
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start the daemons and wait for the node."""
         for name in ("state", "spool"):
             (self.folder / name).mkdir()
         key, socket = self.folder / "munge.key", self.folder / "munge.socket"
@@ -167,7 +144,23 @@ class Slurm:
                     raise ChildProcessError(f"{daemon.args}: {logs}")
             time.sleep(0.05)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End all jobs and daemons, and remove their files."""
+        try:
+            self._end_jobs()
+        finally:
+            self._end_daemons()
+
+    def _end_jobs(self) -> None:
+        subprocess.run(
+            ["scancel", "--signal=KILL", "--full", *self.jobs()],
+            env={**os.environ, **self.variables},
+            check=False,
+            capture_output=True,
+        )
+        self._wait_until(lambda: not self.jobs())
+
+    def _end_daemons(self) -> None:
         for daemon in self._daemons[::-1]:
             daemon.terminate()
         for daemon in self._daemons[::-1]:

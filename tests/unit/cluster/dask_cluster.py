@@ -6,17 +6,16 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psutil
 
+from tests.unit.service import Service
 from tests.unit.tracking.servers import closed_port
 
 DASK = (sys.executable, "-m", "dask")
 
 
-class DaskCluster:
+class DaskCluster(Service):
     """The cluster; the context ends it.
 
     Args:
@@ -78,18 +77,14 @@ class DaskCluster:
         """Return the output of a process."""
         return (self._folder / f"{name}.log").read_text()
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Start the scheduler."""
         protocol, _, host = self.address.partition("://")
         options = ("--host", host.partition(":")[0], "--port", host.partition(":")[2])
         self._start("scheduler", "scheduler", "--protocol", protocol, *options)
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
+        """Kill the scheduler and all workers."""
         for name in list(self._processes):
             self.kill(name)
 

@@ -108,6 +108,16 @@ def test_a_failed_stage_shows_the_end_of_its_log(tmp_path, capsys):
     assert "line 83" not in output
 
 
+def test_a_stage_that_printed_an_error_message_alone_shows_that(tmp_path, capsys):
+    log = "Running stage 'b':\n> python -m stages.b\n{}\nERROR: failed to reproduce 'b': ...\n"
+    for lines in ("seqproof: goals.0 is wrong.", "a table\nseqproof: goals.0 is wrong."):
+        (tmp_path / "b.log").write_text(log.format(lines))
+        run(tmp_path, FakeExecutor({"b": (["failed"], 0)}))
+    sentence, _, tail = capsys.readouterr().out.partition("b failed after 0:00. The end of ")
+    assert "b failed after 0:00: goals.0 is wrong.\n" in sentence
+    assert "stages.b\n    a table\n    seqproof: goals.0 is wrong.\n    ERROR" in tail
+
+
 def test_after_a_signal_nothing_starts_and_a_second_one_kills(tmp_path):
     stop = StopSignals()
 

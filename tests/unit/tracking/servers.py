@@ -12,13 +12,12 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
 
 from pipelines.tracking import connection
+from tests.unit.service import Service
 
 ROOT = Path(__file__).resolve().parents[3]
 SYSTEM_RANDOM = random.SystemRandom()  # trainings seed the other generator
@@ -33,7 +32,7 @@ def closed_port() -> int:
             return port
 
 
-class Server:
+class Server(Service):
     """MLflow server that keeps its port and files while it is stopped."""
 
     def __init__(self, folder: Path, database: str, artifacts: str = "") -> None:
@@ -74,20 +73,8 @@ class Server:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-
-class Postgres:
+class Postgres(Service):
     """PostgreSQL server with a password in a temporary folder; it never runs as root.
 
     The test skips where it is not installed.
@@ -121,7 +108,8 @@ class Postgres:
             opened.execute(f"CREATE DATABASE {name}")
         return f"{self.address.rpartition('/')[0]}/{name}"
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Make the database and start the server."""
         if self._prefix:
             shutil.chown(self._folder.name, "postgres")
         password = Path(self._folder.name) / "password"
@@ -133,19 +121,15 @@ class Postgres:
         self._call(
             "pg_ctl", "-D", str(self._data), "-w", "-l", f"{self._data}.log", "-o", options, "start"
         )
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._call("pg_ctl", "-D", str(self._data), "-w", "-m", "immediate", "stop")
+    def stop(self) -> None:
+        """Stop the server and remove its files."""
+        if (self._data / "postmaster.pid").exists():
+            self._call("pg_ctl", "-D", str(self._data), "-w", "-m", "immediate", "stop")
         self._folder.cleanup()
 
 
-class ObjectStore:
+class ObjectStore(Service):
     """S3 server that checks signatures and keeps its port and files while it is stopped.
 
     The test skips where it is not installed.
@@ -196,15 +180,3 @@ class ObjectStore:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
