@@ -2,7 +2,7 @@
 
     python benchmarks/default_run.py BEFORE AFTER
 
-BEFORE and AFTER are projects in which all stages have run. Their seconds are those that `seqproof
+BEFORE and AFTER are projects in which all stages have run; stages of one alone have a dash. Their seconds are those that `seqproof
 results` shows: wall time of each stage, start-up included. The table is written into the README
 beside this file.
 """
@@ -62,9 +62,15 @@ def table_rows(projects: Sequence[Cost]) -> list[list[str]]:
         rows.append([f"**{kind}**", *shares, _ratio(*sums)])
         ordered = sorted(stages.items(), key=lambda item: -item[1][0])
         rows += [
-            [f"`{name}`", *(f"{s:,.1f}" for s in part), _ratio(*part)] for name, part in ordered
+            [f"`{name}`", *(_cell(name, project) for project in projects), _ratio(*part)]
+            for name, part in ordered
         ]
     return [*rows, ["**all**", *(f"{total:,.0f}" for total in totals), _ratio(*totals)]]
+
+
+def _cell(stage: str, project: Cost) -> str:
+    """Return the seconds of a stage; a dash if the project has no such stage."""
+    return f"{project[stage]:,.1f}" if stage in project else "-"
 
 
 def _ratio(before: float, after: float) -> str:

@@ -24,7 +24,8 @@ def predict(name: str, texts: list[str] | None, check: bool = False, as_json: bo
 
     Args:
         name: a model of params.yaml.
-        texts: texts as typed; they are cleaned like the model's corpus. None for a prompt.
+        texts: texts as typed, which the table shows, too; the model reads them cleaned like its
+            corpus. None for a prompt.
         check: compare the texts with the training text, too.
         as_json: print JSON instead of text.
 
@@ -49,7 +50,7 @@ def predict(name: str, texts: list[str] | None, check: bool = False, as_json: bo
     if as_json:
         console.print_json({"model": name, "answers": inputs.as_json(texts, blank, answers)})
     else:
-        for line in _text_lines(trained, prepared, blank, answers):
+        for line in _text_lines(trained, texts, blank, answers):
             console.echo(line)
     if check:
         is_label = trained.spec.task == "classification"
@@ -70,7 +71,7 @@ def _test_labels(name: str) -> Counter[str]:
 
 def _lines(trained: Predictor, texts: Sequence[str]) -> Iterator[str]:
     prepared, blank = inputs.prepare(trained, texts)
-    yield from _text_lines(trained, prepared, blank, _answers(trained, prepared))
+    yield from _text_lines(trained, texts, blank, _answers(trained, prepared))
 
 
 def _answers(trained: Predictor, prepared: Sequence[str]) -> list[Answer]:
@@ -91,18 +92,19 @@ def _answers(trained: Predictor, prepared: Sequence[str]) -> list[Answer]:
 
 
 def _text_lines(
-    trained: Predictor, prepared: Sequence[str], blank: Sequence[bool], answers: Sequence[Answer]
+    trained: Predictor, texts: Sequence[str], blank: Sequence[bool], answers: Sequence[Answer]
 ) -> Iterator[str]:
     if trained.spec.task != "classification":
         yield from inputs.align([answer["answer"] for answer in answers], blank)
         return
-    header, *lines = _label_table(trained.vocabularies.labels, prepared, answers)
+    answered = [text for text, is_blank in zip(texts, blank, strict=True) if not is_blank]
+    header, *lines = _label_table(trained.vocabularies.labels, answered, answers)
     yield header
     yield from inputs.align(lines, blank)
 
 
 def _label_table(
-    labels: Sequence[str], prepared: Sequence[str], answers: Sequence[Answer]
+    labels: Sequence[str], texts: Sequence[str], answers: Sequence[Answer]
 ) -> list[str]:
     """Return the lines of a table with a row for each text."""
     header = ["label", *(f"p({label})" for label in labels), "text"]
@@ -110,9 +112,9 @@ def _label_table(
         [
             answer["answer"],
             *(f"{answer['probabilities'][label]:.3f}" for label in labels),
-            " ".join(text.split("\n")),
+            console.printable(text),
         ]
-        for answer, text in zip(answers, prepared, strict=True)
+        for answer, text in zip(answers, texts, strict=True)
     ]
     widths = [max(len("label"), *map(len, labels)), *map(len, header[1:-1]), 0]
     return [

@@ -242,11 +242,13 @@ def text_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
     for column in columns:
         result.add_column(Text(column), overflow="fold")
     for row in rows:
-        cells = (
-            "".join(letter if letter.isprintable() else " " for letter in cell) for cell in row
-        )
-        result.add_row(*(Text(cell) for cell in cells))
+        result.add_row(*(Text(printable(cell)) for cell in row))
     return result
+
+
+def printable(text: str) -> str:
+    """Return a text in which characters without a shape, such as line ends, are blanks."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def is_interactive() -> bool:

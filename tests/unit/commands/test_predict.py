@@ -45,15 +45,16 @@ def test_a_blank_text_has_a_blank_row(classifier, capsys):
 
 
 def test_a_table_with_a_header_and_a_row_for_each_text(classifier, capsys):
-    predict.predict("opinions-lstm", ["So good", "[b]not BAD"])
+    predict.predict("opinions-lstm", ["So good", "[b]not\x1b BAD"])
     header, *rows = capsys.readouterr().out.splitlines()
     labels = list(classifier)
     assert header.split() == ["label", *(f"p({label})" for label in labels), "text"]
     assert len(rows) == 2
     total = sum(range(1, len(labels) + 1))
     expected = [f"{number / total:.3f}" for number in range(1, len(labels) + 1)]
-    assert rows[0].split() == [labels[-1], *expected, "so", "good"]
+    assert rows[0].split() == [labels[-1], *expected, "So", "good"]
     assert rows[1].split()[:2] == [labels[0], expected[-1]]
+    assert rows[1].endswith("  [b]not  BAD"), "as typed, without escape sequences"
     assert len({row.index("0.") for row in rows}) == 1, "columns are aligned"
     assert rows[0].index(expected[0]) == header.index("p(")
 
