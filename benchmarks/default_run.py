@@ -2,9 +2,9 @@
 
     python benchmarks/default_run.py BEFORE AFTER
 
-BEFORE and AFTER are projects in which all stages have run; stages of one alone have a dash. Their seconds are those that `seqproof
-results` shows: wall time of each stage, start-up included. The table is written into the README
-beside this file.
+BEFORE and AFTER are projects in which all stages have run; a stage of one alone has a dash. Their
+seconds are those that `seqproof results` shows: wall time of each stage, start-up included. The
+table is written into the README beside this file.
 """
 
 from __future__ import annotations
