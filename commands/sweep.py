@@ -148,6 +148,7 @@ class _Session:
             inputs = self._inputs(children, stop)
             with self._pool(children, order, stop) as pool, LiveTable() as table:
                 result = self._search(inputs, pool, table)
+                self._discard_exchanged(inputs, result, children)
                 results.write(paths.sweep(self._name), result)  # the comparison may fail
                 comparison = confirmation.confirm(
                     self._config, result, self._root, pool, self._jobs, table, self._variant
@@ -215,6 +216,25 @@ class _Session:
         """Remove the checkpoint that a training has written when it was stopped."""
         trial = variants.trial_inputs(self._config, self._sweep.model, inputs, values)
         files.remove(stages.FOLDER / "checkpoints" / self._stage / trial.input_hash)
+
+    def _discard_exchanged(self, inputs: Inputs, result: SweepResult, children: Children) -> None:
+        """Remove the checkpoints that workers have uploaded for trials that were stopped early."""
+        from pipelines.cluster import checkpoint_exchange
+
+        values = [trial.values for trial in result.trials if trial.state == "pruned"]
+        if self._scheduler is None or not values:
+            return
+        trials = [
+            variants.trial_inputs(self._config, self._sweep.model, inputs, value)
+            for value in values
+        ]
+
+        def main(send: Send) -> None:
+            keys = [trial.input_hash for trial in trials]
+            checkpoint_exchange.discard(self._root, self._stage, keys)
+            send("removed")
+
+        stages.ask(children, "exchange", main, self._stop)
 
     def _job(self, values: Mapping[str, Any]) -> StageJob:
         """Return the training with some values."""

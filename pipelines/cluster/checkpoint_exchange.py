@@ -10,15 +10,14 @@ from __future__ import annotations
 import json
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from pipelines import console
+from pipelines import console, files
 from pipelines.errors import redact
-from pipelines.files import write_json
-from pipelines.lineage import dvc_project, lockfiles, provenance
+from pipelines.lineage import dvc_project, lockfiles, project_copy, provenance
 from pipelines.lineage.remote_folder import RemoteFolder
 from pipelines.training.checkpoints import ATTEMPT, INDEX_NAME
 
@@ -100,17 +99,17 @@ class CheckpointExchange:
         """Remove all files from the exchange."""
         names = {name for part in self._read() for name in part}
         if names:
-            self._write(Manifest([], sorted(names)))  # stays where nothing can be removed
+            self._write(Manifest([], sorted(names)))  # names the files until they are removed
             self._remote.remove([*sorted(names), MANIFEST])
 
     def _read(self) -> Manifest:
         content = self._remote.read(MANIFEST)
-        return Manifest([], []) if content is None else Manifest(**json.loads(content))
+        return Manifest(**json.loads(content)) if content else Manifest([], [])
 
     def _write(self, manifest: Manifest) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             file = Path(scratch) / MANIFEST
-            write_json(file, manifest._asdict())
+            files.write_json(file, manifest._asdict())
             self._remote.upload(file, MANIFEST)
 
     def _watch(self, end: threading.Event, period: float) -> None:
@@ -149,6 +148,26 @@ def exchanged(folder: Path, stage: str) -> Iterator[None]:
         remote = RemoteFolder(repo, f"checkpoints/{stage}/{key}")
     with CheckpointExchange(local, remote).open():
         yield
+
+
+def discard(root: Path, stage: str, keys: Iterable[str]) -> None:
+    """Remove checkpoints from the exchange with which no training goes on.
+
+    Where the exchange cannot be reached, they stay.
+
+    Args:
+        root: of the project.
+        stage: name of the training.
+        keys: hashes of its inputs.
+    """
+    with suppress(Exception), dvc_project.open_project(root, wait=True) as repo:
+        for key in keys:
+            path = f"checkpoints/{stage}/{key}"
+            folder = root / project_copy.EXCHANGE / path
+            if folder.is_dir():  # workers see the disk of the project
+                files.remove(folder)
+            else:
+                CheckpointExchange(folder, RemoteFolder(repo, path)).clear()
 
 
 def newest_files(folder: Path) -> list[str]:

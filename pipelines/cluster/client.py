@@ -7,16 +7,19 @@ import os
 import queue
 import signal
 import sys
+import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from pipelines.cluster.worker_task import Answer, make_task
 from pipelines.data import dask_client
 from pipelines.errors import UserError, redact
+from pipelines.scheduling.jobs import NOTICE
 
 PERIOD = 0.25  # seconds between two looks at signals
+LOOK_SECONDS = 1.0  # between two looks at the workers of the cluster
 
 
 def connect(address: str) -> AbstractContextManager[Any]:
@@ -85,21 +88,36 @@ class RemoteTask:
             UserError: the job could not run to its end.
             KeyboardInterrupt: Ctrl-C has come before a worker began.
         """
-        name = f"seqproof-{self._stage}-{uuid.uuid4().hex}"
-        self._client.subscribe_topic(name, lambda event: self._events.put(event[1]))
         with self._recorded_interrupts():
-            future = self._client.submit(
-                make_task(), json.dumps(job), archive, name, key=name, pure=False
-            )
+            future = self._submit(job, archive, self._events.put)
             future.add_done_callback(lambda _: self._events.put(None))
             self._follow(future)
             answer = self._result(future)
         return self._parse(answer)
 
+    def _submit(
+        self,
+        job: dict[str, Any],
+        archive: bytes,
+        on_event: Callable[[dict[str, Any]], None],
+        **options: Any,
+    ) -> Any:
+        """Submit a task that runs a job; return its future."""
+        name = f"seqproof-{self._stage}-{uuid.uuid4().hex}"
+        self._client.subscribe_topic(name, lambda event: on_event(event[1]))
+        return self._client.submit(
+            make_task(), json.dumps(job), archive, name, key=name, pure=False, **options
+        )
+
     def _follow(self, future: Any) -> None:
         """Handle the events of a job until it has ended."""
+        next_look = time.monotonic() + LOOK_SECONDS
         while True:
             self._stop_if_interrupted(future)
+            if time.monotonic() > next_look:
+                next_look = time.monotonic() + LOOK_SECONDS
+                if self._process is not None and not self._has([self._process[0]]):
+                    self._report_loss()
             try:
                 event = self._events.get(timeout=PERIOD)
             except queue.Empty:
@@ -108,10 +126,30 @@ class RemoteTask:
                 return
             self._handle(event)
 
+    def _report_loss(self) -> None:
+        """Report that the worker of the job was lost, after which Dask looks for another one."""
+        assert self._process is not None
+        write_log(f"Worker {self._process[0]} was lost.\n")
+        self._notify(
+            f"its worker {self._process[0]} was lost. Another one runs it again; a training goes "
+            "on from its last checkpoint."
+        )
+        self._process, self._signal_sent = None, False
+
+    def _notify(self, sentence: str) -> None:
+        self._on_message(f"{NOTICE}{sentence}")
+
+    def _has(self, workers: Collection[str]) -> bool:
+        """Return True if the cluster still has these workers."""
+        try:
+            return set(workers) <= set(self._client.nthreads())
+        except Exception:  # the connection is lost, which ends the tasks, too
+            return True
+
     def _handle(self, event: dict[str, Any]) -> None:
         if "process" in event:
             if self._process is not None:
-                write_log(f"Worker {self._process[0]} was lost. ")
+                self._report_loss()
             write_log(f"Running {self._stage} on {event['address']}.\n")
             self._process, self._signal_sent = (event["address"], event["process"]), False
         elif "log" in event:

@@ -11,11 +11,12 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from pipelines.data import dask_client
 from pipelines.errors import UserError
 from pipelines.scheduling.children import Children, Send
 
@@ -26,6 +27,18 @@ CHILD = "slurm"  # process of the scheduler
 SECTION = "jobqueue.slurm"
 TLS = "distributed.comm.tls"
 INHERITED = "DASK_INTERNAL_INHERIT_CONFIG"  # Dask's variable for the configuration of a child
+LIST = (list, "a list of texts")
+TYPES: Mapping[str, tuple[type, str]] = {
+    "cores": (int, "a positive whole number"),
+    "memory": (str, "text such as 4GB"),
+    "walltime": (str, "text in quotes"),  # YAML reads 12:00:00 as a number
+    "log-directory": (str, "a path"),
+    "local-directory": (str, "a path"),
+    "worker-extra-args": LIST,
+    "job-script-prologue": LIST,
+    "job-extra-directives": LIST,
+    "scheduler-options": (dict, "a mapping"),
+}
 EXAMPLE = (
     "Write it to ~/.config/dask/jobqueue.yaml, for example "
     "`jobqueue: {slurm: {queue: short, cores: 2, memory: 4GB, walltime: '04:00:00'}}`"
@@ -51,21 +64,15 @@ def open_scheduler(jobs: int, logs: Path, check: Callable[[], None]) -> Iterator
     Raises:
         UserError: there is no SLURM, Dask's configuration is incomplete, or SLURM refuses a job.
     """
-    try:
-        import dask
-        import dask_jobqueue  # noqa: F401, its defaults
-    except ImportError:
-        raise UserError(
-            "`--slurm` needs dask-jobqueue: install seqproof[dask], as docs/scale.md shows."
-        ) from None
+    dask_client.require("dask_jobqueue", "`--slurm`")  # adds its defaults to the configuration
+    import dask
+
     if shutil.which("sbatch") is None:
         raise UserError(
             "`--slurm` needs the command `sbatch`, which is not installed here. Run seqproof on a "
             "login node of the cluster, or use `--scheduler ADDRESS`."
         )
-    for key in ("cores", "memory"):
-        if dask.config.get(f"{SECTION}.{key}", None) is None:
-            raise UserError(f"Dask's configuration lacks {SECTION}.{key}. {EXAMPLE}.")
+    _check_section(dask.config.get(SECTION, None))
     tls = dask.config.get(TLS)
     if not tls["ca-file"]:
         tls = {**tls, **_certificates()}
@@ -84,6 +91,30 @@ def open_scheduler(jobs: int, logs: Path, check: Callable[[], None]) -> Iterator
                 _end(children)
     finally:
         os.close(terminal)
+
+
+def _check_section(section: object) -> None:
+    """Check the values that dask-jobqueue would take as others, or would not understand.
+
+    Raises:
+        UserError: one is missing or has another type.
+    """
+    if not isinstance(section, dict):
+        raise UserError(f"Dask's configuration {SECTION} must be a mapping. {EXAMPLE}.")
+    for key in ("cores", "memory"):
+        if section.get(key) is None:
+            raise UserError(f"Dask's configuration lacks {SECTION}.{key}. {EXAMPLE}.")
+    for key, (kind, title) in TYPES.items():
+        value = section.get(key)
+        is_valid = isinstance(value, kind) and not isinstance(value, bool)
+        if isinstance(value, list):
+            is_valid &= all(isinstance(item, str) for item in value)
+        elif isinstance(value, int):
+            is_valid &= value > 0
+        if value is not None and not is_valid:
+            raise UserError(
+                f"Dask's configuration {SECTION}.{key} must be {title}, not {value!r}. {EXAMPLE}."
+            )
 
 
 def _address(children: Children, check: Callable[[], None]) -> str:
@@ -157,8 +188,11 @@ def _create(cluster: Any, logs: Path) -> Any:
             scheduler_options=options,
             log_directory=section.get("log-directory") or str(logs.resolve()),
         )
-    except (TypeError, ValueError, OSError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+    except Exception as error:  # of dask-jobqueue, Dask or the system
+        cause: BaseException = error
+        while isinstance(cause, RuntimeError) and cause.__cause__ is not None:
+            cause = cause.__cause__  # of a scheduler that did not start
+        reason = (str(cause) or type(cause).__name__).splitlines()[0].rstrip(".")
         raise UserError(f"Dask's configuration {SECTION} is invalid: {reason}.") from None
 
 

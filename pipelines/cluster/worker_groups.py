@@ -6,20 +6,17 @@ start again from the last checkpoint, on workers that are there then.
 
 from __future__ import annotations
 
-import json
 import queue
 import re
 import signal
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from pipelines import paths
-from pipelines.cluster.client import PERIOD, RemoteTask, write_log
-from pipelines.cluster.worker_task import make_task
+from pipelines.cluster.client import LOOK_SECONDS, PERIOD, RemoteTask, write_log
 from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.scheduling.schedule import FINISHED
@@ -30,7 +27,6 @@ LOCK = "seqproof-workers"  # two groups at once could wait for each other's work
 # by the signal that one of them gets, for example before its machine is taken away.
 LOSS = re.compile(rf"exited with (?:{LOST}|-\d+|1[3-9]\d)\b")
 KILLED = "exit code -"  # in the message of `make_task` about a process that a signal has ended
-LOOK_SECONDS = 1.0  # between two looks at the workers of the cluster
 GRACE_SECONDS = 10.0  # in which the other workers end after the first one
 LOG_LINES = 20
 
@@ -89,7 +85,9 @@ class WorkerGroup(RemoteTask):
         with self._recorded_interrupts(), self._alone():
             for attempt in range(MAX_RESTARTS + 1):
                 if attempt:
-                    write_log("A worker was lost. All start again from the last checkpoint.\n")
+                    sentence = "A worker was lost. All start again from the last checkpoint."
+                    write_log(f"{sentence}\n")
+                    self._notify(sentence)
                 answer = self._attempt(job, archive, self._choose())
                 if answer is not None:
                     return answer
@@ -107,10 +105,9 @@ class WorkerGroup(RemoteTask):
             if len(tasks) >= self._count:
                 return sorted(tasks, key=lambda worker: (len(tasks[worker]), worker))[: self._count]
             if not is_reported:
-                write_log(
-                    f"{self._stage} waits for {self._count} workers; the cluster has "
-                    f"{len(tasks)}.\n"
-                )
+                sentence = f"waits for {self._count} workers; the cluster has {len(tasks)}."
+                write_log(f"{self._stage} {sentence}\n")
+                self._notify(sentence)
                 is_reported = True
             time.sleep(PERIOD)
 
@@ -126,7 +123,7 @@ class WorkerGroup(RemoteTask):
         self._events = queue.SimpleQueue()
         ordered = [addresses[worker] for worker in workers]
         futures = [
-            self._submit(job, archive, worker, number, ordered)
+            self._submit_to(job, archive, worker, number, ordered)
             for number, worker in enumerate(workers)
         ]
         try:
@@ -136,7 +133,7 @@ class WorkerGroup(RemoteTask):
         finally:
             self._end(futures)
 
-    def _submit(
+    def _submit_to(
         self,
         job: dict[str, Any],
         archive: bytes,
@@ -146,13 +143,15 @@ class WorkerGroup(RemoteTask):
     ) -> Any:
         """Submit the task of one worker."""
         variables = job["variables"] | worker_variables(addresses, number)
-        name = f"seqproof-{self._stage}-{number}-{uuid.uuid4().hex}"
-        text = json.dumps(job | {"variables": variables, "assists": number > 0})
         events = self._events
         self._logs[number] = deque(maxlen=LOG_LINES)
-        self._client.subscribe_topic(name, lambda event: events.put({**event[1], "number": number}))
-        options = {"workers": [worker], "allow_other_workers": False, "key": name, "pure": False}
-        return self._client.submit(make_task(), text, archive, name, **options)
+        return self._submit(
+            job | {"variables": variables, "assists": number > 0},
+            archive,
+            lambda event: events.put({**event, "number": number}),
+            workers=[worker],
+            allow_other_workers=False,
+        )
 
     def _follow_all(self, futures: Sequence[Any], workers: Sequence[str]) -> bool:
         """Handle events until the first worker has ended; return False if a worker was lost.
@@ -177,13 +176,6 @@ class WorkerGroup(RemoteTask):
             if {"lost", "failed"} & set(states):  # the first worker may wait for it
                 deadline = min(deadline, now + GRACE_SECONDS)
         return True
-
-    def _has(self, workers: Sequence[str]) -> bool:
-        """Return True if the cluster still has these workers."""
-        try:
-            return set(workers) <= set(self._client.nthreads())
-        except Exception:  # the connection is lost, which ends the tasks, too
-            return True
 
     def _answer(self, futures: Sequence[Any]) -> tuple[dict[str, Any], bytes] | None:
         """Return the result of the first worker, which has ended; None if it has lost another."""

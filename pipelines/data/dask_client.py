@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import re
 import socket
@@ -36,12 +37,9 @@ def connect(address: str, user: str, fix: str) -> Iterator[Any]:
     Raises:
         UserError: it does not answer, or Dask is not installed.
     """
-    try:
-        from distributed import Client
-    except ImportError:
-        raise UserError(
-            f"{user} needs Dask: install seqproof[dask], as docs/scale.md shows."
-        ) from None
+    require("distributed", user)
+    from distributed import Client
+
     # A lost connection is reported by us.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
@@ -58,6 +56,28 @@ def connect(address: str, user: str, fix: str) -> Iterator[Any]:
     finally:
         with suppress(Exception):  # the scheduler may be gone
             client.close(timeout=2)
+
+
+def require(module: str, user: str) -> None:
+    """Import a module of Dask, which reads Dask's configuration.
+
+    Args:
+        module: name of the module.
+        user: what needs it, for messages.
+
+    Raises:
+        UserError: it is not installed, or the configuration cannot be read.
+    """
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        raise UserError(
+            f"{user} needs {module}: install seqproof[dask], as docs/scale.md shows."
+        ) from None
+    except ValueError as error:
+        raise UserError(
+            f"Dask's configuration is invalid: {' '.join(str(error).split())}."
+        ) from None
 
 
 async def _check(address: str) -> None:

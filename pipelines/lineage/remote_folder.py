@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,14 @@ class RemoteFolder:
             self._files.get_file(self._join(name), str(temporary))
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove files that may exist, unless the remote cannot remove any."""
+        """Remove files that may exist; a remote that cannot, over HTTP, keeps them empty."""
         for name in names:
-            with suppress(FileNotFoundError, NotImplementedError):
+            try:
                 self._files.remove(self._join(name))
+            except FileNotFoundError:
+                continue
+            except NotImplementedError:
+                self.upload(Path(os.devnull), name)
 
     def _join(self, name: str) -> str:
         return str(self._files.join(self._path, name))

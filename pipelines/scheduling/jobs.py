@@ -12,6 +12,7 @@ from typing import Any, Protocol
 STARTED = "started"  # the command of the stage runs
 EPOCH = "epoch "  # followed by a row of the training history, as JSON
 LOCK = "lock "  # followed by a `LockedOuts`, as JSON
+NOTICE = "notice "  # followed by a sentence for the user
 
 
 @dataclass(frozen=True)

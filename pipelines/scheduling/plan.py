@@ -86,7 +86,8 @@ def schedule_stages(
         name: ScheduledStage(
             needs=frozenset(stages[name].needs) & pending,
             seconds=costs[name]["seconds"] if name in costs else _typical_seconds(name),
-            gpus=_gpus(stages[name].params),
+            gpus=_workers(stages[name].params) if THREADS in stages[name].params else 0,
+            workers=_workers(stages[name].params),
             evaluates=is_evaluation(name),
         )
         for name in names
@@ -104,11 +105,10 @@ def threads(stages: Mapping[str, SurveyedStage]) -> int:
     return max((int(stage.params.get(THREADS, 1)) for stage in stages.values()), default=1)
 
 
-def _gpus(params: Mapping[str, Any]) -> int:
-    """Return the number of GPUs of a stage, given its parameters: one for each worker."""
+def _workers(params: Mapping[str, Any]) -> int:
+    """Return the number of workers of a stage, given its parameters."""
     models = [value for value in params.values() if isinstance(value, Mapping)]
-    workers = max((model.get("workers", 1) for model in models), default=1)
-    return int(workers) if THREADS in params else 0
+    return int(max((model.get("workers", 1) for model in models), default=1))
 
 
 def _typical_seconds(name: str) -> float:

@@ -9,7 +9,7 @@ from typing import get_args
 
 from pipelines.lineage.reproduction import Reproduction
 from pipelines.scheduling.children import StopSignals
-from pipelines.scheduling.jobs import STARTED, Executor, StageJob
+from pipelines.scheduling.jobs import NOTICE, STARTED, Executor, StageJob
 from pipelines.scheduling.schedule import Schedule, State
 from pipelines.scheduling.screen import Screen
 
@@ -79,6 +79,8 @@ class Runner:
         for message in messages:
             if message == STARTED:
                 self._screen.start(name)
+            elif message.startswith(NOTICE):
+                self._screen.notify(name, message.removeprefix(NOTICE))
             self._newest_message[name] = message
         if code is None:
             return

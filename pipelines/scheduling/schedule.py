@@ -22,12 +22,14 @@ class ScheduledStage:
         needs: stages that must end first.
         seconds: its duration, as far as one can tell before.
         gpus: number of GPUs that it needs to itself where there are GPUs.
+        workers: number of workers of its model, each of which counts as a stage without GPUs.
         evaluates: True if it gives the result of a model.
     """
 
     needs: frozenset[str]
     seconds: float
     gpus: int = 0
+    workers: int = 1
     evaluates: bool = False
 
 
@@ -71,9 +73,14 @@ class Schedule:
 
     def start_next(self) -> tuple[str, str | None] | None:
         """Start a stage; return it with the names of its GPUs, if it has any, or None."""
-        if len(self.in_state("running")) >= self._jobs:
+        free = self._jobs - sum(map(self._needed_jobs, self.in_state("running")))
+        if free <= 0:
             return None
-        ready = [name for name in self.in_state("waiting") if self._is_ready(name)]
+        ready = [
+            name
+            for name in self.in_state("waiting")
+            if self._needed_jobs(name) <= free and self._is_ready(name)
+        ]
         if not ready:
             return None
         first = self._first_result()
@@ -140,6 +147,10 @@ class Schedule:
         if self._needed_gpus(name) > len(self._free_gpus):
             return False
         return all(self.states[need] in FINISHED for need in self._needs[name])
+
+    def _needed_jobs(self, name: str) -> int:
+        """Return the number of jobs that a stage takes the place of."""
+        return 1 if self._gpu_count else min(self._stages[name].workers, self._jobs)
 
     def _needed_gpus(self, name: str) -> int:
         """Return the GPUs of a stage; one that needs more than there are says so itself."""

@@ -75,6 +75,10 @@ class Screen:
         if not self._table.is_shown:
             self._table.echo(f"{name}: started")
 
+    def notify(self, name: str, sentence: str) -> None:
+        """Report what has happened to a running stage."""
+        self._table.echo(f"{name}: {sentence}")
+
     def end(self, name: str, state: State, seconds: float) -> None:
         """Report the end of a stage; after an evaluation, print the result of its model."""
         result = _result(self._log(name), name) if state == "ran" else ""

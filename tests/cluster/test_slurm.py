@@ -80,6 +80,11 @@ def test_connections_are_encrypted_and_need_the_certificate(configured, tmp_path
         ({"walltime": "soon"}, "SLURM refuses the job: Invalid --time specification"),
         ({"memory": "lots"}, "jobqueue.slurm is invalid: Could not interpret 'lots'"),
         ({"memory": None}, "Dask's configuration lacks jobqueue.slurm.memory"),
+        ({"cores": "two"}, "jobqueue.slurm.cores must be a positive whole number, not 'two'"),
+        ({"cores": 0}, "jobqueue.slurm.cores must be a positive whole number, not 0"),
+        ({"walltime": 43200}, "jobqueue.slurm.walltime must be text in quotes, not 43200"),
+        ({"job-script-prologue": "a"}, "job-script-prologue must be a list of texts, not 'a'"),
+        ({"scheduler-options": {"interface": "none"}}, "'none' is not a valid network interface"),
     ],
 )
 def test_a_refused_job_is_reported(

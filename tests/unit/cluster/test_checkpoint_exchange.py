@@ -1,5 +1,6 @@
 """A training goes on from the checkpoint that another machine has uploaded."""
 
+import json
 import subprocess
 import threading
 import time
@@ -9,8 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.cluster.checkpoint_exchange import MANIFEST, CheckpointExchange, newest_files
+from pipelines.cluster.checkpoint_exchange import (
+    MANIFEST,
+    CheckpointExchange,
+    discard,
+    newest_files,
+)
 from pipelines.lineage import dvc_project
+from pipelines.lineage.project_copy import EXCHANGE
 from pipelines.lineage.remote_folder import RemoteFolder
 from pipelines.training.checkpoints import Checkpoint, CheckpointManager
 from tests.unit.cluster.http_remote import make_server
@@ -114,6 +121,34 @@ def test_the_remote_has_one_checkpoint_and_nothing_in_the_end(tmp_path, storage,
     with successor.open(3600):
         CheckpointManager(second, 1).clear()  # the training has finished
     assert names(storage / KEY) == set()
+
+
+@pytest.mark.parametrize("remote", ["http"], indirect=True)
+def test_a_remote_that_cannot_remove_files_keeps_them_empty(tmp_path, storage, remote):
+    first, second = folders(tmp_path, "first", "second")
+    with CheckpointExchange(first, remote).open(3600):
+        train(first, 1)
+        CheckpointExchange(first, remote).upload()
+        train(first, 2)
+    files = list((storage / KEY).iterdir())
+    assert sum(file.stat().st_size > 0 for file in files) == 5
+    discard(tmp_path / "project", "train", ["key"])
+    assert sum(file.stat().st_size for file in files) == 0
+    with CheckpointExchange(second, remote).open(3600):
+        assert newest_files(second) == []
+        train(second, 3)
+    assert sum(file.stat().st_size > 0 for file in files) >= 2
+    CheckpointExchange(first, remote).upload()  # of an earlier step
+    assert json.loads((storage / KEY / MANIFEST).read_text())["checkpoint"][-1].startswith(
+        f"{3:012}"
+    )
+
+
+def test_checkpoints_of_the_common_disk_are_discarded(tmp_path, remote):
+    folder = tmp_path / "project" / EXCHANGE / KEY
+    train(folder, 1)
+    discard(tmp_path / "project", "train", ["other", "key"])
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("remote", ["folder"], indirect=True)

@@ -23,7 +23,7 @@ from pipelines.data import dask_client
 from pipelines.errors import UserError
 from pipelines.scheduling import jobs
 from pipelines.scheduling.children import Children, StopSignals
-from pipelines.scheduling.jobs import STARTED, StageJob
+from pipelines.scheduling.jobs import NOTICE, STARTED, StageJob
 from tests.faults.forked_run import ForkedRun
 from tests.unit.cluster.dask_cluster import DaskCluster, wait_until
 from tests.unit.scheduling.shell_project import STAGES, Project
@@ -230,8 +230,11 @@ def test_a_stage_goes_on_where_its_worker_has_died(on_workers, cluster, plain):
     cluster.kill(name)
     wait_until(lambda: on_workers.log("train").count("Running train on") == 2)
     end_training(on_workers)
-    assert on_workers.finish("train")[-1] == "ran"
-    assert f"Worker {address} was lost. Running train on " in on_workers.log("train")
+    messages = on_workers.finish("train")
+    assert messages[-1] == "ran"
+    assert f"Worker {address} was lost.\nRunning train on " in on_workers.log("train")
+    (notice,) = (message for message in messages if message.startswith(NOTICE))
+    assert notice.startswith(f"{NOTICE}its worker {address} was lost. Another one runs it again; ")
     outs = {path: text for path, text in plain.files().items() if path.startswith("out/train/")}
     assert outs.items() <= on_workers.project.files().items()
     cluster.add_worker(f"{name}-again")

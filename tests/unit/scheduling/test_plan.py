@@ -90,7 +90,7 @@ def test_durations_are_those_of_the_last_run_or_typical():
 def test_a_model_with_workers_uses_a_gpu_for_each():
     model = stage("check", outdated=True, threads=1, **{"models.lstm.a": {"workers": 3}})
     scheduled = plan.schedule_stages(["a"], {"a": model}, {})
-    assert scheduled["a"].gpus == 3
+    assert (scheduled["a"].gpus, scheduled["a"].workers) == (3, 3)
 
 
 def test_stages_with_threads_use_a_gpu_and_evaluations_give_results():

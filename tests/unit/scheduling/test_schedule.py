@@ -122,6 +122,15 @@ def test_without_a_gpu_stages_run_side_by_side():
     assert len(started(Schedule(stages, jobs=9))) == 3
 
 
+def test_each_worker_of_a_model_counts_as_a_job():
+    schedule = Schedule({"a": stage(workers=2), "b": stage(), "c": stage(workers=9)}, jobs=3)
+    assert started(schedule) == ["a", "b"]
+    schedule.end("a", "ran")
+    assert started(schedule) == []
+    schedule.end("b", "ran")
+    assert started(schedule) == ["c"]
+
+
 def test_needs_outside_the_schedule_have_ended():
     assert started(Schedule({"a": stage("elsewhere")}, jobs=1)) == ["a"]
 
