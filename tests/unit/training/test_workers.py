@@ -19,20 +19,24 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def trainings(tmp_path_factory):
-    """Folders of two trainings: two processes, one of which is killed, and two devices of one."""
-    folders = {kind: tmp_path_factory.mktemp(kind) for kind in ("processes", "devices")}
-    for kind, folder in folders.items():
-        process = subprocess.run(
-            [sys.executable, "-m", "tests.unit.training.worker_training", kind, str(folder)],
-            cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert process.returncode == 0, process.stdout + process.stderr
-        (folder / "output").write_text(process.stdout, encoding="utf-8")
-    return folders
+    """A folder of each of two trainings, and their output.
+
+    Two processes, one of which is killed, and two devices of one process.
+    """
+    folder = tmp_path_factory.mktemp("workers")
+    folders = {kind: folder / kind for kind in ("processes", "devices")}
+    for each in folders.values():
+        each.mkdir()
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.unit.training.worker_training", str(folder)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    return folders | {"output": process.stdout}
 
 
 def numbers(folder, model):
@@ -68,9 +72,8 @@ def test_processes_have_the_bytes_of_devices_even_if_one_was_killed(trainings, m
 
 
 def test_a_killed_worker_goes_on_from_the_last_checkpoint(trainings):
-    folder = trainings["processes"]
-    assert (folder / "killed").is_file()
-    output = (folder / "output").read_text(encoding="utf-8")
+    assert (trainings["processes"] / "killed").is_file()
+    output = trainings["output"]
     assert output.count("All start again from the last checkpoint.") == 1
     step = re.search(r"Resumed from the checkpoint of step (\d+)", output)
     assert step
@@ -79,5 +82,4 @@ def test_a_killed_worker_goes_on_from_the_last_checkpoint(trainings):
 
 def test_the_average_of_weights_has_begun(trainings):
     """Else the test would not show that workers average the same weights."""
-    output = (trainings["devices"] / "output").read_text(encoding="utf-8")
-    assert "the weights are averaged (NT-ASGD)" in output
+    assert "the weights are averaged (NT-ASGD)" in trainings["output"]

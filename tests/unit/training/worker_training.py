@@ -1,23 +1,36 @@
 """Training of small models by several workers; a program of its own, started by test_workers.py.
 
-    python -m tests.unit.training.worker_training KIND FOLDER
+    python -m tests.unit.training.worker_training FOLDER
 
-KIND is `processes`, which starts two workers, or `devices`, which has two in this process. All
-models, or the first two of them, are trained with checkpoints, and their weights and losses are
-written to FOLDER. The second process kills itself once, in the middle of the first model.
+It trains in two ways: by two processes, and by two devices of one. All models, or the first two of
+them, are trained with checkpoints, and their weights and losses are written to the folder of each
+way. The second process kills itself once, in the middle of the first model.
+
+TensorFlow is imported once, by the process that forks all others.
 """
 
+import ctypes
+import multiprocessing
 import os
 import signal
+import subprocess
 import sys
+from multiprocessing.context import ForkProcess
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
+import tensorflow as tf
 
 from pipelines.errors import Interrupted
-from pipelines.training import supervisor
+from pipelines.training import supervisor, workers
+from pipelines.training.checkpoints import CheckpointManager
+from pipelines.training.trainer import Trainer
+from tests.unit.conftest import make_frame, make_spec, make_vocabularies
+from tests.unit.small_training import train_on_loss
 
 COUNT = 2
+PR_SET_PDEATHSIG = 1
 KILLED_AT = 5  # step of the first model
 OPTIMIZER = {"learning_rate": 0.01, "schedule": "constant", "clip_norm": 1.0}
 DROPOUT = {"dropout": 0.3, "weight_drop": 0.2, "word_dropout": 0.2}
@@ -55,16 +68,8 @@ CASES = {
 IN_PROCESSES = ("language_model", "bag_of_words")
 
 
-def main(kind: str, folder: Path) -> None:
+def train(kind: str, folder: Path) -> None:
     """Train all models as one of the workers, or as both."""
-    from tests.unit.conftest import make_config
-
-    if kind == "processes":
-        supervisor.start(make_config("bag_of_words", workers=COUNT), gpus=())
-    import tensorflow as tf
-
-    from pipelines.training import workers
-
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     if kind == "processes":
@@ -74,15 +79,15 @@ def main(kind: str, folder: Path) -> None:
         devices = [tf.config.LogicalDeviceConfiguration()] * COUNT
         tf.config.set_logical_device_configuration(processor, devices)
         group = workers.mirror(COUNT, "CPU")
-    for model in CASES if kind == "devices" else IN_PROCESSES:
-        _train(model, group, folder, is_killed=kind == "processes" and model == "language_model")
+    try:
+        for model in CASES if kind == "devices" else IN_PROCESSES:
+            is_killed = kind == "processes" and model == "language_model"
+            _train(model, group, folder, is_killed)
+    except Interrupted as interruption:
+        sys.exit(interruption.code)
 
 
 def _train(model: str, group, folder: Path, is_killed: bool) -> None:
-    from pipelines.training.checkpoints import CheckpointManager
-    from tests.unit.conftest import make_spec, make_vocabularies
-    from tests.unit.small_training import train_on_loss
-
     manager = None
     if group.is_first:
         (folder / "checkpoints" / model).mkdir(parents=True, exist_ok=True)
@@ -103,15 +108,11 @@ def _train(model: str, group, folder: Path, is_killed: bool) -> None:
 
 def frames(model: str):
     """Return the training and the validation split; a language model forgets the second."""
-    from tests.unit.conftest import make_frame
-
     train = make_frame(model)
     return train, train.map(lambda text: text[::-1]) if model == "language_model" else train
 
 
 def _kill_once(marker: Path) -> None:
-    from pipelines.training.trainer import Trainer
-
     train_batch = Trainer._train_batch
 
     def counted(self, *arguments):
@@ -131,8 +132,47 @@ def save(result, file: Path) -> None:
     np.savez(file, *weights, **numbers)
 
 
+class ForkedWorker(ForkProcess):
+    """The process of a worker, in place of `subprocess.Popen`."""
+
+    stdin = None
+
+    def __init__(self, arguments: object, *, env, stdout, stderr, **_: object) -> None:
+        super().__init__(target=self._work, args=(env, stdout, stderr))
+        self.start()
+
+    def _work(self, variables, stdout, stderr) -> None:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.setsid()
+        if stdout == subprocess.DEVNULL:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if stderr is not None:
+            os.dup2(stderr.fileno(), 2)
+        os.environ.update(variables)
+        train("processes", Path(sys.argv[1], "processes"))
+
+    def poll(self) -> int | None:
+        return self.exitcode
+
+    def wait(self) -> None:
+        self.join()
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+
+def main(folder: Path) -> None:
+    """Train in both ways."""
+    process = multiprocessing.get_context("fork").Process(
+        target=train, args=("devices", folder / "devices")
+    )
+    process.start()
+    process.join()
+    if process.exitcode == 0:
+        with mock.patch.object(subprocess, "Popen", ForkedWorker):
+            supervisor.run_workers(COUNT)
+    sys.exit(process.exitcode)
+
+
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1], Path(sys.argv[2]))
-    except Interrupted as interruption:
-        sys.exit(interruption.code)
+    main(Path(sys.argv[1]))
