@@ -46,4 +46,4 @@ def _read(file: Path) -> str:
     except OSError as error:
         raise UserError(f"{file} cannot be read ({error.strerror}).") from None
     except UnicodeError:
-        raise UserError(f"{file} is no dvc.lock.") from None
+        raise UserError(f"{file} is no dvc.lock: it is not UTF-8.") from None

@@ -111,7 +111,7 @@ def parse_lock(text: str) -> dict[str, LockedStage]:
                 return entries
         stages = parse_yaml(text, "dvc.lock")["stages"]
         return {name: _locked_stage(name, entry) for name, entry in stages.items()}
-    except (DvcException, KeyError, TypeError, AttributeError, ValueError):
+    except (DvcException, KeyError, TypeError, AttributeError, ValueError, OverflowError):
         raise UserError(
             "dvc.lock is damaged. Restore it from Git, or delete it and run `seqproof run`."
         ) from None

@@ -7,10 +7,12 @@ entries that stand beside each other. Here the entry of a stage is a unit.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pipelines.errors import UserError
 from pipelines.lineage import dvc_project
+from pipelines.lineage.stages import LockedStage
 
 ATTRIBUTE = "dvc-lock"  # name of the driver in .gitattributes
 # Git runs it in the root of the working tree, and writes what it prints to the user. Without
@@ -20,6 +22,7 @@ DRIVER = (
     "git merge-file --marker-size=%L -L ours -L base -L theirs %A %O %B"
 )
 EMPTY = "schema: '2.0'\nstages: {}\n"
+END_OF_DOCUMENT = "\n..."  # of YAML: entries after it would be lost
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,14 @@ def merge(base: str, ours: str, theirs: str) -> MergedLock:
     Raises:
         UserError: one of the texts is no dvc.lock as DVC writes it.
     """
-    old, current, other = _entries(base), _entries(ours), _entries(theirs)
+    old, current, other = (
+        _entries(text, side)
+        for text, side in (
+            (base or EMPTY, "the common ancestor"),
+            (ours, "the current branch"),
+            (theirs, "the other branch"),
+        )
+    )
     merged: dict[str, str] = {}
     left_out: list[str] = []
     for name in _order(list(current), list(other)):
@@ -78,12 +88,26 @@ def _order(ours: list[str], theirs: list[str]) -> list[str]:
     return names
 
 
-def _entries(text: str) -> Mapping[str, str]:
-    """Return the text of each stage's entry by its name."""
-    if text in ("", EMPTY):
+def _entries(text: str, side: str) -> Mapping[str, str]:
+    """Return the text of each stage's entry by its name.
+
+    Args:
+        text: a dvc.lock.
+        side: whose it is, for the message.
+
+    Raises:
+        UserError: DVC has not written the text, or not to its end.
+    """
+    if text == EMPTY:
         return {}
-    names = dvc_project.parse_lock(text)  # refuses damaged texts that can be split
-    blocks = dvc_project.split_lock(text)
-    if blocks is None or len(blocks) != len(names):
-        raise UserError("dvc.lock is not as DVC writes it.")
+    names: Mapping[str, LockedStage] = {}
+    with suppress(UserError):
+        names = dvc_project.parse_lock(text)  # refuses damaged texts that can be split
+    blocks = dvc_project.split_lock(text) or []
+    is_whole = text.endswith("\n") and END_OF_DOCUMENT not in text
+    if not blocks or len(blocks) != len(names) or not is_whole:
+        raise UserError(
+            f"dvc.lock of {side} is damaged, so Git merges the lines. If it finds a conflict, take "
+            "one version as it is (`git checkout --ours dvc.lock`), and run `seqproof run`."
+        )
     return dict(zip(names, blocks, strict=True))

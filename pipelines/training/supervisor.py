@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -37,6 +38,8 @@ LOST = 75  # exit code of a worker that has lost another one; EX_TEMPFAIL
 MAX_RESTARTS = 5
 GRACE_SECONDS = 5.0  # in which workers end after another one has failed or ended
 PERIOD = 0.1  # seconds between two looks at the processes
+MAX_PER_CORE = 4  # more processes would fill the memory
+ADDRESS = re.compile(r"\S+:(\d{1,5})")  # of a worker
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -51,11 +54,16 @@ def start(config: params.TrainableConfig, gpus: Sequence[str]) -> None:
 
     Raises:
         SystemExit: the workers have ended.
-        UserError: there are fewer GPUs than workers.
+        UserError: there are fewer GPUs than workers, or too few cores; `TF_CONFIG` is invalid.
     """
     assert config.workers is not None
     if CLUSTER in os.environ:
-        _end_with_supervisor()
+        addresses, number = parse_cluster(config.workers)
+        if SUPERVISED in os.environ:
+            threading.Thread(target=_wait_for_end_of_input, daemon=True).start()
+        else:
+            others = ", ".join(addresses[:number] + addresses[number + 1 :])
+            console.echo(f"Worker {number} of {config.workers} waits for the others: {others}.")
         return
     if gpus and len(gpus) < config.workers:
         raise UserError(
@@ -64,7 +72,64 @@ def start(config: params.TrainableConfig, gpus: Sequence[str]) -> None:
         )
     # One process drives all GPUs, but Keras cannot accumulate gradients there.
     if not gpus or config.gradient_accumulation_steps is not None:
+        cores = len(os.sched_getaffinity(0))
+        if config.workers > MAX_PER_CORE * cores and not gpus:
+            raise UserError(
+                f"'workers: {config.workers}' starts {config.workers} processes on this machine, "
+                f"which has {cores} cores. Lower 'workers' to {MAX_PER_CORE * cores} or less, or "
+                "name the workers of several machines in TF_CONFIG."
+            )
         run_workers(config.workers, gpus)
+
+
+def parse_cluster(count: int) -> tuple[list[str], int]:
+    """Return the addresses of all workers and the number of this one, as `TF_CONFIG` has them.
+
+    TensorFlow itself would wait for ever for a worker whose address is invalid.
+
+    Args:
+        count: number of workers.
+
+    Raises:
+        UserError: TF_CONFIG is invalid, or does not name so many workers.
+    """
+    try:
+        content = json.loads(os.environ[CLUSTER])
+        cluster, task = content["cluster"], content["task"]
+        addresses, number = cluster["worker"], int(task["index"])
+        matches = [ADDRESS.fullmatch(address) for address in addresses]
+        is_valid = (
+            list(cluster) == ["worker"]
+            and task["type"] == "worker"
+            and isinstance(addresses, list)
+            and len(set(addresses)) == len(addresses) == count
+            and all(match and 0 < int(match[1]) < 2**16 for match in matches)
+            and 0 <= number < count
+        )
+    except (ValueError, KeyError, TypeError):
+        is_valid = False
+    if not is_valid:
+        raise UserError(
+            f"TF_CONFIG must name {count} different addresses HOST:PORT as cluster.worker, nothing "
+            'else in cluster, and this worker\'s number as task: {"type": "worker", "index": 0}. '
+            "Without TF_CONFIG, seqproof starts all workers on this machine."
+        )
+    return addresses, number
+
+
+@contextmanager
+def ended_by_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C end this process while TensorFlow waits for workers of other machines."""
+    handler = signal.getsignal(signal.SIGINT)
+    is_alone = SUPERVISED not in os.environ and callable(handler)
+    if not is_alone or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def run_workers(count: int, gpus: Sequence[str] = ()) -> NoReturn:
@@ -92,13 +157,8 @@ def run_workers(count: int, gpus: Sequence[str] = ()) -> NoReturn:
     )
 
 
-def _end_with_supervisor() -> None:
-    """Let the process of a worker end when its supervisor does, whatever ends that."""
-    if os.environ.pop(SUPERVISED, None):
-        threading.Thread(target=_wait_for_end_of_input, daemon=True).start()
-
-
 def _wait_for_end_of_input() -> None:
+    """End the process of a worker when its supervisor ends, whatever ends that."""
     os.read(0, 1)  # the supervisor never writes: it returns when the supervisor ends
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -22,7 +22,8 @@ import tensorflow as tf
 from tensorflow.python.eager import context  # no public function sets what it sets
 
 from pipelines.config import params
-from pipelines.errors import Interrupted, UserError
+from pipelines.errors import Interrupted
+from pipelines.training import supervisor
 from pipelines.training.checkpoints import Checkpoint, CheckpointManager
 from pipelines.training.datasets import TrainingData
 from pipelines.training.signals import AgreedSignals, Signals
@@ -270,21 +271,13 @@ def join(count: int) -> Workers:
         count: number of workers.
 
     Raises:
-        UserError: TF_CONFIG does not name so many workers.
+        UserError: TF_CONFIG is invalid, or does not name so many workers.
     """
-    try:
-        cluster = json.loads(os.environ[CLUSTER])
-        addresses, index = cluster["cluster"]["worker"], int(cluster["task"]["index"])
-        is_valid = len(addresses) == count and 0 <= index < count
-    except (ValueError, KeyError, TypeError):
-        is_valid = False
-    if not is_valid:
-        raise UserError(
-            f"TF_CONFIG must name {count} addresses under cluster.worker and this worker's number "
-            "as task.index. Without it, seqproof starts all workers on this machine."
-        )
+    addresses, index = supervisor.parse_cluster(count)
     _configure_heartbeats(addresses)
-    return Workers(tf.distribute.MultiWorkerMirroredStrategy(), index, count)
+    with supervisor.ended_by_ctrl_c():
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    return Workers(strategy, index, count)
 
 
 def _configure_heartbeats(addresses: Sequence[str]) -> None:

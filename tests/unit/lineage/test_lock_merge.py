@@ -67,10 +67,28 @@ def test_a_merge_with_itself_or_without_an_ancestor_changes_no_byte() -> None:
         lock(check="1").replace("    cmd: run\n", "<<<<<<< ours\n    cmd: run\n"),
         lock(check="1") + lock(check="1").removeprefix(dvc_project.HEADER),
         lock(check="1").replace("size: 1", "size: much"),
+        lock(check="1").replace("size: 1", "size: .inf"),
+        lock(check="1").removesuffix("\n"),  # an entry may follow on the same line
+        lock(check="1") + "...\n",
+        lock(check="1").replace("\n", "\r\n"),
+        lock(check="1").replace("2.0", "3.0"),
+        dvc_project.HEADER,
+        " ",
     ],
 )
 def test_a_damaged_version_is_refused(damaged: str) -> None:
     sound = lock(check="1", report="1")
-    for texts in itertools.permutations((sound, sound, damaged)):
-        with pytest.raises(UserError, match=r"dvc\.lock is"):
+    sides = ("the common ancestor", "the current branch", "the other branch")
+    for position, side in enumerate(sides):
+        texts = [sound, sound, sound]
+        texts[position] = damaged
+        with pytest.raises(UserError, match=rf"dvc\.lock of {side} is damaged"):
+            lock_merge.merge(*texts)
+
+
+def test_only_the_ancestor_may_be_empty() -> None:
+    """Else a file that a full disk has emptied would remove all entries."""
+    sound = lock(check="1")
+    for texts in ((sound, "", sound), (sound, sound, "")):
+        with pytest.raises(UserError, match="is damaged, so Git merges the lines"):
             lock_merge.merge(*texts)

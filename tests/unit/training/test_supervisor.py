@@ -165,3 +165,59 @@ def test_accumulated_gradients_need_a_process_for_each_gpu(monkeypatch):
     accumulating = CONFIG.model_copy(update={"gradient_accumulation_steps": 2})
     supervisor.start(accumulating, ["0", "1"])
     assert calls == [(2, ["0", "1"])]
+
+
+def test_more_processes_than_a_machine_can_hold_are_refused(monkeypatch):
+    monkeypatch.delenv(supervisor.CLUSTER, raising=False)
+    monkeypatch.setattr(supervisor.os, "sched_getaffinity", lambda process: {0, 1})
+    many = CONFIG.model_copy(update={"workers": 9})
+    with pytest.raises(UserError, match=r"which has 2 cores\. Lower 'workers' to 8 or less"):
+        supervisor.start(many, ())
+
+
+def cluster(workers, index="0", kind="worker"):
+    task = f'{{"type": "{kind}", "index": {index}}}'
+    return f'{{"cluster": {{"worker": {workers}}}, "task": {task}}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "{}",
+        cluster('["a:1"]'),
+        cluster('["a:1", "b:2", "c:3"]'),
+        cluster('["a:1", "a:1"]'),
+        cluster('["a", "b"]'),
+        cluster('["a:1", "b:99999"]'),
+        cluster('["a:1", "b:0"]'),
+        cluster("[1, 2]"),
+        cluster('{"a:1": 0, "b:2": 1}'),
+        cluster('["a:1", "b:2"]', index="2"),
+        cluster('["a:1", "b:2"]', index='"x"'),
+        cluster('["a:1", "b:2"]', kind="ps"),
+        cluster('["a:1", "b:2"], "chief": ["c:3"]'),
+    ],
+)
+def test_an_invalid_cluster_is_refused_before_anything_waits_for_it(monkeypatch, text):
+    monkeypatch.setenv(supervisor.CLUSTER, text)
+    with pytest.raises(UserError, match="TF_CONFIG must name 2 different addresses HOST:PORT"):
+        supervisor.start(CONFIG, ())
+
+
+def test_a_worker_of_several_machines_says_for_whom_it_waits(monkeypatch, capsys):
+    monkeypatch.setenv(supervisor.CLUSTER, cluster('["a:1", "[::1]:2"]', index="1"))
+    supervisor.start(CONFIG, ())
+    assert capsys.readouterr().out == "Worker 1 of 2 waits for the others: a:1.\n"
+
+
+def test_ctrl_c_ends_a_worker_that_waits_for_others_unless_it_has_a_supervisor(monkeypatch):
+    handler = signal.getsignal(signal.SIGINT)
+    monkeypatch.delenv(supervisor.SUPERVISED, raising=False)
+    with supervisor.ended_by_ctrl_c():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is handler
+    monkeypatch.setenv(supervisor.SUPERVISED, "1")
+    with supervisor.ended_by_ctrl_c():
+        assert signal.getsignal(signal.SIGINT) is handler
