@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from commands import run as stages
-from commands import sweep_apply
+from commands import execution, run, sweep_apply
 from pipelines import console, files, paths
 from pipelines.config import params, sweeps
 from pipelines.config.params import Params, Sweep
@@ -62,7 +61,7 @@ def sweep(
     config = params.load(paths.PARAMS)
     name = select(config, name)
     with console.only_json(as_json):
-        cluster = stages.slurm_scheduler(jobs or 1) if slurm else nullcontext(scheduler)
+        cluster = execution.slurm_scheduler(jobs or 1) if slurm else nullcontext(scheduler)
         with cluster as address:
             result = _Session(root, config, name, jobs, address).run()
         _print_summary(result)
@@ -131,7 +130,7 @@ class _Session:
         self._entry = config.models[self._sweep.model]
         self._stage = paths.training_stage(config, self._sweep.model)
         self._text = (root / paths.PARAMS).read_text(encoding="utf-8")
-        self._folder = stages.FOLDER / "sweeps" / name
+        self._folder = execution.FOLDER / "sweeps" / name
 
     def run(self) -> SweepResult:
         """Run what is left of the sweep, and write its result."""
@@ -139,11 +138,11 @@ class _Session:
         with (
             exclusive.only_run(self._folder / "lock", f"seqproof sweep {self._name}"),
             stop.recorded(),
-            Children(stages.FOLDER / "logs") as children,
+            Children(execution.FOLDER / "logs") as children,
         ):
             reproduction.load_dvc()
             if self._scheduler and self._counts_workers:
-                self._jobs = stages.count_workers(children, self._scheduler, stop)
+                self._jobs = execution.count_workers(children, self._scheduler, stop)
             order = self._prepare(children, stop)
             inputs = self._inputs(children, stop)
             with self._pool(children, order, stop) as pool, LiveTable() as table:
@@ -153,7 +152,7 @@ class _Session:
                 comparison = confirmation.confirm(
                     self._config, result, self._root, pool, self._jobs, table, self._variant
                 )
-                stages.raise_if_stopped(stop, "before the comparison on the test split")
+                execution.raise_if_stopped(stop, "before the comparison on the test split")
         result = replace(result, comparison=comparison)
         results.write(paths.sweep(self._name), result)
         if comparison is not None:
@@ -164,10 +163,10 @@ class _Session:
 
     def _prepare(self, children: Children, stop: StopSignals) -> list[str]:
         """Run the outdated stages that the training needs; return the names of all stages."""
-        surveyed = stages.survey(self._root, children, stop)
+        surveyed = execution.survey(self._root, children, stop)
         needs = [name for name in plan.select([self._stage], surveyed) if name != self._stage]
         if plan.schedule_stages(needs, surveyed, {}):
-            stages.run(needs, None, None, scheduler=self._scheduler)
+            run.run(needs, None, None, scheduler=self._scheduler)
         return list(surveyed)
 
     def _inputs(self, children: Children, stop: StopSignals) -> Inputs:
@@ -178,13 +177,16 @@ class _Session:
             assert inputs is not None
             send(json.dumps(asdict(inputs)))
 
-        return Inputs(**json.loads(stages.ask(children, "inputs", main, stop)))
+        return Inputs(**json.loads(execution.ask(children, "inputs", main, stop)))
 
     @contextmanager
     def _pool(
         self, children: Children, order: Sequence[str], stop: StopSignals
     ) -> Iterator[JobPool]:
-        with stages.executor(self._root, children, order, self._scheduler) as (executor, server):
+        with execution.open_executor(self._root, children, order, self._scheduler) as (
+            executor,
+            server,
+        ):
             yield JobPool(executor, stop, {**server, TRACKING: OFF}, self._devices)
 
     def _search(self, inputs: Inputs, pool: JobPool, table: LiveTable) -> SweepResult:
@@ -209,13 +211,13 @@ class _Session:
                 paths.history(self._sweep.model).as_posix(),
                 observer,
             ).run()
-            stages.raise_if_stopped(self._stop, f"after {len(journal.results())} trials")
+            execution.raise_if_stopped(self._stop, f"after {len(journal.results())} trials")
         return self._result(journal)
 
     def _discard(self, inputs: Inputs, values: Mapping[str, Any]) -> None:
         """Remove the checkpoint that a training has written when it was stopped."""
         trial = variants.trial_inputs(self._config, self._sweep.model, inputs, values)
-        files.remove(stages.FOLDER / "checkpoints" / self._stage / trial.input_hash)
+        files.remove(execution.FOLDER / "checkpoints" / self._stage / trial.input_hash)
 
     def _discard_exchanged(self, inputs: Inputs, result: SweepResult, children: Children) -> None:
         """Remove the checkpoints that workers have uploaded for trials that were stopped early."""
@@ -234,7 +236,7 @@ class _Session:
             checkpoint_exchange.discard(self._root, self._stage, keys)
             send("removed")
 
-        stages.ask(children, "exchange", main, self._stop)
+        execution.ask(children, "exchange", main, self._stop)
 
     def _job(self, values: Mapping[str, Any]) -> StageJob:
         """Return the training with some values."""

@@ -15,7 +15,7 @@ import dask
 import pytest
 from distributed.security import Security
 
-from commands import run
+from commands import execution
 from pipelines.cluster import executor
 from pipelines.cluster.client import RemoteTask
 from pipelines.cluster.executor import DaskExecutor
@@ -335,7 +335,7 @@ def test_wrong_addresses_are_a_sentence(address, reason, tmp_path, monkeypatch):
     monkeypatch.setattr(dask_client, "TIMEOUT", 0.3)
     message = f"^The Dask scheduler at '.*' does not answer [(]{reason}[)]. Correct"
     with Children(tmp_path) as children, pytest.raises(UserError, match=message):
-        run.count_workers(children, address.format(closed_port()), StopSignals())
+        execution.count_workers(children, address.format(closed_port()), StopSignals())
 
 
 @pytest.mark.parametrize("answer", ["", "HTTP/1.1 400 Bad Request\r\n\r\n"])
@@ -353,7 +353,9 @@ def test_another_server_is_a_sentence(answer, tmp_path, monkeypatch):
         thread = threading.Thread(target=serve)
         thread.start()
         with pytest.raises(UserError, match=message):
-            run.count_workers(children, f"tcp://127.0.0.1:{server.getsockname()[1]}", StopSignals())
+            execution.count_workers(
+                children, f"tcp://127.0.0.1:{server.getsockname()[1]}", StopSignals()
+            )
         thread.join()
 
 
@@ -361,7 +363,7 @@ def test_a_password_of_an_address_is_not_shown(tmp_path, monkeypatch):
     monkeypatch.setattr(dask_client, "TIMEOUT", 0.3)
     address = f"tcp://me:secret@127.0.0.1:{closed_port()}"
     with Children(tmp_path) as children, pytest.raises(UserError) as error:
-        run.count_workers(children, address, StopSignals())
+        execution.count_workers(children, address, StopSignals())
     assert "secret" not in str(error.value)
 
 
@@ -387,7 +389,7 @@ def test_an_address_with_certificates(tmp_path, monkeypatch):
         Children(tmp_path) as children,
     ):
         with dask.config.set({"distributed.comm.tls": settings}):
-            assert run.count_workers(children, cluster.address, StopSignals()) == 0
+            assert execution.count_workers(children, cluster.address, StopSignals()) == 0
         monkeypatch.setattr(dask_client, "TIMEOUT", 1)
         with pytest.raises(UserError, match="does not answer"):
-            run.count_workers(children, cluster.address, StopSignals())
+            execution.count_workers(children, cluster.address, StopSignals())

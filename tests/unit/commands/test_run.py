@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from commands import app, run, sweep
+from commands import app, execution, run, sweep
 from pipelines import console
 from pipelines.errors import UserError
 from pipelines.scheduling import gpus
@@ -36,7 +36,7 @@ def test_messages_go_to_standard_error_and_the_end_is_json(tmp_path, monkeypatch
 def test_error_of_params_has_a_line(tmp_path):
     (tmp_path / "params.yaml").write_text("seed: 1\ndata_seed:\n\tx: 1\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"params\.yaml:3 is not valid YAML: a tab cannot"):
-        run._parse_survey(tmp_path, json.dumps({"error": "DVC cannot read it."}))
+        execution._parse_survey(tmp_path, json.dumps({"error": "DVC cannot read it."}))
 
 
 @pytest.mark.parametrize("checked", [True, False])
@@ -47,17 +47,17 @@ def test_an_unknown_key_of_a_project_is_one_sentence(tmp_path, checked):
         (tmp_path / "stages" / "check.py").touch()
     answer = json.dumps({"stages": {}})
     if not checked:  # the parameters of another pipeline
-        assert run._parse_survey(tmp_path, answer) == {}
+        assert execution._parse_survey(tmp_path, answer) == {}
         return
     with pytest.raises(UserError, match=r"params\.yaml:1: sed is not a valid key"):
-        run._parse_survey(tmp_path, answer)
+        execution._parse_survey(tmp_path, answer)
 
 
 def test_other_errors_are_those_of_dvc(tmp_path):
     params = Path(__file__).parents[3] / "params.yaml"
     (tmp_path / "params.yaml").write_bytes(params.read_bytes())
     with pytest.raises(UserError, match="DVC cannot read it"):
-        run._parse_survey(tmp_path, json.dumps({"error": "DVC cannot read it."}))
+        execution._parse_survey(tmp_path, json.dumps({"error": "DVC cannot read it."}))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,9 @@ def test_a_sweep_in_jobs_of_slurm_uses_their_scheduler(monkeypatch):
         def run(self):
             return None
 
-    monkeypatch.setattr(run, "slurm_scheduler", lambda jobs: nullcontext(f"tls://{jobs}-jobs"))
+    monkeypatch.setattr(
+        execution, "slurm_scheduler", lambda jobs: nullcontext(f"tls://{jobs}-jobs")
+    )
     monkeypatch.setattr(sweep, "_Session", Session)
     monkeypatch.setattr(sweep, "select", lambda config, name: name)
     monkeypatch.setattr(sweep, "_print_summary", lambda result: None)
