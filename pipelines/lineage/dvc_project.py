@@ -31,6 +31,7 @@ __all__ = [
     "initialise",
     "inputs",
     "load_stages",
+    "locked_stage",
     "main_root",
     "open_project",
     "outdated",
@@ -115,6 +116,27 @@ def parse_lock(text: str) -> dict[str, LockedStage]:
         raise UserError(
             "dvc.lock is damaged. Restore it from Git, or delete it and run `seqproof run`."
         ) from None
+
+
+def locked_stage(root: Path, stage: str) -> LockedStage | None:
+    """Return a stage of the workspace's dvc.lock; None if it is not there.
+
+    Args:
+        root: the project's root.
+        stage: its name.
+
+    Raises:
+        UserError: dvc.lock is damaged.
+    """
+    file = root / paths.DVC_LOCK
+    text = file.read_text(encoding="utf-8") if file.is_file() else HEADER
+    blocks = split_lock(text)
+    if blocks is None:
+        return parse_lock(text).get(stage)
+    names = (f"  {stage}:", f"  '{stage}':", f'  "{stage}":')
+    return next(
+        (parse_lock(HEADER + block)[stage] for block in blocks if block.startswith(names)), None
+    )
 
 
 @lru_cache(maxsize=10_000)

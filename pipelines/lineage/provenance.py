@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines import paths
+from pipelines.errors import UserError
 from pipelines.files import dump_json
 from pipelines.lineage import dvc_project, environment, git, hashing
 from pipelines.lineage.stages import Inputs
@@ -38,13 +39,39 @@ def inputs(stage: str, root: Path) -> Inputs:
     return Inputs(stage, f"python -m stages.{module} {name}".rstrip(), files, params)
 
 
-def record(inputs: Inputs, root: Path, device: Mapping[str, str]) -> str:
+def training_inputs(evaluation: Inputs, stage: str, root: Path) -> Inputs | None:
+    """Return the inputs of the training whose model an evaluation reads, as dvc.lock has them.
+
+    Args:
+        evaluation: inputs of the evaluation.
+        stage: name of the training stage.
+        root: the project's root.
+
+    Returns:
+        None if dvc.lock has no training of this model, or one of other code, data or parameters.
+    """
+    try:
+        training = dvc_project.locked_stage(root, stage)
+    except (OSError, UserError):
+        return None
+    if training is None:
+        return None
+    model = paths.model(stage.partition("@")[2]).as_posix()
+    read = {**evaluation.files, **evaluation.params}
+    made = {**training.deps, **training.inputs.params, model: training.outs.get(model)}
+    if model not in read or any(made[name] != read[name] for name in read.keys() & made.keys()):
+        return None
+    return training.inputs
+
+
+def record(inputs: Inputs, root: Path, device: Mapping[str, str] | None) -> str:
     """Return the provenance of a stage's outs as JSON.
 
     Args:
         inputs: of the stage.
         root: the project's root.
-        device: device, kernel and threads of TensorFlow.
+        device: device, kernel and threads of TensorFlow; None if the outs came from DVC's cache,
+            and the machine is unknown.
     """
     content = {
         "stage": inputs.stage,
@@ -53,7 +80,7 @@ def record(inputs: Inputs, root: Path, device: Mapping[str, str]) -> str:
         "files": dict(inputs.files),
         "params": dict(inputs.params),
         "git": git.git_state(root),
-        **environment.current(device),
+        **({} if device is None else environment.current(device)),
     }
     return dump_json(content)
 

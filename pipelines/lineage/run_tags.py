@@ -8,6 +8,9 @@ from __future__ import annotations
 INPUT_HASH = "seqproof.{}.key"  # hash of the stage's inputs
 MODEL_HASH = "seqproof.model_hash"  # hash of the model's folder
 COMMIT, DIRTY = "git", "dirty"  # Git's state when the run began
+# Of a run that no training opened: where its model comes from.
+ORIGIN = "seqproof.training"
+RESTORED = "taken from the cache"
 PARENT = "mlflow.parentRunId"  # the run of a seed group, on the runs of its seeds
 
 # Written by `seqproof seal` when the stage has ended.

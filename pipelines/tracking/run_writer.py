@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.lineage import run_tags
+from pipelines.lineage.lockfiles import TRAINING
 from pipelines.tracking import connection, mlflow_format
 from pipelines.tracking.log_events import (
     DATASET,
@@ -35,6 +36,7 @@ RESUMED = "seqproof.resumed"  # tag: how often the training was resumed
 CONTENT = "seqproof.content"  # tag of a logged model: hash of its content
 SYSTEM = "system/"  # prefix of system metrics
 UPLOADS = 8  # files at a time
+MATCHES = 100  # runs with the same model that are looked at
 
 
 class RunWriter:
@@ -56,6 +58,7 @@ class RunWriter:
         self._metrics: dict[tuple[str, int], float] = {}  # by key and step
         self._newest_sample = (-1, -1)  # step and time of the newest system metrics
         self._overwrite = False  # whether a new result replaces the previous one
+        self._is_restored = False  # whether DVC took the run's model from its cache
         self._end_time: int | None = None  # of the training that is being evaluated
         self._handlers = {
             START: self._start,
@@ -99,7 +102,7 @@ class RunWriter:
         child = payload.get("child")
         if payload.get("seed") is not None:  # of an event that an earlier version queued
             child = f"seed {payload['seed']}"
-        run = self._find_run(name, tag, value)
+        run = self._find_run(name, tag, value, payload.get("training"))
         if child is not None:
             if run is None:
                 raise LookupError(f"the run {name} does not exist yet")
@@ -115,16 +118,27 @@ class RunWriter:
             tags={**payload["tags"], tag: value, PROCESS: payload["id"]},
             run_name=name,
         )
-        self.id = run.info.run_id
+        self.id, self._is_restored = run.info.run_id, run_tags.ORIGIN in payload["tags"]
 
-    def _find_run(self, name: str, tag: str, value: str) -> Any:
-        """Return the newest run of this name that has the tag; None if there is none."""
+    def _find_run(self, name: str, tag: str, value: str, training: str | None = None) -> Any:
+        """Return the newest run of this name that has the tag; None if there is none.
+
+        With the inputs of a training, it is a run that recorded these. Two trainings may have made
+        the same model from different inputs, and DVC may have restored the second one from its
+        cache. So a run with other inputs does not count if `seqproof seal` found them in a
+        dvc.lock. Otherwise it counts: a file was edited while the training read it.
+        """
         runs = self._client.search_runs(
             [self._experiment_id],
             f"attributes.run_name = '{name}' and tags.`{tag}` = '{value}'",
-            max_results=1,
+            max_results=1 if training is None else MATCHES,
             order_by=["attributes.start_time DESC"],
         )
+        if training is not None:
+            key, sealed = run_tags.INPUT_HASH.format(TRAINING), run_tags.OUTS.format(TRAINING)
+            tracked = [run for run in runs if key in run.data.tags]
+            exact = [run for run in tracked if run.data.tags[key] == training]
+            runs = exact or [run for run in tracked if sealed not in run.data.tags]
         return next(iter(runs), None)
 
     def _reopen(self, run: Any, event: LogEvent) -> None:
@@ -141,6 +155,7 @@ class RunWriter:
                     for point in sorted(history, key=lambda point: point.timestamp)
                 }
         tags, process = run.data.tags, event.payload["id"]
+        self._is_restored = run_tags.ORIGIN in tags
         if tags.get(PROCESS) != process:
             count = int(tags.get(RESUMED, 0)) + 1
             self._write_tags(
@@ -199,7 +214,8 @@ class RunWriter:
         self._client.log_inputs(self.id, [DatasetInput(dataset, tags)])
 
     def _log_text(self, event: LogEvent) -> None:
-        self._client.log_text(self.id, event.payload["text"], event.payload["path"])
+        if self._is_restored or not event.payload.get("only_restored"):
+            self._client.log_text(self.id, event.payload["text"], event.payload["path"])
 
     def _log_files(self, event: LogEvent) -> None:
         for path in event.files.values():

@@ -19,14 +19,20 @@ from pipelines.config.params import Samples, Search
 from pipelines.errors import Interrupted, redact
 from pipelines.lineage import git
 from pipelines.lineage.lockfiles import EVALUATION, TRAINING
-from pipelines.lineage.run_tags import COMMIT, DIRTY, MODEL_HASH
+from pipelines.lineage.run_tags import (
+    COMMIT,
+    DIRTY,
+    INPUT_HASH,
+    MODEL_HASH,
+    ORIGIN,
+    RESTORED,
+)
 from pipelines.lineage.stages import flatten
 from pipelines.tracking import connection, log_events, mlflow_format, offline_queue
 from pipelines.tracking.log_events import LogEvent
 from pipelines.tracking.run_writer import RunWriter
 
 # Tags of a run.
-ORIGIN = "seqproof.training"  # of a run without training: where its model comes from
 ATTEMPT = "seqproof.attempt"  # the same in all processes of a training run
 MLFLOW_COMMIT = "mlflow.source.git.commit"
 EXPERIMENT = "DVC_EXP_NAME"  # variable in which `dvc exp run` passes the experiment's name
@@ -118,9 +124,16 @@ class Run:
         """Upload the files of a folder into the folder `artifact_path` of the run."""
         self._log(LogEvent(log_events.FILES, {"path": artifact_path}, {"folder": folder}))
 
-    def log_text(self, text: str, artifact_path: str) -> None:
-        """Upload a text as the file `artifact_path` of the run."""
-        self._log(LogEvent(log_events.TEXT, {"text": text, "path": artifact_path}))
+    def log_text(self, text: str, artifact_path: str, only_restored: bool = False) -> None:
+        """Upload a text as the file `artifact_path` of the run.
+
+        Args:
+            text: content of the file.
+            artifact_path: its path.
+            only_restored: upload nothing if a training has opened the run.
+        """
+        payload = {"text": text, "path": artifact_path, "only_restored": only_restored}
+        self._log(LogEvent(log_events.TEXT, payload))
 
     def log_file(self, path: Path, artifact_path: str) -> None:
         """Upload a file into the folder `artifact_path` of the run."""
@@ -218,6 +231,7 @@ class Run:
         overwrite: bool,
         child: str | None = None,
         failure: str | None = None,
+        training: str | None = None,
     ) -> None:
         """Reopen the run of this name that has the tag, or create it.
 
@@ -230,6 +244,7 @@ class Run:
             overwrite: whether a new result replaces the previous one.
             child: opens the run of this part, below the run that has the tag.
             failure: why the server is unreachable, if the user knows it already.
+            training: hash of the inputs of its training, if it is known.
         """
         if self._is_off:
             return
@@ -248,6 +263,7 @@ class Run:
             "tags": connection.context_tags({**own_tags, **tags}, self._root),
             "overwrite": overwrite,
             "child": child,
+            "training": training,
             "id": uuid.uuid4().hex,
         }
         self._start_event = LogEvent(log_events.START, payload)
@@ -293,22 +309,32 @@ def training(identity: RunIdentity, root: Path, attempt: str) -> Iterator[Run]:
 
 
 @contextmanager
-def evaluation(identity: RunIdentity, root: Path, model_hash: str) -> Iterator[Run]:
+def evaluation(
+    identity: RunIdentity, root: Path, model_hash: str, training: str | None = None
+) -> Iterator[Run]:
     """Open the newest run that trained a model; a new run if DVC took the model from its cache.
 
     Args:
         identity: names of the run.
         root: the project's root.
         model_hash: hash of the model's folder.
+        training: hash of the inputs of its training, which a new run gets as a tag; None if they
+            are unknown.
     """
     run = Run(identity, root, EVALUATION)
-    run.open(MODEL_HASH, model_hash, {ORIGIN: "taken from the cache"}, overwrite=True)
+    tags = {
+        ORIGIN: RESTORED,
+        **({} if training is None else {INPUT_HASH.format(TRAINING): training}),
+    }
+    run.open(MODEL_HASH, model_hash, tags, overwrite=True, training=training)
     with closing(run):
         yield run
 
 
 @contextmanager
-def seed_evaluation(identity: RunIdentity, root: Path, model_hash: str, seed: int) -> Iterator[Run]:
+def seed_evaluation(
+    identity: RunIdentity, root: Path, model_hash: str, seed: int, training: str | None = None
+) -> Iterator[Run]:
     """Open the run of one seed, below the newest run that trained the group of seeds.
 
     Args:
@@ -316,9 +342,11 @@ def seed_evaluation(identity: RunIdentity, root: Path, model_hash: str, seed: in
         root: the project's root.
         model_hash: hash of the group's folder.
         seed: the seed.
+        training: hash of the inputs of the training; None if they are unknown.
     """
     run = Run(identity, root, EVALUATION)
-    run.open(MODEL_HASH, model_hash, {}, overwrite=True, child=f"seed {seed}")
+    child = f"seed {seed}"
+    run.open(MODEL_HASH, model_hash, {}, overwrite=True, child=child, training=training)
     with closing(run):
         yield run
 

@@ -138,7 +138,7 @@ def log_evaluation(
     """Log an evaluation to the run of the model's training, and one run per seed of a group.
 
     Training data, parameters and history are logged once more: DVC may have taken the model from
-    its cache, and then its run has none of them.
+    its cache, and then its run has none of them. The inputs of its training come from dvc.lock.
 
     Args:
         config: params.yaml.
@@ -153,7 +153,9 @@ def log_evaluation(
     history = histories.read_history(paths.history(name))
     test_data = paths.test_frame(identity.corpus)
     metrics = _numbers(evaluation.metrics)
-    with runs.evaluation(identity, root, model_hash) as run:
+    training = provenance.training_inputs(inputs, paths.training_stage(config, name), root)
+    training_hash = None if training is None else training.input_hash
+    with runs.evaluation(identity, root, model_hash, training_hash) as run:
         _log_setup(run, config, name)
         _log_history(run, history)
         run.log_file(paths.history(name), "history")
@@ -164,7 +166,7 @@ def log_evaluation(
         for file, text in evaluation.plots.items():
             run.log_text(text, f"pictures/{file}")
         _log_description(run, config, name, history, evaluation.metrics)
-        _log_provenance(run, EVALUATION, inputs, device)
+        _log_provenance(run, EVALUATION, inputs, device, training)
         run.log_model(
             paths.model(name),
             paths.vocabulary(identity.corpus),
@@ -179,7 +181,7 @@ def log_evaluation(
     console.echo(f"{name}: {', '.join(scores)}")
     histories_by_seed = histories.by_seed(history)
     for seed, seed_metrics in evaluation.seed_metrics.items():
-        with runs.seed_evaluation(identity, root, model_hash, seed) as run:
+        with runs.seed_evaluation(identity, root, model_hash, seed, training_hash) as run:
             run.set_tags(_machine_tags() | device)
             _log_setup(run, config, name, seed)
             _log_history(run, histories_by_seed[seed])
@@ -241,14 +243,34 @@ def _machine_tags() -> dict[str, str]:
     }
 
 
-def _log_provenance(run: Run, kind: str, inputs: Inputs, device: Mapping[str, str]) -> None:
-    """Log the inputs of a stage and, if the working tree differs from the commit, a patch."""
+def _log_provenance(
+    run: Run,
+    kind: str,
+    inputs: Inputs,
+    device: Mapping[str, str],
+    restored: Inputs | None = None,
+) -> None:
+    """Log the inputs of a stage and, if the working tree differs from the commit, a patch.
+
+    Args:
+        run: the open run.
+        kind: of the stage.
+        inputs: of the stage.
+        device: tags that describe device and kernel.
+        restored: inputs of the training, which are logged if DVC took the model from its cache. The
+            code, data and parameters of the evaluation are those of the training.
+    """
     root = console.root()
     run.set_tags({run_tags.INPUT_HASH.format(kind): inputs.input_hash})
     run.log_text(provenance.record(inputs, root, device), provenance.record_path(kind))
     patch = git.working_tree_patch(root)
     if patch:
         run.log_text(patch, provenance.patch_path(kind))
+    if restored is not None:
+        text = provenance.record(restored, root, None)
+        run.log_text(text, provenance.record_path(TRAINING), only_restored=True)
+        if patch:
+            run.log_text(patch, provenance.patch_path(TRAINING), only_restored=True)
 
 
 def _log_history(run: Run, history: pd.DataFrame) -> None:

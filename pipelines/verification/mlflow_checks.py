@@ -12,7 +12,14 @@ from pydantic import TypeAdapter, ValidationError
 from pipelines import paths
 from pipelines.config import params
 from pipelines.lineage import hashing, provenance, run_tags, tracked_runs
-from pipelines.lineage.lockfiles import SHORT, TRAINING, instance, stage_kind, truncated
+from pipelines.lineage.lockfiles import (
+    SHORT,
+    TRAINING,
+    evaluation_of,
+    instance,
+    stage_kind,
+    truncated,
+)
 from pipelines.lineage.stages import LockedStage, flatten
 from pipelines.tracking import stage_runs
 from pipelines.tracking.run_store import RunRecord
@@ -40,17 +47,22 @@ def _no_run(target: VerifyTarget, stage: str, kind: str, entry: LockedStage) -> 
     others = [
         run for run in target.runs.runs if run.name == instance(stage) and run.input_hash(kind)
     ]
-    cause = "tracking failed, or the run was deleted"
+    cause = "tracking failed, or the run was deleted, or DVC restored the stage from its cache"
     if others:
         differences = truncated(_recorded_differences(target, others[0], kind, entry))
         cause = (
             f"run {others[0].short_id} of that name differs in "
-            f"{differences or 'the tag of its key'}, so one of them was edited"
+            f"{differences or 'the tag of its key'}, so one of them was edited, or DVC restored "
+            "the stage from its cache"
         )
+    evaluation = evaluation_of(instance(stage), target.entries) if kind == TRAINING else None
+    restored = (
+        f" For a restored model, `dvc repro -fs {evaluation}` is enough." if evaluation else ""
+    )
     return (
         f"No MLflow run has the inputs of {stage} in dvc.lock (key "
         f"{entry.inputs.input_hash[:SHORT]}): {cause}. Undo the edit, or run "
-        f"`dvc repro -fs {stage}`."
+        f"`dvc repro -fs {stage}`.{restored}"
     )
 
 

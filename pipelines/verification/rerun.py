@@ -159,17 +159,22 @@ def _record(target: VerifyTarget, kind: str, stage: str) -> tuple[dict[str, Any]
     try:
         record: dict[str, Any] = json.loads(target.runs.read_text(run, path) or "")
         record["git"]["git_commit"]
-    except (ValueError, KeyError, TypeError):
+        is_clean = record["git"].get("git_dirty") == "false"
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(
             f"Run {run.short_id} has no {path}. Run {target.repro_command(stage)}."
         ) from None
-    return record, target.runs.read_text(run, provenance.patch_path(kind)) or ""
+    # A stage that was logged twice may have a patch of the first time.
+    patch = None if is_clean else target.runs.read_text(run, provenance.patch_path(kind))
+    return record, patch or ""
 
 
 def _environment_differences(target: VerifyTarget) -> list[str]:
     """Compare this machine with the one that trained the model; one remark each."""
     stages = [stage for stage in target.stages if stage_kind(stage) == TRAINING]
     record, _ = _record(target, TRAINING, stages[-1])
+    if "environment" not in record:
+        return ["The model came from DVC's cache, so the machine of its training is unknown."]
     device = onednn.describe() if "onednn" in record.get("environment", {}) else {}
     differences = environment.differences(record, environment.current(device))
     remarks = [f"Other than in training: {difference}." for difference in differences]

@@ -41,6 +41,8 @@ def test_the_winner_is_compared_reported_and_written(copy: Project) -> None:
     copy.run("seqproof", "sweep", "tuning", "--apply", "--force")
     trained = copy.run("seqproof", "run", "moods-perceptron", "report")
     assert "train_baseline@moods-perceptron: restored" in trained
+    copy.run("seqproof", "seal")
+    assert "level 0: identical" in copy.run("seqproof", "verify", "moods-perceptron")
     history = (copy.folder / "plots" / "moods-perceptron.csv").read_text(encoding="utf-8")
     assert f"{winner['value']:.9g}" in history
     page = (copy.folder / "report.html").read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """Inputs of a stage: from DVC in a project, from hashes outside of one."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +23,21 @@ def test_an_edit_changes_the_inputs(project, path, old, new):
     project.replace(path, old, new)
     inputs = provenance.inputs(TRAIN, project.root)
     assert inputs.input_hash != project.locked()[TRAIN].inputs.input_hash
+
+
+def test_the_inputs_of_a_training_are_those_of_the_model_that_is_evaluated(project):
+    training = project.locked()[TRAIN].inputs
+    evaluation = provenance.inputs("evaluate_baseline@mine-markov", project.root)
+    assert provenance.training_inputs(evaluation, TRAIN, project.root) == training
+    path = "models/mine-markov"
+    for files in ({path: "f.dir"}, {"work.py": "f"}):  # another model, and newer code
+        changed = replace(evaluation, files={**evaluation.files, **files})
+        assert provenance.training_inputs(changed, TRAIN, project.root) is None
+    assert provenance.training_inputs(evaluation, "train_lstm@mine-markov", project.root) is None
+    project.replace("dvc.lock", "stages:", "stages: # a comment, and DVC's order is gone")
+    assert provenance.training_inputs(evaluation, TRAIN, project.root) == training
+    (project.root / "dvc.lock").write_text("{", encoding="utf-8")
+    assert provenance.training_inputs(evaluation, TRAIN, project.root) is None
 
 
 def test_outside_a_project_inputs_are_params_code_and_data(tmp_path):

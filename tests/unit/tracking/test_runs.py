@@ -135,6 +135,35 @@ def test_an_evaluation_without_a_training_run_is_tagged(
     assert len(experiment_runs(root, identity)) == 2
 
 
+def test_an_evaluation_finds_the_training_with_the_inputs_of_dvc_lock(
+    root: Path, identity: runs.RunIdentity
+) -> None:
+    key, sealed = "seqproof.training.key", "seqproof.training.outs"
+
+    def evaluate(training: str) -> tuple[str, bool]:
+        with runs.evaluation(identity, root, "one", training) as run:
+            run.log_text("{}", "provenance/training.json", only_restored=True)
+        record = root / "mlartifacts" / run.id / "artifacts" / "provenance" / "training.json"
+        return run.id, record.exists()
+
+    attempt = uuid.uuid4().hex
+    with runs.training(identity, root, attempt) as run:
+        run.set_tags({run_tags.MODEL_HASH: "one", key: "first inputs"})
+    # A file may have been edited while the training read it: verify reports this run.
+    assert evaluate("other inputs") == (run.id, False)
+    with runs.training(identity, root, attempt) as run:
+        run.set_tags({sealed: "{}"})
+    restored, has_record = evaluate("other inputs")  # made the same model, and has no run
+    assert restored != run.id
+    assert has_record
+    assert evaluate("other inputs") == (restored, True)
+    assert evaluate("first inputs") == (run.id, False)
+    records = {record.info.run_id: record.data.tags for record in experiment_runs(root, identity)}
+    assert records[restored][key] == "other inputs"
+    assert records[restored][runs.ORIGIN] == "taken from the cache"
+    assert len(records) == 2
+
+
 @pytest.mark.parametrize(
     ("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED")]
 )
