@@ -16,6 +16,7 @@ from pipelines.lineage import dvc_project
 from tests.cluster.machines import Machine, Network
 from tests.cluster.projects import EVALUATION, MODEL, TRAINING
 from tests.cluster.slurm import Slurm
+from tests.unit.cluster.dask_cluster import READY
 from tests.walk.projects import Project
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +62,12 @@ def start(machine: Machine, *command: str, folder: str = "") -> "subprocess.Pope
     return machine.start(command, folder, variables)
 
 
+def start_scheduler(machine: Machine) -> None:
+    """Start a Dask scheduler on a machine, and wait until it answers."""
+    process = start(machine, "dask", "scheduler", "--host", machine.address, "--no-dashboard")
+    wait_for(lambda: READY in machine.log("dask").read_text(), process, machine.log("dask"))
+
+
 def test_a_machine_dies_in_the_middle_of_a_training(untrained, reference, network: Network):
     client, storage, *workers = (network.machine() for _ in range(4))
     start(
@@ -69,7 +76,7 @@ def test_a_machine_dies_in_the_middle_of_a_training(untrained, reference, networ
         *(str(storage.inner_disk / "remote"), storage.address, "8000"),
     )
     address = f"tcp://{client.address}:8786"
-    start(client, "dask", "scheduler", "--host", client.address, "--no-dashboard")
+    start_scheduler(client)
     for worker in workers:
         start(worker, "dask", "worker", address, "--nthreads", "1", "--no-dashboard")
     shutil.copytree(untrained.folder, client.disk / "project", symlinks=True)

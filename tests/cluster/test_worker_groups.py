@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.cluster.machines import Network
 from tests.cluster.projects import MODEL, TRAINING
-from tests.cluster.test_run import checkpoint, compare, log, start, wait_for
+from tests.cluster.test_run import checkpoint, compare, log, start, start_scheduler, wait_for
 
 
 def _use_two_workers(tree: dict[str, Any]) -> None:
@@ -28,7 +28,7 @@ def test_a_machine_dies_while_two_train_a_model(reference, network: Network, tmp
         *(str(storage.inner_disk / "remote"), storage.address, "8000"),
     )
     address = f"tcp://{client.address}:8786"
-    start(client, "dask", "scheduler", "--host", client.address, "--no-dashboard")
+    start_scheduler(client)
     for worker in workers:
         start(worker, "dask", "worker", address, "--nthreads", "1", "--no-dashboard")
     (there.folder / ".dvc/config").write_text(

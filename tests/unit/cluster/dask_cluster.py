@@ -13,6 +13,7 @@ from tests.unit.service import Service
 from tests.unit.tracking.servers import closed_port
 
 DASK = (sys.executable, "-m", "dask")
+READY = "Scheduler at:"  # in the log of a scheduler that answers
 
 
 class DaskCluster(Service):
