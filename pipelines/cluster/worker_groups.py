@@ -20,7 +20,7 @@ from pipelines.cluster.client import LOOK_SECONDS, PERIOD, RemoteTask, write_log
 from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.scheduling.schedule import FINISHED
-from pipelines.training.supervisor import LOST, MAX_RESTARTS, worker_variables
+from pipelines.training.supervisor import LOST, MAX_RESTARTS, PORTS, worker_variables
 
 LOCK = "seqproof-workers"  # two groups at once could wait for each other's workers
 # In DVC's message about a worker that has lost another one, or that a signal has ended: all end
@@ -269,14 +269,22 @@ def make_reservation() -> Callable[..., str]:
     Dask sends it with its code, as `make_task` does.
     """
 
+    ports = PORTS
+
     def free_address(dask_worker: Any) -> str:
+        import contextlib
+        import random
         import socket
         from urllib.parse import urlsplit
 
         host = urlsplit(dask_worker.address).hostname
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.create_server((host, 0), family=family) as server:
-            port = server.getsockname()[1]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        for port in random.SystemRandom().sample(ports, len(ports)):
+            with (
+                contextlib.suppress(OSError),
+                socket.create_server((host, port), family=family),
+            ):
+                return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise OSError(f"no port of {host} is free")
 
     return free_address

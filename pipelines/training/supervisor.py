@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -17,7 +18,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from types import FrameType
 from typing import IO, NoReturn
 
@@ -39,6 +41,7 @@ MAX_RESTARTS = 5
 GRACE_SECONDS = 5.0  # in which workers end after another one has failed or ended
 PERIOD = 0.1  # seconds between two looks at the processes
 MAX_PER_CORE = 4  # more processes would fill the memory
+PORTS = range(20_000, 32_768)  # of workers: no connection gets one of them as its own port
 ADDRESS = re.compile(r"\S+:(\d{1,5})")  # of a worker
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -225,12 +228,14 @@ def worker_variables(addresses: Sequence[str], number: int) -> dict[str, str]:
 
 def _free_addresses(count: int) -> list[str]:
     """Return addresses of this machine whose ports are free."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [f"127.0.0.1:{listener.getsockname()[1]}" for listener in sockets]
-    finally:
-        for listener in sockets:
-            listener.close()
+    ports = random.SystemRandom().sample(PORTS, len(PORTS))
+    return [f"127.0.0.1:{port}" for port in islice(filter(_is_free, ports), count)]
+
+
+def _is_free(port: int) -> bool:
+    with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        return True
+    return False
 
 
 @contextmanager
