@@ -99,6 +99,11 @@ def select(config: Params, name: str) -> str:
     matches = [other for other, entry in config.sweeps.items() if entry.model == name]
     if len(matches) > 1:
         raise UserError(f"'{name}' has several sweeps. Name one of them: {', '.join(matches)}.")
+    if not matches and name in config.models:
+        raise UserError(
+            f"params.yaml has no sweep of the model {name}. Define one under `sweeps`, as "
+            "docs/sweeps.md shows."
+        )
     if not matches:
         hint = suggest(name, config.sweeps)
         raise UserError(f"params.yaml has no sweep '{name}'{hint}. docs/sweeps.md describes them.")

@@ -97,3 +97,5 @@ def test_a_sweep_is_found_by_its_name_or_its_model() -> None:
     none = config.model_copy(update={"sweeps": {}})
     with pytest.raises(UserError, match=r"no sweep 'x'; there is none\. docs/sweeps\.md"):
         command.select(none, "x")
+    with pytest.raises(UserError, match=rf"no sweep of the model {MODEL}\. Define one under"):
+        command.select(none, MODEL)
