@@ -163,6 +163,11 @@ def _check_size(node: yaml.Node, sizes: dict[int, float]) -> float:
 
 def _describe(error: Exception, text: str, scalar: yaml.ScalarNode | None) -> tuple[str, str]:
     """Return the place of an error, as a suffix of the file's name, and the problem."""
+    conflict = re.search(r"^(<{7}|={7}|>{7})( |$)", text, flags=re.MULTILINE)
+    if conflict:
+        line = text.count("\n", 0, conflict.start()) + 1
+        problem = "it has a conflict of a Git merge. Keep one side, and delete Git's three lines"
+        return f":{line}", problem
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         return f":{line}", f"it has the character {error.character:#04x}. Remove it"

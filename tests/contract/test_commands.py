@@ -73,6 +73,7 @@ TESTS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "walk/test_sharing.py": {
         "team": (  # runs the commands of docs/sharing.md
+            "dvc pull --allow-missing --run-cache",
             "dvc pull --run-cache",
             "dvc push --run-cache",
             "dvc remote --default",
@@ -80,7 +81,10 @@ TESTS: dict[str, dict[str, tuple[str, ...]]] = {
             "git add",
             "git clone",
             "git commit --message",
+            "git pull",
             "git push",
+            "git push --set-upstream",
+            "git remote",
             "seqproof doctor --quick",
             "seqproof verify --all",
         ),

@@ -181,9 +181,8 @@ def team(tmp_path_factory: pytest.TempPathFactory, server: Mapping[str, str]) ->
         origin = folder / "origin.git"
         first.run("git", "commit", "-qam", "two models")
         first.run("git", "init", "-q", "--bare", str(origin))
-        first.run("git", "remote", "add", "origin", str(origin))
-        first.run("git", "push", "-q", "-u", "origin", "HEAD")
-        assert _follow(first, "On the first machine", {}) == []
+        place = {"https://git.example.org/team/opinions.git": str(origin)}
+        assert _follow(first, "On the first machine", place) == []
 
         # The second machine has its passwords in files, and another home.
         home = _home(folder / "another home")
@@ -197,6 +196,7 @@ def team(tmp_path_factory: pytest.TempPathFactory, server: Mapping[str, str]) ->
             ["make", "install"],
             ["seqproof", "serve"],
         ]
+        assert _follow(second, "Every day", {}) == []
         yield Team(folder, first, second, address, objects, found)
         end.set()
         watcher.join()

@@ -191,6 +191,11 @@ INVALID = {
         r"checks.labels.values is \(\): it must not be empty|values is \[\]: it must not be empty",
     ),
     "invalid YAML": ("seed: 1", "seed: [", r"is not valid YAML"),
+    "conflict of a merge": (
+        "seed: 1\n",
+        "<<<<<<< HEAD\nseed: 1\n=======\nseed: 2\n>>>>>>> main\n",
+        r"params\.yaml:\d+ is not valid YAML: it has a conflict of a Git merge\. Keep one side",
+    ),
     "missing section": (
         "tracking:\n  experiment_prefix",
         "tracking2:\n  experiment_prefix",
