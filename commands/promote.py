@@ -61,6 +61,7 @@ def _promote(run: RunRecord, alias: str, root: Path, store: RunStore, as_json: b
             f"Run {run.short_id} ({run.name}) has no logged model. Run `seqproof "
             f"evaluate {run.name}`."
         )
+    replaced = ""
     holder = registry.holder(store, name, alias)
     if holder is not None and holder.run_id != run.id:
         champion = next((record for record in store.runs if record.id == holder.run_id), None)
@@ -69,7 +70,7 @@ def _promote(run: RunRecord, alias: str, root: Path, store: RunStore, as_json: b
                 f"Version {holder.version} of {name} has the alias {alias}, but its run was "
                 "deleted, so the models cannot be compared. Remove the alias in MLflow first."
             )
-        _require_better(run, champion, f"the {alias} of {name}", root, store)
+        replaced = _require_better(run, champion, f"the {alias} of {name}", root, store)
     version = registry.promote(store, run, model.id, alias)
     uri = f"models:/{name}@{alias}"
     if as_json:
@@ -79,12 +80,21 @@ def _promote(run: RunRecord, alias: str, root: Path, store: RunStore, as_json: b
     console.echo(
         f"{run.name} of run {run.short_id} is version {version} of {name} and its {alias}: {uri}"
     )
+    if replaced:
+        console.echo(replaced)
 
 
 def _require_better(
     run: RunRecord, champion: RunRecord, role: str, root: Path, store: RunStore
-) -> None:
-    """Compare two runs as `seqproof compare` does, by the task's deciding metric."""
+) -> str:
+    """Compare two runs as `seqproof compare` does, by the task's deciding metric.
+
+    Returns:
+        A sentence about the model that is replaced.
+
+    Raises:
+        UserError: the new model is not better.
+    """
     with snapshots.open_snapshot(root) as snapshot:
         ((baseline, candidate),) = compared_models.resolve_versions(
             [champion.id, run.id], root, snapshot, store
@@ -97,3 +107,4 @@ def _require_better(
             f"run {champion.short_id}, because it is not better: {result.summary}. Run `seqproof "
             f"compare {champion.short_id} {run.short_id}` for details."
         )
+    return f"It replaces {champion.name} of run {champion.short_id}: {result.summary}."

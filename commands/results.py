@@ -97,7 +97,7 @@ def _markup(cell: TableCell) -> str:
 def _print_costs(costs: dict[str, dict[str, float]]) -> None:
     """Print seconds and peak memory; the last row has the sum of seconds and the highest peak."""
     if not costs:
-        console.echo("No stage has run here yet. Run `seqproof run`.")
+        console.echo("No stage has run on this machine yet, so its costs are unknown.")
         return
     rows = [
         [stage, f"{cost['seconds']:,.1f}", f"{cost['peak_mib']:,.0f}"]

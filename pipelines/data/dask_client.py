@@ -71,8 +71,10 @@ def require(module: str, user: str) -> None:
     try:
         importlib.import_module(module)
     except ImportError:
+        package = module.replace("_", "-")
         raise UserError(
-            f"{user} needs {module}: install seqproof[dask], as docs/scale.md shows."
+            f"{user} needs {package}. Run `make install`, or `pip install {package}` in an "
+            "environment of your own."
         ) from None
     except ValueError as error:
         raise UserError(

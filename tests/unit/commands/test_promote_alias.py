@@ -14,10 +14,12 @@ def _holder(project):
     return client.get_model_version_by_alias(NAME, "champion")
 
 
-def test_the_better_model_takes_the_alias_and_the_worse_does_not(project):
+def test_the_better_model_takes_the_alias_and_the_worse_does_not(project, capsys):
     better, worse = (run.id for run in project.runs().runs)  # the newest is the experiment's
     promote(worse, "champion")
+    assert "replaces" not in capsys.readouterr().out
     promote(better, "champion")
+    assert f"It replaces mine-markov of run {worse[:8]}: bits" in capsys.readouterr().out
     assert (_holder(project).run_id, str(_holder(project).version)) == (better, "2")
     with pytest.raises(UserError) as error:
         promote(worse, "champion")

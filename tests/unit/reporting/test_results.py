@@ -69,5 +69,5 @@ def test_before_any_stage_has_run(
     results([])
     output = capsys.readouterr().out
     assert "shakespeare-lstm has no metrics yet" in output
-    assert "No stage has run here yet" in output
+    assert "No stage has run on this machine yet" in output
     assert "There is no report yet. Run `seqproof run report`." in output
