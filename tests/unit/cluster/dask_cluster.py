@@ -83,6 +83,7 @@ class DaskCluster(Service):
         protocol, _, host = self.address.partition("://")
         options = ("--host", host.partition(":")[0], "--port", host.partition(":")[2])
         self._start("scheduler", "scheduler", "--protocol", protocol, *options)
+        wait_until(lambda: READY in self.log("scheduler"))
 
     def stop(self) -> None:
         """Kill the scheduler and all workers."""
