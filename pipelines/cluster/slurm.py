@@ -277,8 +277,12 @@ async def _replace_jobs(cluster: Any, jobs: int, terminal: int, end: asyncio.Eve
                 del cluster.workers[name]  # `scale` submits it again
             elif name not in reported:
                 reported.add(name)
-                message = f"Job {job.job_id} of SLURM ended before its worker had connected."
-                os.write(terminal, f"{message} See its output in {job.log_directory}.\n".encode())
+                message = (
+                    f"Job {job.job_id} of SLURM ended before its worker had connected. See its "
+                    f"output in {job.log_directory}. It is not replaced: press Ctrl-C, correct "
+                    f"{SECTION} in Dask's configuration, and run the command again.\n"
+                )
+                os.write(terminal, message.encode())
         cluster.scale(jobs=jobs)
 
 

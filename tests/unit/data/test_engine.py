@@ -15,7 +15,7 @@ import yaml
 from pipelines import paths
 from pipelines.config import params
 from pipelines.config.params import DataConfig
-from pipelines.data import corpus, engine, partitions
+from pipelines.data import corpus, dask_client, engine, partitions
 from pipelines.data.engine import Engine
 from pipelines.errors import UserError
 from stages import build_vocab, preprocess
@@ -119,6 +119,21 @@ def test_a_scheduler_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyP
     message = r"scheduler at 'tcp://127\.0\.0\.1:1' does not answer"
     with Engine(config) as pool, pytest.raises(UserError, match=message):
         pool.run(print, [1, 2])
+
+
+def test_an_absent_dask_and_its_invalid_configuration_are_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(UserError, match="^`--slurm` needs absent_module: install seqproof"):
+        dask_client.require("absent_module", "`--slurm`")
+
+    def fail(name: str) -> None:
+        raise ValueError("a.yaml is malformed:\n\nline 2")
+
+    monkeypatch.setattr(dask_client.importlib, "import_module", fail)
+    message = "^Dask's configuration is invalid: a.yaml is malformed: line 2.$"
+    with pytest.raises(UserError, match=message):
+        dask_client.require("distributed", "`--slurm`")
 
 
 def die(number: int) -> None:

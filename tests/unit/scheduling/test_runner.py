@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.console import LiveTable
 from pipelines.scheduling.children import StopSignals
-from pipelines.scheduling.jobs import STARTED, StageJob
+from pipelines.scheduling.jobs import NOTICE, STARTED, StageJob
 from pipelines.scheduling.runner import Runner
 from pipelines.scheduling.schedule import Schedule, ScheduledStage
 from pipelines.scheduling.screen import Screen
@@ -69,11 +69,12 @@ def run(tmp_path: Path, executor: FakeExecutor, stop=None, graph=GRAPH, jobs=2, 
 
 def test_all_stages_run_and_are_reported(tmp_path, capsys):
     (tmp_path / "evaluate_lstm@c.log").write_text("> python\nc: accuracy 0.7\nUpdating\n")
-    schedule, runner = run(tmp_path, FakeExecutor())
+    messages = [STARTED, f"{NOTICE}its worker was lost.", STARTED, "ran"]
+    schedule, runner = run(tmp_path, FakeExecutor({"a": (messages, 0)}))
     assert set(schedule.states.values()) == {"ran"}
     assert set(runner.seconds) == set(GRAPH)
     output = capsys.readouterr().out
-    assert "a: started\n" in output
+    assert "a: started\na: its worker was lost.\na: started\na: ran" in output
     assert "d: ran in 0:00" in output
     assert "c: accuracy 0.7\nevaluate_lstm@c: ran" in output
     assert "(5 of 5)" in output
