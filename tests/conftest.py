@@ -14,6 +14,8 @@ from pipelines import fork_server
 from tests import stable_ids, watchdog
 
 BUSY = threading.Event()
+# Libraries of tests/walk/test_sharing.py, which starts most programs.
+SHARING = ("psycopg", "sqlalchemy.dialects.postgresql", "boto3", "s3fs")
 pytest_plugins = ["pytester"]  # runs pytest in the tests of `stable_ids`
 # The same examples everywhere, however slow the machine is.
 settings.register_profile(
@@ -74,12 +76,19 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Mapping[str, str]]:
-    """Variables with which stages and commands start in a process that has their libraries."""
-    compiled = {"PYTHONDONTWRITEBYTECODE": ""}  # modules of a project are compiled once
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """Variables with which stages and commands start in a process that has their libraries.
+
+    The home folder is new: a program with another one would start without the server.
+    """
+    home = tmp_path_factory.mktemp("home")
+    identity = "[user]\n name = test\n email = test@example.com\n"
+    (home / ".gitconfig").write_text(identity, encoding="utf-8")
+    # Modules of a project are compiled once.
+    variables = {"PYTHONDONTWRITEBYTECODE": "", "HOME": str(home)}
     with pytest.MonkeyPatch.context() as patch:
-        for key, value in compiled.items():
+        for key, value in variables.items():
             patch.setenv(key, value)
-        with fork_server.serving() as variables:
+        with fork_server.serving((*fork_server.LIBRARIES, *SHARING)) as address:
             patch.undo()
-            yield {**variables, **compiled}
+            yield {**address, **variables}

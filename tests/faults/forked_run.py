@@ -1,4 +1,4 @@
-"""`seqproof run` in a process forked from the server of the injector, which has its imports.
+"""`seqproof` in a process forked from the server of the injector, which has its imports.
 
 Starting it cold takes as long as a run of seven short stages.
 """
@@ -23,23 +23,36 @@ class ForkedRun:
     Args:
         folder: the project.
         arguments: of the command.
+        command: another command.
+        errors: file for its errors; None if they are part of the output.
 
     Attributes:
-        stdout: its output and errors.
+        stdout: its output.
         returncode: its exit code after `communicate`, or minus the signal that ended it.
     """
 
-    def __init__(self, folder: Path, arguments: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        arguments: Sequence[str],
+        command: str = "run",
+        errors: Path | None = None,
+    ) -> None:
         self.returncode: int | None = None
         with tempfile.TemporaryDirectory() as scratch:
             pipe = Path(scratch, "output")
             os.mkfifo(pipe)
-            self._process = FORKSERVER.Process(target=_run, args=(folder, arguments, pipe))
+            words = [command, *arguments]
+            self._process = FORKSERVER.Process(target=_run, args=(folder, words, pipe, errors))
             with contextlib.chdir(ROOT):  # where the server looks for modules
                 self._process.start()
             self.stdout = pipe.open(encoding="utf-8")  # waits for the other end
         assert self._process.pid is not None
         self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        """Return its exit code; None while it runs."""
+        return self._process.exitcode
 
     def send_signal(self, number: int) -> None:
         """Send a signal to the process alone."""
@@ -60,22 +73,23 @@ class ForkedRun:
         return output
 
 
-def _run(folder: Path, arguments: Sequence[str], pipe: Path) -> None:
+def _run(folder: Path, arguments: Sequence[str], pipe: Path, errors: Path | None) -> None:
     """Become the process of the command, and run it."""
     os.setsid()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(folder)
-    for name in [name for name in os.environ if name.startswith("DVC_")]:
+    for name in [name for name in os.environ if name.startswith(("DVC_", "MLFLOW_TRACKING_"))]:
         del os.environ[name]
     # No fork server: these stages import nothing.
     os.environ |= {"PYTHONPATH": str(ROOT), "SEQPROOF_FORK_SERVER": "none", "SHELL": "/bin/sh"}
-    sys.argv = [str(SCRIPT), "run", *arguments]
-    writer = os.open(pipe, os.O_WRONLY)
-    for descriptor in (1, 2):
+    os.environ["PATH"] = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
+    sys.argv = [str(SCRIPT), *arguments]
+    for descriptor, file in ((1, pipe), (2, errors or pipe)):
+        writer = os.open(file, os.O_WRONLY)
         os.dup2(writer, descriptor)
-    os.close(writer)
+        os.close(writer)
     sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8")  # noqa: SIM115
     sys.stderr = io.TextIOWrapper(
         open(2, "wb", closefd=False),  # noqa: SIM115

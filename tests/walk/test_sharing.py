@@ -51,7 +51,7 @@ def shrink(tree: dict[str, Any]) -> None:
 
 @dataclass
 class Machine:
-    """A clone and a home folder.
+    """A clone with variables of its own.
 
     Attributes:
         project: the clone; its commands have the variables of the machine.
@@ -117,14 +117,6 @@ def _watch_arguments(found: set[str], end: threading.Event) -> None:
                     found.add(arguments)
 
 
-def _home(folder: Path) -> Path:
-    """Make a home folder with Git's identity."""
-    folder.mkdir()
-    identity = "[user]\n name = test\n email = test@example.com\n"
-    (folder / ".gitconfig").write_text(identity, encoding="utf-8")
-    return folder
-
-
 def _write_passwords(home: Path, address: str) -> str:
     """Write the files of passwords that the page names; return the address without a password."""
     user, password, host, port, name = re.fullmatch(
@@ -174,8 +166,8 @@ def team(tmp_path_factory: pytest.TempPathFactory, server: Mapping[str, str]) ->
         assert shown.keys() == {"MLFLOW_TRACKING_URI", *root, *endpoint}
 
         # The first machine has its passwords in the address and in variables.
-        variables = {"HOME": str(_home(folder / "home")), "MLFLOW_TRACKING_URI": address}
-        first = Machine(create(folder / "first", {}))
+        variables = {"MLFLOW_TRACKING_URI": address}
+        first = Machine(create(folder / "first", server))
         first.project.variables = {**server, **objects.variables, **root, **variables}
         first.project.edit_params(shrink)
         origin = folder / "origin.git"
@@ -184,9 +176,9 @@ def team(tmp_path_factory: pytest.TempPathFactory, server: Mapping[str, str]) ->
         place = {"https://git.example.org/team/opinions.git": str(origin)}
         assert _follow(first, "On the first machine", place) == []
 
-        # The second machine has its passwords in files, and another home.
-        home = _home(folder / "another home")
-        variables = {"HOME": str(home), "MLFLOW_TRACKING_URI": _write_passwords(home, address)}
+        # The second machine has its passwords in files. Nothing runs on the first one any more.
+        home = Path(server["HOME"])
+        variables = {"MLFLOW_TRACKING_URI": _write_passwords(home, address)}
         second = Machine(Project(folder / "elsewhere", {**server, **root, **endpoint, **variables}))
         subprocess.run(["git", "clone", "-q", str(origin), str(second.project.folder)], check=True)
         left = _follow(second, "On another machine", {})
@@ -200,6 +192,8 @@ def team(tmp_path_factory: pytest.TempPathFactory, server: Mapping[str, str]) ->
         yield Team(folder, first, second, address, objects, found)
         end.set()
         watcher.join()
+        (home / ".pgpass").unlink()
+        shutil.rmtree(home / ".aws")
 
 
 def _output(machine: Machine, beginning: str) -> str:

@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout, suppress
@@ -30,18 +29,7 @@ from tests.unit.scheduling.shell_project import STAGES, Project
 from tests.unit.scheduling.test_local_jobs import wait
 from tests.unit.tracking.servers import closed_port
 
-DVC = (sys.executable, "-m", "dvc")
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory) -> Iterator[DaskCluster]:
-    """Two workers."""
-    variables = {key: text for key, text in os.environ.items() if key != "PYTHONPATH"}
-    with DaskCluster(tmp_path_factory.mktemp("cluster"), variables) as started:
-        for name in ("one", "two"):
-            started.add_worker(name)
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +39,7 @@ def plain(tmp_path_factory) -> Project:
     shutil.copytree(
         ROOT / "pipelines", project.folder / "pipelines", ignore=shutil.ignore_patterns("*.pyc")
     )
-    project.call(*DVC, "repro", "-q")
+    project.reproduce()
     project.commands()
     return project
 
@@ -64,7 +52,7 @@ def begun(plain) -> Project:
     for path in ("out", ".dvc/cache"):
         shutil.rmtree(project.folder / path)
     (project.folder / "dvc.lock").unlink()
-    project.call(*DVC, "repro", "-q", "prepare")
+    project.reproduce("prepare")
     return project
 
 
@@ -80,7 +68,10 @@ def project_of_each_kind(request, project, tmp_path, monkeypatch) -> Project:
     """The project; workers see its disk, or only its remote."""
     if request.param == "remote":
         monkeypatch.setattr(RemoteTask, "shares_disk", lambda self, token: False)
-        project.call(*DVC, "remote", "add", "-q", "--default", "there", str(tmp_path / "remote"))
+        (project.folder / ".dvc" / "config").write_text(
+            "[core]\nanalytics = false\nremote = there\n"
+            f"['remote \"there\"']\nurl = {tmp_path / 'remote'}\n"
+        )
     return project
 
 
@@ -140,7 +131,7 @@ def test_outs_and_lock_are_those_of_dvc_repro(project_of_each_kind, plain, on_wo
     assert sorted(project_of_each_kind.commands()) == ["evaluate", "report", "train"]
     assert "Running train on tcp://127.0.0.1:" in on_workers.log("train")
     assert "work on train" in on_workers.log("train")
-    assert project_of_each_kind.call(*DVC, "status", "-q") == ""
+    assert project_of_each_kind.outdated() == []
 
 
 def test_a_job_with_parameters_changes_nothing_but_the_cache(project_of_each_kind, on_workers):
@@ -154,7 +145,7 @@ def test_a_job_with_parameters_changes_nothing_but_the_cache(project_of_each_kin
     assert outs.files == {"out/history.csv": "epoch\n"}
     project_of_each_kind.commands()
     (project_of_each_kind.folder / "params.yaml").write_text("rate: 2\n")
-    project_of_each_kind.call(*DVC, "repro", "-q", "train")  # takes the outs from the run cache
+    project_of_each_kind.reproduce("train")  # takes the outs from the run cache
     assert project_of_each_kind.commands() == []
     assert (
         (project_of_each_kind.folder / "out" / "train" / "model")

@@ -1,21 +1,16 @@
 """`seqproof sweep --scheduler`: trials on Dask workers are those of this machine."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
-import pytest
 import yaml
 
 from tests.unit.cluster.dask_cluster import DaskCluster
 from tests.unit.commands.sweep_project import ROOT, SWEEP, SweepProject
 
 
-def test_trials_on_workers_have_the_same_results(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+def test_trials_on_workers_have_the_same_results(tmp_path: Path, cluster: DaskCluster) -> None:
     project = SweepProject.create(tmp_path.resolve() / "project")
     code = shutil.ignore_patterns("*.pyc")
     shutil.copytree(ROOT / "pipelines", project.folder / "pipelines", ignore=code)
@@ -24,13 +19,7 @@ def test_trials_on_workers_have_the_same_results(
     # The starting point, 0.5, wins and is compared with nothing.
     tree["sweeps"]["tuning"] = SWEEP | {"parameters": {"dropout": [0.5, 0.7]}}
     file.write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
-    variables = {key: text for key, text in os.environ.items() if key != "PYTHONPATH"}
-    variables["TRACE"] = str(project.trace)
-    with DaskCluster(tmp_path / "cluster", variables) as cluster:
-        cluster.add_worker("one")
-        remote = json.loads(
-            project.run("sweep", "tuning", "--scheduler", cluster.address, "--json")
-        )
+    remote = json.loads(project.run("sweep", "tuning", "--scheduler", cluster.address, "--json"))
     assert [trial["state"] for trial in remote["trials"]] == ["complete", "complete"]
     assert remote["trials"][0]["values"] == remote["start"]
     assert remote["comparison"] is None

@@ -1,9 +1,7 @@
 """A project whose model is trained by a short script: DVC, Git, MLflow and params.yaml are real."""
 
 import json
-import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import yaml
 
 from pipelines.lineage import dvc_project
+from tests.faults.forked_run import ForkedRun
 from tests.unit.config.shipped import TEXT
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,11 +36,11 @@ stages:
       metrics: [{{metrics/{MODEL}.json: {{cache: false}}}}]
       outs: [predictions/{MODEL}.parquet]
 """
-WORK = f"""
+WORK = """
 import json, os, pathlib, sys, time
 import yaml
-entry = yaml.safe_load(open("params.yaml"))["models"]["baseline"]["{MODEL}"]
-trace = pathlib.Path(os.environ["TRACE"])
+entry = yaml.safe_load(open("params.yaml"))["models"]["baseline"]["opinions-mlp"]
+trace = pathlib.Path(TRACE)
 with trace.open("a") as lines:
     lines.write(json.dumps([sys.argv[1], entry]) + "\\n")
 def write(path, text):
@@ -57,31 +56,31 @@ if sys.argv[1] == "train":
     rows = []
     for seed in entry.get("seeds", [None]):
         for epoch in range(1, 4):
-            row = {{}} if seed is None else {{"seed": seed}}
-            row |= {{"epoch": epoch, "tokens": 10 * epoch, "train_loss": 1.0 / epoch,
-                    "valid_loss": 1.0, "valid_macro_f1": best - 0.1 / epoch}}
+            row = {} if seed is None else {"seed": seed}
+            row |= {"epoch": epoch, "tokens": 10 * epoch, "train_loss": 1.0 / epoch,
+                    "valid_loss": 1.0, "valid_macro_f1": best - 0.1 / epoch}
             rows.append(row)
             with open(os.environ["SEQPROOF_EPOCHS"], "a") as lines:
                 lines.write(json.dumps(row) + "\\n")
-            while epoch == 2 and pathlib.Path(f"{{trace}}.wait").exists():
+            while epoch == 2 and pathlib.Path(f"{trace}.wait").exists():
                 time.sleep(0.02)
     header = ",".join(rows[0])
-    lines = "\\n".join(",".join(f"{{x:.9g}}" for x in row.values()) for row in rows)
-    write("plots/{MODEL}.csv", f"{{header}}\\n{{lines}}\\n")
-    write("models/{MODEL}/weights", json.dumps(entry))
+    lines = "\\n".join(",".join(f"{x:.9g}" for x in row.values()) for row in rows)
+    write("plots/opinions-mlp.csv", f"{header}\\n{lines}\\n")
+    write("models/opinions-mlp/weights", json.dumps(entry))
 if sys.argv[1] == "evaluate":
     import pandas as pd
-    right = 0.5 + 0.5 * (json.load(open("models/{MODEL}/weights"))["hidden"] == [8])
+    right = 0.5 + 0.5 * (json.load(open("models/opinions-mlp/weights"))["hidden"] == [8])
     frames = []
     for seed in entry["seeds"]:
         labels = ["negative", "neutral", "positive"] * 60
         guesses = [x if i < right * 180 else "neutral" for i, x in enumerate(labels)]
-        texts = [f"text {{i}}" for i in range(180)]
-        frame = pd.DataFrame({{"text": texts, "label": labels, "predicted": guesses}})
+        texts = [f"text {i}" for i in range(180)]
+        frame = pd.DataFrame({"text": texts, "label": labels, "predicted": guesses})
         frames.append(frame.assign(seed=seed, nats=1.0, tokens=2))
     pathlib.Path("predictions").mkdir(exist_ok=True)
-    pd.concat(frames, ignore_index=True).to_parquet("predictions/{MODEL}.parquet")
-    write("metrics/{MODEL}.json", "{{}}")
+    pd.concat(frames, ignore_index=True).to_parquet("predictions/opinions-mlp.parquet")
+    write("metrics/opinions-mlp.json", "{}")
 """
 SWEEP = {
     "model": MODEL,
@@ -111,7 +110,7 @@ class SweepProject:
     def __init__(self, folder: Path) -> None:
         self.folder, self.errors = folder, ""
         self.trace = folder.parent / f"{folder.name}.trace"
-        self._wait = Path(f"{self.trace}.wait")
+        self._wait, self._errors = Path(f"{self.trace}.wait"), Path(f"{self.trace}.errors")
 
     @classmethod
     def create(cls, folder: Path) -> "SweepProject":
@@ -119,7 +118,8 @@ class SweepProject:
         (folder / "texts").mkdir(parents=True)
         (folder / "texts" / "a.txt").write_text("a text\n")
         (folder / "dvc.yaml").write_text(GRAPH)
-        (folder / "work.py").write_text(WORK)
+        project = cls(folder)
+        (folder / "work.py").write_text(f"TRACE = {str(project.trace)!r}\n{WORK}")
         ignored = "/data/\n/models/\n/plots/\n/predictions/\n/.seqproof/\n/mlflow.db*\n"
         (folder / ".gitignore").write_text(f"{ignored}/mlartifacts/\n")
         tree = yaml.safe_load(TEXT)
@@ -128,30 +128,26 @@ class SweepProject:
         (folder / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
         dvc_project.initialise(folder)
-        return cls(folder)
+        return project
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start `seqproof` in the project."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
-        clean |= {"PATH": path, "PYTHONPATH": str(ROOT), "TRACE": str(self.trace)}
-        clean["SEQPROOF_FORK_SERVER"] = "none"  # nothing here needs TensorFlow
-        code = "from pipelines import console; from commands.app import app; console.run_app(app)"
-        return subprocess.Popen(
-            [sys.executable, "-c", code, *arguments],
-            cwd=self.folder,
-            env=clean,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, command: str, *arguments: str) -> ForkedRun:
+        """Start a command of `seqproof` in the project."""
+        self._errors.touch()
+        return ForkedRun(self.folder, arguments, command, self._errors)
 
-    def run(self, *arguments: str) -> str:
-        """Run `seqproof`; return its output."""
-        process = self.start(*arguments)
-        out, self.errors = process.communicate()
-        assert process.returncode == 0, out + self.errors
-        return out
+    def _finish(self, process: ForkedRun) -> str:
+        """Wait for the end of a command; return its output."""
+        output = process.communicate()
+        self.errors = self._errors.read_text(encoding="utf-8")
+        self._errors.unlink()
+        return output
+
+    def run(self, command: str, *arguments: str) -> str:
+        """Run a command of `seqproof`; return its output."""
+        process = self.start(command, *arguments)
+        output = self._finish(process)
+        assert process.returncode == 0, output + self.errors
+        return output
 
     def stop(self, number: int, trainings: int) -> str:
         """Send a signal to a sweep while it trains; return its output for errors.
@@ -162,16 +158,16 @@ class SweepProject:
         """
         process = self.start("sweep", "tuning")
         while len(self.entries("train")) < trainings - 1:
-            assert process.poll() is None, process.communicate()
+            assert process.poll() is None, self._finish(process) + self.errors
             time.sleep(0.01)
         self._wait.touch()
         while len(self.entries("train")) < trainings:
-            assert process.poll() is None, process.communicate()
+            assert process.poll() is None, self._finish(process) + self.errors
             time.sleep(0.01)
         process.send_signal(number)
-        errors = process.communicate()[1]
+        self._finish(process)
         self._wait.unlink()
-        return errors
+        return self.errors
 
     def entries(self, step: str) -> list[dict[str, Any]]:
         """Return the model's entry of each run of a step."""

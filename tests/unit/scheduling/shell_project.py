@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 from pipelines.lineage import dvc_project
@@ -77,6 +78,18 @@ class Project:
         project.call("git", "init", "-q")
         dvc_project.initialise(folder)
         return project
+
+    def reproduce(self, *targets: str) -> None:
+        """Run stages and what they need, as `dvc repro` does."""
+        with pytest.MonkeyPatch.context() as patch, dvc_project.open_project(self.folder) as repo:
+            patch.chdir(self.folder)
+            patch.setenv("TRACE", str(self.trace))
+            repo.reproduce(list(targets) or None)
+
+    def outdated(self) -> list[str]:
+        """Return the stages that DVC would run."""
+        with dvc_project.open_project(self.folder) as repo:
+            return sorted(address.rpartition(":")[2] for address in repo.status())
 
     def call(self, *command: str) -> str:
         """Run a command in the project; return its output."""

@@ -1,7 +1,6 @@
 """Jobs with their own params.yaml run in a copy; DVC restores their outs later."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from pipelines.scheduling.local_jobs import LocalExecutor
 from tests.unit.scheduling.shell_project import STAGES, Project
 from tests.unit.scheduling.test_local_jobs import wait
 
-DVC = (sys.executable, "-m", "dvc")
 TRAIN, EVALUATE = "train", "evaluate"
 
 
@@ -22,7 +20,7 @@ TRAIN, EVALUATE = "train", "evaluate"
 def plain(tmp_path_factory) -> Project:
     """The project after `dvc repro`."""
     project = Project.create(tmp_path_factory.mktemp("plain").resolve() / "project")
-    project.call(*DVC, "repro", "-q")
+    project.reproduce()
     assert project.commands() == ["fetch", "prepare", "train", "evaluate", "report"]
     return project
 
@@ -57,7 +55,7 @@ def test_a_job_with_parameters_changes_nothing_but_the_cache(project):
     assert outs.entry["params"] == {"params.yaml": {"rate": 2}}
     assert list((project.folder / ".seqproof" / "copies").iterdir()) == []
     (project.folder / "params.yaml").write_text("rate: 2\n")
-    project.call(*DVC, "repro", "-q", TRAIN)  # takes the outs from the run cache
+    project.reproduce(TRAIN)  # takes the outs from the run cache
     assert project.commands() == []
     assert (project.folder / "out" / "train" / "model").read_text().startswith("rate: 2\n")
     assert transfer.read_entry(project.folder, TRAIN) == outs.entry
