@@ -147,7 +147,7 @@ class _Session:
         ):
             reproduction.load_dvc()
             if self._scheduler and self._counts_workers:
-                self._jobs = execution.count_workers(children, self._scheduler, stop)
+                self._jobs = execution.count_workers(children, self._scheduler, stop) or 1
             order = self._prepare(children, stop)
             inputs = self._inputs(children, stop)
             with self._pool(children, order, stop) as pool, LiveTable() as table:
