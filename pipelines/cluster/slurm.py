@@ -266,11 +266,12 @@ async def _replace_jobs(cluster: Any, jobs: int, terminal: int, end: asyncio.Eve
     while not end.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(end.wait(), PERIOD)
-        queue = await _queue()
+        submitted = {name: job for name, job in cluster.workers.items() if job.job_id is not None}
+        queue = await _queue()  # has all of them that have not ended
         if queue is None:
             continue
-        for name, job in list(cluster.workers.items()):
-            if job.job_id is None or job.job_id in queue:
+        for name, job in submitted.items():
+            if job.job_id in queue or cluster.workers.get(name) is not job:
                 continue
             if name in connected:
                 connected.remove(name)
