@@ -36,7 +36,8 @@ def wait_for(
 def checkpoint(storage: Path) -> list[str]:
     """Return the files of the checkpoint in a remote."""
     for file in storage.rglob(MANIFEST):
-        names: list[str] = json.loads(file.read_text(encoding="utf-8"))["checkpoint"]
+        text = file.read_text(encoding="utf-8")
+        names: list[str] = json.loads(text)["checkpoint"] if text else []
         return names
     return []
 
