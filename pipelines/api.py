@@ -137,10 +137,15 @@ class Project:
             changes: values that replace those of its entry, `units=64` for instance.
 
         Raises:
-            UserError: there is no such model, a value is invalid, or `seqproof run` has not
-                prepared its corpus.
+            UserError: there is no such model, a value is invalid, the model has `workers`, or
+                `seqproof run` has not prepared its corpus.
         """
         entry = _replace(params.require(self.config.models, name, "model"), changes)
+        if isinstance(entry, params.TrainableConfig) and entry.workers is not None:
+            raise UserError(
+                f"'{name}' has 'workers: {entry.workers}', and this process trains alone. Pass "
+                f"workers=None, or train with 'seqproof run {name}'."
+            )
         corpus = self.config.corpora[entry.corpus]
         own_seed = getattr(entry, "seed", None)
         seed = next(

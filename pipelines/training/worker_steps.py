@@ -14,6 +14,7 @@ from pipelines.training.objectives import Objective
 from pipelines.training.optimizers import clip, global_norm
 from pipelines.training.shards import sharded_loss
 from pipelines.training.steps import state_specs
+from pipelines.training.used_rows import UsedRows, used_rows
 from pipelines.training.worker_seeds import WorkerSeeds
 from pipelines.training.workers import Workers, sum_over_replicas
 
@@ -54,7 +55,7 @@ class WorkerTrainStep:
             progress: tf.Tensor,
             request: tf.Tensor,
             *seeding: Any,
-        ) -> tuple[list[tf.Tensor], Any]:
+        ) -> tuple[tuple[list[tf.Tensor], Any], Any]:
             with seeds.of_replica(part, *seeding), tf.GradientTape() as tape:
                 nats, count, added, states = sharded_loss(
                     objective, model, batch, states, progress, shards, part, workers.replicas
@@ -64,18 +65,31 @@ class WorkerTrainStep:
                     loss += added * count * _rows_per_own_row(batch, part, workers.replicas)
             with scope(GRADIENTS):
                 gradients = tape.gradient(loss, weights)
-                gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+                rows = used_rows(gradients, batch)
+                gradients = [
+                    rows[number].select(gradient)
+                    if number in rows
+                    else tf.convert_to_tensor(gradient)
+                    for number, gradient in enumerate(gradients)
+                ]
             with scope("workers"):
-                return sum_over_replicas([*gradients, tf.stack([nats, count, request])]), states
+                sums = sum_over_replicas([*gradients, tf.stack([nats, count, request])])
+            return (sums, rows), states
 
-        def update(sums: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            *gradients, totals = sums
+        def update(
+            sums_and_rows: tuple[list[tf.Tensor], dict[int, UsedRows]],
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            (*gradients, totals), rows = sums_and_rows
             gradients = [gradient / totals[1] for gradient in gradients]
             with scope("clipping"):
                 norm = global_norm(gradients)
                 if clip_norm is not None:
                     gradients = clip(gradients, norm, clip_norm)
             with scope("optimizer"):
+                gradients = [
+                    rows[number].expand(gradient) if number in rows else gradient
+                    for number, gradient in enumerate(gradients)
+                ]
                 optimizer.apply_gradients(zip(gradients, weights, strict=True))
             return totals, norm
 

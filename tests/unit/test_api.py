@@ -74,6 +74,7 @@ def test_the_code_of_the_page_runs(folder, monkeypatch, capsys):
         ("contrasts-lstm", {"unit": 3}, "^unit is not a valid key; did you mean 'units'"),
         ("contrasts-lstm", {"units": "x"}, "^units is 'x': it must be an integer"),
         ("contrasts-lstm", {"corpus": "verses"}, "^'corpus' cannot be replaced"),
+        ("contrasts-lstm", {"workers": 2}, "^'contrasts-lstm' has 'workers: 2'.*workers=None"),
     ],
 )
 def test_invalid_values_are_refused(folder, name, changes, message):
