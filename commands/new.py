@@ -24,8 +24,7 @@ README = """\
 
 {title}
 
-{goals}
-## Run
+{goals}## Run
 
     seqproof run       # in an environment with seqproof; runs only what has changed
     seqproof results
@@ -33,6 +32,9 @@ README = """\
 Or run `make repro`, which first installs the pinned packages into `.venv`. Set `SEQPROOF_MIRROR`
 to a folder to use files that were downloaded before, if their sha256 matches, instead of the
 network.
+
+`seqproof --help` lists all commands. The pages that messages name, such as docs/params.md, are in
+the folder `docs` of seqproof's own repository.
 """
 
 
@@ -53,7 +55,7 @@ def new(folder: Path, template: str) -> None:
     def fill(project: Path) -> None:
         shutil.copyfile(params, project / "params.yaml")
         lines = [f"- {line}" for line in benchmark_page.goal_lines(templates.goals(template))]
-        goals = "\n".join(["## Goals", "", *lines, ""]) if lines else ""
+        goals = "\n".join(["## Goals", "", *lines, "", ""]) if lines else ""
         write_readme(project, template, templates.title(template), template, goals)
 
     create(folder, fill, f"A project from the template {template}")

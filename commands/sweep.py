@@ -102,7 +102,7 @@ def select(config: Params, name: str) -> str:
     if not matches and name in config.models:
         raise UserError(
             f"params.yaml has no sweep of the model {name}. Define one under `sweeps`, as "
-            "docs/sweeps.md shows."
+            "docs/sweeps.md of seqproof shows."
         )
     if not matches:
         hint = suggest(name, config.sweeps)

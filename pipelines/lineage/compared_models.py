@@ -90,8 +90,9 @@ def _evaluations(name: str, target: Target) -> dict[str, str]:
     """Return the evaluation stage of each model of a target by the model's name."""
     if target.lock is None:
         raise UserError(
-            f"No dvc.lock of the workspace, of its commit or of an experiment has the inputs of "
-            f"'{name}'. Check out the commit of the run, and run `seqproof run`."
+            f"No dvc.lock of the workspace, of a commit or of an experiment has the inputs of "
+            f"'{name}'. Fetch the branch that has them, or check out the commit of the run and run "
+            "`seqproof run`."
         )
     models = {instance(stage) for stage in target.stages if stage_kind(stage)}
     evaluations = {
@@ -194,7 +195,8 @@ def _predictions(model: str, entry: LockedStage, name: str, workspace: ProjectSn
         return workspace.cache_path(md5)
     raise UserError(
         f"The predictions of '{name}' ({path}, {md5[: lockfiles.SHORT]}) are neither in the "
-        "workspace nor in DVC's cache. Run `dvc pull`, or `seqproof run` to predict again."
+        "workspace nor in DVC's cache. Run `dvc pull`, `dvc fetch --all-commits` for an older "
+        "commit, or `seqproof run` to predict again."
     )
 
 

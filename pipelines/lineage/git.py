@@ -104,6 +104,18 @@ def text_at(root: Path, commit: str, path: str) -> str | None:
     return _git(root, "show", f"{commit}:./{path}")
 
 
+def history(root: Path, path: str, text: str = "") -> list[str]:
+    """Return the commits of all branches that changed a file of the project, the newest first.
+
+    Args:
+        root: the project's root.
+        path: of the file.
+        text: only commits that added or removed this text; empty for all.
+    """
+    options = ("--all", "--full-history", "--format=%H", *([f"-S{text}"] if text else []))
+    return (_git(root, "log", *options, "--", path) or "").split()
+
+
 @contextmanager
 def worktree(root: Path, commit: str, patch: str) -> Iterator[Path]:
     """Check out a commit of the project in a temporary folder.

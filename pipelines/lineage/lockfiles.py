@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +82,23 @@ def lockfiles(root: Path) -> list[Lockfile]:
             locks.append(at_revision(root, commit, location))
             bar.advance(1)
     return [lock for lock in locks if lock is not None]
+
+
+def history(root: Path, text: str = "") -> Iterator[Lockfile]:
+    """Yield the dvc.lock files of all commits, the newest first; damaged ones are left out.
+
+    Args:
+        root: the project's root.
+        text: only of commits that added or removed this text; empty for all.
+    """
+    commits = git.history(root, paths.DVC_LOCK.as_posix(), text)
+    with console.progress("dvc.lock of commits", len(commits), "locks", lines=False) as bar:
+        for commit in commits:
+            with suppress(UserError):
+                lock = at_revision(root, commit, f"commit {commit[:SHORT]}")
+                if lock is not None:
+                    yield lock
+            bar.advance(1)
 
 
 def stage_kind(stage: str) -> str | None:

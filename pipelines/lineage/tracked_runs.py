@@ -5,7 +5,8 @@ The classes of `tracking` fit the protocols; lineage does not import them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -113,7 +114,7 @@ def find_lockfile(run: TrackedRun, root: Path) -> tuple[Lockfile, str] | None:
     """Return the first dvc.lock with the inputs of a run, and the run's last stage in it.
 
     The dvc.lock files of the workspace, its commit, the experiments and the run's own commit are
-    searched.
+    searched, then those of all commits.
     """
     locks = lockfiles.lockfiles(root)
     commit = run.tags.get(run_tags.COMMIT, "none")
@@ -121,8 +122,24 @@ def find_lockfile(run: TrackedRun, root: Path) -> tuple[Lockfile, str] | None:
         lock = lockfiles.at_revision(root, commit, f"commit {commit[: lockfiles.SHORT]}")
         locks += [lock] if lock else []
     for kind in (EVALUATION, TRAINING):
-        for lock in locks:
-            for stage, entry in lock.entries.items():
-                if stage_kind(stage) == kind and entry.inputs.input_hash == run.input_hash(kind):
-                    return lock, stage
+        stage = _stage_of(run, kind, locks)
+        if stage is not None:
+            return stage
+    for kind in (EVALUATION, TRAINING):
+        # The commit that added a recorded out has its stage; else all commits are read.
+        outs = json.loads(recorded_outs(run, kind) or "{}")
+        if run.input_hash(kind) is not None:
+            history = lockfiles.history(root, next(iter(outs.values()), ""))
+            stage = _stage_of(run, kind, history)
+            if stage is not None:
+                return stage
+    return None
+
+
+def _stage_of(run: TrackedRun, kind: str, locks: Iterable[Lockfile]) -> tuple[Lockfile, str] | None:
+    """Return the first dvc.lock with the inputs of a part of a run, and its stage."""
+    for lock in locks:
+        for stage, entry in lock.entries.items():
+            if stage_kind(stage) == kind and entry.inputs.input_hash == run.input_hash(kind):
+                return lock, stage
     return None

@@ -87,8 +87,9 @@ def of_run(
     match = tracked_runs.find_lockfile(run, root)
     if match is None:
         raise UserError(
-            f"No dvc.lock of the workspace, of its commit or of an experiment has the inputs of "
-            f"run {run.short_id} ({run.name}). Check out its commit, and run `seqproof run`."
+            f"No dvc.lock of the workspace, of a commit or of an experiment has the inputs of run "
+            f"{run.short_id} ({run.name}). Fetch the branch that has them, or check out the "
+            "commit of the run and run `seqproof run`."
         )
     lock, stage = match
     if lock.commit is None:

@@ -188,7 +188,6 @@ def team(tmp_path_factory: pytest.TempPathFactory, server: Mapping[str, str]) ->
             ["make", "install"],
             ["seqproof", "serve"],
         ]
-        assert _follow(second, "Every day", {}) == []
         yield Team(folder, first, second, address, objects, found)
         end.set()
         watcher.join()
@@ -216,6 +215,16 @@ def test_another_machine_has_all_results_without_training(team: Team) -> None:
     outs.pop("report.html")  # that of the second machine has the verdicts
     others = team.second.project.outs()
     assert {path: others[path] for path in outs} == outs
+
+
+def test_the_other_machine_shares_its_verdicts(team: Team) -> None:
+    assert _follow(team.second, "Every day", {}) == []
+    assert "9 up to date" in _output(team.second, "seqproof run")
+    assert team.second.run("git", "status", "--porcelain") == ""
+    team.first.run("git", "pull")
+    team.first.run("dvc", "pull", "--run-cache", "--allow-missing")
+    first, second = (x.project.folder / "report.html" for x in (team.first, team.second))
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_a_promoted_model_is_served_from_s3(team: Team) -> None:

@@ -30,6 +30,23 @@ def test_the_better_model_takes_the_alias_and_the_worse_does_not(project, capsys
     assert _holder(project).run_id == better
 
 
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_champion_of_another_branch_is_compared(project, sealed):
+    """A team trains again: the champion is in the history of Git only."""
+    better, worse = (run.id for run in project.runs().runs)
+    if sealed:
+        project.seal()
+    promote(better, "champion")
+    ref = project.run("git", "for-each-ref", "--format=%(refname)", "refs/exps")
+    project.run("git", "branch", "other", ref)
+    project.run("git", "update-ref", "-d", ref)
+    with pytest.raises(UserError, match="because it is not better"):
+        promote(worse, "champion")
+    project.run("git", "branch", "-D", "other")
+    with pytest.raises(UserError, match=r"No dvc\.lock .*has the inputs.*Fetch the branch"):
+        promote(worse, "champion")
+
+
 def test_an_equal_model_does_not_take_the_alias(project):
     """Track the same training again, as a new run."""
     project.track()
