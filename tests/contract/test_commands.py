@@ -104,8 +104,8 @@ TESTS: dict[str, dict[str, tuple[str, ...]]] = {
     "unit/cluster/test_sweep_on_workers.py": {
         "test_trials_on_workers_have_the_same_results": ("seqproof sweep --scheduler",),
     },
+    "unit/cluster/conftest.py": {"cluster": ("dask", "dask --nthreads")},
     "unit/cluster/test_executor.py": {
-        "cluster": ("dask", "dask --nthreads"),
         "test_ctrl_c_and_the_next_command": ("seqproof run --scheduler",),
     },
     "unit/commands/test_compare.py": {
