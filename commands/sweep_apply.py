@@ -36,15 +36,15 @@ def apply(config: Params, name: str, root: Path, force: bool, as_json: bool = Fa
     entry = config.models.get(result.model)
     if entry is None:
         raise UserError(f"params.yaml has no model '{result.model}', which the sweep tuned.")
-    if not force and not (result.comparison and result.comparison.is_better):
+    before = {key: sweeps.value_at(entry, key) for key in winner.values}
+    changes = {key: x for key, x in winner.values.items() if x != before[key]}
+    if changes and not force and not (result.comparison and result.comparison.is_better):
         reason = " ".join(sweep_section.verdict(result))
-        raise UserError(f"{reason} Use --force to write its parameters all the same.")
+        raise UserError(f"{reason} Use --force to write its parameters anyway.")
     place = ("models", family_of(entry), result.model)
     text = (root / paths.PARAMS).read_text(encoding="utf-8")
     new_text = params_file.set_values(text, place, winner.values)
     params.parse(new_text, str(paths.PARAMS))
-    before = {key: sweeps.value_at(entry, key) for key in winner.values}
-    changes = {key: x for key, x in winner.values.items() if x != before[key]}
     if new_text != text:
         files.write_text(root / paths.PARAMS, new_text)
     if as_json:

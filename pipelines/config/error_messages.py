@@ -46,9 +46,9 @@ def error_message(error: ErrorDetails, tree: Mapping[str, Any], root: type[Confi
         case "union_tag_not_found":
             return f"{location}.{str(context['discriminator']).strip(chr(39))} is missing"
         case "invalid_key":
-            return f"{location}: the key {_as_yaml(error['input'])} must be text"
+            return f"{location}: the key {as_yaml(error['input'])} must be text"
         case "literal_error":
-            value = _as_yaml(error["input"])
+            value = as_yaml(error["input"])
             return f"{location} is '{value}'{suggest(value, _choices(error))}"
         case "value_error":
             problem = str(context["error"])
@@ -72,12 +72,16 @@ def first_problem(error: ValidationError) -> str:
 
 def _key_message(location: str, error: ErrorDetails) -> str:
     """Return a sentence about an invalid key of a map, the last part of the location."""
+    location = location if location.isprintable() else repr(location)
     match error["type"]:
         case "literal_error":
             hint = suggest(str(error["input"]), _choices(error))
             return f"{location} is not a valid key{hint}"
         case "string_pattern_mismatch":
             return f"{location}: names consist of lower-case letters, digits and single hyphens"
+        case "string_too_long":
+            most = error["ctx"]["max_length"]
+            return f"{_shorten(location)}: the name has more than {most} characters"
         case _:
             return f"{location}: a name must be text: put it in quotes"
 
@@ -88,7 +92,7 @@ def _choices(error: ErrorDetails) -> list[str]:
     return [part.strip("' ") for part in expected.split(",")]
 
 
-def _as_yaml(value: Any) -> str:
+def as_yaml(value: Any) -> str:
     """Return a value as YAML writes it, shortened."""
     constants = {True: "true", False: "false", None: "null"}
     if value is None or isinstance(value, bool):
@@ -100,15 +104,25 @@ def _as_yaml(value: Any) -> str:
 
 def _shorten(value: Any) -> str:
     """Return a short representation of a value, which YAML aliases can make endless."""
-    formatter = reprlib.Repr()
+    formatter = _YamlRepr()
     formatter.maxlevel = 2
     formatter.maxstring = formatter.maxother = formatter.maxlong = MAX_LENGTH
     text = formatter.repr(value)
     return text if len(text) <= MAX_LENGTH else f"{text[: MAX_LENGTH - 3]}..."
 
 
+class _YamlRepr(reprlib.Repr):
+    """Short representations with the constants of YAML."""
+
+    def repr1(self, value: Any, level: int) -> str:
+        """Return a value, or a part of one."""
+        if value is None or isinstance(value, bool):
+            return as_yaml(value)
+        return super().repr1(value, level)
+
+
 def _quote(value: Any) -> str:
-    return _shorten(value) if isinstance(value, str) else _as_yaml(value)
+    return _shorten(value) if isinstance(value, str) else as_yaml(value)
 
 
 def _rule(error: ErrorDetails) -> str:
@@ -123,6 +137,7 @@ def _rule(error: ErrorDetails) -> str:
         "model_type": "must be a map",
         "model_attributes_type": "must be a map",
         "too_short": "must not be empty" if least == 1 else f"must have at least {least} values",
+        "too_long": f"must have at most {error.get('ctx', {}).get('max_length')} values",
         "finite_number": "must be a finite number",
         "int_type": "must be an integer",
         "float_type": "must be a number",

@@ -71,7 +71,7 @@ from pipelines.config.models import (
     seeds_of,
     training_stage,
 )
-from pipelines.config.sweeps import Sweep, check_sweep
+from pipelines.config.sweeps import Sweep, SweepName, check_sweep
 from pipelines.data.readers.text_files import decode
 from pipelines.errors import UserError, suggest
 from pipelines.types import (
@@ -222,7 +222,7 @@ class Params(ConfigModel):
     families: Annotated[ModelFamilies, Field(alias="models")]
     experiments: Experiments
     goals: Annotated[tuple[Goal, ...], Field(strict=False)]
-    sweep_section: Annotated[dict[Name, Sweep] | None, Field(alias="sweeps")] = None
+    sweep_section: Annotated[dict[SweepName, Sweep] | None, Field(alias="sweeps")] = None
 
     @cached_property
     def sweeps(self) -> dict[str, Sweep]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -13,13 +14,14 @@ from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, mode
 
 from pipelines.config import task_schemas
 from pipelines.config.corpora import Corpus
-from pipelines.config.error_messages import error_message
+from pipelines.config.error_messages import as_yaml, error_message
 from pipelines.config.models import Model, TrainableConfig
 from pipelines.errors import close_match, suggest
-from pipelines.types import ConfigModel, Count, Seed, Seeds
+from pipelines.types import ConfigModel, Count, Name, Seed, Seeds
 
 # A trial trains one model from one seed, for the corpus, and by the stage, of the starting point.
 FIXED = ("model", "corpus", "init_from", "seed", "seeds", "ensemble_size")
+SweepName = Annotated[Name, Field(max_length=100)]  # files and folders have it in their names
 Direction = Literal["lower", "higher"]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Values = Mapping[str, Any]  # by dotted key of a model
@@ -59,7 +61,8 @@ class Range(ConfigModel):
         return self
 
 
-Choices = Annotated[tuple[Any, ...], Field(strict=False, min_length=2)]
+# Every two parameters are checked with all their values whenever params.yaml is read.
+Choices = Annotated[tuple[Any, ...], Field(strict=False, min_length=2, max_length=50)]
 Parameter = Annotated[
     Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")],
     Discriminator(lambda value: "choices" if isinstance(value, list | tuple) else "range"),
@@ -87,7 +90,7 @@ class Sweep(ConfigModel):
     pruner: Literal["median", "hyperband"] | None = None
     metric: str
     seed: Seed
-    confirm_seeds: Seeds
+    confirm_seeds: Annotated[Seeds, Field(min_length=3)]
 
     @property
     def direction(self) -> Direction:
@@ -98,9 +101,11 @@ class Sweep(ConfigModel):
     def _check_choices(self) -> Self:
         for key, parameter in self.parameters.items():
             if isinstance(parameter, tuple):
-                for value in parameter:
-                    if parameter.count(value) > 1:
-                        raise ValueError(f"'parameters.{key}' repeats {value!r}: remove it")
+                # As JSON, 1 and true differ.
+                texts = [json.dumps(value, default=repr) for value in parameter]
+                for text in texts:
+                    if texts.count(text) > 1:
+                        raise ValueError(f"'parameters.{key}' repeats {text}: remove it")
         return self
 
     @model_validator(mode="after")
@@ -249,7 +254,7 @@ def _check_key(place: str, parameter: str, kind: type[BaseModel]) -> None:
     section, dot, name = parameter.rpartition(".")
     siblings = [key.rpartition(".")[2] for key in keys if key.rpartition(".")[0] == section]
     sibling = close_match(name, siblings)
-    similar = f"{section}{dot}{sibling}" if sibling else close_match(parameter, keys)
+    similar = f"{section}{section and dot}{sibling}" if sibling else close_match(parameter, keys)
     hint = f"; did you mean '{similar}'?" if similar else suggest(parameter, keys)
     raise ValueError(f"{place}: the model has no parameter '{parameter}'{hint}")
 
@@ -318,8 +323,8 @@ class _Checker:
             problem = str(error)
         else:
             return
-        texts = [f"{name}: {_text(value)}" for name, value in values.items() if name in problem]
-        shown = " and ".join(texts or [f"{name}: {_text(x)}" for name, x in values.items()])
+        texts = [f"{name}: {as_yaml(value)}" for name, value in values.items() if name in problem]
+        shown = " and ".join(texts or [f"{name}: {as_yaml(x)}" for name, x in values.items()])
         raise ValueError(f"{self._key}: a trial may have {shown}: {problem}")
 
     def _message(self, details: Any, values: Values) -> str:
@@ -354,11 +359,6 @@ def value_at(entry: Model, key: str) -> Any:
     for part in key.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
-
-
-def _text(value: Any) -> str:
-    constants = {True: "true", False: "false", None: "null"}
-    return constants[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def _annotations(kind: type[BaseModel]) -> dict[str, Any]:

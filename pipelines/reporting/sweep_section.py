@@ -99,8 +99,11 @@ def verdict(result: SweepResult) -> Iterator[str]:
     if winner is None:
         return
     if comparison is None:
-        same = "It is the starting point" if winner.values == result.start else "It was not trained"
-        yield f"{same} from fresh seeds, so nothing says that it is better."
+        yield (
+            "The starting point has the best score, so there is nothing to compare it with."
+            if winner.values == result.start
+            else "The winner was not trained from fresh seeds, so nothing shows that it is better."
+        )
         return
     metric = comparison.metrics[0]
     numbers = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipelines.config.sweeps import Direction
 from pipelines.errors import UserError
 from pipelines.sweeps.comparison import Confirmation
 
+MAX_NUMBER = 1e100
 State = Literal["complete", "pruned", "failed"]
 Failure = Literal["diverged", "error"]
 
@@ -115,8 +117,39 @@ def read(path: Path) -> SweepResult:
         UserError: the file is damaged.
     """
     try:
-        return files.read_json(path, SweepResult)
-    except ValueError:
+        result = files.read_json(path, SweepResult)
+        _check(result)
+        return result
+    except (ValueError, OSError):
         raise UserError(
             f"{path} is damaged. Restore it from Git, or run `seqproof sweep {path.stem}`."
         ) from None
+
+
+def _check(result: SweepResult) -> None:
+    """Check what the types leave open.
+
+    Raises:
+        ValueError: the result is not one that a sweep writes.
+    """
+    keys = set(result.start)
+    for trial in result.trials:
+        if trial.values.keys() != keys:
+            raise ValueError("a trial has other parameters than the starting point")
+        if trial.value is None and trial.state != "failed":
+            raise ValueError("a trial has no value")
+    comparison = result.comparison
+    if comparison is not None and not (comparison.metrics and comparison.seeds):
+        raise ValueError("the comparison is empty")
+    _check_numbers(asdict(result))
+
+
+def _check_numbers(value: Any) -> None:
+    """Raise ValueError for a number that cannot be drawn."""
+    if isinstance(value, Mapping):
+        value = [*value.values()]
+    if isinstance(value, list | tuple):
+        for item in value:
+            _check_numbers(item)
+    elif isinstance(value, int | float) and not abs(value) < MAX_NUMBER:
+        raise ValueError(f"{value!r:.20} is too large")

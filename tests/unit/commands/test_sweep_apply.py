@@ -44,7 +44,7 @@ def write(root: Path, verdict: Verdict | None, trials: tuple[Trial, ...] | None 
         "pruner": None,
         "planned": 2,
         "space": {},
-        "start": START,
+        "start": trials[0].values if trials else START,
         "stage": {},
         "trials": both if trials is None else trials,
         "importances": {},
@@ -93,7 +93,7 @@ def test_the_winner_is_written_and_comments_stay(
     [
         ("not significant", "Nothing shows that the winner is better than the starting point on"),
         ("worse", "The winner is worse than the starting point on the test split"),
-        (None, "It was not trained from fresh seeds, so nothing says that it is better"),
+        (None, "The winner was not trained from fresh seeds, so nothing shows that it is better"),
     ],
 )
 def test_a_winner_that_is_not_better_needs_force(

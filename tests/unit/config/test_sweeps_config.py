@@ -88,7 +88,23 @@ INVALID = {
         *(UNITS, "units: [32, 64, 32]"),
         r"sweeps\.tuning: 'parameters\.units' repeats 32: remove it\.",
     ),
-    "one choice": (UNITS, "units: [32]", rf"{KEY}\.units is \[32\]: it must have at least 2 val"),
+    "a repeated null": (
+        *(UNITS, "word_dropout: [null, null]"),
+        r"sweeps\.tuning: 'parameters\.word_dropout' repeats null: remove it\.",
+    ),
+    "a date": (UNITS, "units: [2020-01-01, 2]", rf"{KEY}\.units\.0 is .*: it must be an integer"),
+    "a parameter without a section": (
+        *(UNITS, ".units: [32, 64]"),
+        rf"{KEY}\.\.units: the model has no parameter '\.units'; did you mean 'units'\?",
+    ),
+    "too many choices": (
+        *(UNITS, f"units: {list(range(1, 52))}"),
+        rf"{KEY}\.units is \[.*\]: it must have at most 50 values\.",
+    ),
+    "one choice": (
+        *(UNITS, "units: [null]"),
+        rf"{KEY}\.units is \[null\]: it must have at least 2 values\.",
+    ),
     "no parameter": (f"\n      {UNITS}", " {}", rf"{KEY} is \{{\}}: it must not be empty\."),
     "a choice that another key refuses": (
         *(UNITS, "cell: [lstm, gru]\n      forget_bias: [1.0, 2.0]"),
@@ -117,6 +133,14 @@ INVALID = {
     "the seed of the trials": (
         *("[11, 12, 13]", "[1, 12, 13]"),
         r"sweeps\.tuning\.confirm_seeds: the trials are trained from the seed 1: ",
+    ),
+    "two seeds": (
+        *("[11, 12, 13]", "[11, 12]"),
+        r"sweeps\.tuning\.confirm_seeds is \[11, 12\]: it must have at least 3 values\.",
+    ),
+    "a name that is too long": (
+        *("  tuning:", f"  {'a' * 101}:"),
+        r"'sweeps\.a+\.\.\.a+': the name has more than 100 characters\.",
     ),
     "a repeated seed": ("[11, 12, 13]", "[11, 12, 11]", r"sweeps\.tuning: .* repeats a seed"),
     "a misspelt key": ("trials: 30", "trails: 30", r"tuning\.trails is not .* mean 'trials'\?"),

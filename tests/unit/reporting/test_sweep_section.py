@@ -103,16 +103,21 @@ def test_a_sweep_that_finds_nothing(tmp_path: Path) -> None:
     assert list(sweep_section.verdict(nothing)) == []
     start = sweep(trials=TRIALS[:1], comparison=None)
     assert list(sweep_section.summary(start))[-1] == "It is the starting point itself."
-    assert "nothing says that it is better" in " ".join(sweep_section.verdict(start))
+    assert list(sweep_section.verdict(start)) == [
+        "The starting point has the best score, so there is nothing to compare it with."
+    ]
 
 
 def test_a_sweep_without_trials_has_no_picture(tmp_path: Path) -> None:
     text = render(tmp_path, sweep(trials=(), importances={}, comparison=None))
     assert "0 trials of 5 planned: none." in text
+    assert "<h3>tuning: opinions-lstm</h3>" in text
     assert "<img" not in text
 
 
 def test_texts_are_escaped_and_labels_readable(tmp_path: Path) -> None:
+    result = sweep(sweep="opinions-lstm", trials=(), importances={}, comparison=None)
+    assert "<h3>opinions-lstm</h3>" in render(tmp_path / "same", result)
     bad = "<script>alert(1)</script>\x07"
     values = {**START, "cell": bad, "units": [1, {"a": True}]}
     trials = (*TRIALS[:2], Trial(4, "complete", values, (0.6,), 0.6))

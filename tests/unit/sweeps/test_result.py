@@ -1,9 +1,15 @@
 """The result of a sweep as a file."""
 
+import json
+import operator
+from dataclasses import asdict
+from functools import reduce
+
 import pytest
 
 from pipelines.errors import UserError
 from pipelines.sweeps import result
+from pipelines.sweeps.comparison import ComparedMetric, Confirmation
 from pipelines.sweeps.result import SweepResult, Trial
 
 TRIALS = (
@@ -57,4 +63,31 @@ def test_a_damaged_file_is_an_error_of_one_sentence(tmp_path):
     file = tmp_path / "wide.json"
     file.write_text('{"sweep": 1}')
     with pytest.raises(UserError, match=r"wide.json is damaged. .* `seqproof sweep wide`"):
+        result.read(file)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("comparison", "metrics"), []),
+        (("comparison", "seeds"), []),
+        (("start",), {"cell": "lstm"}),
+        (("trials", 0, "values"), {}),
+        (("trials", 1, "value"), None),
+        (("trials", 1, "values", "units"), 10**400),
+        (("trials", 2, "value"), 1e308),
+        (("importances", "units"), float("nan")),
+    ],
+)
+def test_values_that_no_sweep_writes_are_damage(tmp_path, path, value):
+    metric = ComparedMetric("test_f1", 0.5, 0.6, (), (), 0.0, 0.2, 0.1, 0.2, 0.1, "better")
+    confirmed = Confirmation((11, 12, 13), 2, 0.05, 9, (metric,), {})
+    content = asdict(sweep(comparison=confirmed))
+    file = tmp_path / "wide.json"
+    file.write_text(json.dumps(content))
+    assert result.read(file) == sweep(comparison=confirmed)
+    *parents, key = path
+    reduce(operator.getitem, parents, content)[key] = value
+    file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"wide.json is damaged\. Restore it"):
         result.read(file)

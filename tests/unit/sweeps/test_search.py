@@ -26,7 +26,7 @@ ENTRY = {
     "trials": 14,
     "metric": "valid_loss",
     "seed": 7,
-    "confirm_seeds": [11, 12],
+    "confirm_seeds": [11, 12, 13],
 }
 
 

@@ -18,7 +18,7 @@ SWEEP = {
     "trials": 9,
     "metric": "valid_loss",
     "seed": 1,
-    "confirm_seeds": [11, 12],
+    "confirm_seeds": [11, 12, 13],
 }
 
 

@@ -14,7 +14,7 @@ SWEEP = params.Sweep.model_validate(
         "trials": 3,
         "metric": "valid_loss",
         "seed": 1,
-        "confirm_seeds": [11, 12],
+        "confirm_seeds": [11, 12, 13],
     }
 )
 EXPERIMENT = "seqproof/sweeps/wide"
