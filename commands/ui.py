@@ -31,7 +31,7 @@ def ui(port: int) -> None:
     root = console.root()
     config = params.load(root / paths.PARAMS)
     address = connection.tracking_uri(root)
-    if address.startswith(("http://", "https://")):
+    if connection.is_server(address):
         address = redact(address)
         console.echo(f"MLFLOW_TRACKING_URI names a server. Open {address}")
         _print_links(config, root, address.rstrip("/"))

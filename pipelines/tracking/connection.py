@@ -41,7 +41,27 @@ def tracking_uri(root: Path) -> str:
 
     In a queued experiment the default is the file of the project that queued it.
     """
-    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(_database(root))
+    return os.environ.get("MLFLOW_TRACKING_URI", "").strip() or sqlite_uri(_database(root))
+
+
+def require_supported(uri: str) -> None:
+    """Refuse an address at which no run would stay, or of which MLflow would try for a minute.
+
+    Raises:
+        UserError: it is neither the file of a database nor a database server nor a server.
+    """
+    file = sqlite_file(uri)
+    is_file = file is not None and str(file) not in ("", ".", ":memory:")
+    if not (is_file or database.is_database(uri) or is_server(uri)):
+        raise UserError(
+            f"{redact(uri)} is no database and no server. Set MLFLOW_TRACKING_URI to an address "
+            "that begins with sqlite:///, postgresql, mysql, mssql, http or https."
+        )
+
+
+def is_server(uri: str) -> bool:
+    """Return True for the address of an MLflow server."""
+    return uri.lower().startswith(("http://", "https://"))
 
 
 def _database(root: Path) -> Path:
@@ -87,6 +107,8 @@ def ui_env(root: Path) -> dict[str, str]:
 def summary(error: BaseException) -> str:
     """Return a short reason: the system's if there is one ("Connection refused"), else MLflow's."""
     text = str(error)
+    if isinstance(error, UserError):
+        return text.removesuffix(".")
     for inner in _chain(error):
         if isinstance(inner, TimeoutError):
             text = "no answer in time"
@@ -98,7 +120,8 @@ def summary(error: BaseException) -> str:
         text = f"S3: {text}"
     text = database.NOISE.sub("", text)
     # MLflow's message may quote the address with its password.
-    line = redact(" ".join(text.split())) or type(error).__name__
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    line = redact(" ".join(printable.split())) or type(error).__name__
     return line if len(line) <= 160 else f"{line[:157]}..."
 
 
@@ -125,14 +148,10 @@ def ping(root: Path) -> str:
         UserError: the store cannot record runs; the message holds no password.
     """
     uri = tracking_uri(root)
+    require_supported(uri)
     file = sqlite_file(uri)
     if file is not None:
         return _describe_file(file)
-    if not database.is_database(uri) and not uri.startswith(("http://", "https://")):
-        raise UserError(
-            f"{redact(uri)} is no database and no server. Set MLFLOW_TRACKING_URI to an address "
-            "that begins with sqlite, postgresql, mysql, mssql, http or https."
-        )
     try:
         if database.is_database(uri):
             silence_mlflow()
@@ -209,7 +228,12 @@ def context_tags(tags: Mapping[str, str], root: Path) -> dict[str, str]:
 
 
 def client(uri: str, root: Path) -> Any:
-    """Return a client of the store."""
+    """Return a client of the store; a file that does not exist is created.
+
+    Raises:
+        Exception: the address is invalid, or there is no store and none can be created.
+    """
+    require_supported(uri)
     silence_mlflow()
     from mlflow import MlflowClient
 
@@ -217,9 +241,9 @@ def client(uri: str, root: Path) -> Any:
         file = sqlite_file(uri)
         if database.is_database(uri):
             database.prepare(uri, artifact_location(uri, root))
-        elif file is not None and file.parent.is_dir() and not file.exists():
+        elif file is not None and not file.exists():
             _create_tables(file, artifact_location(uri, root))
-        elif file is not None and file.exists():
+        elif file is not None:
             _prepare_file(file, root)
         return MlflowClient(uri)
 
@@ -240,6 +264,7 @@ def _create_tables(file: Path, artifacts: str | None) -> None:
 
     A process that is killed meanwhile leaves no incomplete database, which MLflow could not open.
     """
+    file.parent.mkdir(parents=True, exist_ok=True)
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     with files.atomic_write(file) as temporary:
@@ -259,7 +284,7 @@ def artifact_location(uri: str, root: Path) -> str | None:
     Raises:
         UserError: the address has a user, a password or a query: each run would record it.
     """
-    if uri.startswith(("http://", "https://")):
+    if is_server(uri):
         return None
     location = os.environ.get("MLFLOW_DEFAULT_ARTIFACT_ROOT")
     if not location:
@@ -290,7 +315,7 @@ def connect(uri: str, experiment: str, root: Path) -> tuple[Any, str]:
 @contextmanager
 def _creation_lock(uri: str, root: Path) -> Iterator[None]:
     """Let one process at a time create the tables: of two at once, one would fail."""
-    if uri.startswith(("http://", "https://")):
+    if is_server(uri):
         yield
         return
     from filelock import FileLock

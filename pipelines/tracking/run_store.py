@@ -179,6 +179,8 @@ class RunStore:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return function()
+        except UserError:
+            raise
         except Exception as error:  # of MLflow, its transport or the system
             reason = connection.summary(error)
             file = connection.sqlite_file(self._server)
@@ -198,11 +200,17 @@ def open_store(root: Path) -> RunStore:
         root: the project's root.
 
     Raises:
-        UserError: the server does not answer.
+        UserError: the server does not answer, or the address is invalid.
     """
     uri = connection.tracking_uri(root)
+    connection.require_supported(uri)
     run_store = RunStore(None, redact(uri))
     file = connection.sqlite_file(uri)
+    if file is not None and not file.parent.is_dir():
+        raise UserError(
+            f"There are no runs: {file.parent} does not exist. Set MLFLOW_TRACKING_URI to another "
+            "address, or unset it to use mlflow.db in the project."
+        )
     # A client would create a SQLite file that does not exist.
     if file is None or file.exists():
         run_store._client = run_store._call(lambda: connection.client(uri, root))

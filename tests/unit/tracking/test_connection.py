@@ -125,13 +125,41 @@ def test_a_file_that_is_not_writable(monkeypatch, tmp_path):
     assert ping_error(monkeypatch, f"sqlite:///{file}") == f"{file} is not writable."
 
 
-@pytest.mark.parametrize("address", ["file:///tmp/secret@x", "databricks://me:secret@x", "runs"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file:///tmp/secret@x",
+        "databricks://me:secret@x",
+        "runs",
+        "sqlite:/runs.db",
+        "sqlite://",  # in memory: the runs would be lost
+        "sqlite:///:memory:",
+    ],
+)
 def test_an_address_of_another_kind(monkeypatch, tmp_path, address):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    with pytest.raises(UserError, match=r"is no database and no server.*MLFLOW_TRACKING_URI"):
-        connection.ping(tmp_path)
+    functions = (
+        connection.ping,
+        run_store.open_store,
+        lambda root: connection.client(connection.tracking_uri(root), root),
+    )
+    for function in functions:
+        with pytest.raises(UserError, match=r"is no database and no server.*MLFLOW_TRACKING_URI"):
+            function(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_a_folder_that_cannot_be_made_is_an_error_at_once(monkeypatch, tmp_path):
+    """MLflow alone would try for minutes."""
+    (tmp_path / "file").touch()
+    address = f"sqlite:///{tmp_path}/file/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f" {address}\n")
+    assert connection.tracking_uri(tmp_path) == address
+    with pytest.raises(UserError, match=r"There are no runs: .*/file does not exist"):
+        run_store.open_store(tmp_path)
+    with pytest.raises(OSError, match=r"exists|directory"):
+        connection.client(address, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +252,11 @@ def test_a_server_is_only_asked_for_its_experiments(monkeypatch, status, succeed
             assert "401" in ping_error(monkeypatch, address)
         server.shutdown()
     assert {path.rpartition("/")[2].partition("?")[0] for path in _Server.requests} == {"search"}
+
+
+def test_the_reason_of_an_error_is_one_line_without_control_characters():
+    error = RuntimeError("no JSON: \x1b[31m<html>\r\n postgresql://me:secret@host/runs \x07")
+    assert connection.summary(error) == "no JSON: [31m<html> postgresql://host/runs"
 
 
 def test_a_database_that_closes_connections_is_tried_once(tmp_path):
