@@ -331,7 +331,7 @@ def test_wrong_addresses_are_a_sentence(address, reason, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("answer", ["", "HTTP/1.1 400 Bad Request\r\n\r\n"])
 def test_another_server_is_a_sentence(answer, tmp_path, monkeypatch):
-    monkeypatch.setattr(dask_client, "TIMEOUT", 0.3)
+    monkeypatch.setattr(dask_client, "TIMEOUT", 2)
     message = "does not answer [(]the server there is not one of Dask[)]"
     with socket.create_server(("127.0.0.1", 0)) as server, Children(tmp_path) as children:
 
