@@ -183,6 +183,11 @@ class RunStore:
             raise
         except Exception as error:  # of MLflow, its transport or the system
             reason = connection.summary(error)
+            if connection.is_of_s3(error):
+                raise UserError(
+                    f"Artifacts of the runs of {self._server} cannot be read ({reason}). Check "
+                    "AWS_ENDPOINT_URL_S3 and the credentials of S3."
+                ) from None
             file = connection.sqlite_file(self._server)
             raise UserError(
                 f"The runs of tracking server {self._server} cannot be read ({reason}). Start the "

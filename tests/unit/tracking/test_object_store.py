@@ -10,6 +10,7 @@ import pytest
 
 from commands.sync import sync
 from pipelines.console import Exit
+from pipelines.errors import UserError
 from pipelines.tracking import connection, mlflow_format, offline_queue, run_store
 from tests.unit.tracking.servers import ObjectStore, Postgres, Server
 from tests.unit.tracking.work import CORPUS, NAME, Work
@@ -53,7 +54,9 @@ def _artifacts(work: Work) -> set[str]:
     return {file.path for file in client.list_artifacts(run.info.run_id)}
 
 
-def test_a_run_that_another_machine_reads(shared: Work, tmp_path: Path) -> None:
+def test_a_run_that_another_machine_reads(
+    shared: Work, tmp_path: Path, objects: ObjectStore
+) -> None:
     shared.train()
     shared.evaluate()
     (run,) = shared.runs()
@@ -69,6 +72,12 @@ def test_a_run_that_another_machine_reads(shared: Work, tmp_path: Path) -> None:
     assert model is not None
     assert model.folder is None
     assert not (tmp_path / "mlartifacts").exists()
+    objects.stop()
+    try:
+        with pytest.raises(UserError, match=r"Artifacts .*S3: Connection refused.*Check AWS_END"):
+            other.read_text(record, "provenance/evaluation.json")
+    finally:
+        objects.start()
 
 
 @pytest.mark.parametrize("fault", ["down", "refused"])
