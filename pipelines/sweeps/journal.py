@@ -67,11 +67,26 @@ class Journal:
             )
             if START not in self._study.user_attrs:
                 self._study.set_user_attr(START, dict(start))
-        except (ValueError, KeyError, TypeError):
+            self._check(DIRECTIONS[sweep.direction])
+        except (ValueError, LookupError, TypeError, AttributeError, AssertionError):
             raise UserError(
                 f"{file} is damaged. Delete it: the trials that have ended are taken from DVC's "
                 "cache."
             ) from None
+
+    def _check(self, direction: str) -> None:
+        """Read all that the journal has; raise an error if something is damaged."""
+        self.results()
+        directions = [item.name.lower() for item in self._study.directions]
+        values = [spaces.decode(self._space, trial.params) for trial in self.trials]
+        if (
+            directions != [direction]
+            or self.start.keys() != self._space.keys()
+            or not self.stage.keys() <= {"cmd", "deps"}
+            or self.seconds < 0
+            or None in [spaces.encode(self._space, item) for item in values]
+        ):
+            raise ValueError("the journal is not one that a sweep writes")
 
     @property
     def trials(self) -> list[FrozenTrial]:

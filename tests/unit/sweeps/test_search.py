@@ -1,6 +1,7 @@
 """The search, with trainings that are functions of their parameters."""
 
 import json
+import re
 import signal
 
 import pytest
@@ -268,6 +269,15 @@ def test_a_damaged_journal_is_an_error_of_one_sentence(world):
     file.write_bytes(content + b'{"op_code": 4, "stu')  # of a power failure
     journal, *_ = search(world, trials=4)
     assert len(journal.results()) == 4
-    file.write_bytes(b"garbage\n" + content)
-    with pytest.raises(UserError, match=r"journal\.log is damaged\. Delete it"):
-        search(world, trials=5)
+    first, *lines = file.read_bytes().splitlines(keepends=True)
+    outs = next(line for line in lines if b'"outs"' in line)
+    for damaged in (
+        b"garbage\n" + content,
+        first.replace(b"[1]", b"[2]") + b"".join(lines),  # the other direction
+        first + b"".join(line for line in lines if line != outs),
+        re.sub(rb'("params":\s*{"units":\s*)', rb"\g<1>999", content),
+    ):
+        assert damaged != content
+        file.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"journal\.log is damaged\. Delete it"):
+            search(world, trials=5)
