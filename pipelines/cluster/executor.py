@@ -156,8 +156,9 @@ class RemoteStage:
             }
             result, runs = task.run(request, project_copy.pack(repo, job.stage))
         root = Path(repo.root_dir)
-        for name, text in result["costs"].items():
-            files.write_text(root / ".seqproof" / "costs" / Path(name).name, text)
+        if job.params is None:  # jobs of the same stage with others run side by side
+            for name, text in result["costs"].items():
+                files.write_text(root / ".seqproof" / "costs" / Path(name).name, text)
         _take_over_runs(root, runs)
         outs = locked_outs(result["lock"])
         if outs is not None:

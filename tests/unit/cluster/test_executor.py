@@ -134,7 +134,16 @@ def test_outs_and_lock_are_those_of_dvc_repro(project_of_each_kind, plain, on_wo
     assert project_of_each_kind.outdated() == []
 
 
-def test_a_job_with_parameters_changes_nothing_but_the_cache(project_of_each_kind, on_workers):
+def test_a_job_with_parameters_changes_nothing_but_the_cache(
+    project_of_each_kind, on_workers, monkeypatch
+):
+    run_task = RemoteTask.run
+
+    def run_with_costs(*arguments):
+        result, runs = run_task(*arguments)
+        return {**result, "costs": {"train.json": "{}"}}, runs
+
+    monkeypatch.setattr(RemoteTask, "run", run_with_costs)
     before = project_of_each_kind.files()
     messages = on_workers.run("train", "rate: 2\n")
     assert project_of_each_kind.files() == before
@@ -143,6 +152,7 @@ def test_a_job_with_parameters_changes_nothing_but_the_cache(project_of_each_kin
     assert [row for message in messages if (row := jobs.epoch_row(message))] == [{"epoch": 1.0}]
     (outs,) = (outs for message in messages if (outs := jobs.locked_outs(message)))
     assert outs.files == {"out/history.csv": "epoch\n"}
+    assert not (project_of_each_kind.folder / ".seqproof" / "costs").exists()
     project_of_each_kind.commands()
     (project_of_each_kind.folder / "params.yaml").write_text("rate: 2\n")
     project_of_each_kind.reproduce("train")  # takes the outs from the run cache
