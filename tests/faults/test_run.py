@@ -127,7 +127,7 @@ class Project:
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 if (process / "cwd").readlink() == self.folder:
-                    command = (process / "cmdline").read_text()
+                    command = (process / "cmdline").read_text(errors="replace")
                     commands += [command] if command else []
             except OSError:  # it has ended, or belongs to somebody else
                 continue

@@ -199,7 +199,7 @@ def stages_on_workers() -> list[int]:
     processes = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            folder, command = (process / "cwd").readlink(), (process / "cmdline").read_text()
+            folder, command = (process / "cwd").readlink(), (process / "cmdline").read_bytes()
         except OSError:
             continue
         if folder.name.startswith("seqproof-") and "cluster" in str(folder) and command:
