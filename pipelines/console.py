@@ -67,8 +67,17 @@ def root() -> Path:
 
     In a queued experiment that is DVC's copy of the project. `DVC_ROOT` would name the project
     itself, whose code and parameters differ from the experiment's.
+
+    Raises:
+        UserError: DVC and DuckDB cannot use the path of the folder.
     """
-    return Path.cwd()
+    folder = Path.cwd()
+    if re.search(r"[\\\ud800-\udfff]", str(folder)):  # surrogates stand for other bytes
+        raise UserError(
+            f"The path of the project, {str(folder)!r}, has a backslash or is not UTF-8. Rename "
+            "the folder."
+        )
+    return folder
 
 
 def launch(stage: str, main: Callable[..., None]) -> None:
@@ -82,7 +91,7 @@ def launch(stage: str, main: Callable[..., None]) -> None:
     app.command()(main)
     started = time.monotonic()
     run_app(app)
-    with suppress(OSError):  # a stage does not fail because its cost could not be recorded
+    with suppress(OSError, UserError):  # a stage does not fail because of its cost
         _record_cost(stage, time.monotonic() - started)
 
 

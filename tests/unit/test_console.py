@@ -199,3 +199,15 @@ def test_ctrl_c_during_the_imports_of_a_program_has_no_traceback(program, tmp_pa
         assert (process.returncode, process.stderr) == (-signal.SIGINT, "")
     else:
         assert "KeyboardInterrupt" in process.stderr, "a library leaves Ctrl-C as it is"
+
+
+@pytest.mark.parametrize("name", ["back\\slash", os.fsdecode(b"latin-\xfc")])
+def test_a_project_whose_path_the_libraries_cannot_use_is_refused(monkeypatch, tmp_path, name):
+    """DuckDB takes a backslash for a separator of folders, and DVC encodes paths as UTF-8."""
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    with pytest.raises(UserError, match=r"has a backslash or is not UTF-8\. Rename the folder"):
+        console.root()
+    (tmp_path / "文字 50%\n").mkdir()
+    monkeypatch.chdir(tmp_path / "文字 50%\n")
+    assert console.root() == tmp_path / "文字 50%\n"
