@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from pipelines import fork_server
-from tests import stable_ids, watchdog
+from tests import order, stable_ids, watchdog
 
 BUSY = threading.Event()
 # Libraries of tests/walk/test_sharing.py, which starts most programs.
@@ -40,6 +40,13 @@ def pytest_configure(config: pytest.Config) -> None:
     runs_tests = "PYTEST_XDIST_WORKER" in os.environ or not getattr(config.option, "dist", None)
     if runs_tests or config.option.dist == "no":
         watchdog.watch(os.fdopen(os.dup(2), "w", encoding="utf-8"), BUSY)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each of several processes long tests first and short ones last."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items[:] = order.halves(items, [item.nodeid for item in items])
 
 
 def pytest_collection_finish() -> None:
