@@ -176,7 +176,7 @@ def team(tmp_path_factory: pytest.TempPathFactory, server: Mapping[str, str]) ->
         place = {"https://git.example.org/team/opinions.git": str(origin)}
         assert _follow(first, "On the first machine", place) == []
 
-        # The second machine has its passwords in files. Nothing runs on the first one any more.
+        # The second machine has its passwords in files. Both have the home of the fork server.
         home = Path(server["HOME"])
         variables = {"MLFLOW_TRACKING_URI": _write_passwords(home, address)}
         second = Machine(Project(folder / "elsewhere", {**server, **root, **endpoint, **variables}))
