@@ -69,7 +69,8 @@ def start_scheduler(machine: Machine) -> None:
     wait_for(lambda: READY in machine.log("dask").read_text(), process, machine.log("dask"))
 
 
-def test_a_machine_dies_in_the_middle_of_a_training(untrained, reference, network: Network):
+def test_a_machine_dies_in_the_middle_of_a_training(reference, network: Network):
+    """The client has prepared data, which the training on another machine needs."""
     client, storage, *workers = (network.machine() for _ in range(4))
     start(
         storage,
@@ -80,7 +81,8 @@ def test_a_machine_dies_in_the_middle_of_a_training(untrained, reference, networ
     start_scheduler(client)
     for worker in workers:
         start(worker, "dask", "worker", address, "--nthreads", "1", "--no-dashboard")
-    shutil.copytree(untrained.folder, client.disk / "project", symlinks=True)
+    shutil.copytree(reference.folder, client.disk / "project", symlinks=True)
+    forget_training(client.disk / "project")
     (client.disk / "project/.dvc/config").write_text(
         "[core]\nanalytics = false\nremote = there\n['remote \"there\"']\n"
         f"url = http://{storage.address}:8000\nmethod = PUT\n",
