@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, settings
 from pipelines import fork_server
 from tests import order, stable_ids, watchdog
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before a test imports TensorFlow
 BUSY = threading.Event()
 # Libraries of tests/walk/test_sharing.py, which starts most programs.
 SHARING = ("psycopg", "sqlalchemy.dialects.postgresql", "boto3", "s3fs")

@@ -1,8 +1,11 @@
 """Small models, frames and vocabularies for tests."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pandas as pd
 import pytest
