@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipelines import startup  # noqa: F401 - before all other imports
 
 # isort: split
+import io
 import signal
 import sys
 from pathlib import Path
@@ -48,4 +49,6 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as after `nohup`
             signal.signal(number, lambda number, _: sys.exit(128 + number))
+    if isinstance(sys.stdout, io.TextIOWrapper):  # in a locale that is not UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
     console.run_app(app)

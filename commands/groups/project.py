@@ -120,8 +120,10 @@ def merge_lock(
 
     if install:
         command.install(console.root())
-    if versions:
+    elif versions:
         command.merge_lock(*versions)
+    else:
+        raise UserError("Name three versions of dvc.lock, or set --install.")
 
 
 @app.command(rich_help_panel="Project")

@@ -6,6 +6,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from commands import app as command_line
 from commands import predict, translate
 from commands.app import app
 from commands.inputs import texts
@@ -80,3 +81,17 @@ def test_version_and_help() -> None:
     assert without_arguments.exit_code == help_text.exit_code == 0
     assert "translate" in without_arguments.output
     assert without_arguments.output.split() == help_text.output.split()
+
+
+def test_output_that_the_locale_cannot_encode_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="iso-8859-1"))
+    monkeypatch.setattr(command_line.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(command_line.console, "run_app", lambda _: print("Müll \u2191", flush=True))
+    command_line.main()
+    assert written.getvalue() == "Müll \\u2191\n".encode("iso-8859-1")
+
+
+def test_merge_lock_needs_three_versions() -> None:
+    result = CliRunner().invoke(app, ["merge-lock"])
+    assert "Name three versions of dvc.lock" in str(result.exception)
