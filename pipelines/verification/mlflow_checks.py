@@ -55,14 +55,13 @@ def _no_run(target: VerifyTarget, stage: str, kind: str, entry: LockedStage) -> 
             f"{differences or 'the tag of its key'}, so one of them was edited, or DVC restored "
             "the stage from its cache"
         )
-    evaluation = evaluation_of(instance(stage), target.entries) if kind == TRAINING else None
-    restored = (
-        f" For a restored model, `dvc repro -fs {evaluation}` is enough." if evaluation else ""
-    )
+    fix = f"{'Undo the edit, or run' if others else 'Run'} `dvc repro -fs {stage}`"
+    evaluation = evaluation_of(instance(stage), target.entries)
+    if kind == TRAINING and evaluation is not None:
+        fix += f"; for a restored model, `dvc repro -fs {evaluation}` is enough"
     return (
         f"No MLflow run has the inputs of {stage} in dvc.lock (key "
-        f"{entry.inputs.input_hash[:SHORT]}): {cause}. Undo the edit, or run "
-        f"`dvc repro -fs {stage}`.{restored}"
+        f"{entry.inputs.input_hash[:SHORT]}): {cause}. {fix}."
     )
 
 
