@@ -9,9 +9,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pandas as pd
 import pytest
-import tensorflow as tf
 
+from pipelines import console
 from pipelines.config import params
+
+with console.quiet_imports():
+    import tensorflow as tf
+
 from pipelines.models import serialization
 from pipelines.text import vocabulary
 
