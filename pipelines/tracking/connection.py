@@ -192,6 +192,15 @@ def _count_runs(file: Path) -> int:
     return int(count)
 
 
+def is_sound(file: Path) -> bool:
+    """Return True if a file is a database whose runs can be counted."""
+    try:
+        _count_runs(file)
+    except sqlite3.Error:
+        return False
+    return True
+
+
 def _ping_server(uri: str) -> str:
     for key, value in PING_ENV.items():
         os.environ.setdefault(key, value)

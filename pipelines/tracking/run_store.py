@@ -189,13 +189,22 @@ class RunStore:
                     "AWS_ENDPOINT_URL_S3 and the credentials of S3."
                 ) from None
             file = connection.sqlite_file(self._server)
-            raise UserError(
-                f"The runs of tracking server {self._server} cannot be read ({reason}). Start the "
-                "server, or set MLFLOW_TRACKING_URI to another one."
-                if file is None
-                else f"The runs in {file} cannot be read ({reason}). Restore the file, or move it "
-                "away: the next training creates a new one."
-            ) from None
+            if file is None:
+                message = (
+                    f"The runs of tracking server {self._server} cannot be read ({reason}). Start "
+                    "the server, or set MLFLOW_TRACKING_URI to another one."
+                )
+            elif connection.is_sound(file):
+                message = (
+                    f"The runs in {file} cannot be used ({reason}). The file itself is sound: "
+                    "check the space on the disk and in TMPDIR, and whether you may write there."
+                )
+            else:
+                message = (
+                    f"The runs in {file} cannot be read ({reason}). Restore the file, or move it "
+                    "away: the next training creates a new one."
+                )
+            raise UserError(message) from None
 
 
 def open_store(root: Path) -> RunStore:

@@ -1,5 +1,6 @@
 """Ended runs are read as they were logged; only tags and artifacts are added."""
 
+import errno
 import time
 import uuid
 from pathlib import Path
@@ -77,6 +78,20 @@ def test_a_damaged_store_is_a_user_error(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     with pytest.raises(UserError, match="cannot be read"):
         _ = run_store.open_store(tmp_path / "other").runs
+
+
+def test_a_full_disk_is_no_reason_to_move_a_sound_store_away(
+    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
+
+    def fail(uri: str, root: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(connection, "client", fail)
+    with pytest.raises(UserError, match=r"\(No space left on device\)\. The file itself is sound"):
+        run_store.open_store(tmp_path)
 
 
 def test_a_second_writer_waits_and_then_fails(
