@@ -6,6 +6,7 @@ each sends 2 (N - 1) messages of 1 / N of the gradients. No toolkit is imported 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -114,3 +115,16 @@ def parameters(shape: shapes.Shape) -> int:
         inputs = directions * units
     labels = shape.vocabulary if entry["model"] == "language_model" else 3
     return count + (inputs + 1) * labels
+
+
+def used_rows(shape: shapes.Shape, rows: int) -> float:
+    """Return the expected number of different ids of a batch, which `make_batches` draws."""
+    filled = 1.0 if shape.entry["model"] == "language_model" else shapes.FILLED
+    ids = rows * filled * (shape.steps[0] + shape.steps[-1]) / 2
+    return shape.vocabulary * -math.expm1(ids * math.log1p(-1 / shape.vocabulary))
+
+
+def sent_bytes(shape: shapes.Shape, rows: int) -> float:
+    """Return the bytes of the gradients of a batch, with those rows of the embedding it uses."""
+    unused = shape.vocabulary - used_rows(shape, rows)
+    return 4 * (parameters(shape) - unused * shape.entry["embedding"])

@@ -69,7 +69,7 @@ class Measurements:
 
     def seconds(self, name: str, rows: int, workers: int, link: Link) -> float:
         """Return the seconds of a step by the model."""
-        size = 4 * scaling_model.parameters(shapes.SHAPES[name])
+        size = scaling_model.sent_bytes(shapes.SHAPES[name], rows)
         return scaling_model.step_seconds(self.computation(name), rows, size, workers, link)
 
 
@@ -106,7 +106,10 @@ def _write_steps(measurements: Measurements, name: str, factor: Any) -> None:
     """Write the times of steps; speed counts rows per second, relative to one process."""
     table = []
     for model in MODELS:
-        cells = [model, f"{4 * scaling_model.parameters(shapes.SHAPES[model]) / 1e6:.1f}"]
+        shape = shapes.SHAPES[model]
+        sent = scaling_model.sent_bytes(shape, _rows(model) * factor(2))
+        sizes = [sent, 4 * scaling_model.parameters(shape)]
+        cells = [model, " of ".join(f"{size / 1e6:.1f}" for size in sizes)]
         speeds: dict[str, list[float]] = {}
         for program in ("seqproof", "PyTorch"):
             alone = measurements.steps[name, model, program, 1, _rows(model)]

@@ -53,6 +53,7 @@ def _translator(input_feeding: bool) -> dict[str, Any]:
 PTB = {"batch_size": 20, "bptt_steps": 35}  # of Zaremba et al. (2014)
 CHARACTERS = {"batch_size": 64, "bptt_steps": 64}
 SENTENCES = (40, 8)
+FILLED = 0.95  # fraction of the positions of sentences that is no padding
 CAPTIONS = (22, 6)  # Multi30k has 13.6 target words on average
 
 SHAPES = {

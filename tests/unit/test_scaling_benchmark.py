@@ -49,6 +49,21 @@ def test_the_number_of_weights_is_that_of_the_models():
     assert counts == {"characters, LSTM 256": 355_668, "words, LSTM 2x650": 19_775_200}
 
 
+def test_the_bytes_that_are_sent_are_those_of_the_ids_of_a_batch():
+    import numpy as np
+    import scaling_model
+    import shapes
+
+    for name in ("sentences, LSTM 128", "words, LSTM 2x200"):
+        shape = shapes.SHAPES[name]
+        rows = shape.entry["batch_size"]
+        counts = [len(np.unique(ids)) for ids, _ in shapes.make_batches(shape, 100)]
+        used = scaling_model.used_rows(shape, rows)
+        assert used == pytest.approx(np.mean(counts), rel=0.05)
+        unsent = 4 * scaling_model.parameters(shape) - scaling_model.sent_bytes(shape, rows)
+        assert unsent == pytest.approx(4 * (10_000 - used) * shape.entry["embedding"])
+
+
 def test_the_tables_of_the_page_are_those_of_the_measurements(monkeypatch, tmp_path):
     import scaling_page
 
