@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
@@ -16,7 +17,7 @@ from pipelines.config import params, sweeps
 from pipelines.config.params import Params, Sweep
 from pipelines.console import LiveTable
 from pipelines.errors import UserError, suggest
-from pipelines.lineage import dvc_project, reproduction
+from pipelines.lineage import dvc_project, project_copy, reproduction
 from pipelines.lineage.stages import Inputs
 from pipelines.reporting import sweep_section
 from pipelines.scheduling import exclusive, gpus, plan
@@ -145,6 +146,7 @@ class _Session:
             stop.recorded(),
             Children(execution.FOLDER / "logs") as children,
         ):
+            self._remove_copies()
             reproduction.load_dvc()
             if self._scheduler and self._counts_workers:
                 self._jobs = execution.count_workers(children, self._scheduler, stop) or 1
@@ -152,6 +154,9 @@ class _Session:
             inputs = self._inputs(children, stop)
             with self._pool(children, order, stop) as pool, LiveTable() as table:
                 result = self._search(inputs, pool, table)
+                for trial in result.trials:
+                    if trial.state == "pruned":  # by a process that was killed then
+                        self._discard(inputs, trial.values)
                 self._discard_exchanged(inputs, result, children)
                 results.write(paths.sweep(self._name), result)  # the comparison may fail
                 comparison = confirmation.confirm(
@@ -165,6 +170,13 @@ class _Session:
             with sweep_runs.sweep_runs(self._config, self._name, key, self._root) as runs:
                 runs.run.log_metrics(confirmation.metrics(comparison))
         return result
+
+    def _remove_copies(self) -> None:
+        """Remove the copies of the project that jobs of a killed process have left."""
+        jobs = r"trial-\d+|(start|winner)-(training|evaluation)"
+        for folder in (self._root / project_copy.COPIES).glob(f"{self._name}-*"):
+            if re.fullmatch(f"{self._name}-({jobs})", folder.name):
+                files.remove(folder)
 
     def _prepare(self, children: Children, stop: StopSignals) -> list[str]:
         """Run the outdated stages that the training needs; return the names of all stages."""

@@ -250,8 +250,9 @@ class SweepSearch:
             list(run.entry.get("outs", [])),
             failure,
         )
-        self._journal.end(trial, run.entry, self.seconds)
+        # A trial of a process that is killed between these two lines ends once more.
         self._observer.end(trial, run.rows, run.seconds)
+        self._journal.end(trial, run.entry, self.seconds)
 
     def _record_errors(self) -> None:
         errors, self._errors = self._errors, {}

@@ -31,6 +31,9 @@ def test_a_sweep_is_killed_stopped_finished_and_applied(project: SweepProject) -
     assert "Stopped by Ctrl-C after 4 trials. Run the same command again to resume." in errors
     assert not (project.folder / "sweeps").exists()
 
+    copies = project.folder / ".seqproof" / "copies"
+    for name in ("tuning-trial-9", "tuning-on-trial-9"):  # the second one is another sweep's
+        (copies / name).mkdir(parents=True)
     output = json.loads(project.run("sweep", MODEL, "--jobs", "1", "--json"))
     trials = output["trials"]
     assert len(trials) == SWEEP["trials"]
@@ -48,7 +51,7 @@ def test_a_sweep_is_killed_stopped_finished_and_applied(project: SweepProject) -
     assert len(project.entries("evaluate")) == 2
     file = project.folder / "sweeps" / "tuning.json"
     assert json.loads(file.read_text(encoding="utf-8")) == output
-    assert not list((project.folder / ".seqproof" / "copies").iterdir())
+    assert [folder.name for folder in copies.iterdir()] == ["tuning-on-trial-9"]
     assert not (project.folder / "models").exists()  # the project's own files stay as they are
     assert "7 trials of 7 planned" in project.errors
     assert "The winner is better than the starting point on the test split" in project.errors

@@ -212,6 +212,23 @@ def test_a_few_errors_are_recorded_and_many_in_a_row_stop_the_search(world):
     assert len(repaired.results()) == ENTRY["trials"]
 
 
+def test_a_search_that_is_killed_while_a_trial_is_reported_reports_it_again(world, monkeypatch):
+    expected, *_ = search(World(curve, world.folder), "expected", trials=4)
+    reported = []
+
+    def end(observer, trial, rows, seconds):
+        reported.append(trial)
+        if len(reported) == 2:
+            raise Killed
+
+    monkeypatch.setattr(Observer, "end", end)
+    with pytest.raises(Killed):
+        search(world, trials=4)
+    journal, *_ = search(world, trials=4)
+    assert journal.results() == expected.results()
+    assert [trial.number for trial in reported] == [0, 1, 1, 2, 3]
+
+
 def test_ctrl_c_leaves_the_running_trials_for_the_next_time(world):
     expected, *_ = search(World(curve, world.folder), "expected")
     stop = StopSignals()
