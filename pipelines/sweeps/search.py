@@ -123,14 +123,21 @@ class SweepSearch:
                     self._end(number, event)
                 else:
                     self._add_row(number, event)
-        if len(self._errors) >= MAX_ERRORS:
+        if len(self._errors) >= MAX_ERRORS or self._has_only_errors():
             name = self._job_name(next(iter(self._errors)))
+            count = len(self._errors)
+            trials = f"{count} trials in a row have failed, the first one with"
             raise UserError(
-                f"{len(self._errors)} trials in a row have failed, the first one with: "
+                f"{trials if count > 1 else 'The only trial has failed with'}: "
                 f"{self._pool.problem(name)} After the repair, run the same command again."
             )
         if not self._pool.is_stopping:
             self._record_errors()
+
+    def _has_only_errors(self) -> bool:
+        """Return True if no trial has ended but by an error, which recording would make final."""
+        is_open = (trial.state == TrialState.RUNNING for trial in self._journal.trials)
+        return bool(self._errors) and not self._pool.is_stopping and all(is_open)
 
     def _may_start(self) -> bool:
         return (

@@ -211,6 +211,13 @@ def test_a_few_errors_are_recorded_and_many_in_a_row_stop_the_search(world):
     assert {trial.state for trial in repaired.results()} == {"complete"}
     assert len(repaired.results()) == ENTRY["trials"]
 
+    world.cache.clear()  # of a short search, too, no error of all trials is final
+    for trials, start in ((2, "2 trials in a row have failed"), (1, "The only trial has failed")):
+        with pytest.raises(UserError, match=rf"{start}.*: No space left on device\. After"):
+            search(world, f"short-{trials}", executor=Broken(world, range(99)), trials=trials)
+        repaired, *_ = search(world, f"short-{trials}", trials=trials)
+        assert [trial.state for trial in repaired.results()] == ["complete"] * trials
+
 
 def test_a_search_that_is_killed_while_a_trial_is_reported_reports_it_again(world, monkeypatch):
     expected, *_ = search(World(curve, world.folder), "expected", trials=4)
