@@ -69,8 +69,7 @@ def start_scheduler(machine: Machine) -> None:
     wait_for(lambda: READY in machine.log("dask").read_text(), process, machine.log("dask"))
 
 
-def test_a_machine_dies_in_the_middle_of_a_training(reference, network: Network):
-    """The client has prepared data, which the training on another machine needs."""
+def test_a_machine_dies_in_the_middle_of_a_training(untrained, reference, network: Network):
     client, storage, *workers = (network.machine() for _ in range(4))
     start(
         storage,
@@ -81,8 +80,7 @@ def test_a_machine_dies_in_the_middle_of_a_training(reference, network: Network)
     start_scheduler(client)
     for worker in workers:
         start(worker, "dask", "worker", address, "--nthreads", "1", "--no-dashboard")
-    shutil.copytree(reference.folder, client.disk / "project", symlinks=True)
-    forget_training(client.disk / "project")
+    shutil.copytree(untrained.folder, client.disk / "project", symlinks=True)
     (client.disk / "project/.dvc/config").write_text(
         "[core]\nanalytics = false\nremote = there\n['remote \"there\"']\n"
         f"url = http://{storage.address}:8000\nmethod = PUT\n",
