@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
@@ -94,9 +95,12 @@ def test_dask_writes_the_same_bytes_when_a_worker_is_killed(
 
     alone = run_stages(LOCAL)
     monkeypatch.setattr(partitions, "MAX_ROWS", 20)
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
-    ) as cluster:
+    with (
+        mock.patch.dict(os.environ),  # Dask sets variables for good
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+    ):
         victim = next(iter(cluster.workers.values())).process.pid
         read = corpus.read
 
