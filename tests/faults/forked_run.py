@@ -86,10 +86,14 @@ def _run(folder: Path, arguments: Sequence[str], pipe: Path, errors: Path | None
     os.environ |= {"PYTHONPATH": str(ROOT), "SEQPROOF_FORK_SERVER": "none", "SHELL": "/bin/sh"}
     os.environ["PATH"] = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
     sys.argv = [str(SCRIPT), *arguments]
-    for descriptor, file in ((1, pipe), (2, errors or pipe)):
-        writer = os.open(file, os.O_WRONLY)
-        os.dup2(writer, descriptor)
-        os.close(writer)
+    # The other end removes the pipe as soon as it is open, so that it can be opened only once.
+    error_writer = None if errors is None else os.open(errors, os.O_WRONLY)
+    writer = os.open(pipe, os.O_WRONLY)
+    os.dup2(writer, 1)
+    os.dup2(writer if error_writer is None else error_writer, 2)
+    os.close(writer)
+    if error_writer is not None:
+        os.close(error_writer)
     sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8")  # noqa: SIM115
     sys.stderr = io.TextIOWrapper(
         open(2, "wb", closefd=False),  # noqa: SIM115
