@@ -97,7 +97,7 @@ def _markup(cell: TableCell) -> str:
 def _print_costs(costs: dict[str, dict[str, float]]) -> None:
     """Print seconds and peak memory; the last row has the sum of seconds and the highest peak."""
     if not costs:
-        console.echo("No stage has run on this machine yet, so its costs are unknown.")
+        console.echo("No stage has run on this machine yet, so there are no costs to show.")
         return
     rows = [
         [stage, f"{cost['seconds']:,.1f}", f"{cost['peak_mib']:,.0f}"]

@@ -154,10 +154,7 @@ class _Session:
             inputs = self._inputs(children, stop)
             with self._pool(children, order, stop) as pool, LiveTable() as table:
                 result = self._search(inputs, pool, table)
-                for trial in result.trials:
-                    if trial.state == "pruned":  # by a process that was killed then
-                        self._discard(inputs, trial.values)
-                self._discard_exchanged(inputs, result, children)
+                self._remove_checkpoints(inputs, result, children)
                 results.write(paths.sweep(self._name), result)  # the comparison may fail
                 comparison = confirmation.confirm(
                     self._config, result, self._root, pool, self._jobs, table, self._variant
@@ -231,25 +228,30 @@ class _Session:
             execution.raise_if_stopped(self._stop, f"after {len(journal.results())} trials")
         return self._result(journal)
 
+    def _checkpoint_key(self, inputs: Inputs, values: Mapping[str, Any]) -> str:
+        """Return the name of the folder with the checkpoints of a trial."""
+        return variants.trial_inputs(self._config, self._sweep.model, inputs, values).input_hash
+
     def _discard(self, inputs: Inputs, values: Mapping[str, Any]) -> None:
         """Remove the checkpoint that a training has written when it was stopped."""
-        trial = variants.trial_inputs(self._config, self._sweep.model, inputs, values)
-        files.remove(execution.FOLDER / "checkpoints" / self._stage / trial.input_hash)
+        key = self._checkpoint_key(inputs, values)
+        files.remove(execution.FOLDER / "checkpoints" / self._stage / key)
 
-    def _discard_exchanged(self, inputs: Inputs, result: SweepResult, children: Children) -> None:
-        """Remove the checkpoints that workers have uploaded for trials that were stopped early."""
+    def _remove_checkpoints(self, inputs: Inputs, result: SweepResult, children: Children) -> None:
+        """Remove the checkpoints of trials that were stopped early.
+
+        A process that was killed may have left some here, and workers have uploaded others.
+        """
+        pruned = [trial.values for trial in result.trials if trial.state == "pruned"]
+        for values in pruned:
+            self._discard(inputs, values)
+        if self._scheduler is None or not pruned:
+            return
         from pipelines.cluster import checkpoint_exchange
 
-        values = [trial.values for trial in result.trials if trial.state == "pruned"]
-        if self._scheduler is None or not values:
-            return
-        trials = [
-            variants.trial_inputs(self._config, self._sweep.model, inputs, value)
-            for value in values
-        ]
+        keys = [self._checkpoint_key(inputs, values) for values in pruned]
 
         def main(send: Send) -> None:
-            keys = [trial.input_hash for trial in trials]
             checkpoint_exchange.discard(self._root, self._stage, keys)
             send("removed")
 

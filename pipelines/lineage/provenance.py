@@ -8,7 +8,7 @@ from pathlib import Path
 from pipelines import paths
 from pipelines.errors import UserError
 from pipelines.files import dump_json
-from pipelines.lineage import dvc_project, environment, git, hashing
+from pipelines.lineage import dvc_project, environment, git, hashing, lockfiles
 from pipelines.lineage.stages import Inputs
 
 FOLDER = "provenance"  # among the artifacts of a run
@@ -56,7 +56,7 @@ def training_inputs(evaluation: Inputs, stage: str, root: Path) -> Inputs | None
         return None
     if training is None:
         return None
-    model = paths.model(stage.partition("@")[2]).as_posix()
+    model = paths.model(lockfiles.instance(stage)).as_posix()
     read = {**evaluation.files, **evaluation.params}
     made = {**training.deps, **training.inputs.params, model: training.outs.get(model)}
     if model not in read or any(made[name] != read[name] for name in read.keys() & made.keys()):

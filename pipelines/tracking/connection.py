@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from pipelines import files
+from pipelines import console, files
 from pipelines.errors import UserError, redact
 from pipelines.lineage import dvc_project
 from pipelines.tracking import artifact_addresses, database
@@ -120,8 +120,7 @@ def summary(error: BaseException) -> str:
         text = f"S3: {text}"
     text = database.NOISE.sub("", text)
     # MLflow's message may quote the address with its password.
-    printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    line = redact(" ".join(printable.split())) or type(error).__name__
+    line = redact(" ".join(console.printable(text).split())) or type(error).__name__
     return line if len(line) <= 160 else f"{line[:157]}..."
 
 
