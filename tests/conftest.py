@@ -3,7 +3,6 @@
 import gc
 import os
 import signal
-import threading
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from pipelines import fork_server
 from tests import order, stable_ids, watchdog
 
-BUSY = threading.Event()
+CURRENT = watchdog.CurrentTest()
 # Libraries of tests/walk/test_sharing.py, which starts most programs.
 SHARING = ("psycopg", "sqlalchemy.dialects.postgresql", "boto3", "s3fs")
 pytest_plugins = ["pytester"]  # runs pytest in the tests of `stable_ids`
@@ -39,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Watch the processes that run tests: here no output is captured yet."""
     runs_tests = "PYTEST_XDIST_WORKER" in os.environ or not getattr(config.option, "dist", None)
     if runs_tests or config.option.dist == "no":
-        watchdog.watch(os.fdopen(os.dup(2), "w", encoding="utf-8"), BUSY)
+        watchdog.watch(os.fdopen(os.dup(2), "w", encoding="utf-8"), CURRENT)
 
 
 @pytest.hookimpl(trylast=True)
@@ -56,13 +55,10 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol() -> Generator[None, object, object]:
-    """Tell the watchdog when this process runs a test; else, it may wait for another."""
-    BUSY.set()
-    try:
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Tell the watchdog which test this process runs."""
+    with CURRENT.running(item.nodeid):
         return (yield)
-    finally:
-        BUSY.clear()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

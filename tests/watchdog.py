@@ -1,6 +1,8 @@
 """A watchdog that ends hanging tests; no test depends on the speed of the machine.
 
-A process makes progress while it, or a process that it started, uses the processor.
+A process makes progress while it, or a process that it started, uses the processor. Servers and
+loops that wait use it, too: so no test runs for more than half an hour, which is twenty times the
+duration of the longest one.
 """
 
 import faulthandler
@@ -8,12 +10,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 PATIENCE = 600.0  # seconds without progress
 SHARE = 0.01  # of a core, which waiting in a loop may use
+LIMIT = 1800.0  # seconds of one test
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
@@ -81,6 +85,27 @@ class Progress:
         return time.monotonic() - self._since > self._patience
 
 
+class CurrentTest:
+    """The test that this process runs.
+
+    Attributes:
+        name: its node identifier; empty if none runs.
+        start: when it started, by the monotonic clock.
+    """
+
+    def __init__(self) -> None:
+        self.name, self.start = "", 0.0
+
+    @contextmanager
+    def running(self, name: str) -> Iterator[None]:
+        """Note that a test runs while the context is open."""
+        self.start, self.name = time.monotonic(), name
+        try:
+            yield
+        finally:
+            self.name = ""
+
+
 def kill(pids: Iterable[int]) -> None:
     """Kill processes."""
     for pid in pids:
@@ -90,13 +115,18 @@ def kill(pids: Iterable[int]) -> None:
             continue
 
 
-def watch(stream: TextIO, busy: threading.Event, patience: float = PATIENCE) -> None:
-    """End this process, with all that it started, when they make no progress: print where it hangs.
+def watch(
+    stream: TextIO, test: CurrentTest, patience: float = PATIENCE, limit: float = LIMIT
+) -> None:
+    """End this process, with all that it started, when a test hangs: print where.
+
+    Between two tests a process may wait for another one as long as it takes.
 
     Args:
         stream: where to print.
-        busy: set while this process has something to do.
+        test: the test that this process runs.
         patience: seconds without progress.
+        limit: seconds of one test.
     """
     me = os.getpid()
     # One process of pytest may wait for what another makes.
@@ -106,13 +136,19 @@ def watch(stream: TextIO, busy: threading.Event, patience: float = PATIENCE) -> 
         seconds = tree(root)
         return seconds | {me: seconds[me] - time.thread_time()}  # without this thread
 
-    def look() -> None:
+    def wait_for_problem() -> str:
+        """Return what is wrong with a test that hangs."""
         progress = Progress(read, patience)
         while not progress.has_stalled():
             time.sleep(patience / 60)
-            if not busy.is_set():
+            if not test.name:
                 progress = Progress(read, patience)
-        stream.write(f"No progress for {patience:.0f} seconds.\n")
+            elif time.monotonic() - test.start > limit:
+                return f"{test.name} has run for {limit:.0f} seconds."
+        return f"{test.name} made no progress for {patience:.0f} seconds."
+
+    def look() -> None:
+        stream.write(f"{wait_for_problem()}\n")
         for pid in tree(me):
             command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
             stream.write(f"{pid}: {command.decode('utf-8', 'replace')[:200]}\n")
