@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import queue
@@ -20,6 +21,7 @@ from pipelines.scheduling.jobs import NOTICE
 
 PERIOD = 0.25  # seconds between two looks at signals
 LOOK_SECONDS = 1.0  # between two looks at the workers of the cluster
+CONNECTION_LOST = "The connection to the Dask scheduler was lost."
 
 
 def connect(address: str) -> AbstractContextManager[Any]:
@@ -63,13 +65,17 @@ class RemoteTask:
 
         Args:
             token: path of the file.
+
+        Raises:
+            UserError: the connection to the scheduler is lost.
+            KeyboardInterrupt: Ctrl-C has come.
         """
-        with self._recorded_interrupts():
+        with self._recorded_interrupts(), reported_loss():
             while not self._client.nthreads():
                 self._raise_if_interrupted()
                 with suppress(queue.Empty):
                     self._events.get(timeout=2 * PERIOD)
-        answers = self._client.run(os.path.exists, token, on_error="ignore")
+            answers = self._client.run(os.path.exists, token, on_error="ignore")
         return all(answers.values())
 
     def run(self, job: dict[str, Any], archive: bytes) -> tuple[dict[str, Any], bytes]:
@@ -199,7 +205,7 @@ class RemoteTask:
                 f"at {error.last_worker.address}. Their memory may be too small."
             ) from None
         except (CancelledError, OSError):
-            raise UserError("The connection to the Dask scheduler was lost.") from None
+            raise UserError(CONNECTION_LOST) from None
         except Exception as error:  # of Dask on the worker
             reason = redact(" ".join(str(error).split())).rstrip(".") or type(error).__name__
             raise UserError(f"Dask could not run {self._stage}: {reason}.") from None
@@ -221,6 +227,21 @@ class RemoteTask:
     def _raise_if_interrupted(self) -> None:
         if self._interrupted:
             raise KeyboardInterrupt
+
+
+@contextmanager
+def reported_loss() -> Iterator[None]:
+    """Report errors of Dask in the context as a lost connection.
+
+    Raises:
+        UserError: Dask has raised an error.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (Exception, asyncio.CancelledError):  # Dask has no class for it
+        raise UserError(CONNECTION_LOST) from None
 
 
 def write_log(text: str) -> None:

@@ -13,6 +13,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from pipelines.scheduling.children import Children, Send
 
 PERIOD = 5.0  # seconds between two looks at the jobs
 MAX_LOST_JOBS = 20  # of one stage: each may have ended at its time limit
+MAX_EARLY_ENDS = 3  # jobs in a row that end before their workers have connected
 STDERR = 2
 CHILD = "slurm"  # process of the scheduler
 SECTION = "jobqueue.slurm"
@@ -53,7 +55,9 @@ def open_scheduler(jobs: int, logs: Path, check: Callable[[], None]) -> Iterator
 
     Args:
         jobs: number of jobs, each with one worker, which runs a stage at a time. A job that ends
-            early, at its time limit for example, is replaced.
+            early, at its time limit for example, is replaced. The scheduler ends when
+            `MAX_EARLY_ENDS` jobs in a row have ended before their workers had connected, and no
+            other job is left.
         logs: folder for the output of the child, and in `slurm` of the jobs, unless Dask's
             configuration names another.
         check: called while the scheduler starts; may raise.
@@ -139,7 +143,9 @@ def _end(children: Children) -> None:
 
 
 def _hold_cluster(jobs: int, logs: Path, terminal: int, send: Send) -> None:
-    """Hold scheduler and jobs until SIGTERM arrives; call it in a child process.
+    """Hold scheduler and jobs until SIGTERM arrives or no job is left.
+
+    Call it in a child process.
 
     Args:
         jobs: their number.
@@ -261,8 +267,8 @@ def _replaced_jobs(cluster: Any, jobs: int, terminal: int) -> Iterator[None]:
 
 
 async def _replace_jobs(cluster: Any, jobs: int, terminal: int, end: asyncio.Event) -> None:
-    connected = _connected_names(cluster.scheduler)
-    reported: set[str] = set()
+    connections = _observe_connections(cluster.scheduler)
+    unconnected: set[str] = set()  # jobs that have ended before their workers had connected
     while not end.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(end.wait(), PERIOD)
@@ -271,37 +277,64 @@ async def _replace_jobs(cluster: Any, jobs: int, terminal: int, end: asyncio.Eve
         if queue is None:
             continue
         for name, job in submitted.items():
-            if job.job_id in queue or cluster.workers.get(name) is not job:
+            if job.job_id in queue or name in unconnected or cluster.workers.get(name) is not job:
                 continue
-            if name in connected:
-                connected.remove(name)
+            if name in connections.names:
+                connections.names.remove(name)
                 del cluster.workers[name]  # `scale` submits it again
-            elif name not in reported:
-                reported.add(name)
+            else:
+                unconnected.add(name)
+                connections.early_ends += 1
                 message = (
                     f"Job {job.job_id} of SLURM ended before its worker had connected. See its "
-                    f"output in {job.log_directory}. It is not replaced: press Ctrl-C, correct "
-                    f"{SECTION} in Dask's configuration, and run the command again.\n"
+                    f"output in {job.log_directory}.\n"
                 )
                 os.write(terminal, message.encode())
+        if connections.early_ends < MAX_EARLY_ENDS:
+            for name in unconnected:
+                del cluster.workers[name]
+            unconnected.clear()
+        elif len(unconnected) == jobs:
+            message = (
+                f"The last {connections.early_ends} jobs of SLURM ended so. Correct {SECTION} in "
+                "Dask's configuration, and run the command again.\n"
+            )
+            os.write(terminal, message.encode())
+            os.kill(os.getpid(), signal.SIGTERM)  # _hold_cluster waits for it
+            return
         cluster.scale(jobs=jobs)
 
 
-def _connected_names(scheduler: Any) -> set[str]:
-    """Return a set to which the name of each worker that connects is added."""
+@dataclass
+class _Connections:
+    """Workers that have connected.
+
+    Attributes:
+        names: of their jobs, which have not ended.
+        early_ends: number of jobs that have ended before their workers had connected, since the
+            last connection.
+    """
+
+    names: set[str] = field(default_factory=set)
+    early_ends: int = 0
+
+
+def _observe_connections(scheduler: Any) -> _Connections:
+    """Return the connections of a scheduler, which are updated when a worker connects."""
     from distributed.diagnostics.plugin import SchedulerPlugin
 
-    names: set[str] = set()
+    connections = _Connections()
 
     class Plugin(SchedulerPlugin):  # type: ignore[misc]
         """Observer of connections."""
 
         def add_worker(self, scheduler: Any, worker: str) -> None:
             """Add the name of a worker."""
-            names.add(str(scheduler.workers[worker].name))
+            connections.names.add(str(scheduler.workers[worker].name))
+            connections.early_ends = 0
 
     scheduler.add_plugin(Plugin(), name="seqproof-connected")
-    return names
+    return connections
 
 
 async def _queue() -> set[str] | None:

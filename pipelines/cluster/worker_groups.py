@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from pipelines import paths
-from pipelines.cluster.client import LOOK_SECONDS, PERIOD, RemoteTask, write_log
+from pipelines.cluster.client import LOOK_SECONDS, PERIOD, RemoteTask, reported_loss, write_log
 from pipelines.config import params
 from pipelines.errors import UserError
 from pipelines.scheduling.schedule import FINISHED
@@ -101,7 +101,8 @@ class WorkerGroup(RemoteTask):
         is_reported = False
         while True:
             self._raise_if_interrupted()
-            tasks = self._client.processing()
+            with reported_loss():
+                tasks = self._client.processing()
             if len(tasks) >= self._count:
                 return sorted(tasks, key=lambda worker: (len(tasks[worker]), worker))[: self._count]
             if not is_reported:
@@ -253,9 +254,10 @@ class WorkerGroup(RemoteTask):
         """Wait until no other group runs on the cluster, and keep others waiting."""
         from distributed import Lock
 
-        lock = Lock(LOCK, scheduler_rpc=self._client.scheduler, loop=self._client.loop)
-        while not lock.acquire(timeout=LOOK_SECONDS):
-            self._raise_if_interrupted()
+        with reported_loss():
+            lock = Lock(LOCK, scheduler_rpc=self._client.scheduler, loop=self._client.loop)
+            while not lock.acquire(timeout=LOOK_SECONDS):
+                self._raise_if_interrupted()
         try:
             yield
         finally:

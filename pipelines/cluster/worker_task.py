@@ -61,6 +61,8 @@ def make_task() -> Task:
             return json.dumps({"error": f"Worker {worker.address} {problem}"}), b""
 
         def is_wanted() -> bool:
+            if worker.status.name in ("closing", "closed", "failed"):
+                return False  # the scheduler is lost, for example
             task = worker.state.tasks.get(key)
             return task is not None and task.state in ("executing", "long-running")
 

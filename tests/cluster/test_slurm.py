@@ -1,6 +1,7 @@
 """Workers as jobs of a real SLURM: their number, their ends, and refused jobs."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,11 +16,12 @@ import dask_jobqueue  # noqa: F401, its defaults
 import pytest
 from distributed import Client
 
-from pipelines.cluster import slurm
+from pipelines.cluster import client, slurm
 from pipelines.errors import UserError
 from tests.cluster.slurm import Slurm
 
 ROOT = Path(__file__).parents[2]
+LOST = "^The connection to the Dask scheduler was lost[.]$"
 SMALL = {"cores": 1, "memory": "1GB"}
 
 
@@ -74,7 +76,6 @@ def test_connections_are_encrypted_and_need_the_certificate(configured, tmp_path
     assert not any("BEGIN" in file.read_text() for file in files)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Dask's, of memory
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -112,26 +113,21 @@ def test_without_slurm(tmp_path, monkeypatch):
         pass
 
 
-def test_a_job_whose_worker_does_not_start_is_reported(configured, tmp_path, capfd):
+def test_jobs_whose_workers_do_not_start_end_the_scheduler(configured, tmp_path, capfd):
     python = tmp_path / "python"
-    python.write_text("#!/bin/sh\nsleep 1\nexit 1\n")
+    python.write_text("#!/bin/sh\nexit 1\n")
     python.chmod(0o755)
-    output = ""
-
-    def has_reported() -> bool:
-        nonlocal output
-        output += capfd.readouterr().err
-        return output.endswith("\n")
-
     with (
         dask.config.set({"jobqueue.slurm.python": str(python)}),
-        open_scheduler(1, tmp_path),
+        open_scheduler(1, tmp_path) as address,
+        client.connect(address) as connection,
+        pytest.raises(UserError, match=LOST),
     ):
-        wait_for(configured.jobs)
-        (job,) = configured.jobs()
-        wait_for(has_reported)
-    assert output.startswith(f"Job {job} of SLURM ended before its worker had connected. See ")
-    assert output.count("\n") == 1
+        client.RemoteTask(connection, "train", print).shares_disk("")
+    *jobs, last = capfd.readouterr().err.splitlines()
+    pattern = r"Job (\d+) of SLURM ended before its worker had connected[.] See its output in /.*"
+    assert len({re.fullmatch(pattern, line)[1] for line in jobs}) == slurm.MAX_EARLY_ENDS
+    assert last.startswith("The last 3 jobs of SLURM ended so. Correct jobqueue.slurm in ")
 
 
 def test_jobs_end_when_the_process_is_killed(configured, tmp_path):

@@ -1,5 +1,6 @@
 """A Dask cluster of this machine: its scheduler and its workers are processes with own folders."""
 
+import itertools
 import subprocess
 import sys
 import time
@@ -36,12 +37,18 @@ class DaskCluster(Service):
         self._folder, self._variables, self._options = folder, variables, options
         self.address = f"{protocol}://127.0.0.1:{closed_port()}"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._numbers = itertools.count(1)
 
-    def add_worker(self, name: str) -> None:
-        """Start a worker."""
-        folder = self._folder / name
-        options = ("--nthreads", "1", "--no-nanny", "--local-directory", str(folder))
-        self._start(name, "worker", self.address, "--name", name, *options)
+    def add_workers(self, count: int) -> None:
+        """Start workers until this many run."""
+        for name in self.names():
+            if self._processes[name].poll() is not None:
+                del self._processes[name]
+        for _ in range(count - len(self.names())):
+            name = f"worker-{next(self._numbers)}"
+            folder = self._folder / name
+            options = ("--nthreads", "1", "--no-nanny", "--local-directory", str(folder))
+            self._start(name, "worker", self.address, "--name", name, *options)
 
     def kill(self, name: str) -> None:
         """Kill a worker, or the scheduler."""
@@ -61,6 +68,19 @@ class DaskCluster(Service):
     def names(self) -> list[str]:
         """Return the names of the workers."""
         return [name for name in self._processes if name != "scheduler"]
+
+    def stages(self) -> list[int]:
+        """Return the processes that work in copies of a project on the workers."""
+        processes = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                folder, command = (process / "cwd").readlink(), (process / "cmdline").read_bytes()
+            except OSError:
+                continue
+            is_copy = folder.name.startswith("seqproof-") and folder.is_relative_to(self._folder)
+            if is_copy and command:
+                processes.append(int(process.name))
+        return processes
 
     def _start(self, name: str, *arguments: str) -> None:
         (self._folder / name).mkdir(parents=True)

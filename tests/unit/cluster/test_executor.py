@@ -16,8 +16,9 @@ from distributed.security import Security
 
 from commands import execution
 from pipelines.cluster import executor
-from pipelines.cluster.client import RemoteTask
+from pipelines.cluster.client import RemoteTask, connect
 from pipelines.cluster.executor import DaskExecutor
+from pipelines.cluster.worker_groups import WorkerGroup
 from pipelines.data import dask_client
 from pipelines.errors import UserError
 from pipelines.scheduling import jobs
@@ -194,33 +195,20 @@ def end_training(on_workers: Run) -> None:
     on_workers.project.trace.with_name(f"{on_workers.project.trace.name}.wait").unlink()
 
 
-def stages_on_workers() -> list[int]:
-    """Return the processes that work in copies of the project."""
-    processes = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            folder, command = (process / "cwd").readlink(), (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if folder.name.startswith("seqproof-") and "cluster" in str(folder) and command:
-            processes.append(int(process.name))
-    return processes
-
-
-def test_a_signal_stops_a_job_with_parameters_on_its_worker(on_workers):
+def test_a_signal_stops_a_job_with_parameters_on_its_worker(on_workers, cluster):
     begin_training(on_workers, "rate: 3\n")
     on_workers.executor.send_signal(signal.SIGINT, "train")
     assert on_workers.finish("train")[-1] in ("stopped", "failed")
-    wait_until(lambda: not stages_on_workers())
+    wait_until(lambda: not cluster.stages())
 
 
-def test_a_worker_ends_the_stage_of_a_killed_client(on_workers):
+def test_a_worker_ends_the_stage_of_a_killed_client(on_workers, cluster):
     begin_training(on_workers)
-    assert stages_on_workers()
+    assert cluster.stages()
     on_workers.executor.send_signal(signal.SIGKILL)
     _, codes = wait(on_workers.executor, ["train"])
     assert codes == {"train": -signal.SIGKILL}
-    wait_until(lambda: not stages_on_workers())  # it would run for ever
+    wait_until(lambda: not cluster.stages())  # it would run for ever
 
 
 def test_a_stage_goes_on_where_its_worker_has_died(on_workers, cluster, plain):
@@ -238,7 +226,6 @@ def test_a_stage_goes_on_where_its_worker_has_died(on_workers, cluster, plain):
     assert notice.startswith(f"{NOTICE}its worker {address} was lost. Another one runs it again; ")
     outs = {path: text for path, text in plain.files().items() if path.startswith("out/train/")}
     assert outs.items() <= on_workers.project.files().items()
-    cluster.add_worker(f"{name}-again")
 
 
 def test_a_lost_scheduler_is_a_sentence(project, tmp_path, monkeypatch):
@@ -248,12 +235,22 @@ def test_a_lost_scheduler_is_a_sentence(project, tmp_path, monkeypatch):
         Children(project.folder / ".seqproof" / "logs") as children,
         Run(project, children, cluster.address) as on_worker,
     ):
-        cluster.add_worker("one")
+        cluster.add_workers(1)
         begin_training(on_worker)
         cluster.kill("scheduler")
         assert on_worker.finish("train")[-1] == "failed"
         assert "The connection to the Dask scheduler was lost." in on_worker.log("train")
-        wait_until(lambda: not stages_on_workers())
+        wait_until(lambda: not cluster.stages())
+
+
+def test_a_scheduler_is_lost_while_stages_wait_for_workers(tmp_path):
+    lost = "^The connection to the Dask scheduler was lost[.]$"
+    with DaskCluster(tmp_path, os.environ) as cluster, connect(cluster.address) as connection:
+        group = WorkerGroup(connection, "train", lambda notice: cluster.kill("scheduler"), 2)
+        with pytest.raises(UserError, match=lost):
+            group.run({}, b"")  # it reports that it waits
+        with pytest.raises(UserError, match=lost):
+            RemoteTask(connection, "train", print).shares_disk("")
 
 
 def test_ctrl_c_and_the_next_command(project, cluster, plain):
@@ -292,7 +289,6 @@ def test_a_worker_that_gets_sigterm_lets_the_stage_end(on_workers, cluster):
     assert last.exists()
     end_training(on_workers)
     assert on_workers.finish("train")[-1] == "ran"
-    cluster.add_worker(f"{name}-after")
 
 
 def test_inputs_that_change_meanwhile_are_an_error(on_workers):

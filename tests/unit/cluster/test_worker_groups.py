@@ -136,7 +136,7 @@ def test_all_start_again_when_a_worker_is_killed(group, cluster):
     assert name in cluster.names()
     assert name not in folders[0]
     cluster.kill(name)
-    cluster.add_worker(f"{name}-of-group")
+    cluster.add_workers(2)
     wait_until(lambda: len(group.starts()) == 4)
     group.mark("hold").unlink()
     assert group.finish() == "ran", group.log

@@ -87,7 +87,6 @@ def test_a_pool_of_processes_writes_the_bytes_of_one(
     assert not [path for path in Path("data").rglob("*") if ".work-" in path.name]
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_dask_writes_the_same_bytes_when_a_worker_is_killed(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,7 +115,6 @@ def test_dask_writes_the_same_bytes_when_a_worker_is_killed(
             os.kill(victim, 0)
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_scheduler_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.data.dask_client.TIMEOUT", 0.2)
     config = DataConfig(engine="dask", scheduler="tcp://127.0.0.1:1")

@@ -346,7 +346,6 @@ def _tiny_model(folder: Path, vocabulary: Path) -> list[str]:
 
 
 # Keras on NumPy 2, when it saves weights.
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
 def test_a_logged_model_can_be_loaded_elsewhere_and_predicts_the_same(
     root: Path, identity: runs.RunIdentity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
