@@ -19,6 +19,13 @@ gradio = pytest.importorskip("gradio", reason="Gradio is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 pytestmark = needs_chromium
 MILLISECONDS = 120_000  # of waiting, for a slow machine
+# Waits until the browser has drawn three frames. Gradio mounts the parts of a tab when it is first
+# chosen, and sets their values again two frames later: a text that is typed before that is lost.
+FRAMES = """new Promise(resolve => {
+  let count = 0;
+  const draw = () => count++ < 3 ? requestAnimationFrame(draw) : resolve();
+  draw();
+})"""
 HOSTILE = "${alert(1)} {{this}} <img src=x onerror=alert(1)> good"
 
 
@@ -98,8 +105,15 @@ def choose(tab, name):
     else:  # in the menu of a narrow page
         tab.locator(".overflow-menu > button").click()
         tab.locator(".overflow-dropdown button", has_text=name).click()
+    return opened(tab, name)
+
+
+def opened(tab, name):
+    """Wait until the panel of a tab takes input, and return it."""
     panel = tab.get_by_role("tabpanel").locator("visible=true")
     panel.get_by_role("button", name=name.partition(":")[0], exact=True).wait_for()
+    panel.get_by_role("textbox").first.wait_for()
+    tab.evaluate(FRAMES)
     return panel
 
 
@@ -140,7 +154,7 @@ def test_the_keyboard_is_enough(browser, address):
     with open_page(browser, address) as tab:
         tab.get_by_role("tab", name="Classify: moods").focus()
         tab.keyboard.press("Enter")
-        panel = tab.get_by_role("tabpanel").locator("visible=true")
+        panel = opened(tab, "Classify: moods")
         box = panel.get_by_label("Text", exact=True)
         box.focus()
         tab.keyboard.press("Control+A")
@@ -173,6 +187,7 @@ def test_bad_and_hostile_texts(browser, address):
 def test_a_phone_in_the_dark(browser, address):
     phone = {"width": 390, "height": 844}
     with open_page(browser, address, viewport=phone, color_scheme="dark", has_touch=True) as tab:
+        tab.locator(".overflow-menu > button").wait_for()  # the tabs have moved into the menu
         for name in ("Classify: moods", "Translate: talk"):
             panel = choose(tab, name)
             panel.get_by_label("Text", exact=True).fill("a b c d")
