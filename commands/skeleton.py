@@ -62,9 +62,12 @@ def wheel_files(source: Path) -> dict[str, Path]:
 
 
 def _folder(source: Path, name: str) -> dict[str, Path]:
-    """Return the files of a folder of the source, without compiled ones."""
+    """Return the files of a folder of the source, without compiled ones.
+
+    Python writes a compiled file under another name first, which is gone a moment later.
+    """
     return {
         str(path.relative_to(source)): path
         for path in sorted((source / name).rglob("*"))
-        if path.is_file() and path.suffix != ".pyc"
+        if path.is_file() and path.parent.name != "__pycache__"
     }

@@ -57,6 +57,14 @@ def test_a_project_of_the_wheel_is_one_of_the_clone(installed: Path) -> None:
     assert list(source.glob("templates/*.yaml"))
 
 
+def test_what_python_compiles_is_left_out(tmp_path: Path) -> None:
+    compiled = tmp_path / "pipelines" / "__pycache__"
+    compiled.mkdir(parents=True)
+    for name in ("files.cpython-311.pyc", "files.cpython-311.pyc.140213"):  # done, and on its way
+        (compiled / name).touch()
+    assert not [path for path in skeleton.files(tmp_path) if "__pycache__" in path]
+
+
 def test_an_editable_installation_adds_no_files(tmp_path: Path) -> None:
     """It uses those of the clone, and the build needs nothing but Hatchling."""
     code = "import sys; from hatchling import build; print(build.build_editable(sys.argv[1]))"

@@ -100,7 +100,9 @@ def make_project(folder: Path) -> Path:
     (folder / "stages").mkdir()
     for name, source in {"__init__": "", **PROGRAMS}.items():
         (folder / "stages" / f"{name}.py").write_text(source, encoding="utf-8")
-    shutil.copytree(ROOT / "pipelines", folder / "pipelines")
+    # Files that another process compiles have other names for a moment, and vanish.
+    compiled = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "pipelines", folder / "pipelines", ignore=compiled)
     return folder
 
 
