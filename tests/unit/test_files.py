@@ -2,13 +2,25 @@
 
 import errno
 import json
-import os
-import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pipelines import files
+
+ROOT = Path(__file__).parents[2]
+# Works on a folder until it is killed.
+WORKS = """
+import signal, sys
+from pathlib import Path
+from pipelines import files
+with files.work_folder(Path(sys.argv[1])) as folder:
+    (folder / "part").write_text("x", encoding="utf-8")
+    print("works", flush=True)
+    signal.pause()
+"""
 
 
 def test_json_is_sorted_and_has_no_nan():
@@ -60,19 +72,14 @@ def test_work_folders_of_killed_processes_disappear_and_those_of_others_stay(
     tmp_path: Path,
 ) -> None:
     target = tmp_path / "a"
-    ready, done = os.pipe()
-    child = os.fork()
-    if not child:
-        with files.work_folder(target) as folder:
-            (folder / "part").write_text("x", encoding="utf-8")
-            os.write(done, b"x")
-            signal.pause()
-    os.read(ready, 1)
-    leftover = next(tmp_path.iterdir())
-    with files.work_folder(target):
-        assert leftover.is_dir(), "its process works on it"
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    command = [sys.executable, "-c", WORKS, str(target)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "works\n"
+        leftover = next(tmp_path.iterdir())
+        with files.work_folder(target):
+            assert leftover.is_dir(), "its process works on it"
+        process.kill()
     assert leftover.is_dir()
     with files.work_folder(tmp_path / "a.b"):
         assert leftover.is_dir(), "it belongs to another target"
