@@ -107,11 +107,14 @@ def test_batches_side_by_side_give_the_same(reverser, decoder_of, monkeypatch):
     decoder, rows = decoder_of(BEAM), _rows(reverser)
     expected = decoder(rows, n_best=2)
     monkeypatch.setattr(decoding, "shard_count", lambda: 2)
-    threads = set()
+    threads, both = set(), threading.Event()
     decode = decoder._decode
 
     def decode_and_note_thread(*arguments):
         threads.add(threading.get_ident())
+        if len(threads) == 2:
+            both.set()
+        both.wait(600)  # until the other thread has a batch too, which this one could take
         return decode(*arguments)
 
     monkeypatch.setattr(decoder, "_decode", decode_and_note_thread)
