@@ -6,12 +6,14 @@ python docs/lab_notebooks.py
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import jupytext
 import nbformat
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 LABS = Path(__file__).with_name("labs")
 SOURCES = sorted(LABS.glob("*.py"))
@@ -35,9 +37,12 @@ def execute(notebook: Any, folder: Path) -> Any:
         nbclient.exceptions.CellExecutionError: a cell failed.
     """
     path = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(notebook, resources=path, coalesce_streams=True)
-    client.timeout, client.startup_timeout = None, 3600  # slow machines finish, too
-    client.execute()
+    with tempfile.TemporaryDirectory() as sockets:
+        # Sockets that are files: another program may take a free port before the kernel does.
+        config = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}})
+        client = NotebookClient(notebook, resources=path, coalesce_streams=True, config=config)
+        client.timeout, client.startup_timeout = None, 3600  # slow machines finish, too
+        client.execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
