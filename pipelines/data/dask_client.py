@@ -40,8 +40,10 @@ def connect(address: str, user: str, fix: str) -> Iterator[Any]:
     require("distributed", user)
     from distributed import Client
 
-    # A lost connection is reported by us.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    # A lost connection is reported by us. Dask gives the second logger a level of its own; the
+    # third one prints what its periodic tasks raise then.
+    for name in ("distributed", "distributed.client", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         asyncio.run(_check(address))
         with warnings.catch_warnings():

@@ -1,5 +1,6 @@
 """Stages on Dask workers: outs and dvc.lock are those of `dvc repro`."""
 
+import logging
 import os
 import re
 import shutil
@@ -244,7 +245,9 @@ def test_a_lost_scheduler_is_a_sentence(project, tmp_path, monkeypatch):
         wait_until(lambda: not cluster.stages())
 
 
-def test_a_scheduler_is_lost_while_stages_wait_for_workers(tmp_path):
+def test_a_scheduler_is_lost_while_stages_wait_for_workers(tmp_path, monkeypatch, caplog):
+    # Its level in a new process; other tests have changed it.
+    monkeypatch.setattr(logging.getLogger("distributed.client"), "level", logging.WARNING)
     lost = "^The connection to the Dask scheduler was lost[.]$"
     with DaskCluster(tmp_path, os.environ) as cluster, connect(cluster.address) as connection:
         group = WorkerGroup(connection, "train", lambda notice: cluster.kill("scheduler"), 2)
@@ -252,6 +255,7 @@ def test_a_scheduler_is_lost_while_stages_wait_for_workers(tmp_path):
             group.run({}, b"")  # it reports that it waits
         with pytest.raises(UserError, match=lost):
             RemoteTask(connection, "train", print).shares_disk("")
+    assert caplog.messages == []  # of Dask
 
 
 def test_ctrl_c_and_the_next_command(project, cluster, plain):
