@@ -259,7 +259,10 @@ def test_nothing_names_a_password(team: Team) -> None:
     endpoint = {"AWS_ENDPOINT_URL_S3": f"http://me:endpoint-{WORD}@127.0.0.1:1"}
     key = {"AWS_SECRET_ACCESS_KEY": f"key-{WORD}", "AWS_ACCESS_KEY_ID": "test"}
     remote = f"https://me:git-{WORD}@git.example.org/team/opinions.git"
-    machine.run("git", "remote", "add", "fork", remote)
+    # Written here: `git remote add` has the address in its arguments, which are watched.
+    with (machine.project.folder / ".git" / "config").open("a", encoding="utf-8") as file:
+        file.write(f'[remote "fork"]\n\turl = {remote}\n')
+    assert machine.project.run("git", "remote", "get-url", "fork") == f"{remote}\n"
     for command in ("verify --all", "promote moods-rnn --as champion", "seal", "ui"):
         machine.run("seqproof", *command.split(), ok=False, **wrong)
     machine.run("seqproof", "serve", "champion", ok=False, **down)
