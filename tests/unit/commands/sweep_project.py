@@ -41,8 +41,10 @@ import json, os, pathlib, sys, time
 import yaml
 entry = yaml.safe_load(open("params.yaml"))["models"]["baseline"]["opinions-mlp"]
 trace = pathlib.Path(TRACE)
-with trace.open("a") as lines:
+with trace.open("a+") as lines:
     lines.write(json.dumps([sys.argv[1], entry]) + "\\n")
+    lines.seek(0)
+    number = sum(line.startswith('["train"') for line in lines)
 def write(path, text):
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +64,7 @@ if sys.argv[1] == "train":
             rows.append(row)
             with open(os.environ["SEQPROOF_EPOCHS"], "a") as lines:
                 lines.write(json.dumps(row) + "\\n")
-            while epoch == 2 and pathlib.Path(f"{trace}.wait").exists():
+            while epoch == 2 and pathlib.Path(f"{trace}.wait-{number}").exists():
                 time.sleep(0.02)
     header = ",".join(rows[0])
     lines = "\\n".join(",".join(f"{x:.9g}" for x in row.values()) for row in rows)
@@ -110,7 +112,7 @@ class SweepProject:
     def __init__(self, folder: Path) -> None:
         self.folder, self.errors = folder, ""
         self.trace = folder.parent / f"{folder.name}.trace"
-        self._wait, self._errors = Path(f"{self.trace}.wait"), Path(f"{self.trace}.errors")
+        self._errors = Path(f"{self.trace}.errors")
 
     @classmethod
     def create(cls, folder: Path) -> "SweepProject":
@@ -154,23 +156,21 @@ class SweepProject:
 
         Args:
             number: of the signal.
-            trainings: that have started since the last look at the trace, the last of which waits.
+            trainings: number of trainings that have started until then; the last of them waits in
+                its second epoch until it is killed or stopped.
         """
+        Path(f"{self.trace}.wait-{trainings}").touch()
         process = self.start("sweep", "tuning")
-        while len(self.entries("train")) < trainings - 1:
-            assert process.poll() is None, self._finish(process) + self.errors
-            time.sleep(0.01)
-        self._wait.touch()
         while len(self.entries("train")) < trainings:
             assert process.poll() is None, self._finish(process) + self.errors
             time.sleep(0.01)
         process.send_signal(number)
         self._finish(process)
-        self._wait.unlink()
         return self.errors
 
     def entries(self, step: str) -> list[dict[str, Any]]:
         """Return the model's entry of each run of a step."""
         text = self.trace.read_text() if self.trace.exists() else ""
-        lines = [json.loads(line) for line in text.splitlines()]
+        whole_lines = text.rpartition("\n")[0].splitlines()
+        lines = [json.loads(line) for line in whole_lines]
         return [entry for name, entry in lines if name == step]
