@@ -8,8 +8,8 @@ import io
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tests.faults.injector import FORKSERVER, ROOT
@@ -39,14 +39,14 @@ class ForkedRun:
         errors: Path | None = None,
     ) -> None:
         self.returncode: int | None = None
-        with tempfile.TemporaryDirectory() as scratch:
-            pipe = Path(scratch, "output")
-            os.mkfifo(pipe)
-            words = [command, *arguments]
-            self._process = FORKSERVER.Process(target=_run, args=(folder, words, pipe, errors))
+        words = [command, *arguments]
+        # The end of the process, however it ends, is the end of its output.
+        reader, writer = FORKSERVER.Pipe(duplex=False)
+        with reader, writer:
+            self._process = FORKSERVER.Process(target=_run, args=(folder, words, writer, errors))
             with contextlib.chdir(ROOT):  # where the server looks for modules
                 self._process.start()
-            self.stdout = pipe.open(encoding="utf-8")  # waits for the other end
+            self.stdout = os.fdopen(os.dup(reader.fileno()), encoding="utf-8")
         assert self._process.pid is not None
         self.pid = self._process.pid
 
@@ -73,7 +73,7 @@ class ForkedRun:
         return output
 
 
-def _run(folder: Path, arguments: Sequence[str], pipe: Path, errors: Path | None) -> None:
+def _run(folder: Path, arguments: Sequence[str], writer: Connection, errors: Path | None) -> None:
     """Become the process of the command, and run it."""
     os.setsid()
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -86,13 +86,12 @@ def _run(folder: Path, arguments: Sequence[str], pipe: Path, errors: Path | None
     os.environ |= {"PYTHONPATH": str(ROOT), "SEQPROOF_FORK_SERVER": "none", "SHELL": "/bin/sh"}
     os.environ["PATH"] = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
     sys.argv = [str(SCRIPT), *arguments]
-    # The other end removes the pipe as soon as it is open, so that it can be opened only once.
-    error_writer = None if errors is None else os.open(errors, os.O_WRONLY)
-    writer = os.open(pipe, os.O_WRONLY)
-    os.dup2(writer, 1)
-    os.dup2(writer if error_writer is None else error_writer, 2)
-    os.close(writer)
-    if error_writer is not None:
+    os.dup2(writer.fileno(), 1)
+    os.dup2(1, 2)
+    writer.close()
+    if errors is not None:
+        error_writer = os.open(errors, os.O_WRONLY)
+        os.dup2(error_writer, 2)
         os.close(error_writer)
     sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8")  # noqa: SIM115
     sys.stderr = io.TextIOWrapper(

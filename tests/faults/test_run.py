@@ -160,9 +160,27 @@ def finished(plain: Project, tmp_path: Path) -> Project:
     return Project(tmp_path.resolve() / "project")
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait as long as it takes."""
+def wait_for(condition: Callable[[], object], process: ForkedRun) -> None:
+    """Wait as long as it takes; fail if the process ends before."""
     while not condition():
+        assert process.poll() is None or condition(), process.communicate()
+        time.sleep(0.02)
+
+
+def wait_for_the_end_of_all(project: Project) -> None:
+    """Wait until no process works in the project; fail if one of them goes on with its work.
+
+    A killed process may remain for a moment, but it writes no more beats. 200 beats take 10 seconds
+    of the process itself.
+    """
+    beats = project.folder / "beats"
+
+    def size() -> int:
+        return beats.stat().st_size if beats.exists() else 0
+
+    before = size()
+    while processes := project.processes():
+        assert size() < before + 200 * len("beat\n"), processes
         time.sleep(0.02)
 
 
@@ -247,14 +265,14 @@ def test_a_signal_stops_all_and_the_next_run_goes_on(project, plain, number):
     for name in ("fetch", "prepare"):
         (project.folder / f"wait-{name}").touch()
     process = project.start("--jobs", "2")
-    wait_for(lambda: (project.folder / "beats").exists())
-    wait_for(lambda: len((project.folder / "trace").read_text().split()) == 3)
+    wait_for((project.folder / "beats").exists, process)
+    wait_for(lambda: len((project.folder / "trace").read_text().split()) == 3, process)
     process.send_signal(number)
     output = process.communicate()
     assert process.returncode == 128 + number
     assert "while fetch, prepare ran. Run the same command again to resume." in output
     assert "Traceback" not in output
-    assert project.processes() == []
+    wait_for_the_end_of_all(project)
     project.check()
     for name in ("fetch", "prepare"):
         (project.folder / f"wait-{name}").unlink()
@@ -267,21 +285,20 @@ def test_a_second_ctrl_c_kills(project):
     script.write_text("trap '' INT\n" + script.read_text())
     (project.folder / "wait-check").touch()
     process = project.start()
-    wait_for(lambda: (project.folder / "beats").exists())
+    wait_for((project.folder / "beats").exists, process)
     process.send_signal(signal.SIGINT)
-    while "Press Ctrl-C again" not in process.stdout.readline():
-        pass
+    assert any("Press Ctrl-C again" in line for line in process.stdout)
     process.send_signal(signal.SIGINT)
     process.communicate()
     assert process.returncode == 130
-    assert project.processes() == []
+    wait_for_the_end_of_all(project)
     project.check()
 
 
 def test_a_second_run_in_the_same_project_is_refused(project):
     (project.folder / "wait-check").touch()
     process = project.start()
-    wait_for(lambda: (project.folder / "beats").exists())
+    wait_for((project.folder / "beats").exists, process)
     output = project.run(code=1)
     assert f"Another `seqproof run` is running in this project (process {process.pid})" in output
     process.send_signal(signal.SIGINT)
@@ -293,18 +310,18 @@ def test_no_stage_outlives_a_killed_run(project, group):
     for name in ("fetch", "prepare"):
         (project.folder / f"wait-{name}").touch()
     process = project.start("--jobs", "2")
-    wait_for(lambda: (project.folder / "trace").exists())
-    wait_for(lambda: len((project.folder / "trace").read_text().split()) == 3)
+    wait_for((project.folder / "trace").exists, process)
+    wait_for(lambda: len((project.folder / "trace").read_text().split()) == 3, process)
     process.kill(group)
     process.communicate()
-    wait_for(lambda: not project.processes())  # they would run for ever
+    wait_for_the_end_of_all(project)
     project.check()
 
 
 def test_a_killed_process_of_a_stage_is_a_failure_and_leaves_no_command(project):
     (project.folder / "wait-fetch").touch()
     process = project.start("--jobs", "1")
-    wait_for(lambda: (project.folder / "beats").exists())
+    wait_for((project.folder / "beats").exists, process)
     (worker,) = psutil.Process(process.pid).children()
     worker.kill()
     output = process.communicate()
@@ -312,7 +329,7 @@ def test_a_killed_process_of_a_stage_is_a_failure_and_leaves_no_command(project)
     assert "failed: fetch\n" in output
     assert "skipped: train, tune, score, report\n" in output
     assert sorted(project.trace()) == ["check", "fetch", "prepare"]
-    wait_for(lambda: not project.processes())
+    wait_for_the_end_of_all(project)
     project.check()
 
 
@@ -329,7 +346,7 @@ def test_killed_at_twenty_random_moments(project, tmp_path):
         process.kill(group=generator.random() < 0.5)
         process.communicate()
         kills += process.returncode == -signal.SIGKILL  # else it had ended before
-        wait_for(lambda: not project.processes())
+        wait_for_the_end_of_all(project)
         project.check()
     project.run()
     project.check()
