@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 from functools import partial
 
 import pandas as pd
@@ -11,6 +10,7 @@ import yaml
 from pipelines import paths
 from pipelines.training import supervisor
 from tests.faults import injector
+from tests.unit.tracking.servers import closed_port
 
 NAME = "bag-of-words"
 
@@ -29,11 +29,7 @@ def test_the_first_of_two_workers_writes_the_model(tmp_path):
     tree = yaml.safe_load(file.read_text(encoding="utf-8"))
     tree["models"]["baseline"][NAME]["workers"] = 2
     file.write_text(yaml.safe_dump(tree), encoding="utf-8")
-    with (
-        socket.create_server(("127.0.0.1", 0)) as one,
-        socket.create_server(("127.0.0.1", 0)) as two,
-    ):
-        addresses = [f"127.0.0.1:{listener.getsockname()[1]}" for listener in (one, two)]
+    addresses = [f"127.0.0.1:{closed_port()}" for _ in range(2)]
     workers = [
         injector.start(folder, NAME, partial(set_variables, addresses, number))
         for number in range(2)

@@ -29,6 +29,8 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def work(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
     """A committed project without DVC."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    # The machine is sampled at the start and at the end only, however long that takes.
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "1000000")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["train_seq2seq", NAME])
     (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())

@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from pipelines.tracking import connection
@@ -21,15 +22,24 @@ from tests.unit.service import Service
 
 ROOT = Path(__file__).resolve().parents[3]
 SYSTEM_RANDOM = random.SystemRandom()  # trainings seed the other generator
+NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+USED_PORTS: set[int] = set()
 
 
 def closed_port() -> int:
-    """Return a port on which nothing listens, and that no connection gets as its own port."""
+    """Return a port on which nothing listens, and that no connection gets as its own port.
+
+    No other call returns the same port, in this process of pytest or in one beside it: a server may
+    be stopped and started again.
+    """
     while True:
-        port = SYSTEM_RANDOM.randrange(20_000, 32_768)  # of connections: from 32,768 on
+        # Connections have ports from 32,768 on.
+        port = SYSTEM_RANDOM.randrange(20_000 + NUMBER % 4, 32_768, 4)
         with socket.socket() as free, contextlib.suppress(OSError):
             free.bind(("127.0.0.1", port))
-            return port
+            if port not in USED_PORTS:
+                USED_PORTS.add(port)
+                return port
 
 
 class Server(Service):
@@ -70,8 +80,21 @@ class Server(Service):
     def stop(self) -> None:
         """Kill the server without a shutdown."""
         if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            group = self._process.pid
+            os.killpg(group, signal.SIGKILL)
             self._process.wait()
+            while _runs(group):  # until then, the port accepts connections
+                time.sleep(0.01)
+
+
+def _runs(group: int) -> bool:
+    """Return True if a process of a group has not ended."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            is_member = os.getpgid(process.pid) == group
+            if is_member and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 class Postgres(Service):

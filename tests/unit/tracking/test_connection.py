@@ -267,15 +267,18 @@ def test_a_database_that_closes_connections_is_tried_once(tmp_path):
     def accept(listening):
         with contextlib.suppress(OSError):
             while True:
-                listening.accept()[0].close()
+                accepted, _ = listening.accept()
                 attempts.append(1)
+                accepted.close()
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        threading.Thread(target=accept, args=[listening], daemon=True).start()
+        thread = threading.Thread(target=accept, args=[listening], daemon=True)
+        thread.start()
         address = f"postgresql://me:secret@127.0.0.1:{listening.getsockname()[1]}/runs"
         with pytest.raises(sqlalchemy.exc.OperationalError) as error:
             connection.client(address, tmp_path)
         listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
     assert len(attempts) in (1, 2), "the client library repeats it without encryption"
     assert "secret" not in connection.summary(error.value)
 
