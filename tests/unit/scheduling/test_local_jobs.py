@@ -65,7 +65,10 @@ def test_a_signal_reaches_one_job(executor):
     for name in ("first", "second"):
         executor.start(name, StageJob("b"), {"KEY": name})
     while len(started) < 2:
-        started |= {name for name, messages, _ in executor.wait(0.05) if STARTED in messages}
+        for name, messages, code in executor.wait(0.05):
+            assert code is None, executor.log(name).read_text()
+            if STARTED in messages:
+                started.add(name)
     executor.send_signal(signal.SIGINT, "first")
     messages, codes = wait(executor, ["first"])
     assert messages["first"][-1] == "stopped"
