@@ -12,6 +12,7 @@ import yaml
 from pipelines import paths
 from pipelines.evaluation import parts
 from pipelines.lineage import dvc_project, hashing
+from pipelines.tracking import run_store
 from tests.contract import test_tutorial_claims
 from tests.walk.projects import (
     DATA,
@@ -163,7 +164,7 @@ def test_datasets_have_the_hash_of_dvc(finished):
         assert hashing.file_md5(project.folder / path) == hashes[path.as_posix()]
 
 
-def test_a_logged_model_predicts_like_the_command(copy):
+def test_a_logged_model_predicts_like_the_command(finished, copy):
     """In a new process and another folder, through MLflow alone."""
     script = """if True:
         import json, mlflow, sys
@@ -176,6 +177,10 @@ def test_a_logged_model_predicts_like_the_command(copy):
             (prediction,) = mlflow.pyfunc.load_model(model.model_uri).predict([text])
             print(json.dumps([name, prediction]))
     """
+    # MLflow alone would write into the artifacts of the finished project, which others copy now.
+    artifacts = finished[0].folder / "mlartifacts"
+    before = set(artifacts.rglob("*"))
+    run_store.open_store(copy.folder)
     texts = {"days-attention": "march 5, 2004", "plain-lstm": "the", "moods-rnn": "the cat likes"}
     texts |= {"slots-tagger": "the cat sees", "moods-logistic": "the cat likes"}
     uri = f"sqlite:///{copy.folder / 'mlflow.db'}"
@@ -188,6 +193,7 @@ def test_a_logged_model_predicts_like_the_command(copy):
             prediction = prediction.splitlines()[1].split()[0]
         assert prediction == logged[name].strip() != ""
     assert not list((copy.folder / "mlartifacts").rglob("*.pkl"))
+    assert set(artifacts.rglob("*")) == before
 
 
 def test_a_fine_tuned_classifier_starts_with_the_embedding_of_its_language_model(finished):
