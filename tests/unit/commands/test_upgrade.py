@@ -22,7 +22,8 @@ def copy_source(folder: Path) -> Path:
     for path, file in skeleton.wheel_files(ROOT).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, folder / path)
-    shutil.copytree(ROOT / "seqproof", folder / "seqproof")
+    ignored = shutil.ignore_patterns("__pycache__")  # other processes may write there
+    shutil.copytree(ROOT / "seqproof", folder / "seqproof", ignore=ignored)
     return folder
 
 
