@@ -118,7 +118,8 @@ def group(cluster, tmp_path, monkeypatch) -> Iterator[Group]:
     (folder / "dvc.lock").write_text("schema: '2.0'\nstages:\n  fetch:\n    cmd: 'true'\n")
     (folder / "train.py").write_text(TRAIN)
     (folder / ".gitignore").write_text("/sum\n/.seqproof\n")
-    shutil.copytree(ROOT / "pipelines", folder / "pipelines")
+    ignored = shutil.ignore_patterns("__pycache__")  # other processes may write there
+    shutil.copytree(ROOT / "pipelines", folder / "pipelines", ignore=ignored)
     monkeypatch.setattr(executors, "worker_count", lambda text, stage: 2)
     monkeypatch.chdir(folder)
     with Children(folder / ".seqproof" / "logs") as children:
