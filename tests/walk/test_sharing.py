@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.tracking.servers import ObjectStore, Postgres, closed_port
+from tests.unit.tracking.servers import PATIENCE, ObjectStore, Postgres, closed_port
 from tests.walk.projects import ROOT, Project, create
 
 WORD = "hunter2"
@@ -168,7 +168,8 @@ def team(tmp_path_factory: pytest.TempPathFactory, server: Mapping[str, str]) ->
         # The first machine has its passwords in the address and in variables.
         variables = {"MLFLOW_TRACKING_URI": address}
         first = Machine(create(folder / "first", server))
-        first.project.variables = {**server, **objects.variables, **root, **variables}
+        shared = {**server, **PATIENCE, **root}
+        first.project.variables = {**shared, **objects.variables, **variables}
         first.project.edit_params(shrink)
         origin = folder / "origin.git"
         first.run("git", "commit", "-qam", "two models")
@@ -179,7 +180,7 @@ def team(tmp_path_factory: pytest.TempPathFactory, server: Mapping[str, str]) ->
         # The second machine has its passwords in files. Both have the home of the fork server.
         home = Path(server["HOME"])
         variables = {"MLFLOW_TRACKING_URI": _write_passwords(home, address)}
-        second = Machine(Project(folder / "elsewhere", {**server, **root, **endpoint, **variables}))
+        second = Machine(Project(folder / "elsewhere", {**shared, **endpoint, **variables}))
         subprocess.run(["git", "clone", "-q", str(origin), str(second.project.folder)], check=True)
         left = _follow(second, "On another machine", {})
         assert [words[:2] for words in left] == [

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.tracking import connection
-from tests.unit.tracking.servers import Postgres, Server
+from tests.unit.tracking.servers import PATIENCE, Postgres, Server
 from tests.unit.tracking.work import NAME, Work
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -29,6 +29,8 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def work(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
     """A committed project without DVC."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for key, value in PATIENCE.items():
+        monkeypatch.setenv(key, value)
     # The machine is sampled at the start and at the end only, however long that takes.
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "1000000")
     monkeypatch.chdir(tmp_path)

@@ -22,6 +22,9 @@ from tests.unit.service import Service
 
 ROOT = Path(__file__).resolve().parents[3]
 SYSTEM_RANDOM = random.SystemRandom()  # trainings seed the other generator
+# Seconds in which a server on this machine must answer; the short times that the product sets are
+# for the network.
+PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "100000", "PGCONNECT_TIMEOUT": "100000"}
 NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 USED_PORTS: set[int] = set()
 
@@ -141,15 +144,17 @@ class Postgres(Service):
         self._call("initdb", "-D", str(self._data), *login, "--no-sync")
         port = urlsplit(self.address).port
         options = f"-p {port} -F -c listen_addresses=127.0.0.1 -k {self._folder.name}"
-        self._call(
-            "pg_ctl", "-D", str(self._data), "-w", "-l", f"{self._data}.log", "-o", options, "start"
-        )
+        self._control("-l", f"{self._data}.log", "-o", options, "start")
 
     def stop(self) -> None:
         """Stop the server and remove its files."""
         if (self._data / "postmaster.pid").exists():
-            self._call("pg_ctl", "-D", str(self._data), "-w", "-m", "immediate", "stop")
+            self._control("-m", "immediate", "stop")
         self._folder.cleanup()
+
+    def _control(self, *arguments: str) -> None:
+        """Start or stop the server, and wait as long as that takes, not for a minute only."""
+        self._call("pg_ctl", "-D", str(self._data), "-w", "-t", "100000", *arguments)
 
 
 class ObjectStore(Service):

@@ -13,6 +13,7 @@ import sqlalchemy
 
 from pipelines.errors import UserError, redact
 from pipelines.tracking import connection, run_store
+from tests.unit.tracking.servers import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -80,8 +81,8 @@ def test_the_store_of_a_folder_with_a_question_mark_is_inside(monkeypatch, tmp_p
 def _impatient(monkeypatch):
     """Set the variables, so that monkeypatch restores what `ping` sets."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    for key in connection.PING_ENV:
-        monkeypatch.setenv(key, connection.PING_ENV[key])
+    for key, value in (connection.PING_ENV | PATIENCE).items():
+        monkeypatch.setenv(key, value)
 
 
 def ping_error(monkeypatch, address):

@@ -12,7 +12,7 @@ from commands.sync import sync
 from pipelines.console import Exit
 from pipelines.errors import UserError
 from pipelines.tracking import connection, mlflow_format, offline_queue, run_store
-from tests.unit.tracking.servers import ObjectStore, Postgres, Server
+from tests.unit.tracking.servers import PATIENCE, ObjectStore, Postgres, Server
 from tests.unit.tracking.work import CORPUS, NAME, Work
 
 PASSWORD = "s3-secret"
@@ -43,7 +43,7 @@ def shared(
     code.mkdir(parents=True)
     shutil.copy(Path(mlflow_format.__file__).with_name("serving.py"), code)
     monkeypatch.setattr(mlflow_format, "__file__", str(code / "mlflow_format.py"))
-    for key, value in (objects.variables | connection.CLIENT_ENV).items():
+    for key, value in (objects.variables | connection.CLIENT_ENV | PATIENCE).items():
         monkeypatch.setenv(key, value)
     return work
 

@@ -16,7 +16,7 @@ import pytest
 from pipelines.config import params
 from pipelines.lineage import hashing, run_tags
 from pipelines.tracking import connection, offline_queue, run_writer, runs
-from tests.unit.tracking.servers import Server, closed_port
+from tests.unit.tracking.servers import PATIENCE, Server, closed_port
 
 ROOT = Path(__file__).resolve().parents[3]
 COUNT = iter(range(1000))
@@ -31,6 +31,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def identity(monkeypatch: pytest.MonkeyPatch) -> runs.RunIdentity:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for key, value in PATIENCE.items():
+        monkeypatch.setenv(key, value)
     return runs.RunIdentity(
         f"seqproof/opinions-{next(COUNT)}", "opinions-lstm", "opinions", "classification"
     )
