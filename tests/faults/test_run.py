@@ -170,8 +170,8 @@ def wait_for(condition: Callable[[], object], process: ForkedRun) -> None:
 def wait_for_the_end_of_all(project: Project) -> None:
     """Wait until no process works in the project; fail if one of them goes on with its work.
 
-    A killed process may remain for a moment, but it writes no more beats. 200 beats take 10 seconds
-    of the process itself.
+    A killed process may remain for a moment, but it writes no more beats: two processes that go on
+    write 200 of them in five seconds or more.
     """
     beats = project.folder / "beats"
 
