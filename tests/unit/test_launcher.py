@@ -20,6 +20,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).touch()
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "path", ["elsewhere"])
+    monkeypatch.setenv("PATH", os.environ["PATH"])  # the program changes it
     return folder
 
 

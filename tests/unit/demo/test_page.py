@@ -66,7 +66,9 @@ def browser():
     with playwright.sync_playwright() as driver:
         options = ["--no-sandbox", "--disable-gpu"]
         playwright.expect.set_options(timeout=MILLISECONDS)
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=options)
+        chromium = driver.chromium.launch(
+            executable_path=CHROMIUM, args=options, timeout=MILLISECONDS
+        )
         yield chromium
         chromium.close()
 

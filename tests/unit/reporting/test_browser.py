@@ -95,7 +95,8 @@ def test_the_page_fits_a_phone_and_has_a_dark_mode(report: Path) -> None:
 
 
 @needs_chromium
-def test_the_report_is_printed_to_pdf(report: Path) -> None:
+def test_the_report_is_printed_to_pdf(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browser, "TIMEOUT", None)
     pdf = report.with_suffix(".pdf")
     browser.print_to_pdf(report, pdf)
     content = pdf.read_bytes()
