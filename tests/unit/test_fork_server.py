@@ -80,7 +80,7 @@ SLEEPS = """
 from pipelines import startup
 import os, time
 print(os.getpid(), flush=True)
-time.sleep(600)
+time.sleep(3600)
 """
 # The code of a program whose output is full: at once without a buffer, or at its end.
 FULL = 1 if os.environ.get("PYTHONUNBUFFERED") else 120
@@ -335,12 +335,14 @@ def test_a_server_ends_with_the_process_that_started_it():
     source = (
         "import time\nfrom pipelines import fork_server\n"
         "with fork_server.serving([]) as variables:\n"
-        "    print(variables['SEQPROOF_FORK_SERVER'], flush=True)\n    time.sleep(600)\n"
+        "    print(variables['SEQPROOF_FORK_SERVER'], flush=True)\n    time.sleep(3600)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", source], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
-    folder = Path(process.stdout.readline().strip()).parent
+    address = process.stdout.readline().strip()
+    assert address
+    folder = Path(address).parent
     assert folder.exists()
     process.kill()
     process.communicate()

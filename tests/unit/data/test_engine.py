@@ -94,6 +94,7 @@ def test_dask_writes_the_same_bytes_when_a_worker_is_killed(
 
     alone = run_stages(LOCAL)
     monkeypatch.setattr(partitions, "MAX_ROWS", 20)
+    monkeypatch.setattr(dask_client, "TIMEOUT", 600)  # for a slow machine
     with (
         mock.patch.dict(os.environ),  # Dask sets variables for good
         LocalCluster(
@@ -166,7 +167,7 @@ def is_alive(process: int) -> bool:
 
 def announce_and_wait(file: Path) -> None:
     file.write_text(str(os.getpid()), encoding="utf-8")
-    time.sleep(600)
+    time.sleep(3600)
 
 
 def test_workers_end_with_a_killed_stage(tmp_path: Path) -> None:

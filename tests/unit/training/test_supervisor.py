@@ -86,7 +86,7 @@ def test_a_killed_worker_starts_all_again_without_the_option_fresh(tmp_path):
         tmp_path,
         "if fresh and number == 1: time.sleep(0.5); os.kill(os.getpid(), signal.SIGKILL)",
         "print(fresh, flush=True)",
-        "if fresh: time.sleep(600)",
+        "if fresh: time.sleep(3600)",
         options=["--fresh"],
     )
     again = "A worker was lost. All start again from the last checkpoint."
@@ -123,7 +123,7 @@ def test_an_error_of_the_first_worker_is_printed_once(tmp_path):
 def started(folder: Path, *lines: str) -> tuple[subprocess.Popen, list[psutil.Process]]:
     """Start the program; return it and its workers when the first one has begun."""
     ignore = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))"
-    command = program(folder, ignore, FIRST_ADDS_AN_ATTEMPT, "time.sleep(1000)")
+    command = program(folder, ignore, FIRST_ADDS_AN_ATTEMPT, "time.sleep(3600)")
     process = subprocess.Popen(command, cwd=folder, env=environment())
     workers: list[psutil.Process] = []
     while len(workers) < 2 or not (folder / "attempts").read_text(encoding="utf-8"):
