@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +30,33 @@ SENTENCES = ["a good film", "a bad film", "good", "not a good film", "a film", "
 TAGS = ["O B-a I-a", "O B-b I-a", "B-a", "O O B-a I-a", "O I-a", "B-b B-b I-b"]
 LABELS = ["positive", "negative", "positive", "negative", "neutral", "negative"]
 SOURCES = ["a b c d", "b c", "d c b a a", "c", "a a b", "d d c b", "b a", "c a d"]
+
+
+class Seeds:
+    """Random numbers of a test and of its fixtures are the same in each run, whatever ran before.
+
+    Keras draws the seeds of new weights from the generator of Python. A plugin, since a conftest.py
+    of a folder hears of no fixture of the session.
+    """
+
+    FOLDER = "tests/unit"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> None:
+        if fixturedef.baseid.startswith(self.FOLDER):
+            random.seed(f"{request.node.nodeid} {fixturedef.argname}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        if item.nodeid.startswith(self.FOLDER):
+            random.seed(item.nodeid)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Seed the random numbers of all tests in this folder."""
+    config.pluginmanager.register(Seeds())
 
 
 def make_config(model: str, **changes: object) -> params.Model:
