@@ -74,12 +74,14 @@ def test_work_folders_of_killed_processes_disappear_and_those_of_others_stay(
     target = tmp_path / "a"
     command = [sys.executable, "-c", WORKS, str(target)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "works\n"
-        leftover = next(tmp_path.iterdir())
-        with files.work_folder(target):
-            assert leftover.is_dir(), "its process works on it"
-        process.kill()
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "works\n"
+            leftover = next(tmp_path.iterdir())
+            with files.work_folder(target):
+                assert leftover.is_dir(), "its process works on it"
+        finally:
+            process.kill()
     assert leftover.is_dir()
     with files.work_folder(tmp_path / "a.b"):
         assert leftover.is_dir(), "it belongs to another target"
