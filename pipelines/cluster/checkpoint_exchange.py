@@ -70,7 +70,7 @@ class CheckpointExchange:
             end.set()
             thread.join()
             self._try(self.upload)
-        if not newest_files(self._folder) and not self._failed:
+        if not newest_files(self._folder):
             self._try(self.clear)
 
     def download(self) -> None:

@@ -38,10 +38,19 @@ class RemoteFolder:
             return None
 
     def upload(self, source: Path, name: str) -> None:
-        """Upload a file."""
+        """Upload a file.
+
+        Raises:
+            FileNotFoundError: the file has been removed meanwhile.
+        """
         target = self._join(name)
         self._files.makedirs(self._files.parent(target), exist_ok=True)
-        self._files.put_file(str(source), target)
+        try:
+            self._files.put_file(str(source), target)
+        except Exception as error:
+            if not source.exists():  # over HTTP, this is another error
+                raise FileNotFoundError(str(source)) from error
+            raise
 
     def download(self, name: str, target: Path) -> None:
         """Download a file; it appears under its name when it is complete.

@@ -199,6 +199,24 @@ def test_a_newer_checkpoint_of_another_machine_stays(tmp_path, remote):
     assert latest_step(third) == 3
 
 
+def test_a_training_may_remove_a_checkpoint_while_it_is_uploaded(
+    tmp_path, storage, remote, monkeypatch, capsys
+):
+    (first,) = folders(tmp_path, "first")
+    upload = remote.upload
+
+    def remove_and_upload(source: Path, name: str) -> None:
+        if name.endswith(".npys"):
+            CheckpointManager(first, 1).clear()
+        upload(source, name)
+
+    monkeypatch.setattr(remote, "upload", remove_and_upload)
+    with CheckpointExchange(first, remote).open(3600):
+        train(first, 1)
+    assert capsys.readouterr().err == ""
+    assert not any(file.stat().st_size for file in (storage / KEY).iterdir())
+
+
 def test_errors_are_reported_once_without_passwords(tmp_path, remote, monkeypatch, capsys):
     (first,) = folders(tmp_path, "first")
 
@@ -218,6 +236,22 @@ def test_errors_are_reported_once_without_passwords(tmp_path, remote, monkeypatc
     monkeypatch.undo()
     exchange.upload()  # it goes on when the remote answers again
     assert remote.read(MANIFEST)
+
+
+@pytest.mark.parametrize("remote", ["folder"], indirect=True)
+def test_an_error_in_between_leaves_no_checkpoint(tmp_path, storage, remote, monkeypatch, capsys):
+    (first,) = folders(tmp_path, "first")
+    exchange = CheckpointExchange(first, remote)
+    with exchange.open(3600):
+        train(first, 1)
+        exchange.upload()
+        with monkeypatch.context() as patch:
+            patch.setattr(remote, "read", lambda name: b"{")
+            train(first, 2)
+            exchange._try(exchange.upload)
+        assert "could not be exchanged" in capsys.readouterr().err
+        CheckpointManager(first, 1).clear()
+    assert names(storage / KEY) == set()
 
 
 def test_a_checkpoint_that_is_not_complete_is_not_uploaded(tmp_path):
