@@ -238,8 +238,6 @@ def reported_loss() -> Iterator[None]:
     """
     try:
         yield
-    except UserError:
-        raise
     except (Exception, asyncio.CancelledError):  # Dask has no class for it
         raise UserError(CONNECTION_LOST) from None
 

@@ -296,8 +296,9 @@ async def _replace_jobs(cluster: Any, jobs: int, terminal: int, end: asyncio.Eve
             unconnected.clear()
         elif len(unconnected) == jobs:
             message = (
-                f"The last {connections.early_ends} jobs of SLURM ended so. Correct {SECTION} in "
-                "Dask's configuration, and run the command again.\n"
+                f"The last {connections.early_ends} jobs of SLURM ended before their workers had "
+                f"connected. Correct {SECTION} in Dask's configuration, and run the command "
+                "again.\n"
             )
             os.write(terminal, message.encode())
             os.kill(os.getpid(), signal.SIGTERM)  # _hold_cluster waits for it

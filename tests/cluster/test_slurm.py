@@ -127,7 +127,8 @@ def test_jobs_whose_workers_do_not_start_end_the_scheduler(configured, tmp_path,
     *jobs, last = capfd.readouterr().err.splitlines()
     pattern = r"Job (\d+) of SLURM ended before its worker had connected[.] See its output in /.*"
     assert len({re.fullmatch(pattern, line)[1] for line in jobs}) == slurm.MAX_EARLY_ENDS
-    assert last.startswith("The last 3 jobs of SLURM ended so. Correct jobqueue.slurm in ")
+    assert last.startswith("The last 3 jobs of SLURM ended before their workers had connected. ")
+    assert "Correct jobqueue.slurm in Dask's configuration" in last
 
 
 def test_jobs_end_when_the_process_is_killed(configured, tmp_path):

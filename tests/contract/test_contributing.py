@@ -2,13 +2,13 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import yaml
 
+from tests import packages
 from tests.contract.imports import ROOT
 from tests.unit.corpus_entries import COMMON_CHECKS
 
@@ -153,9 +153,7 @@ def replace(text: str, pattern: str, new: str) -> str:
 def test_additions_of_the_guide_work(tmp_path, server):
     assert len(BLOCKS) == 8
     for package in ("pipelines", "stages"):
-        shutil.copytree(
-            ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        packages.copy(package, tmp_path)
     for name, code in BLOCKS:
         insert(tmp_path, name, code)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS), encoding="utf-8")

@@ -35,8 +35,8 @@ SOURCES = ["a b c d", "b c", "d c b a a", "c", "a a b", "d d c b", "b a", "c a d
 class Seeds:
     """Random numbers of a test and of its fixtures are the same in each run, whatever ran before.
 
-    Keras draws the seeds of new weights from the generator of Python. A plugin, since a conftest.py
-    of a folder hears of no fixture of the session.
+    Keras draws the seeds of new weights from the generator of Python. This is a plugin, since
+    pytest does not call the hooks of a folder's conftest.py for fixtures of the session.
     """
 
     FOLDER = "tests/unit"

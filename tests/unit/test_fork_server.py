@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import fork_client, fork_server
+from tests import packages
 
 ROOT = Path(__file__).parents[2]
 # Prints all that a program has from the process that started it.
@@ -100,9 +100,7 @@ def make_project(folder: Path) -> Path:
     (folder / "stages").mkdir()
     for name, source in {"__init__": "", **PROGRAMS}.items():
         (folder / "stages" / f"{name}.py").write_text(source, encoding="utf-8")
-    # Files that another process compiles have other names for a moment, and vanish.
-    compiled = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "pipelines", folder / "pipelines", ignore=compiled)
+    packages.copy("pipelines", folder)
     return folder
 
 

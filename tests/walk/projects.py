@@ -17,6 +17,7 @@ import yaml
 from pipelines import fork_client, paths
 from pipelines.config import params
 from pipelines.lineage import dvc_project
+from tests import packages
 from tests.unit.corpus_entries import MOODS, PLAIN
 
 ROOT = Path(__file__).parents[2]
@@ -259,8 +260,7 @@ def create(folder: Path, variables: Mapping[str, str]) -> Project:
     folder.mkdir(parents=True)
     for part in PARTS:
         if (ROOT / part).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+            packages.copy(part, folder)
         else:
             shutil.copy(ROOT / part, folder / part)
     project = Project(folder, variables)

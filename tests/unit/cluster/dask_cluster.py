@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from tests import watchdog
 from tests.unit.service import Service
 from tests.unit.tracking.servers import closed_port
 
@@ -71,16 +72,8 @@ class DaskCluster(Service):
 
     def stages(self) -> list[int]:
         """Return the processes that work in copies of a project on the workers."""
-        processes = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                folder, command = (process / "cwd").readlink(), (process / "cmdline").read_bytes()
-            except OSError:
-                continue
-            is_copy = folder.name.startswith("seqproof-") and folder.is_relative_to(self._folder)
-            if is_copy and command:
-                processes.append(int(process.name))
-        return processes
+        own = {process.pid for process in self._processes.values()}
+        return [pid for pid in watchdog.inside(self._folder) if pid not in own]
 
     def _start(self, name: str, *arguments: str) -> None:
         (self._folder / name).mkdir(parents=True)

@@ -25,22 +25,19 @@ from pipelines.errors import UserError
 from pipelines.scheduling import jobs
 from pipelines.scheduling.children import Children, StopSignals
 from pipelines.scheduling.jobs import NOTICE, STARTED, StageJob
+from tests import packages
 from tests.faults.forked_run import ForkedRun
 from tests.unit.cluster.dask_cluster import DaskCluster, wait_until
 from tests.unit.scheduling.shell_project import STAGES, Project
 from tests.unit.scheduling.test_local_jobs import wait
 from tests.unit.tracking.servers import closed_port
 
-ROOT = Path(__file__).parents[3]
-
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory) -> Project:
     """The project after `dvc repro`; with the code that runs on workers."""
     project = Project.create(tmp_path_factory.mktemp("plain").resolve() / "project")
-    shutil.copytree(
-        ROOT / "pipelines", project.folder / "pipelines", ignore=shutil.ignore_patterns("*.pyc")
-    )
+    packages.copy("pipelines", project.folder)
     project.reproduce()
     project.commands()
     return project

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import yaml
 
+from tests import packages
 from tests.unit.cluster.dask_cluster import DaskCluster
-from tests.unit.commands.sweep_project import ROOT, SWEEP, SweepProject
+from tests.unit.commands.sweep_project import SWEEP, SweepProject
 
 
 def test_trials_on_workers_have_the_same_results(tmp_path: Path, cluster: DaskCluster) -> None:
     project = SweepProject.create(tmp_path.resolve() / "project")
-    code = shutil.ignore_patterns("*.pyc")
-    shutil.copytree(ROOT / "pipelines", project.folder / "pipelines", ignore=code)
+    packages.copy("pipelines", project.folder)
     file = project.folder / "params.yaml"
     tree = yaml.safe_load(file.read_text(encoding="utf-8"))
     # The starting point, 0.5, wins and is compared with nothing.

@@ -4,7 +4,6 @@ The command is a small program that connects its workers as a training does, wit
 """
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -18,6 +17,7 @@ from pipelines.cluster.executor import DaskExecutor
 from pipelines.cluster.worker_groups import worker_count
 from pipelines.scheduling.children import Children
 from pipelines.scheduling.jobs import StageJob
+from tests import packages
 from tests.unit.cluster.dask_cluster import wait_until
 from tests.unit.scheduling.shell_project import Project
 from tests.unit.scheduling.test_local_jobs import wait
@@ -118,8 +118,7 @@ def group(cluster, tmp_path, monkeypatch) -> Iterator[Group]:
     (folder / "dvc.lock").write_text("schema: '2.0'\nstages:\n  fetch:\n    cmd: 'true'\n")
     (folder / "train.py").write_text(TRAIN)
     (folder / ".gitignore").write_text("/sum\n/.seqproof\n")
-    ignored = shutil.ignore_patterns("__pycache__")  # other processes may write there
-    shutil.copytree(ROOT / "pipelines", folder / "pipelines", ignore=ignored)
+    packages.copy("pipelines", folder)
     monkeypatch.setattr(executors, "worker_count", lambda text, stage: 2)
     monkeypatch.chdir(folder)
     with Children(folder / ".seqproof" / "logs") as children:

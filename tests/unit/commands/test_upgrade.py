@@ -11,6 +11,7 @@ from commands import project_files, repository, skeleton, templates, upgrade
 from commands.app import app
 from commands.new import new
 from pipelines.errors import UserError
+from tests import packages
 from tests.unit.tiny_project import MODEL, Project
 
 ROOT = templates.SOURCE
@@ -22,8 +23,7 @@ def copy_source(folder: Path) -> Path:
     for path, file in skeleton.wheel_files(ROOT).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, folder / path)
-    ignored = shutil.ignore_patterns("__pycache__")  # other processes may write there
-    shutil.copytree(ROOT / "seqproof", folder / "seqproof", ignore=ignored)
+    packages.copy("seqproof", folder)
     return folder
 
 

@@ -347,7 +347,6 @@ def _tiny_model(folder: Path, vocabulary: Path) -> list[str]:
     return classification.TASK.predict(loaded, ["good", "bad bad"])
 
 
-# Keras on NumPy 2, when it saves weights.
 def test_a_logged_model_can_be_loaded_elsewhere_and_predicts_the_same(
     root: Path, identity: runs.RunIdentity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
