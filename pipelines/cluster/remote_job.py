@@ -55,8 +55,9 @@ class CopyExecutor(LocalExecutor):
 
         def main(send: Send) -> None:
             # SLURM sends SIGTERM to all processes. The parent passes it on as SIGINT, and a second
-            # signal would end a training at once. The program of the stage inherits the mask.
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+            # signal would end a training at once. The shell and the program of the stage ignore it,
+            # too. Blocking it would not do: dash unblocks all signals when it starts a program.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             if self._assists:
                 assist(self._folder, job.stage, send, self._pulls)
                 return

@@ -72,12 +72,19 @@ class AgreedSignals(Signals):
 
 @contextmanager
 def handle_signals() -> Iterator[Signals]:
-    """Record signals while the context is open, and restore the earlier handlers at its end."""
+    """Record signals while the context is open, and restore the earlier handlers at its end.
+
+    Signals that the process ignores stay ignored, SIGHUP after `nohup` for example.
+    """
     signals = Signals()
     if threading.current_thread() is not threading.main_thread():
         yield signals  # Python delivers signals to the main thread only
         return
-    handlers = {number: signal.signal(number, signals.record) for number in SIGNALS}
+    handlers = {
+        number: signal.signal(number, signals.record)
+        for number in SIGNALS
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield signals
     finally:

@@ -79,6 +79,7 @@ class Run:
 
     def __init__(self, project: Project, children: Children, address: str) -> None:
         self.project = project
+        self.variables = {"TRACE": str(project.trace)}
         self.executor = DaskExecutor(project.folder, children, list(STAGES), address)
 
     def __enter__(self) -> "Run":
@@ -96,7 +97,7 @@ class Run:
             redirect_stdout(output),
             redirect_stderr(errors),
         ):
-            self.executor.start(name, StageJob(name, params), {"TRACE": str(self.project.trace)})
+            self.executor.start(name, StageJob(name, params), self.variables)
 
     def finish(self, name: str) -> list[str]:
         """Wait for its end; return its messages."""
@@ -277,18 +278,23 @@ def test_ctrl_c_and_the_next_command(project, cluster, plain):
     assert list((project.folder / ".seqproof" / "exchange").iterdir()) == []
 
 
-def test_a_worker_that_gets_sigterm_lets_the_stage_end(on_workers, cluster):
+@pytest.mark.parametrize("shell", ["bash", "dash"])
+def test_a_worker_that_gets_sigterm_lets_the_stage_end(shell, on_workers, cluster):
     """SLURM sends it to all processes of a job, and kills them when the worker has ended."""
+    path = shutil.which(shell)
+    if path is None:
+        pytest.skip(f"{shell} is not installed")
+    on_workers.variables["SHELL"] = path  # DVC runs the command in it
     last = on_workers.project.trace.with_name(f"{on_workers.project.trace.name}.last")
     script = on_workers.project.folder / "work.sh"
     text = script.read_text().replace("sleep 0.05", "sleep 0.05 || true")  # SIGINT reaches it, too
-    script.write_text(f"trap '' TERM\ntrap 'sleep 1; touch {last}; exit 1' INT\n{text}")
+    script.write_text(f"trap 'sleep 1; touch {last}; exit 1' INT\n{text}")
     begin_training(on_workers)
     wait_until(lambda: "Running train on" in on_workers.log("train"))
     (address,) = re.findall("Running train on (.*)[.]", on_workers.log("train"))
     name = next(name for name in cluster.names() if address in cluster.log(name))
     cluster.terminate(name)
-    assert last.exists()
+    assert last.exists(), cluster.log(name)
     end_training(on_workers)
     assert on_workers.finish("train")[-1] == "ran"
 

@@ -48,3 +48,15 @@ def test_no_handler_is_set_in_another_thread():
     thread.start()
     thread.join()
     assert handlers == [signal.getsignal(signal.SIGTERM)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_the_process_ignores_stays_ignored(number):
+    handler = signal.signal(number, signal.SIG_IGN)
+    try:
+        with handle_signals() as signals:
+            os.kill(os.getpid(), number)
+            signals.check()
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, handler)
