@@ -13,7 +13,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 T = TypeVar("T")
 
@@ -113,6 +117,19 @@ def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 file atomically, with its line ends as they are."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_array(array: npt.NDArray[Any], file: Any) -> None:
+    """Write an array in NumPy's format to an open binary file.
+
+    Raises:
+        OSError: the disk is full, for instance.
+    """
+    import numpy as np
+
+    # To a file NumPy would write in another way, whose error does not name the reason.
+    writer: Any = SimpleNamespace(write=file.write)
+    np.lib.format.write_array(writer, array, allow_pickle=False)
 
 
 def write_json(path: Path, value: Any) -> None:

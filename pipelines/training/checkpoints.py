@@ -247,7 +247,7 @@ def _read_index(path: Path) -> Any:
 def _write_arrays(arrays: Arrays, file: Any) -> None:
     """Write one array after the other in NumPy's format."""
     for array in arrays:
-        np.lib.format.write_array(file, array, allow_pickle=False)
+        files.write_array(array, file)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines import files
 from pipelines.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,12 +22,10 @@ LOSSES, NORMS = "losses.npy", "gradient-norms.npy"
 
 def write_step_metrics(losses: StepValues | None, norms: StepValues | None, folder: Path) -> None:
     """Write the losses and gradient norms of all training steps, if any, into a model's folder."""
-    import numpy as np
-
     for name, values in ((LOSSES, losses), (NORMS, norms)):
         if values is not None:
             with (folder / name).open("wb") as file:
-                np.lib.format.write_array(file, values, allow_pickle=False)
+                files.write_array(values, file)
 
 
 def read_losses(folder: Path) -> StepValues:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
-from pipelines import console, paths
+from pipelines import console, files, paths
 from pipelines.config import params
 from pipelines.console import Argument, Option
 from pipelines.errors import UserError
@@ -103,7 +103,8 @@ def main(
     group = workers.connect(entry)
     losses = first_losses(config, name, steps, group)
     if group is None or group.is_first:
-        np.save(file, losses[:steps], allow_pickle=False)
+        with file.open("wb") as output:
+            files.write_array(losses[:steps], output)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
 import errno
 import json
+import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipelines import files
@@ -21,6 +24,31 @@ with files.work_folder(Path(sys.argv[1])) as folder:
     print("works", flush=True)
     signal.pause()
 """
+
+
+def test_an_array_has_numpys_format(tmp_path):
+    arrays = [np.arange(12.0).reshape(3, 4).T, np.zeros((0, 2), np.int8), np.array(True)]
+    with (tmp_path / "arrays").open("wb") as file:
+        for array in arrays:
+            files.write_array(array, file)
+    expected = b""
+    for array in arrays:
+        np.save(tmp_path / "array.npy", array)
+        expected += (tmp_path / "array.npy").read_bytes()
+    assert (tmp_path / "arrays").read_bytes() == expected
+
+
+def test_an_array_that_does_not_fit_names_the_reason(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, hard))  # fails as a full disk does
+    try:
+        with (
+            pytest.raises(OSError, match=os.strerror(errno.EFBIG)),
+            (tmp_path / "array").open("wb") as file,
+        ):
+            files.write_array(np.zeros(2**18), file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_json_is_sorted_and_has_no_nan():

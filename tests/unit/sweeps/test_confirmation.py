@@ -1,5 +1,6 @@
 """The comparison of winner and starting point, corrected for the number of trials."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,9 @@ def train(executor: FakeExecutor, jobs: int = 2, stop: StopSignals | None = None
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_both_groups_are_trained_and_evaluated(jobs: int, tmp_path: Path) -> None:
+def test_both_groups_are_trained_and_evaluated(
+    jobs: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     executor = FakeExecutor(tmp_path)
     outs = train(executor, jobs)
     assert {group: len(both) for group, both in outs.items()} == {"start": 2, "winner": 2}
@@ -151,6 +154,10 @@ def test_both_groups_are_trained_and_evaluated(jobs: int, tmp_path: Path) -> Non
     assert training == StageJob("train_lstm@m", "text of start")
     entry = {"outs": [{"path": "tuning-m-start-training", "md5": "a"}]}
     assert evaluation == StageJob("evaluate_lstm@m", "text of start", {"train_lstm@m": entry})
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"the starting point: training ran in \d+:\d\d \(1 of 4\)", lines[0])
+    assert "the winner: evaluation ran in " in "\n".join(lines)
+    assert [line[-8:] for line in lines] == [f"({number} of 4)" for number in range(1, 5)]
 
 
 def test_a_failure_is_one_sentence(tmp_path: Path) -> None:
