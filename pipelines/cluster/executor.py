@@ -201,7 +201,9 @@ def _take_over_runs(root: Path, content: bytes) -> None:
             tempfile.TemporaryDirectory() as folder,
             tarfile.open(fileobj=io.BytesIO(content)) as archive,
         ):
-            archive.extractall(folder, filter="data")
+            # Python 3.11.3 and older have no filters.
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)
+            archive.extractall(folder)
             offline_queue.take_over(root, Path(folder))
 
 

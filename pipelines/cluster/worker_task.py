@@ -100,7 +100,9 @@ def make_task() -> Task:
         folder = Path(tempfile.mkdtemp(prefix="seqproof-", dir=worker.local_directory)).resolve()
         try:
             with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-                files.extractall(folder, filter="data")
+                # Python 3.11.3 and older have no filters.
+                files.extraction_filter = getattr(tarfile, "data_filter", None)
+                files.extractall(folder)
             process = subprocess.Popen(
                 [sys.executable, "-m", program],
                 cwd=folder,

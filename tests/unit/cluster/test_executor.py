@@ -111,8 +111,9 @@ class Run:
         return self.finish(name)
 
     def log(self, name: str) -> str:
-        """Return its output."""
-        return self.executor.log(name).read_text()
+        """Return its output, empty until its process has opened the file."""
+        file = self.executor.log(name)
+        return file.read_text() if file.exists() else ""
 
 
 @pytest.fixture
@@ -186,7 +187,8 @@ def begin_training(on_workers: Run, params: str | None = None) -> None:
     on_workers.project.trace.with_name(f"{on_workers.project.trace.name}.wait").touch()
     on_workers.start("train", params)
     beats = on_workers.project.trace.with_name(f"{on_workers.project.trace.name}.beats")
-    wait_until(beats.exists)
+    wait_until(lambda: beats.exists() or "seqproof: " in on_workers.log("train"))
+    assert beats.exists(), on_workers.log("train")
 
 
 def end_training(on_workers: Run) -> None:

@@ -89,6 +89,13 @@ class Group:
         ):
             self.executor.start("train", StageJob("train"), {"TRACE": str(self.trace)})
 
+    def begin(self) -> None:
+        """Start the stage, and wait until both workers are in the middle of it."""
+        self.start()
+        steps = [self.mark("step-0"), self.mark("step-1")]
+        wait_until(lambda: all(step.exists() for step in steps) or "seqproof: " in self.log)
+        assert all(step.exists() for step in steps), self.log
+
     def finish(self) -> str:
         """Wait for the end of the stage; return its state."""
         messages, _ = wait(self.executor, ["train"])
@@ -104,8 +111,9 @@ class Group:
 
     @property
     def log(self) -> str:
-        """Output of the stage."""
-        return self.executor.log("train").read_text()
+        """Output of the stage, empty until its process has opened the file."""
+        file = self.executor.log("train")
+        return file.read_text() if file.exists() else ""
 
 
 @pytest.fixture
@@ -129,8 +137,7 @@ def group(cluster, tmp_path, monkeypatch) -> Iterator[Group]:
 
 def test_all_start_again_when_a_worker_is_killed(group, cluster):
     group.mark("hold").touch()
-    group.start()
-    wait_until(lambda: group.mark("step-0").exists() and group.mark("step-1").exists())
+    group.begin()
     folders = {int(number): folder for number, _, folder in group.starts()}
     name = Path(folders[1]).parents[2].name  # of the worker that is not the first
     assert name in cluster.names()
@@ -155,8 +162,7 @@ def test_a_worker_that_fails_by_itself_ends_the_stage(group):
 
 def test_ctrl_c_stops_all_workers(group):
     group.mark("hold").touch()
-    group.start()
-    wait_until(lambda: group.mark("step-0").exists() and group.mark("step-1").exists())
+    group.begin()
     group.executor.send_signal(signal.SIGINT)
     assert group.finish() == "failed"  # by the signal, after which the runner calls it stopped
     assert len(group.starts()) == 2
