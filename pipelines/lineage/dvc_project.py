@@ -12,9 +12,9 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from functools import lru_cache, reduce
+from functools import cache, lru_cache, reduce
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pipelines import paths
 from pipelines.errors import UserError
@@ -40,6 +40,7 @@ __all__ = [
     "revision",
     "split_lock",
     "stage_names",
+    "write_locks_atomically",
 ]
 
 COPIES = ((".dvc", "tmp", "exps"), (".seqproof", "copies"))  # folders of copies of a project
@@ -328,6 +329,7 @@ def open_project(root: Path, commit: str | None = None, wait: bool = False) -> I
     from dvc.repo import Repo
     from dvc.repo.brancher import switch
 
+    write_locks_atomically()
     try:
         with (
             Repo(str(root), _wait_for_lock=wait) as repo,
@@ -340,6 +342,34 @@ def open_project(root: Path, commit: str | None = None, wait: bool = False) -> I
         ) from None
     except DvcException as error:
         raise UserError(f"DVC cannot read {root.resolve()}: {str(error).rstrip('.')}.") from None
+
+
+@cache
+def write_locks_atomically() -> None:
+    """Let DVC replace its list of locked files as a whole in this process.
+
+    DVC changes the list even where it only compares stages with dvc.lock. If this process were
+    killed in the middle of a write, every later command of DVC would fail.
+    """
+    import dvc.rwlock
+
+    edit = dvc.rwlock._edit_rwlock
+    dvc.rwlock._edit_rwlock = lambda folder, fs, hardlink: edit(folder, _AtomicFiles(), hardlink)
+
+
+class _AtomicFiles:
+    """File system for DVC's list of locked files, which a killed process leaves sound."""
+
+    join = staticmethod(os.path.join)
+
+    @staticmethod
+    @contextmanager
+    def open(path: str, mode: str = "r", encoding: str = "utf-8") -> Iterator[IO[str]]:
+        """Open a file; a file that is written gets its name at the end."""
+        target = f"{path}.new" if mode == "w" else path
+        with Path(target).open(mode, encoding=encoding) as file:
+            yield file
+        Path(target).replace(path)
 
 
 def initialise(root: Path) -> None:

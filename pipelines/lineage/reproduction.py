@@ -4,9 +4,8 @@ Everything is DVC's own work: the decision whether a stage is outdated, its run,
 cache and the cache. Some functions of DVC are replaced in the process that reproduces, because
 several processes work at a time and each of them may be killed:
 
-- dvc.lock and the list of locked files are replaced as a whole, so that a killed process leaves
-  them sound. Of dvc.lock only the changed entry is written anew: DVC parses the whole file for each
-  stage, which takes a second.
+- dvc.lock is replaced as a whole, so that a killed process leaves it sound. Only the changed entry
+  is written anew: DVC parses the whole file for each stage, which takes a second.
 - DVC waits for its locks; by itself it gives up after three seconds.
 - The start of a stage's command is reported.
 
@@ -28,7 +27,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from pipelines import files
 from pipelines.errors import UserError
@@ -171,28 +170,12 @@ def _replace_functions(
         signal.signal(signal.SIGINT, lambda number, frame: None)
 
     dvc.stage.run.cmd_run = report_and_run
-    edit = dvc.rwlock._edit_rwlock
-    dvc.rwlock._edit_rwlock = lambda folder, fs, hardlink: edit(folder, _AtomicFiles(), hardlink)
+    dvc_project.write_locks_atomically()
     # The owner of locked files is the process that the user started: if it is killed, DVC releases
     # them. A killed child may stay in the list of processes, in a container for example.
     dvc.rwlock.os = SimpleNamespace(getpid=functools.partial(int, os.getppid()))
     dvc.rwlock.make_lock = functools.partial(dvc.lock.make_lock, wait=True)
     dvc.dvcfile.modify_yaml = functools.partial(modify_lock, stage, order)
-
-
-class _AtomicFiles:
-    """File system for DVC's list of locked files, which a killed process leaves sound."""
-
-    join = staticmethod(os.path.join)
-
-    @staticmethod
-    @contextmanager
-    def open(path: str, mode: str = "r", encoding: str = "utf-8") -> Iterator[IO[str]]:
-        """Open a file; a file that is written gets its name at the end."""
-        target = f"{path}.new" if mode == "w" else path
-        with Path(target).open(mode, encoding=encoding) as file:
-            yield file
-        Path(target).replace(path)
 
 
 @contextmanager

@@ -190,3 +190,25 @@ def test_a_repository_without_commits_has_no_revision(tmp_path):
     for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert dvc_project.revision(tmp_path, "main") is None
+
+
+def test_a_process_that_is_killed_while_it_writes_the_locks_of_dvc(root):
+    program = """
+import json, os, sys
+from pathlib import Path
+from pipelines.lineage import dvc_project
+
+def dump(content, file):
+    file.write(json.dumps(content)[:5])
+    file.flush()
+    os._exit(9)
+
+with dvc_project.open_project(Path.cwd()) as repo:
+    json.dump = dump
+    repo.status()
+"""
+    process = subprocess.run([sys.executable, "-c", program], cwd=root, check=False)
+    assert process.returncode == 9
+    with dvc_project.open_project(root) as repo:
+        (address,) = repo.status()
+    assert address.endswith("dvc.yaml:s")
