@@ -59,7 +59,11 @@ def test_brackets_are_no_wildcards(root: Path) -> None:
     [
         ("texts/x.txt", r"There is no file 'texts/x\.txt' \(did you mean 'texts/[ab]\.txt'\?\)"),
         ("texts/*.tsv", r"No file matches 'texts/\*\.tsv'.*correct 'paths'"),
-        ("texts/a**/*.txt", r"'texts/a\*\*/\*\.txt' is not a valid pattern"),
+        # From Python 3.13 on, ** in a name is *.
+        (
+            "texts/a**/*.txt",
+            r"'texts/a\*\*/\*\.txt' is not a valid pattern|No file matches 'texts/a\*\*/\*\.txt'",
+        ),
         ("texts/*/1.txt", r"has two files '1\.txt'.*keep its subfolders"),
         ("outside.txt", r"'outside\.txt' is outside texts/.*set 'texts/outside\.txt'"),
         ("*.txt", "is outside texts/"),

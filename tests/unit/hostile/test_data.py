@@ -158,8 +158,8 @@ CASES = {
         files={"texts/out.csv": lambda path: path.symlink_to("/dev/zero")},
         stages=("check",),
     ),
-    "link to itself": Case(
-        r"'texts/out\.csv' cannot be read",
+    "link to itself": Case(  # to Python 3.13, one whose target does not exist
+        r"'texts/out\.csv' (cannot be read|is a symbolic link)",
         source("texts/out.csv"),
         files={"texts/out.csv": lambda path: path.symlink_to(path)},
         stages=("check",),
