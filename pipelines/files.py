@@ -127,7 +127,7 @@ def write_array(array: npt.NDArray[Any], file: Any) -> None:
     """
     import numpy as np
 
-    # To a file NumPy would write in another way, whose error does not name the reason.
+    # Given a real file, NumPy calls `tofile`, whose errors do not name their cause.
     writer: Any = SimpleNamespace(write=file.write)
     np.lib.format.write_array(writer, array, allow_pickle=False)
 

@@ -346,7 +346,7 @@ def open_project(root: Path, commit: str | None = None, wait: bool = False) -> I
 
 @cache
 def write_locks_atomically() -> None:
-    """Let DVC replace its list of locked files as a whole in this process.
+    """Make DVC write its list of locked files atomically in this process.
 
     DVC changes the list even where it only compares stages with dvc.lock. If this process were
     killed in the middle of a write, every later command of DVC would fail.
@@ -358,7 +358,7 @@ def write_locks_atomically() -> None:
 
 
 class _AtomicFiles:
-    """File system for DVC's list of locked files, which a killed process leaves sound."""
+    """File system with which DVC writes its list of locked files atomically."""
 
     join = staticmethod(os.path.join)
 

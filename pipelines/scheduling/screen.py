@@ -87,8 +87,7 @@ class Screen:
         if state == "failed":
             self._table.echo(_failure(name, seconds, self._log(name)))
         elif not self._table.is_shown or (state == "restored" and lockfiles.instance(name)):
-            took = f" in {duration(seconds)}" if state == "ran" else ""
-            self._table.echo(f"{name}: {WORDS[state]}{took} ({self._ended()})")
+            self._table.echo(f"{name}: {outcome(state, seconds)} ({self._ended()})")
 
     def stop(self, running: Sequence[str]) -> None:
         """Report that the running stages are asked to stop."""
@@ -102,6 +101,11 @@ class Screen:
         states = self._schedule.states
         open_stages = self._schedule.in_state("waiting", "running")
         return f"{len(states) - len(open_stages)} of {len(states)}"
+
+
+def outcome(state: State, seconds: float) -> str:
+    """Return how a stage has ended, `ran in 2:05` for example."""
+    return f"{WORDS[state]} in {duration(seconds)}" if state == "ran" else WORDS[state]
 
 
 def duration(seconds: float) -> str:

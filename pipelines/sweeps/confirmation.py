@@ -15,7 +15,7 @@ from pipelines.errors import UserError
 from pipelines.evaluation import significance
 from pipelines.lineage import snapshots
 from pipelines.scheduling.jobs import LockedOuts, StageJob
-from pipelines.scheduling.screen import WORDS, duration
+from pipelines.scheduling.screen import duration, outcome
 from pipelines.sweeps.comparison import ComparedMetric, Confirmation
 from pipelines.sweeps.job_pool import JobEnd, JobPool, Row
 from pipelines.sweeps.result import SweepResult
@@ -98,10 +98,11 @@ class GroupTraining:
 
     def _report(self, group: str, step: str, end: JobEnd) -> None:
         """Print the end of a job."""
-        how = f"ran in {duration(end.seconds)}" if end.state == "ran" else WORDS[end.state]
         ended = sum(map(len, self._outs.values()))
         total = len(self._texts) * len(self._stages)
-        self._table.echo(f"{TITLES[group]}: {step} {how} ({ended} of {total})")
+        self._table.echo(
+            f"{TITLES[group]}: {step} {outcome(end.state, end.seconds)} ({ended} of {total})"
+        )
 
     def _draw(self) -> None:
         if not self._table.is_shown:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -71,22 +71,30 @@ class AgreedSignals(Signals):
 
 
 @contextmanager
-def handle_signals() -> Iterator[Signals]:
-    """Record signals while the context is open, and restore the earlier handlers at its end.
+def handled_by(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Call a function for each signal that stops a training while the context is open.
 
-    Signals that the process ignores stay ignored, SIGHUP after `nohup` for example.
+    Signals that the process ignores stay ignored, SIGHUP after `nohup` for example. The end of the
+    context restores the earlier handlers.
     """
-    signals = Signals()
-    if threading.current_thread() is not threading.main_thread():
-        yield signals  # Python delivers signals to the main thread only
-        return
     handlers = {
-        number: signal.signal(number, signals.record)
+        number: signal.signal(number, handler)
         for number in SIGNALS
         if signal.getsignal(number) is not signal.SIG_IGN
     }
     try:
-        yield signals
+        yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for number, earlier in handlers.items():
+            signal.signal(number, earlier)
+
+
+@contextmanager
+def handle_signals() -> Iterator[Signals]:
+    """Record the signals that stop a training while the context is open; see `handled_by`."""
+    signals = Signals()
+    if threading.current_thread() is not threading.main_thread():
+        yield signals  # Python delivers signals to the main thread only
+        return
+    with handled_by(signals.record):
+        yield signals

@@ -20,12 +20,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
-from types import FrameType
 from typing import IO, NoReturn
 
 from pipelines import console
 from pipelines.config import params
 from pipelines.errors import UserError
+from pipelines.training.signals import handled_by
 
 CLUSTER = "TF_CONFIG"  # variable with the addresses of all workers and the number of this one
 SUPERVISED = "SEQPROOF_SUPERVISED"  # variable of workers that end with this process
@@ -43,7 +43,6 @@ PERIOD = 0.1  # seconds between two looks at the processes
 MAX_PER_CORE = 4  # more processes would fill the memory
 PORTS = range(20_000, 32_768)  # of workers: no connection gets one of them as its own port
 ADDRESS = re.compile(r"\S+:(\d{1,5})")  # of a worker
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def start(config: params.TrainableConfig, gpus: Sequence[str]) -> None:
@@ -146,7 +145,8 @@ def run_workers(count: int, gpus: Sequence[str] = ()) -> NoReturn:
         SystemExit: with the exit code of the first worker.
         UserError: workers were lost too often.
     """
-    with _recorded_signals() as received:
+    received: list[int] = []
+    with handled_by(lambda number, _: received.append(number)):
         for attempt in range(MAX_RESTARTS + 1):
             with _started(count, gpus, is_restart=attempt > 0) as workers:
                 code = _wait(workers, received)
@@ -236,26 +236,6 @@ def _is_free(port: int) -> bool:
     with suppress(OSError), socket.create_server(("127.0.0.1", port)):
         return True
     return False
-
-
-@contextmanager
-def _recorded_signals() -> Iterator[list[int]]:
-    """Record the signals that stop a training while the context is open."""
-    received: list[int] = []
-
-    def record(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-
-    handlers = {
-        number: signal.signal(number, record)
-        for number in SIGNALS
-        if signal.getsignal(number) is not signal.SIG_IGN
-    }
-    try:
-        yield received
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 def _wait(workers: Sequence[_Worker], received: Sequence[int]) -> int | None:

@@ -1,6 +1,7 @@
 """What `source.paths` names: files, patterns and folders below texts/."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,10 +60,11 @@ def test_brackets_are_no_wildcards(root: Path) -> None:
     [
         ("texts/x.txt", r"There is no file 'texts/x\.txt' \(did you mean 'texts/[ab]\.txt'\?\)"),
         ("texts/*.tsv", r"No file matches 'texts/\*\.tsv'.*correct 'paths'"),
-        # From Python 3.13 on, ** in a name is *.
         (
             "texts/a**/*.txt",
-            r"'texts/a\*\*/\*\.txt' is not a valid pattern|No file matches 'texts/a\*\*/\*\.txt'",
+            r"No file matches 'texts/a\*\*/\*\.txt'"
+            if sys.version_info >= (3, 13)  # where ** in a name is *
+            else r"'texts/a\*\*/\*\.txt' is not a valid pattern",
         ),
         ("texts/*/1.txt", r"has two files '1\.txt'.*keep its subfolders"),
         ("outside.txt", r"'outside\.txt' is outside texts/.*set 'texts/outside\.txt'"),

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import os
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -158,8 +159,10 @@ CASES = {
         files={"texts/out.csv": lambda path: path.symlink_to("/dev/zero")},
         stages=("check",),
     ),
-    "link to itself": Case(  # to Python 3.13, one whose target does not exist
-        r"'texts/out\.csv' (cannot be read|is a symbolic link)",
+    "link to itself": Case(
+        r"'texts/out\.csv' is a symbolic link to '.*', which does not exist"
+        if sys.version_info >= (3, 13)
+        else r"'texts/out\.csv' cannot be read",
         source("texts/out.csv"),
         files={"texts/out.csv": lambda path: path.symlink_to(path)},
         stages=("check",),
